@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Instruction and data aborts from the guest: what they were, and what ariel means to do about them.
+#pragma once
+
+#include <hv/trap.h>
+
+// How one faulting load or store moves data; filled from ESR_EL2.ISS when ISV = 1, else from the instruction itself.
+struct abort_access {
+    uint8_t size;   // bytes of one register: 1, 2, 4, 8, 16
+    uint8_t count;  // registers moved: 1, or 2 for a pair
+    uint8_t reg[2]; // 0..30, 31 = zero register; for SIMD V0..V31
+    bool write;
+    bool sign_extend;
+    bool sixty_four; // the destination is an X register (SF)
+    bool simd;       // reg[] are SIMD registers
+    bool acquire_release;
+    bool writeback; // base register base gets base_offset added (pre or post index)
+    uint8_t base;   // 0..30, 31 = SP
+    int64_t base_offset;
+};
+
+enum abort_verdict {
+    ABORT_DEVICE, // emulate the access: address and abort_access are valid
+    ABORT_RETRY,  // the stage-2 entry is valid now: execute again
+    ABORT_INJECT, // external abort into the guest; reason says why
+    ABORT_STOP,   // the VM stops; reason says why
+};
+
+struct abort_plan {
+    enum abort_verdict verdict;
+    const char *reason; // constant words for the log: "cache maintenance on a device", "exclusive on a device" ...
+    ipa_t address;      // of the first byte
+    struct abort_access access;
+};
+
+// Classifies the abort in vcpu->frame (EC 0x20 or 0x24; esr, far and hpfar saved). Fetches the instruction when ISV =
+// 0.
+void abort_classify(struct vcpu *vcpu, struct abort_plan *plan);
+
+// Decodes an A64 load or store. False when it is none that can be emulated; then *reason names what it is ("atomic",
+// "exclusive", "SVE" ...). Pure.
+bool abort_decode_instruction(uint32_t instruction, struct abort_access *access, const char **reason);
+
+// The whole life of an abort: classify, ask policy and devices through trap_mmio, move registers, write back the base.
+// event is partly filled (syndrome, pc, entry); this adds the rest.
+enum trap_result abort_handle(struct vcpu *vcpu, struct event *event);

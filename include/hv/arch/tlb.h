@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every TLB invalidation recipe, once (DDI 0487 D8.13). The caller has made the new descriptors visible
+// (barrier_complete_stores).
+#pragma once
+
+#include <hv/types.h>
+
+// Stage-2 entries of ipa (4 KiB granule, last level) for the current VMID, and the stage-1+2 entries that may be
+// derived from them, on all CPUs.
+void tlb_flush_stage2_ipa(ipa_t ipa);
+// All stage-1 and stage-2 entries of the current VMID, on all CPUs.
+void tlb_flush_stage2_all(void);
+// All EL2 stage-1 entries of this CPU.
+void tlb_flush_el2_local(void);

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+// The serial line and who may write on it: the guest's output, log records, the monitor. Lines of the three never mix
+// within a line. One lock; every function may be called from any CPU in EL2.
+#pragma once
+
+#include <hv/types.h>
+
+// Guest output, byte by byte as its UART sends it. Goes out at once, or into the bounded buffer while the monitor is
+// open (drops are counted).
+void console_guest_byte(uint8_t byte);
+
+// Guest output by hypercall: printed a line at a time behind "guest: ", with control bytes escaped, so that it can't
+// pass for EL2's words.
+void console_guest_text(const uint8_t *text, size_t length);
+
+// A whole line of EL2 (without end of line), put on a line of its own; what the monitor's user was typing is drawn
+// again after it.
+void console_line(const char *line, size_t length);
+
+// The monitor's own output: as is, "\n" becomes "\r\n".
+void console_write(const char *text, size_t length);
+
+// What the person at the serial line typed: called from the UART's interrupt and from the idle loop. Never blocks.
+void console_receive(void);
+
+// Guest bytes dropped because the buffer was full while the monitor was open.
+uint64_t console_dropped(void);

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// One event record: what a guest did at privileged level and what it got. Trap path, telemetry, log, monitor and
+// explain all speak of it in these fields.
+#pragma once
+
+#include <hv/types.h>
+
+enum event_cause {
+    EVENT_CAUSE_FIRST = 0, // index into CAUSE_TABLE (cause_table.h), equal to the KEY_CAUSE_ value of the row
+};
+
+struct event {
+    uint64_t sequence; // per CPU, from 0 at boot, +1 per exit
+    uint64_t entry;    // CNTPCT_EL0 when the handler began
+    uint64_t exit;     // CNTPCT_EL0 just before eret; 0 while in progress
+    uint64_t pc;       // guest address of the instruction (for HVC too)
+    uint64_t address;  // IPA for aborts, function number for calls, else 0
+    uint64_t value;    // written by the guest, or given to it on a read
+    uint32_t syndrome; // ESR_EL2[31:0]
+    uint16_t key;      // enum event_key
+    uint16_t row;      // index into policy_rows
+    uint8_t cause;     // row of CAUSE_TABLE
+    uint8_t verdict;   // enum policy_action
+    uint8_t result;    // enum trap_result
+    uint8_t cpu;
+    uint8_t write; // direction: 1 = the guest writes (or calls)
+    uint8_t spare[3];
+};
+
+_Static_assert(sizeof(struct event) == 64, "one cache line per event");

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// The physical GICv3 (Arm IHI 0069): EL2 owns the distributor, the redistributors and the physical CPU interface.
+#pragma once
+
+#include <hv/status.h>
+#include <hv/types.h>
+
+#define GICV3_SGI_KICK       0 // EL2's own SGI: look at your requests (pause, cpu_call)
+#define INTID_MAINTENANCE    25
+#define INTID_HYP_TIMER      26
+#define INTID_VIRTUAL_TIMER  27
+#define INTID_PHYSICAL_TIMER 30
+#define INTID_SPURIOUS       1023
+
+// Redistributor frames present (GICR_TYPER.Last ends the walk): the number of CPUs of the machine.
+unsigned int gicv3_cpu_count(void);
+// Distributor: Group 1, affinity routing; every SPI disabled. Once, on the boot CPU.
+void gicv3_init_distributor(void);
+// This CPU's redistributor, CPU interface (EOImode 1) and virtual interface. Once per CPU.
+void gicv3_init_cpu(unsigned int cpu);
+void gicv3_enable(unsigned int intid, unsigned int cpu);
+void gicv3_disable(unsigned int intid, unsigned int cpu);
+// Acknowledge: the INTID, INTID_SPURIOUS when none is pending.
+unsigned int gicv3_acknowledge(void);
+// Priority drop; then, when the guest will not do it by its own end of interrupt, deactivate.
+void gicv3_drop_priority(unsigned int intid);
+void gicv3_deactivate(unsigned int intid);
+// Sends EL2's SGI intid to CPU cpu.
+void gicv3_send_sgi(unsigned int intid, unsigned int cpu);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// The compiled policy: const tables made from one TOML file by tools/policy_compile.py, folded per key, so that a
+// verdict is one load. See docs/POLICY.md for the source format.
+#pragma once
+
+#include <hv/event_key.h>
+#include <hv/types.h>
+
+enum policy_action {
+    POLICY_ALLOW,   // not trapped, or passed on to the hardware
+    POLICY_EMULATE, // ariel's own implementation answers
+    POLICY_RAZ_WI,  // reads as zero, writes ignored
+    POLICY_DENY,    // the architecture's own refusal: UNDEF, external abort, NOT_SUPPORTED
+    POLICY_PAUSE,   // the VM pauses at the instruction and the monitor opens; resume executes the instruction as
+                    // POLICY_EMULATE would
+    POLICY_STOP,    // the VM stops for good, with a record of why
+    POLICY_ACTION_COUNT,
+};
+
+#define POLICY_FLAG_LOG     0x01 // write a log record
+#define POLICY_FLAG_DEFAULT 0x02 // nobody named this key: the verdict is the file's default
+
+struct policy_verdict {
+    uint8_t action; // enum policy_action
+    uint8_t flags;  // POLICY_FLAG_*
+    uint16_t row;   // index into policy_rows
+};
+
+struct policy_row {
+    const char *file; // "policy/diag.toml"
+    const char *text; // the row's subject: "sysreg PMU", "mmio pl011"
+    const char *why;  // the row's reason, "" when none was given
+    uint16_t line;
+    uint16_t log_per_second; // at most so many log records a second cite this row; 0 = none suppressed
+};
+
+// A piece of the guest's physical address space outside RAM. Sorted, disjoint; holes are KEY_DEVICE_NONE.
+struct policy_range {
+    uint64_t base;                    // IPA
+    uint64_t size;                    // bytes
+    uint16_t key;                     // enum event_key
+    uint8_t widths;                   // bit n set: accesses of 1 << n bytes are allowed (n = 0..3); others are denied
+    uint8_t direct;                   // 1: mapped to the guest at stage 2 (allow without log), never trapped
+    struct policy_verdict verdict[2]; // [0] read, [1] write
+};
+
+// What the rows need trapped. The CPU's own limits are applied at boot (el2_setup.c).
+struct policy_controls {
+    uint64_t hcr_el2;     // bits to set beyond the base value
+    uint64_t mdcr_el2;    // bits to set
+    uint64_t cptr_el2;    // bits to set (non-VHE layout)
+    uint64_t hstr_el2;    // bits to set
+    uint64_t cnthctl_el2; // whole value: EL1PCTEN | EL1PCEN where the physical counter and timer are not trapped
+    uint64_t ich_hcr_el2; // bits to set (TC, TALL0, TALL1, TDIR)
+};
+
+#define POLICY_ROW_MAX 128
+
+extern const char policy_name[];
+extern const struct policy_verdict policy_verdicts[KEY_COUNT][2]; // [0] read, [1] write or call
+extern const struct policy_row policy_rows[];
+extern const unsigned int policy_row_count; // 1 .. POLICY_ROW_MAX; row 0 is the default
+extern const struct policy_range policy_ranges[];
+extern const unsigned int policy_range_count;
+extern const struct policy_controls policy_controls;
+
+// The range that contains ipa, or NULL (then policy_verdicts[KEY_DEVICE_NONE] speaks).
+const struct policy_range *policy_find_range(ipa_t ipa);
+
+// "allow", "emulate" ... as policy files spell them; "?" when out of range.
+const char *policy_action_name(unsigned int action);

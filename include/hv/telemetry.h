@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Per-CPU counters and latency histograms. Written by the owning CPU alone, on every exit; read from anywhere.
+#pragma once
+
+#include <hv/event.h>
+#include <hv/event_key.h>
+#include <hv/policy.h>
+
+#define TELEMETRY_BUCKETS 16
+#define TELEMETRY_LAST    256 // events kept per CPU; a power of two
+
+// bucket n counts exits of [2^(n-1), 2^n) counter ticks, bucket 0 those of 0 ticks, the last bucket all longer ones.
+struct telemetry_stat {
+    uint64_t bucket[TELEMETRY_BUCKETS]; // their sum is the number of exits
+    uint64_t ticks;                     // total, entry stamp to exit stamp
+};
+
+struct telemetry {
+    uint64_t sequence; // exits since boot; never reset
+    uint64_t epoch;    // sequence when the counters were last reset
+    struct telemetry_stat stat[KEY_COUNT];
+    uint64_t row_count[POLICY_ROW_MAX];
+    struct event last[TELEMETRY_LAST]; // event s is at s % TELEMETRY_LAST
+};
+
+extern struct telemetry telemetry_cpu[];
+
+// Counts event, whose exit stamp is set, and keeps it among the last. Called by the owning CPU, in EL2, once per exit.
+void telemetry_record(struct telemetry *telemetry, const struct event *event);
+
+// Zeroes the counters of the CPU this runs on, keeps the sequence and the last events. Other CPUs: cpu_call_all.
+void telemetry_reset(struct telemetry *telemetry);
+
+// Number of exits in stat.
+uint64_t telemetry_count(const struct telemetry_stat *stat);
+
+// Sums key over CPUs 0 .. cpu_count-1 into *sum.
+void telemetry_sum(unsigned int key, unsigned int cpu_count, struct telemetry_stat *sum);
+
+// The kept event with this sequence number on this CPU, or NULL when it is gone or not there yet.
+const struct event *telemetry_find(const struct telemetry *telemetry, uint64_t sequence);

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the architecture hands a decoded event to core: a handful of functions, one per kind of event. The event has
+// cause, key, syndrome, pc, address, value, write and entry filled in; the handler adds verdict, row and result, and
+// value for reads.
+#pragma once
+
+#include <hv/event.h>
+#include <hv/vcpu.h>
+
+// What becomes of the guest. trap.c (arch) is the only code that acts on it, and alone moves the guest's PC.
+enum trap_result {
+    TRAP_DONE,         // done: go on after the instruction
+    TRAP_RETRY,        // execute the instruction again
+    TRAP_INJECT_UNDEF, // the guest takes an Undefined Instruction exception at the instruction
+    TRAP_INJECT_ABORT, // the guest takes an external abort (data or instruction, from its own syndrome)
+    TRAP_STOP,         // the VM stops, vm->stop_reason says why
+    TRAP_RESULT_COUNT,
+};
+
+// "done", "retry", "undef", "abort", "stop"; "?" when out of range.
+const char *trap_result_name(unsigned int result);
+
+// EC 0x18: event->key names the register or is KEY_SYSREG_UNKNOWN; event->value is the register written, or receives
+// it.
+enum trap_result trap_sysreg(struct vcpu *vcpu, struct event *event);
+
+// hvc / smc: function number in event->address, arguments and result in the guest's x0-x3.
+enum trap_result trap_call(struct vcpu *vcpu, struct event *event);
+
+// A decoded data access outside guest RAM: size is 1, 2, 4 or 8 bytes, event->address the IPA.
+enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int size);
+
+// wfi / wfe.
+enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event);
+
+// Everything else that has a key of its own and no emulation (fp, sve, brk, iabt ...): the verdict alone decides.
+enum trap_result trap_other(struct vcpu *vcpu, struct event *event);
+
+// A physical interrupt was taken while the guest ran.
+void trap_irq(struct vcpu *vcpu);

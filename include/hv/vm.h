@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// A guest machine: its vCPUs, its stage 2, its devices. No guest state lives outside it.
+#pragma once
+
+#include <hv/memory_map.h>
+#include <hv/spinlock.h>
+#include <hv/stage2.h>
+#include <hv/vcpu.h>
+#include <hv/vgic.h>
+#include <hv/vpl011.h>
+
+enum vm_state {
+    VM_RUNNING,
+    VM_PAUSED,  // every vCPU waits in EL2; virtual time stands still
+    VM_STOPPED, // as paused, for good: only reset leaves it
+};
+
+struct vm {
+    enum vm_state state;     // written by vm.c only
+    const char *stop_reason; // why it stopped; NULL unless VM_STOPPED
+    const char *guest_name;  // "diagnostic guest", "Linux Image" ...
+    unsigned int vcpu_count; // 1 .. CPU_MAX
+    struct vcpu vcpus[CPU_MAX];
+    struct stage2 stage2;
+    struct vgic vgic;
+    struct vpl011 uart;
+    uint64_t entry_ipa;
+    uint64_t boot_argument;  // x0 of vCPU 0 at reset: the DTB's IPA, or 0
+    uint64_t pause_started;  // CNTPCT_EL0 when it was paused
+    uint64_t virtual_offset; // CNTVOFF_EL2 of every vCPU
+    uint64_t paused_ticks;   // total counter ticks spent paused since boot
+};
+
+// The one VM of this build.
+extern struct vm vm0;
+
+// Stops every vCPU at its next entry to EL2 (others are kicked by an SGI); returns when all have stopped, or
+// HV_ERR_STATE when the VM is not running. Called from any CPU in EL2.
+enum hv_status vm_pause(struct vm *vm);
+
+// Lets the vCPUs run again; the time spent paused is added to CNTVOFF_EL2. HV_ERR_STATE when not paused.
+enum hv_status vm_resume(struct vm *vm);
+
+// Stops the VM for good, logs reason and opens the monitor. reason is a constant string.
+void vm_stop(struct vm *vm, const char *reason);
+
+// Asks for a machine reset (the guest starts again from pristine images). Does not return.
+_Noreturn void vm_reset(struct vm *vm);
+
+// Powers the machine off. Does not return.
+_Noreturn void vm_power_off(struct vm *vm);

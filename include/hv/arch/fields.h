@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fields of system registers as whole masks, in alphabetical order of register (DDI 0487 D19). The only place for them.
+#pragma once
+
+#include <hv/bits.h>
+
+// CNTHCTL_EL2 (HCR_EL2.E2H = 0)
+#define CNTHCTL_EL2_EL1PCTEN BIT64(0)
+#define CNTHCTL_EL2_EL1PCEN  BIT64(1)
+
+// CPTR_EL2 (HCR_EL2.E2H = 0)
+#define CPTR_EL2_RES1  0x32ff
+#define CPTR_EL2_TZ    BIT64(8)
+#define CPTR_EL2_TFP   BIT64(10)
+#define CPTR_EL2_TSM   BIT64(12)
+#define CPTR_EL2_TTA   BIT64(20)
+#define CPTR_EL2_TCPAC BIT64(31)
+
+// CTR_EL0
+#define CTR_EL0_DMINLINE GENMASK64(19, 16)
+
+// ESR_ELx
+#define ESR_ELX_EC         GENMASK64(31, 26)
+#define ESR_ELX_IL         BIT64(25)
+#define ESR_ELX_ISS        GENMASK64(24, 0)
+#define ESR_ELX_ISS_IMM16  GENMASK64(15, 0)
+#define ESR_ELX_ISS_WFX_TI GENMASK64(1, 0)
+
+// ESR_ELx.ISS of an MSR, MRS or system instruction (EC 0x18)
+#define ISS_SYSREG_OP0       GENMASK64(21, 20)
+#define ISS_SYSREG_OP2       GENMASK64(19, 17)
+#define ISS_SYSREG_OP1       GENMASK64(16, 14)
+#define ISS_SYSREG_CRN       GENMASK64(13, 10)
+#define ISS_SYSREG_RT        GENMASK64(9, 5)
+#define ISS_SYSREG_CRM       GENMASK64(4, 1)
+#define ISS_SYSREG_DIRECTION BIT64(0) // 1 = read
+
+// HCR_EL2
+#define HCR_EL2_VM    BIT64(0)
+#define HCR_EL2_SWIO  BIT64(1)
+#define HCR_EL2_PTW   BIT64(2)
+#define HCR_EL2_FMO   BIT64(3)
+#define HCR_EL2_IMO   BIT64(4)
+#define HCR_EL2_AMO   BIT64(5)
+#define HCR_EL2_VSE   BIT64(8)
+#define HCR_EL2_TWI   BIT64(13)
+#define HCR_EL2_TWE   BIT64(14)
+#define HCR_EL2_TID1  BIT64(16)
+#define HCR_EL2_TID2  BIT64(17)
+#define HCR_EL2_TID3  BIT64(18)
+#define HCR_EL2_TSC   BIT64(19)
+#define HCR_EL2_TIDCP BIT64(20)
+#define HCR_EL2_TACR  BIT64(21)
+#define HCR_EL2_TSW   BIT64(22)
+#define HCR_EL2_TPC   BIT64(23)
+#define HCR_EL2_TPU   BIT64(24)
+#define HCR_EL2_TTLB  BIT64(25)
+#define HCR_EL2_TVM   BIT64(26)
+#define HCR_EL2_TGE   BIT64(27)
+#define HCR_EL2_TDZ   BIT64(28)
+#define HCR_EL2_TRVM  BIT64(30)
+#define HCR_EL2_RW    BIT64(31)
+#define HCR_EL2_E2H   BIT64(34)
+#define HCR_EL2_TLOR  BIT64(35)
+#define HCR_EL2_TERR  BIT64(36)
+#define HCR_EL2_APK   BIT64(40)
+#define HCR_EL2_API   BIT64(41)
+#define HCR_EL2_ATA   BIT64(56)
+#define HCR_EL2_TID5  BIT64(58)
+
+// HPFAR_EL2
+#define HPFAR_EL2_FIPA GENMASK64(43, 4)
+
+// ID_AA64DFR0_EL1
+#define ID_AA64DFR0_EL1_PMUVER GENMASK64(11, 8)
+#define ID_AA64DFR0_EL1_PMSVER GENMASK64(35, 32)
+
+// ID_AA64ISAR0_EL1
+#define ID_AA64ISAR0_EL1_RNDR GENMASK64(63, 60)
+
+// ID_AA64MMFR0_EL1
+#define ID_AA64MMFR0_EL1_PARANGE GENMASK64(3, 0)
+#define ID_AA64MMFR0_EL1_FGT     GENMASK64(59, 56)
+#define ID_AA64MMFR0_EL1_ECV     GENMASK64(63, 60)
+
+// ID_AA64MMFR1_EL1
+#define ID_AA64MMFR1_EL1_HAFDBS   GENMASK64(3, 0)
+#define ID_AA64MMFR1_EL1_VMIDBITS GENMASK64(7, 4)
+#define ID_AA64MMFR1_EL1_VH       GENMASK64(11, 8)
+#define ID_AA64MMFR1_EL1_PAN      GENMASK64(23, 20)
+#define ID_AA64MMFR1_EL1_XNX      GENMASK64(31, 28)
+
+// ID_AA64PFR0_EL1
+#define ID_AA64PFR0_EL1_GIC GENMASK64(27, 24)
+#define ID_AA64PFR0_EL1_SVE GENMASK64(35, 32)
+
+// MAIR_ELx attribute encodings
+#define MAIR_DEVICE_NGNRE 0x04
+#define MAIR_NORMAL_WB    0xff
+
+// MDCR_EL2
+#define MDCR_EL2_HPMN   GENMASK64(4, 0)
+#define MDCR_EL2_TPMCR  BIT64(5)
+#define MDCR_EL2_TPM    BIT64(6)
+#define MDCR_EL2_TDE    BIT64(8)
+#define MDCR_EL2_TDA    BIT64(9)
+#define MDCR_EL2_TDOSA  BIT64(10)
+#define MDCR_EL2_TDRA   BIT64(11)
+#define MDCR_EL2_TPMS   BIT64(14)
+#define MDCR_EL2_TTRF   BIT64(19)
+
+// MDSCR_EL1
+#define MDSCR_EL1_SS BIT64(0)
+
+// MPIDR_EL1
+#define MPIDR_EL1_AFF0 GENMASK64(7, 0)
+#define MPIDR_EL1_AFF1 GENMASK64(15, 8)
+
+// PAR_EL1
+#define PAR_EL1_F   BIT64(0)
+#define PAR_EL1_FST GENMASK64(6, 1)
+#define PAR_EL1_PA  GENMASK64(47, 12)
+
+// SCTLR_ELx
+#define SCTLR_ELX_M      BIT64(0)
+#define SCTLR_ELX_A      BIT64(1)
+#define SCTLR_ELX_C      BIT64(2)
+#define SCTLR_ELX_SA     BIT64(3)
+#define SCTLR_ELX_I      BIT64(12)
+#define SCTLR_ELX_WXN    BIT64(19)
+#define SCTLR_EL1_SPAN   BIT64(23)
+#define SCTLR_ELX_EE     BIT64(25)
+#define SCTLR_ELX_DSSBS  BIT64(44)
+#define SCTLR_EL2_RES1   0x30c50830
+#define SCTLR_EL1_RESET  0x30d00800 // RES1 bits of Armv8.0; MMU, caches and alignment checks off
+
+// SPSR_ELx
+#define SPSR_ELX_M    GENMASK64(3, 0)
+#define SPSR_ELX_M4   BIT64(4) // 1 = AArch32
+#define SPSR_ELX_F    BIT64(6)
+#define SPSR_ELX_I    BIT64(7)
+#define SPSR_ELX_A    BIT64(8)
+#define SPSR_ELX_D    BIT64(9)
+#define SPSR_ELX_SSBS BIT64(12)
+#define SPSR_ELX_IL   BIT64(20)
+#define SPSR_ELX_SS   BIT64(21)
+#define SPSR_ELX_PAN  BIT64(22)
+#define SPSR_ELX_UAO  BIT64(23)
+#define SPSR_ELX_DIT  BIT64(24)
+#define SPSR_ELX_TCO  BIT64(25)
+#define SPSR_M_EL0T   0x0
+#define SPSR_M_EL1T   0x4
+#define SPSR_M_EL1H   0x5
+#define SPSR_M_EL2H   0x9
+
+// TCR_EL2 (HCR_EL2.E2H = 0)
+#define TCR_EL2_T0SZ  GENMASK64(5, 0)
+#define TCR_EL2_IRGN0 GENMASK64(9, 8)
+#define TCR_EL2_ORGN0 GENMASK64(11, 10)
+#define TCR_EL2_SH0   GENMASK64(13, 12)
+#define TCR_EL2_PS    GENMASK64(18, 16)
+#define TCR_EL2_RES1  (BIT64(31) | BIT64(23))
+
+// VTCR_EL2
+#define VTCR_EL2_T0SZ  GENMASK64(5, 0)
+#define VTCR_EL2_SL0   GENMASK64(7, 6)
+#define VTCR_EL2_IRGN0 GENMASK64(9, 8)
+#define VTCR_EL2_ORGN0 GENMASK64(11, 10)
+#define VTCR_EL2_SH0   GENMASK64(13, 12)
+#define VTCR_EL2_PS    GENMASK64(18, 16)
+#define VTCR_EL2_RES1  BIT64(31)
+
+// VTTBR_EL2
+#define VTTBR_EL2_VMID GENMASK64(63, 48)

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+// The physical PL011 (Arm DDI 0183): the one serial line, owned by EL2. Polled transmission with a bounded wait,
+// interrupt-driven reception. Works before the MMU is on and before pl011_init (QEMU's UART sends at once). Callers
+// serialize: console.c holds the console lock around pl011_put; pl011_get has one caller, console_receive.
+
+#include <hv/pl011.h>
+
+#include <hv/arch/io.h>
+#include <hv/memory_map.h>
+
+#define UARTDR    0x000
+#define UARTFR    0x018
+#define UARTIBRD  0x024
+#define UARTFBRD  0x028
+#define UARTLCR_H 0x02c
+#define UARTCR    0x030
+#define UARTIFLS  0x034
+#define UARTIMSC  0x038
+#define UARTICR   0x044
+
+#define DR_DATA       0xff
+#define DR_BE         0x400 // BREAK: the line was low for longer than a character
+#define FR_RXFE       0x10  // receive FIFO empty
+#define FR_TXFF       0x20  // transmit FIFO full
+#define LCR_H_FEN     0x10  // FIFOs on
+#define LCR_H_WLEN_8  0x60  // 8 bits, no parity, one stop bit
+#define CR_UARTEN     0x001
+#define CR_TXE        0x100
+#define CR_RXE        0x200
+#define IFLS_RX_1_8   0x0 // interrupt from 1/8 full on: typed characters must not wait
+#define INT_RX        0x10
+#define INT_RT        0x40 // receive timeout: fewer bytes than the level, and silence since
+#define INT_ALL       0x7ff
+#define BAUD_INTEGER  13 // 115200 from 24 MHz; QEMU does not look
+#define BAUD_FRACTION 1
+
+// Polls of a full transmit FIFO before a byte is given up: about 0.1 s on the slowest host we run on. A serial line at
+// 115200 baud takes 87 us for a byte, so only a UART that is stuck gets there.
+#define PL011_TX_WAIT 1000000
+
+static uint64_t dropped;
+
+static uint32_t uart_read(unsigned int offset)
+{
+    return io_read32((uint64_t)PL011_PA + offset);
+}
+
+static void uart_write(unsigned int offset, uint32_t value)
+{
+    io_write32((uint64_t)PL011_PA + offset, value);
+}
+
+void pl011_init(void)
+{
+    // LCR_H and the divisors may only change while the UART is off (DDI 0183 3.3.7); the write of LCR_H latches them.
+    uart_write(UARTCR, 0);
+    uart_write(UARTICR, INT_ALL);
+    uart_write(UARTIBRD, BAUD_INTEGER);
+    uart_write(UARTFBRD, BAUD_FRACTION);
+    uart_write(UARTLCR_H, LCR_H_FEN | LCR_H_WLEN_8);
+    uart_write(UARTIFLS, IFLS_RX_1_8);
+    uart_write(UARTIMSC, INT_RX | INT_RT);
+    uart_write(UARTCR, CR_UARTEN | CR_TXE | CR_RXE);
+}
+
+void pl011_put(uint8_t byte)
+{
+    // After one byte had to be given up the next ones wait but one poll each, until the UART takes one again: a stuck
+    // UART costs its wait once, not once a byte.
+    static bool stuck;
+
+    for (unsigned int poll = 0; uart_read(UARTFR) & FR_TXFF; poll++)
+        if (stuck || poll >= PL011_TX_WAIT) {
+            stuck = true;
+            dropped++;
+            return;
+        }
+    stuck = false;
+    uart_write(UARTDR, byte);
+}
+
+int pl011_get(void)
+{
+    uint32_t data;
+
+    if (uart_read(UARTFR) & FR_RXFE)
+        return PL011_EMPTY;
+    // Reading DR takes the byte and, below the level, withdraws RX and RT; nothing has to be cleared by hand.
+    data = uart_read(UARTDR);
+    return data & DR_BE ? PL011_BREAK : (int)(data & DR_DATA);
+}
+
+uint64_t pl011_dropped(void)
+{
+    return dropped;
+}

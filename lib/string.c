@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+// The freestanding string functions. Before the EL2 MMU is on, all memory is Device memory, where an unaligned access
+// faults: every access here is aligned to its size. Copies and fills move 64 bytes a turn in pairs of words (ldp/stp)
+// when the pointers agree modulo 8, single bytes otherwise: loading 64 KiB of guest and zeroing bss stay a small part
+// of the boot's instruction budget. The loops pass their pointer through keep(), or the compiler would see a memset in
+// memset and make it call itself.
+#include <hv/string.h>
+
+typedef uint64_t __attribute__((may_alias)) word_t;
+
+#define WORD_MASK   (sizeof(word_t) - 1)
+#define BLOCK_WORDS 8
+#define BLOCK_BYTES (BLOCK_WORDS * sizeof(word_t))
+
+// Emits nothing; hides from the compiler that a loop's pointer is base + i.
+#define keep(pointer) __asm__("" : "+r"(pointer))
+
+static size_t bytes_to_word(const void *pointer, size_t size)
+{
+    size_t head = -(uintptr_t)pointer & WORD_MASK;
+
+    return head < size ? head : size;
+}
+
+static bool agree_in_alignment(const void *a, const void *b)
+{
+    return (((uintptr_t)a ^ (uintptr_t)b) & WORD_MASK) == 0;
+}
+
+static void copy_block(word_t *to, const word_t *from)
+{
+    word_t a = from[0], b = from[1], c = from[2], d = from[3];
+    word_t e = from[4], f = from[5], g = from[6], h = from[7];
+
+    to[0] = a;
+    to[1] = b;
+    to[2] = c;
+    to[3] = d;
+    to[4] = e;
+    to[5] = f;
+    to[6] = g;
+    to[7] = h;
+}
+
+static void copy_bytes_up(uint8_t *to, const uint8_t *from, size_t size)
+{
+    for (const uint8_t *end = from + size; from != end;) {
+        *to++ = *from++;
+        keep(to);
+    }
+}
+
+static void copy_up(uint8_t *to, const uint8_t *from, size_t size)
+{
+    if (agree_in_alignment(to, from)) {
+        size_t head = bytes_to_word(to, size);
+
+        copy_bytes_up(to, from, head);
+        to += head;
+        from += head;
+        size -= head;
+        for (; size >= BLOCK_BYTES; size -= BLOCK_BYTES) {
+            copy_block((word_t *)(void *)to, (const word_t *)(const void *)from);
+            to += BLOCK_BYTES;
+            from += BLOCK_BYTES;
+        }
+        for (; size >= sizeof(word_t); size -= sizeof(word_t)) {
+            *(word_t *)(void *)to = *(const word_t *)(const void *)from;
+            to += sizeof(word_t);
+            from += sizeof(word_t);
+            keep(to);
+        }
+    }
+    copy_bytes_up(to, from, size);
+}
+
+static void copy_bytes_down(uint8_t *to, const uint8_t *from, size_t size)
+{
+    for (to += size, from += size; size != 0; size--) {
+        *--to = *--from;
+        keep(to);
+    }
+}
+
+// For overlapping ranges with to above from: from the last byte to the first.
+static void copy_down(uint8_t *to, const uint8_t *from, size_t size)
+{
+    if (agree_in_alignment(to, from)) {
+        size_t tail = (uintptr_t)(to + size) & WORD_MASK;
+
+        tail = tail < size ? tail : size;
+        size -= tail;
+        copy_bytes_down(to + size, from + size, tail);
+        while (size >= BLOCK_BYTES) {
+            size -= BLOCK_BYTES;
+            copy_block((word_t *)(void *)(to + size), (const word_t *)(const void *)(from + size));
+        }
+    }
+    copy_bytes_down(to, from, size);
+}
+
+void *memcpy(void *restrict to, const void *restrict from, size_t size)
+{
+    copy_up(to, from, size);
+    return to;
+}
+
+void *memmove(void *to, const void *from, size_t size)
+{
+    if ((uintptr_t)to - (uintptr_t)from < size)
+        copy_down(to, from, size);
+    else
+        copy_up(to, from, size);
+    return to;
+}
+
+static uint8_t *set_bytes(uint8_t *to, uint8_t byte, size_t size)
+{
+    for (const uint8_t *end = to + size; to != end;) {
+        *to++ = byte;
+        keep(to);
+    }
+    return to;
+}
+
+void *memset(void *to, int byte, size_t size)
+{
+    size_t head = bytes_to_word(to, size);
+    uint8_t *p = set_bytes(to, (uint8_t)byte, head);
+    word_t word = (uint8_t)byte * UINT64_C(0x0101010101010101);
+
+    size -= head;
+    for (; size >= BLOCK_BYTES; size -= BLOCK_BYTES) {
+        word_t *block = (word_t *)(void *)p;
+
+        block[0] = block[1] = word;
+        block[2] = block[3] = word;
+        block[4] = block[5] = word;
+        block[6] = block[7] = word;
+        p += BLOCK_BYTES;
+        keep(p);
+    }
+    for (; size >= sizeof(word_t); size -= sizeof(word_t)) {
+        *(word_t *)(void *)p = word;
+        p += sizeof(word_t);
+        keep(p);
+    }
+    set_bytes(p, (uint8_t)byte, size);
+    return to;
+}
+
+int memcmp(const void *a, const void *b, size_t size)
+{
+    const uint8_t *p = a, *q = b;
+
+    for (; size != 0; size--, p++, q++)
+        if (*p != *q)
+            return *p - *q;
+    return 0;
+}
+
+size_t strnlen(const char *text, size_t max)
+{
+    size_t length = 0;
+
+    while (length < max && text[length] != '\0')
+        length++;
+    return length;
+}
+
+size_t strlen(const char *text)
+{
+    const char *end = text;
+
+    while (*end != '\0') {
+        end++;
+        keep(end);
+    }
+    return (size_t)(end - text);
+}
+
+int strncmp(const char *a, const char *b, size_t max)
+{
+    for (; max != 0; max--, a++, b++)
+        if (*a != *b || *a == '\0')
+            return (uint8_t)*a - (uint8_t)*b;
+    return 0;
+}
+
+int strcmp(const char *a, const char *b)
+{
+    return strncmp(a, b, SIZE_MAX);
+}
+
+static int lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (uint8_t)c;
+}
+
+int strcasecmp(const char *a, const char *b)
+{
+    while (*a != '\0' && lower(*a) == lower(*b)) {
+        a++;
+        b++;
+    }
+    return lower(*a) - lower(*b);
+}
+
+char *strchr(const char *text, int byte)
+{
+    for (; *text != (char)byte; text++)
+        if (*text == '\0')
+            return NULL;
+    return (char *)(uintptr_t)text; // ISO C: the constness is the caller's
+}

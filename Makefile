@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+# ariel: an AArch64 EL2 hypervisor for QEMU virt. `make run` boots it, `make help` lists targets and variables.
+#
+# This file builds. mk/toolchain.mk has the compilers and their flags, mk/run.mk boots QEMU, mk/verify.mk holds the
+# tests, the static gates and the release. A line of ## above a variable or a target is its text in `make help`.
+
+## folder for everything that is made
+BUILD ?= build
+## a policy's name in policy/, or the path of a .toml file
+POLICY ?= diag
+## 1: the diagnostic guest powers the machine off after its summary
+GUEST_POWEROFF ?= 0
+## 1: clang and lld instead of GCC
+LLVM ?= 0
+## prefix of the GCC tools
+CROSS_COMPILE ?= aarch64-linux-gnu-
+## the Python that runs the tools
+PYTHON ?= /usr/bin/python3
+## 1: print whole command lines
+V ?= 0
+
+MAKEFLAGS += --no-builtin-rules --no-builtin-variables
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+# The default goal
+.PHONY: all
+all:
+
+include mk/toolchain.mk
+
+# ---- What is built from what -----------------------------------------------------------------------------------------
+
+GENERATED := $(BUILD)/generated
+HV_SOURCES := $(filter-out %/asm-offsets.c,$(sort $(wildcard $(foreach d,arch/aarch64 core mm lib drivers vdev,$(d)/*.c $(d)/*.S))))
+HV_SOURCES := $(filter-out %.lds.S %.ld.S,$(HV_SOURCES))
+GUEST_SOURCES := $(filter-out %.ld.S,$(sort $(wildcard guest/*.[cS] guest/*/*.[cS])))
+POLICY_FILE := $(if $(filter %.toml,$(POLICY)),$(POLICY),policy/$(POLICY).toml)
+VERSION := $(or $(shell cat VERSION 2>/dev/null || git describe --always --dirty 2>/dev/null),unknown)
+
+HV_OBJECTS := $(HV_SOURCES:%=$(BUILD)/%.o) $(if $(wildcard tools/policy_compile.py),$(GENERATED)/policy_tables.c.o)
+ASM_OFFSETS := $(if $(wildcard arch/aarch64/asm-offsets.c),$(GENERATED)/asm-offsets.h)
+GUEST_OBJECTS := $(GUEST_SOURCES:%=$(BUILD)/%.o)
+PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin map symbols)
+
+## the hypervisor with its guest: build/hypervisor.elf, .bin, .map, .symbols
+all: $(PRODUCTS) compile_commands.json
+
+## the diagnostic guest alone: build/guest.elf, build/guest.bin
+.PHONY: guest
+guest: $(BUILD)/guest.bin
+
+## compiles everything, links nothing
+.PHONY: objects
+objects: $(filter-out %/guest_image.S.o,$(HV_OBJECTS)) $(GUEST_OBJECTS)
+
+# ---- The hypervisor --------------------------------------------------------------------------------------------------
+
+$(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(BUILD)/hypervisor.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) $(HV_LDFLAGS) -T $(BUILD)/hypervisor.ld -Map $(BUILD)/hypervisor.map -o $@ $(HV_OBJECTS)
+
+$(BUILD)/hypervisor.map: $(BUILD)/hypervisor.elf ;
+
+$(BUILD)/hypervisor.symbols: $(BUILD)/hypervisor.elf
+	$(Q)$(NM) -n $< > $@
+
+# ---- The diagnostic guest, embedded by arch/aarch64/guest_image.S ----------------------------------------------------
+
+$(BUILD)/guest.elf: $(GUEST_OBJECTS) $(BUILD)/guest.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) $(GUEST_LDFLAGS) -T $(BUILD)/guest.ld -Map $(BUILD)/guest.map -o $@ $(GUEST_OBJECTS)
+
+$(BUILD)/%.bin: $(BUILD)/%.elf
+	$(call say,BIN,$@)
+	$(Q)$(OBJCOPY) -O binary $< $@
+
+$(BUILD)/arch/aarch64/guest_image.S.o: $(BUILD)/guest.bin
+$(BUILD)/arch/aarch64/guest_image.S.o: HV_CPPFLAGS += -DGUEST_IMAGE='"$(BUILD)/guest.bin"'
+
+# ---- Generated files -------------------------------------------------------------------------------------------------
+
+# "->NAME value" in the assembly of asm-offsets.c becomes #define NAME value.
+$(GENERATED)/asm-offsets.h: $(BUILD)/arch/aarch64/asm-offsets.s
+	$(call say,GEN,$@)
+	$(Q)sed -n 's/.*"->\([A-Za-z0-9_]*\) [#$$]*\(-*[0-9][0-9]*\).*/#define \1 \2/p' $< > $@
+	$(Q)test -s $@ || { echo "$@: $< holds no \"->NAME value\" line" >&2; exit 1; }
+
+$(BUILD)/arch/aarch64/asm-offsets.s: arch/aarch64/asm-offsets.c $(FLAGS_STAMP)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -g0 -MMD -MP -MF $@.d -S -o $@ $<
+
+$(GENERATED)/policy_tables.c: $(POLICY_FILE) tools/policy_compile.py $(GENERATED)/policy.stamp
+	$(call say,POLICY,$(POLICY_FILE))
+	$(Q)$(PYTHON) tools/policy_compile.py --policy $(POLICY_FILE) --output $@
+
+$(GENERATED)/version.h: $(GENERATED)/version.stamp
+	$(Q)echo '#define ARIEL_VERSION "$(VERSION)"' > $@
+
+# Linker scripts take the addresses of memory_map.h through the preprocessor.
+$(BUILD)/hypervisor.ld: $(wildcard arch/aarch64/*.lds.S arch/aarch64/*.ld.S) $(FLAGS_STAMP)
+$(BUILD)/guest.ld: guest/guest.ld.S $(FLAGS_STAMP)
+$(BUILD)/hypervisor.ld $(BUILD)/guest.ld:
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) -E -P -x assembler-with-cpp -undef -D__LINKER__ -Iinclude -MMD -MP -MF $@.d -MT $@ -o $@ $<
+
+# A stamp changes when its value does: another POLICY, other flags or another compiler rebuild what depends on them.
+$(call stamp,$(FLAGS_STAMP),$(CC) $(LD) $(HV_CPPFLAGS) $(HV_CFLAGS) $(HV_LDFLAGS) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS))
+$(call stamp,$(GENERATED)/policy.stamp,$(POLICY_FILE))
+$(call stamp,$(GENERATED)/version.stamp,$(VERSION))
+
+compile_commands.json: scripts/compile_commands.py $(FLAGS_STAMP)
+	$(Q)$(PYTHON) scripts/compile_commands.py --build $(BUILD) --output $@ \
+	    --flags "$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS)" $(filter %.c,$(HV_SOURCES)) \
+	    --flags "$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS)" $(filter %.c,$(GUEST_SOURCES))
+
+# ---- Objects ---------------------------------------------------------------------------------------------------------
+
+$(GUEST_OBJECTS): $(BUILD)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/version.h
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
+
+$(filter-out $(GENERATED)/%,$(HV_OBJECTS)): $(BUILD)/%.o: % $(FLAGS_STAMP) | $(ASM_OFFSETS) $(GENERATED)/version.h
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
+
+$(GENERATED)/%.c.o: $(GENERATED)/%.c $(FLAGS_STAMP)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
+
+-include $(HV_OBJECTS:=.d) $(GUEST_OBJECTS:=.d) $(wildcard $(BUILD)/*.ld.d $(BUILD)/arch/aarch64/asm-offsets.s.d)
+
+## removes everything that was made
+.PHONY: clean
+clean:
+	$(Q)rm -rf $(BUILD) dist compile_commands.json
+
+## this text
+.PHONY: help
+help:
+	@awk -f scripts/help.awk $(filter-out %.d,$(MAKEFILE_LIST))
+
+include mk/verify.mk

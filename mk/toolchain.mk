@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+# The compilers and their flags. GCC by default; LLVM=1 takes clang, lld and llvm-objcopy.
+
+ifeq ($(LLVM),1)
+CC      := clang --target=aarch64-none-elf
+LD      := ld.lld
+OBJCOPY := llvm-objcopy
+NM      := llvm-nm
+else
+CC      := $(CROSS_COMPILE)gcc
+LD      := $(CROSS_COMPILE)ld
+OBJCOPY := $(CROSS_COMPILE)objcopy
+NM      := $(CROSS_COMPILE)nm
+endif
+## the host's C compiler, for the unit tests
+HOSTCC ?= gcc
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wcast-qual -Wpointer-arith \
+            -Wvla -Wformat=2 -Wimplicit-fallthrough -Wwrite-strings -Wold-style-definition
+
+# What every object has in common, EL2's and the guest's. No FP or SIMD registers, no unaligned access (the guest runs
+# with its MMU off, EL2 until it has turned its own on), no call to a libgcc atomic, no path of this machine.
+COMMON_CFLAGS := -std=gnu2x -O2 -g -ffreestanding -fno-pic -fno-common -ffunction-sections -fdata-sections \
+                 -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-asynchronous-unwind-tables \
+                 -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
+
+# EL2 keeps frame pointers: panic() walks them.
+HV_CPPFLAGS := -Iinclude -I$(BUILD)/generated
+HV_CFLAGS := $(COMMON_CFLAGS) -fstack-protector-strong -fno-omit-frame-pointer
+# memcpy must not be compiled into a call of itself.
+$(BUILD)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)
+
+GUEST_CPPFLAGS := -Iinclude -I$(BUILD)/generated -Iguest -DGUEST_POWEROFF=$(GUEST_POWEROFF)
+GUEST_CFLAGS := $(COMMON_CFLAGS) -fno-stack-protector
+
+HV_LDFLAGS := -static -nostdlib --gc-sections --build-id=none -z max-page-size=4096 -z noexecstack
+GUEST_LDFLAGS := $(HV_LDFLAGS)
+
+FLAGS_STAMP := $(BUILD)/generated/flags.stamp
+
+# ---- Small things that the rules share -------------------------------------------------------------------------------
+
+Q := $(if $(filter 1,$(V)),,@)
+# $(call say,WHAT,file): one short line per step
+say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+.PHONY: FORCE
+FORCE:
+
+# $(call stamp,file,value): a rule for a file that is touched only when the value differs from the last run's
+stamp = $(eval $(1): FORCE ; @mkdir -p $$(@D); echo '$(subst ','\'',$(2))' | cmp -s - $$@ || echo '$(subst ','\'',$(2))' > $$@)

@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+# Tests, static gates and the release.
+
+HOST_CFLAGS := -std=gnu2x -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
+               -Itests/fake -Iinclude -I$(BUILD)/generated $(filter-out -Wmissing-prototypes -Wcast-qual,$(WARNINGS))
+
+## only tests/unit/<name>_test.c for `make test-unit`
+UNIT ?=
+
+## host unit tests (ASan, UBSan); UNIT=stage2 runs one
+.PHONY: test-unit
+test-unit: $(wildcard $(GENERATED)/policy_tables.c)
+	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/unit --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)" $(UNIT)
+
+## every header compiles by itself
+.PHONY: check-headers
+check-headers:
+	$(Q)$(PYTHON) scripts/check_headers.py --cc "$(CC)" --flags "$(HV_CPPFLAGS) $(HV_CFLAGS)"

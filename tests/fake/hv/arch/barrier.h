@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Recorder in place of include/hv/arch/barrier.h.
+#pragma once
+
+#include <fake_trace.h>
+
+static inline void barrier_order(void)
+{
+    fake_trace_add(FAKE_DMB_ISH, NULL, 0);
+}
+
+static inline void barrier_order_stores(void)
+{
+    fake_trace_add(FAKE_DMB_ISHST, NULL, 0);
+}
+
+static inline void barrier_complete(void)
+{
+    fake_trace_add(FAKE_DSB_ISH, NULL, 0);
+}
+
+static inline void barrier_complete_stores(void)
+{
+    fake_trace_add(FAKE_DSB_ISHST, NULL, 0);
+}
+
+static inline void barrier_complete_system(void)
+{
+    fake_trace_add(FAKE_DSB_SY, NULL, 0);
+}
+
+static inline void barrier_context(void)
+{
+    fake_trace_add(FAKE_ISB, NULL, 0);
+}

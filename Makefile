@@ -27,16 +27,28 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .PHONY: all
 all:
 
+GENERATED := $(BUILD)/generated
+POLICY_FILE := $(if $(filter %.toml,$(POLICY)),$(POLICY),policy/$(POLICY).toml)
+VERSION := $(or $(shell cat VERSION 2>/dev/null || git describe --always --dirty 2>/dev/null),unknown)
+
+# What cannot work is said before anything starts.
+ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(shell mkdir -p $(GENERATED) 2>/dev/null && [ -w $(BUILD) ] && [ -w $(GENERATED) ] && echo writable),)
+$(error BUILD=$(BUILD): cannot write to this folder; name another with BUILD=<folder>)
+endif
+ifeq ($(wildcard $(POLICY_FILE) $(if $(wildcard policy/*.toml),,Makefile)),)
+$(error POLICY=$(POLICY): no file $(POLICY_FILE); there are: $(basename $(notdir $(wildcard policy/*.toml))))
+endif
+endif
+
 include mk/toolchain.mk
 
 # ---- What is built from what -----------------------------------------------------------------------------------------
 
-GENERATED := $(BUILD)/generated
-HV_SOURCES := $(filter-out %/asm-offsets.c,$(sort $(wildcard $(foreach d,arch/aarch64 core mm lib drivers vdev,$(d)/*.c $(d)/*.S))))
-HV_SOURCES := $(filter-out %.lds.S %.ld.S,$(HV_SOURCES))
+HV_FOLDERS := arch/aarch64 core mm lib drivers vdev
+HV_SOURCES := $(sort $(wildcard $(HV_FOLDERS:%=%/*.c) $(HV_FOLDERS:%=%/*.S)))
+HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S,$(HV_SOURCES))
 GUEST_SOURCES := $(filter-out %.ld.S,$(sort $(wildcard guest/*.[cS] guest/*/*.[cS])))
-POLICY_FILE := $(if $(filter %.toml,$(POLICY)),$(POLICY),policy/$(POLICY).toml)
-VERSION := $(or $(shell cat VERSION 2>/dev/null || git describe --always --dirty 2>/dev/null),unknown)
 
 HV_OBJECTS := $(HV_SOURCES:%=$(BUILD)/%.o) $(if $(wildcard tools/policy_compile.py),$(GENERATED)/policy_tables.c.o)
 ASM_OFFSETS := $(if $(wildcard arch/aarch64/asm-offsets.c),$(GENERATED)/asm-offsets.h)
@@ -132,6 +144,11 @@ $(GENERATED)/%.c.o: $(GENERATED)/%.c $(FLAGS_STAMP)
 
 -include $(HV_OBJECTS:=.d) $(GUEST_OBJECTS:=.d) $(wildcard $(BUILD)/*.ld.d $(BUILD)/arch/aarch64/asm-offsets.s.d)
 
+# Is every tool here? Asked at each make: it takes a few milliseconds.
+.PHONY: tools
+tools:
+	$(Q)scripts/bootstrap build $(if $(filter 1,$(LLVM)),llvm)
+
 ## removes everything that was made
 .PHONY: clean
 clean:
@@ -142,4 +159,5 @@ clean:
 help:
 	@awk -f scripts/help.awk $(filter-out %.d,$(MAKEFILE_LIST))
 
+include mk/run.mk
 include mk/verify.mk

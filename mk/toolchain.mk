@@ -14,29 +14,30 @@ NM      := $(CROSS_COMPILE)nm
 endif
 ## the host's C compiler, for the unit tests
 HOSTCC ?= gcc
+export CROSS_COMPILE HOSTCC PYTHON
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wcast-qual -Wpointer-arith \
             -Wvla -Wformat=2 -Wimplicit-fallthrough -Wwrite-strings -Wold-style-definition
 
 # What every object has in common, EL2's and the guest's. No FP or SIMD registers, no unaligned access (the guest runs
 # with its MMU off, EL2 until it has turned its own on), no call to a libgcc atomic, no path of this machine.
-COMMON_CFLAGS := -std=gnu2x -O2 -g -ffreestanding -fno-pic -fno-common -ffunction-sections -fdata-sections \
+COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) -std=gnu2x -O2 -g -ffreestanding -fno-pic -fno-common -ffunction-sections -fdata-sections \
                  -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-asynchronous-unwind-tables \
                  -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
 
 # EL2 keeps frame pointers: panic() walks them.
-HV_CPPFLAGS := -Iinclude -I$(BUILD)/generated
+HV_CPPFLAGS := -Iinclude -I$(GENERATED)
 HV_CFLAGS := $(COMMON_CFLAGS) -fstack-protector-strong -fno-omit-frame-pointer
 # memcpy must not be compiled into a call of itself.
 $(BUILD)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)
 
-GUEST_CPPFLAGS := -Iinclude -I$(BUILD)/generated -Iguest -DGUEST_POWEROFF=$(GUEST_POWEROFF)
+GUEST_CPPFLAGS := -Iinclude -I$(GENERATED) -Iguest -DGUEST_POWEROFF=$(GUEST_POWEROFF)
 GUEST_CFLAGS := $(COMMON_CFLAGS) -fno-stack-protector
 
 HV_LDFLAGS := -static -nostdlib --gc-sections --build-id=none -z max-page-size=4096 -z noexecstack
 GUEST_LDFLAGS := $(HV_LDFLAGS)
 
-FLAGS_STAMP := $(BUILD)/generated/flags.stamp
+FLAGS_STAMP = $(GENERATED)/flags.stamp
 
 # ---- Small things that the rules share -------------------------------------------------------------------------------
 
@@ -48,4 +49,4 @@ say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
 FORCE:
 
 # $(call stamp,file,value): a rule for a file that is touched only when the value differs from the last run's
-stamp = $(eval $(1): FORCE ; @mkdir -p $$(@D); echo '$(subst ','\'',$(2))' | cmp -s - $$@ || echo '$(subst ','\'',$(2))' > $$@)
+stamp = $(eval $(1): FORCE | tools ; @mkdir -p $$(@D); echo '$(subst ','\'',$(2))' | cmp -s - $$@ || echo '$(subst ','\'',$(2))' > $$@)

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Boots ariel in QEMU: the one place that knows QEMU's command line. `make run` and the tests come through here."""
+
+import argparse
+import os
+import re
+import shlex
+import shutil
+import sys
+
+CPU_MAX = 8
+MEM_MIN_MIB = 800  # guest RAM ends at PA 0x72000000, RAM begins at 0x40000000
+# AArch64 models with EL2. Models that QEMU does not know it refuses itself.
+CPU_PATTERN = re.compile(r"(cortex-a(35|5\d|6\d|7\d|7\d\d)|neoverse-[a-z]\d|a64fx|max)(,\S*)?")
+
+
+def mem_mib(text):
+    """MiB of a memory size as QEMU writes it (1G, 1024M, 1024), or None."""
+    match = re.fullmatch(r"(\d+)([MG]?)", text, re.IGNORECASE)
+    return int(match[1]) * (1024 if match[2].upper() == "G" else 1) if match else None
+
+
+def refusal(smp, mem, cpu):
+    """Why these arguments cannot be, in one line; None when they can."""
+    if not re.fullmatch(r"[1-9]\d*", smp) or int(smp) > CPU_MAX:
+        return f"SMP={smp}: ariel runs on 1 to {CPU_MAX} CPUs"
+    if mem_mib(mem) is None:
+        return f"MEM={mem}: write a size as 1G or 1024M"
+    if mem_mib(mem) < MEM_MIN_MIB:
+        return f"MEM={mem}: ariel and its guest need {MEM_MIN_MIB}M or more"
+    if not CPU_PATTERN.fullmatch(cpu):
+        return f"CPU={cpu}: not an AArch64 CPU with EL2; take cortex-a53, cortex-a57, cortex-a72, cortex-a76, " \
+               "neoverse-n1 or max"
+    return None
+
+
+def qemu_command(elf="build/hypervisor.elf", smp="1", mem="1G", cpu="cortex-a57", extra=""):
+    """QEMU's argument list. -smp appears only for more than one CPU."""
+    command = ["qemu-system-aarch64", "-M", "virt,virtualization=on,gic-version=3", "-cpu", cpu, "-m", mem]
+    if int(smp) != 1:
+        command += ["-smp", str(smp)]
+    return [*command, "-nographic", "-serial", "mon:stdio", "-kernel", elf, *shlex.split(extra)]
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Boot ariel in QEMU.")
+    parser.add_argument("--elf", default="build/hypervisor.elf")
+    parser.add_argument("--smp", default="1")
+    parser.add_argument("--mem", default="1G")
+    parser.add_argument("--cpu", default="cortex-a57")
+    parser.add_argument("--extra", default="", help="more arguments for QEMU")
+    parser.add_argument("--check", action="store_true", help="only look at the arguments")
+    options = parser.parse_args()
+    why_not = refusal(options.smp, options.mem, options.cpu)
+    if why_not:
+        sys.exit(why_not)
+    if options.check:
+        return
+    if not os.access(options.elf, os.R_OK):
+        sys.exit(f"{options.elf}: not there or not readable; run make")
+    command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra)
+    if not shutil.which(command[0]):
+        sys.exit(f"{command[0]}: not installed; run scripts/bootstrap run")
+    print(shlex.join(command), flush=True)
+    os.execvp(command[0], command)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,6 +12,12 @@ UNIT ?=
 test-unit: $(wildcard $(GENERATED)/policy_tables.c)
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/unit --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)" $(UNIT)
 
+## the tests that boot QEMU; TESTS="test_guest.py -k hvc" chooses
+.PHONY: test-qemu
+test-qemu: all
+	$(Q)scripts/bootstrap run test
+	$(Q)$(PYTHON) -m pytest -q tests/qemu $(TESTS)
+
 ## every header compiles by itself
 .PHONY: check-headers
 check-headers:

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Boots ariel in QEMU and talks to its serial line.
+
+    with Ariel(smp=2) as ariel:
+        ariel.expect_line(r"1\\.\\.\\d+")
+        ariel.attention()
+        assert "running" in ariel.command("status").text
+
+Every wait has a time limit, and so has the machine as a whole; leaving the `with` block kills it.
+"""
+
+import functools
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pexpect
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from run import qemu_command  # noqa: E402  (scripts/ is not a package)
+
+PROMPT = "ariel> "
+ATTENTION = "\x1d"  # Ctrl-]
+ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+LINE_END = re.compile(r"\r*\n")
+
+
+class Reply(list):
+    """The lines of a monitor's reply, without its last one, which is `status`: "ok" or "err <text>"."""
+
+    def __init__(self, lines, status):
+        super().__init__(lines)
+        self.status = status
+        self.text = "\n".join(lines)
+
+    @property
+    def ok(self):
+        return self.status == "ok"
+
+
+class Ariel:
+    """One machine. Times are in seconds of wall time."""
+
+    def __init__(self, elf="build/hypervisor.elf", cpu="cortex-a57", smp=1, mem="1G", extra="", wait=30, life=180):
+        command = qemu_command(str(elf), str(smp), mem, cpu, extra)
+        self.lines = []  # everything read so far, without line ends and escape sequences
+        self.wait = wait
+        # timeout(1) ends the machine even when this process is killed before it can.
+        self.child = pexpect.spawn("timeout", ["--foreground", "-k", "5", str(life), *command], cwd=ROOT, echo=False,
+                                   encoding="utf-8", codec_errors="replace", dimensions=(50, 500))
+        self.child.delaybeforesend = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        self.close()
+
+    def close(self):
+        """Ends the machine. Safe to call again."""
+        self.child.close(force=True)
+
+    # ---- reading
+
+    def read_line(self, wait=None):
+        """The next whole line. AssertionError when none comes in time or the machine ended."""
+        try:
+            self.child.expect(LINE_END, timeout=self.wait if wait is None else wait)
+        except (pexpect.TIMEOUT, pexpect.EOF) as error:
+            end = "no line in time" if isinstance(error, pexpect.TIMEOUT) else "the machine ended"
+            raise AssertionError(f"{end}; unfinished line {self.child.before!r}; before it:\n{self.tail()}") from None
+        line = ESCAPES.sub("", self.child.before).strip("\r")
+        self.lines.append(line)
+        return line
+
+    def expect_line(self, pattern, wait=None):
+        """Reads on to the first line in which the regular expression is found; returns the match."""
+        limit = time.monotonic() + (self.wait if wait is None else wait)
+        while True:
+            left = limit - time.monotonic()
+            try:
+                line = self.read_line(max(left, 0))
+            except AssertionError as error:
+                raise AssertionError(f"waited for a line with {pattern!r}: {error}") from None
+            match = re.search(pattern, line)
+            if match:
+                return match
+
+    def expect_exit(self, wait=None):
+        """Waits until QEMU ends by itself; returns its exit status."""
+        try:
+            self.child.expect(pexpect.EOF, timeout=self.wait if wait is None else wait)
+        except pexpect.TIMEOUT:
+            raise AssertionError(f"QEMU still runs; last lines:\n{self.tail()}") from None
+        self.lines += [ESCAPES.sub("", line) for line in LINE_END.split(self.child.before or "") if line]
+        self.child.close()
+        return self.child.exitstatus
+
+    def tail(self, count=40):
+        """The last lines read, for messages."""
+        return "\n".join(self.lines[-count:])
+
+    # ---- writing
+
+    def send(self, text):
+        """Types text. QEMU's own escape, Ctrl-A, is passed on as itself."""
+        self.child.send(text.replace("\x01", "\x01\x01"))
+
+    def send_break(self):
+        """A serial BREAK, which QEMU makes of Ctrl-A b."""
+        self.child.send("\x01b")
+
+    # ---- the monitor
+
+    def expect_prompt(self, wait=None):
+        """Waits for the monitor's prompt."""
+        try:
+            self.child.expect_exact(PROMPT, timeout=self.wait if wait is None else wait)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            raise AssertionError(f"no prompt {PROMPT!r}; unfinished line {self.child.before!r}; before it:\n{self.tail()}") \
+                from None
+        self.lines += [ESCAPES.sub("", line) for line in LINE_END.split(self.child.before)[:-1]]
+
+    def attention(self, wait=None):
+        """Opens the monitor with Ctrl-]."""
+        self.send(ATTENTION + "\r")  # the attention key takes one more: Enter asks for the prompt
+        self.expect_prompt(wait)
+
+    def command(self, text, wait=None, fails=False):
+        """Types a command at the monitor's prompt and returns its Reply. Log records that come in between are in it.
+
+        AssertionError when it ends in `err`, or, with fails=True, when it does not.
+        """
+        self.send(text + "\r")
+        echo = self.read_line(wait)
+        assert echo.endswith(text), f"typed {text!r}, the monitor echoed {echo!r}"
+        lines = []
+        while True:
+            line = self.read_line(wait)
+            if line == "ok" or line.startswith("err "):
+                break
+            lines.append(line)
+        reply = Reply(lines, line)
+        self.expect_prompt_after(text, wait)
+        assert reply.ok != fails, f"{text!r} ended with {line!r}:\n{reply.text}"
+        return reply
+
+    def expect_prompt_after(self, text, wait):
+        """A command that leaves the monitor is followed by no prompt."""
+        if text.split()[:1] not in (["resume"], ["cont"], ["c"], ["quit"], ["q"], ["exit"], ["reset"], ["halt"]):
+            self.expect_prompt(wait)
+
+
+@functools.lru_cache(maxsize=None)
+def build_policy(name):
+    """Builds the hypervisor with another policy, in its own folder; returns the ELF's path. name may be a .toml path."""
+    build = Path("build") / f"policy-{Path(name).stem}"
+    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    done = subprocess.run(["make", "-s", f"BUILD={build}", f"POLICY={name}", f"{build}/hypervisor.elf"], cwd=ROOT,
+                          env=environment, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"make POLICY={name}: {done.stderr}"
+    return build / "hypervisor.elf"

@@ -26,6 +26,46 @@
 #define ESR_ELX_ISS_IMM16  GENMASK64(15, 0)
 #define ESR_ELX_ISS_WFX_TI GENMASK64(1, 0)
 
+// ESR_ELx.EC values that the code names (cause_table.h has them all); "LOWER" + 1 is the same exception from EL1 to EL1
+#define ESR_EC_UNKNOWN          0x00
+#define ESR_EC_IABT_LOWER       0x20
+#define ESR_EC_DABT_LOWER       0x24
+#define ESR_EC_BREAKPOINT_LOWER 0x30
+#define ESR_EC_STEP_LOWER       0x32
+#define ESR_EC_WATCHPOINT_LOWER 0x34
+#define ESR_EC_BKPT32           0x38
+#define ESR_EC_BRK              0x3c
+
+// ESR_ELx.ISS of an instruction or data abort (EC 0x20, 0x21, 0x24, 0x25)
+#define ISS_ABORT_ISV   BIT64(24)
+#define ISS_ABORT_SAS   GENMASK64(23, 22)
+#define ISS_ABORT_SSE   BIT64(21)
+#define ISS_ABORT_SRT   GENMASK64(20, 16)
+#define ISS_ABORT_SF    BIT64(15)
+#define ISS_ABORT_AR    BIT64(14)
+#define ISS_ABORT_FNV   BIT64(10)
+#define ISS_ABORT_EA    BIT64(9)
+#define ISS_ABORT_CM    BIT64(8)
+#define ISS_ABORT_S1PTW BIT64(7)
+#define ISS_ABORT_WNR   BIT64(6)
+#define ISS_ABORT_FSC   GENMASK64(5, 0)
+
+// Fault status codes; where "+ level" is said, bits 1:0 are the level
+#define FSC_ADDRESS_SIZE  0x00 // + level
+#define FSC_TRANSLATION   0x04 // + level
+#define FSC_ACCESS_FLAG   0x08 // + level
+#define FSC_PERMISSION    0x0c // + level
+#define FSC_EXTERNAL      0x10
+#define FSC_TAG           0x11
+#define FSC_EXTERNAL_WALK 0x14 // + level
+#define FSC_PARITY        0x18
+#define FSC_PARITY_WALK   0x1c // + level
+#define FSC_ALIGNMENT     0x21
+#define FSC_TLB_CONFLICT  0x30
+#define FSC_HARDWARE_FLAG 0x31 // unsupported atomic hardware update of a descriptor
+#define FSC_LOCKDOWN      0x34
+#define FSC_ATOMIC        0x35 // exclusive or atomic on memory that does not support it
+
 // ESR_ELx.ISS of an MSR, MRS or system instruction (EC 0x18)
 #define ISS_SYSREG_OP0       GENMASK64(21, 20)
 #define ISS_SYSREG_OP2       GENMASK64(19, 17)
@@ -91,26 +131,32 @@
 #define ID_AA64MMFR1_EL1_XNX      GENMASK64(31, 28)
 
 // ID_AA64PFR0_EL1
+#define ID_AA64PFR0_EL1_RAS GENMASK64(31, 28)
 #define ID_AA64PFR0_EL1_GIC GENMASK64(27, 24)
 #define ID_AA64PFR0_EL1_SVE GENMASK64(35, 32)
+
+// ID_AA64PFR1_EL1
+#define ID_AA64PFR1_EL1_SSBS GENMASK64(7, 4)
+#define ID_AA64PFR1_EL1_MTE  GENMASK64(11, 8)
 
 // MAIR_ELx attribute encodings
 #define MAIR_DEVICE_NGNRE 0x04
 #define MAIR_NORMAL_WB    0xff
 
 // MDCR_EL2
-#define MDCR_EL2_HPMN   GENMASK64(4, 0)
-#define MDCR_EL2_TPMCR  BIT64(5)
-#define MDCR_EL2_TPM    BIT64(6)
-#define MDCR_EL2_TDE    BIT64(8)
-#define MDCR_EL2_TDA    BIT64(9)
-#define MDCR_EL2_TDOSA  BIT64(10)
-#define MDCR_EL2_TDRA   BIT64(11)
-#define MDCR_EL2_TPMS   BIT64(14)
-#define MDCR_EL2_TTRF   BIT64(19)
+#define MDCR_EL2_HPMN  GENMASK64(4, 0)
+#define MDCR_EL2_TPMCR BIT64(5)
+#define MDCR_EL2_TPM   BIT64(6)
+#define MDCR_EL2_TDE   BIT64(8)
+#define MDCR_EL2_TDA   BIT64(9)
+#define MDCR_EL2_TDOSA BIT64(10)
+#define MDCR_EL2_TDRA  BIT64(11)
+#define MDCR_EL2_TPMS  BIT64(14)
+#define MDCR_EL2_TTRF  BIT64(19)
 
 // MDSCR_EL1
-#define MDSCR_EL1_SS BIT64(0)
+#define MDSCR_EL1_SS  BIT64(0)
+#define MDSCR_EL1_KDE BIT64(13)
 
 // MPIDR_EL1
 #define MPIDR_EL1_AFF0 GENMASK64(7, 0)
@@ -122,20 +168,22 @@
 #define PAR_EL1_PA  GENMASK64(47, 12)
 
 // SCTLR_ELx
-#define SCTLR_ELX_M      BIT64(0)
-#define SCTLR_ELX_A      BIT64(1)
-#define SCTLR_ELX_C      BIT64(2)
-#define SCTLR_ELX_SA     BIT64(3)
-#define SCTLR_ELX_I      BIT64(12)
-#define SCTLR_ELX_WXN    BIT64(19)
-#define SCTLR_EL1_SPAN   BIT64(23)
-#define SCTLR_ELX_EE     BIT64(25)
-#define SCTLR_ELX_DSSBS  BIT64(44)
-#define SCTLR_EL2_RES1   0x30c50830
-#define SCTLR_EL1_RESET  0x30d00800 // RES1 bits of Armv8.0; MMU, caches and alignment checks off
+#define SCTLR_ELX_M     BIT64(0)
+#define SCTLR_ELX_A     BIT64(1)
+#define SCTLR_ELX_C     BIT64(2)
+#define SCTLR_ELX_SA    BIT64(3)
+#define SCTLR_ELX_I     BIT64(12)
+#define SCTLR_ELX_WXN   BIT64(19)
+#define SCTLR_EL1_SPAN  BIT64(23)
+#define SCTLR_ELX_EE    BIT64(25)
+#define SCTLR_ELX_DSSBS BIT64(44)
+#define SCTLR_EL2_RES1  0x30c50830
+#define SCTLR_EL1_RESET 0x30d00800 // RES1 bits of Armv8.0; MMU, caches and alignment checks off
 
 // SPSR_ELx
 #define SPSR_ELX_M    GENMASK64(3, 0)
+#define SPSR_ELX_M_SP BIT64(0)
+#define SPSR_ELX_M_EL GENMASK64(3, 2)
 #define SPSR_ELX_M4   BIT64(4) // 1 = AArch32
 #define SPSR_ELX_F    BIT64(6)
 #define SPSR_ELX_I    BIT64(7)
@@ -148,6 +196,7 @@
 #define SPSR_ELX_UAO  BIT64(23)
 #define SPSR_ELX_DIT  BIT64(24)
 #define SPSR_ELX_TCO  BIT64(25)
+#define SPSR_ELX_NZCV GENMASK64(31, 28)
 #define SPSR_M_EL0T   0x0
 #define SPSR_M_EL1T   0x4
 #define SPSR_M_EL1H   0x5

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Takes exceptions to the guest's EL1 on its behalf, after the pseudocode of AArch64.TakeException (DDI 0487 J1.1.2)
+// with target_el = EL1. The guest's EL1 registers live in the hardware while its vCPU is on this CPU, so they are
+// written directly; PC and PSTATE are in the trap frame. Nothing here looks at policy, and whatever PC, PSTATE or
+// VBAR_EL1 the guest has made up, the result is a legal return to EL1h.
+
+#include <hv/arch/inject.h>
+
+#include <hv/arch/frame.h>
+#include <hv/arch/registers.h>
+
+#define VECTOR_EL1_SP_EL0  0x000
+#define VECTOR_EL1_SP_EL1  0x200
+#define VECTOR_EL0_AARCH64 0x400
+#define VECTOR_EL0_AARCH32 0x600
+#define VBAR_EL1_ADDRESS   GENMASK64(63, 11)
+#define SPSR_KEPT          (SPSR_ELX_NZCV | SPSR_ELX_DIT | SPSR_ELX_PAN)
+#define SPSR_ALL_MASKED    (SPSR_ELX_D | SPSR_ELX_A | SPSR_ELX_I | SPSR_ELX_F)
+#define SYNDROME(ec, iss)  (FIELD_PREP(ESR_ELX_EC, ec) | ESR_ELX_IL | (iss))
+#define ISS_ABORT_KEPT     (ISS_ABORT_WNR | ISS_ABORT_CM | ISS_ABORT_FNV)
+
+static bool from_el1(uint64_t pstate)
+{
+    return !(pstate & SPSR_ELX_M4) && FIELD_GET(SPSR_ELX_M_EL, pstate) == 1;
+}
+
+static uint64_t vector_offset(uint64_t pstate)
+{
+    if (pstate & SPSR_ELX_M4)
+        return VECTOR_EL0_AARCH32;
+    if (!from_el1(pstate))
+        return VECTOR_EL0_AARCH64;
+    return pstate & SPSR_ELX_M_SP ? VECTOR_EL1_SP_EL1 : VECTOR_EL1_SP_EL0;
+}
+
+// PSTATE at the handler's first instruction. SS, IL, UAO and BTYPE become 0; the flags, DIT and PAN are kept; PAN is
+// also set when SCTLR_EL1.SPAN is 0, TCO always, SSBS comes from SCTLR_EL1.DSSBS: each where the CPU has the feature.
+static uint64_t handler_pstate(uint64_t pstate)
+{
+    uint64_t sctlr = READ_SYSREG(SCTLR_EL1);
+    uint64_t pfr1 = READ_SYSREG(ID_AA64PFR1_EL1);
+    uint64_t new = (pstate & SPSR_KEPT) | SPSR_ALL_MASKED | SPSR_M_EL1H;
+
+    if (FIELD_GET(ID_AA64MMFR1_EL1_PAN, READ_SYSREG(ID_AA64MMFR1_EL1)) && !(sctlr & SCTLR_EL1_SPAN))
+        new |= SPSR_ELX_PAN;
+    if (FIELD_GET(ID_AA64PFR1_EL1_SSBS, pfr1) && (sctlr & SCTLR_ELX_DSSBS))
+        new |= SPSR_ELX_SSBS;
+    if (FIELD_GET(ID_AA64PFR1_EL1_MTE, pfr1))
+        new |= SPSR_ELX_TCO;
+    return new;
+}
+
+static void take_exception(struct vcpu *vcpu, uint64_t esr)
+{
+    struct trap_frame *frame = vcpu->frame;
+    uint64_t pstate = frame->spsr_el2;
+
+    WRITE_SYSREG(ESR_EL1, esr);
+    WRITE_SYSREG(ELR_EL1, frame->elr_el2);
+    WRITE_SYSREG(SPSR_EL1, pstate);
+    frame->elr_el2 = (READ_SYSREG(VBAR_EL1) & VBAR_EL1_ADDRESS) + vector_offset(pstate);
+    frame->spsr_el2 = handler_pstate(pstate);
+}
+
+void inject_undef(struct vcpu *vcpu)
+{
+    take_exception(vcpu, SYNDROME(ESR_EC_UNKNOWN, 0));
+}
+
+static void take_abort(struct vcpu *vcpu, gva_t far, bool instruction_fetch, uint64_t iss)
+{
+    uint64_t ec = instruction_fetch ? ESR_EC_IABT_LOWER : ESR_EC_DABT_LOWER;
+
+    if (from_el1(vcpu->frame->spsr_el2))
+        ec++;
+    WRITE_SYSREG(FAR_EL1, far.v);
+    take_exception(vcpu, SYNDROME(ec, iss));
+}
+
+void inject_abort(struct vcpu *vcpu, gva_t far, bool instruction_fetch, bool write)
+{
+    take_abort(vcpu, far, instruction_fetch, FSC_EXTERNAL | (write && !instruction_fetch ? ISS_ABORT_WNR : 0));
+}
+
+void inject_abort_trapped(struct vcpu *vcpu, unsigned int level)
+{
+    uint64_t esr = vcpu->frame->esr_el2;
+    bool instruction_fetch = FIELD_GET(ESR_ELX_EC, esr) == ESR_EC_IABT_LOWER;
+    uint64_t iss = esr & (instruction_fetch ? ISS_ABORT_FNV : ISS_ABORT_KEPT);
+
+    iss |= esr & ISS_ABORT_S1PTW ? FSC_EXTERNAL_WALK + (level & 3) : FSC_EXTERNAL;
+    take_abort(vcpu, gva_make(vcpu->frame->far_el2), instruction_fetch, iss);
+}
+
+// Whether the guest would have got this exception itself (DDI 0487 D2.3.1 and D2.10). With MDCR_EL2.TDE everything
+// below EL2 generates debug exceptions; without, EL1 does only where KDE is set and D is clear.
+static bool debug_is_enabled(const struct vcpu *vcpu)
+{
+    uint64_t pstate = vcpu->frame->spsr_el2;
+    uint64_t mdscr = vcpu->step ? vcpu->guest_mdscr : READ_SYSREG(MDSCR_EL1);
+
+    return !from_el1(pstate) || (!(pstate & SPSR_ELX_D) && (mdscr & MDSCR_EL1_KDE));
+}
+
+bool inject_debug(struct vcpu *vcpu, uint32_t syndrome)
+{
+    uint64_t ec = FIELD_GET(ESR_ELX_EC, syndrome);
+    uint64_t pstate = vcpu->frame->spsr_el2;
+    bool is_brk = ec == ESR_EC_BRK || ec == ESR_EC_BKPT32;
+
+    if (!is_brk) {
+        if (!debug_is_enabled(vcpu))
+            return false;
+        if (from_el1(pstate))
+            ec++; // breakpoint, step and watchpoint have a same-EL code next to the lower-EL one; BRK has one code
+        if (FIELD_GET(ESR_ELX_EC, syndrome) == ESR_EC_WATCHPOINT_LOWER)
+            WRITE_SYSREG(FAR_EL1, vcpu->frame->far_el2);
+    }
+    take_exception(vcpu, FIELD_PREP(ESR_ELX_EC, ec) | (syndrome & (ESR_ELX_IL | ESR_ELX_ISS)));
+    return true;
+}
+
+void inject_serror(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    // With FEAT_RAS the guest's ESR_EL1.ISS comes from VSESR_EL2: 0 is an uncategorized error. The eret that ends this
+    // exit is the context synchronization that makes both take effect.
+    if (FIELD_GET(ID_AA64PFR0_EL1_RAS, READ_SYSREG(ID_AA64PFR0_EL1)))
+        WRITE_SYSREG(S3_4_C5_C2_3, 0); // VSESR_EL2
+    WRITE_SYSREG(HCR_EL2, READ_SYSREG(HCR_EL2) | HCR_EL2_VSE);
+}
+
+bool inject_serror_pending(void)
+{
+    return READ_SYSREG(HCR_EL2) & HCR_EL2_VSE;
+}

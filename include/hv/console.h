@@ -5,6 +5,8 @@
 
 #include <hv/types.h>
 
+#define CONSOLE_INPUT_MAX 256 // prompt and typed line
+
 // Guest output, byte by byte as its UART sends it. Goes out at once, or into the bounded buffer while the monitor is
 // open (drops are counted).
 void console_guest_byte(uint8_t byte);
@@ -20,8 +22,26 @@ void console_line(const char *line, size_t length);
 // The monitor's own output: as is, "\n" becomes "\r\n".
 void console_write(const char *text, size_t length);
 
+// The monitor's line being typed, prompt included: drawn now, and anew after every line that comes between. cursor:
+// bytes from its start. length 0: there is none (what stands on the screen stays). Longer than CONSOLE_INPUT_MAX is
+// cut.
+void console_show_input(const char *text, size_t length, size_t cursor);
+
+// hold true: the guest's output waits from now on. false: what waited goes out; returns how many bytes did not fit and
+// were dropped since it was held.
+uint64_t console_hold_guest(bool hold);
+
+// A byte for the guest from the serial line. One that its UART refuses waits in a bounded queue and is offered again.
+void console_guest_input(uint8_t byte);
+
+// The guest took a byte from its UART: offers it those that wait. Any CPU; not with the UART's lock held.
+void console_guest_room(void);
+
 // What the person at the serial line typed: called from the UART's interrupt and from the idle loop. Never blocks.
 void console_receive(void);
+
+// Typed bytes dropped because the guest did not read and the queue was full.
+uint64_t console_input_dropped(void);
 
 // Guest bytes dropped because the buffer was full while the monitor was open.
 uint64_t console_dropped(void);

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one owner of the serial line. Output of the guest, of the log and of the monitor goes through here and is kept
+// apart by lines: `line_open` says whether the cursor stands behind text that somebody may still go on with, so a log
+// line can end it first. While the monitor is open the guest's output waits in a ring, and the line being typed is
+// drawn again after whatever came between. Input goes to the monitor, or to the guest's UART through a queue.
+#include <hv/console.h>
+
+#include <hv/monitor.h>
+#include <hv/pl011.h>
+#include <hv/spinlock.h>
+#include <hv/string.h>
+#include <hv/vm.h>
+
+#define HELD_SIZE    0x4000u // guest output that waits for the monitor to close
+#define QUEUE_SIZE   0x1000u // typed bytes that wait for the guest's UART
+#define RECEIVE_MAX  1024u   // bytes taken from the UART in one go
+#define GUEST_PREFIX "guest: "
+
+static struct spinlock console_lock;
+static struct {
+    bool hold;      // guest output goes to held[]
+    bool line_open; // text stands on the line and its end was not sent yet
+    bool held_open; // the same for what was put into held[]
+    char input[CONSOLE_INPUT_MAX];
+    size_t input_length;
+    size_t input_cursor;
+    uint8_t held[HELD_SIZE];
+    uint32_t held_count;
+    uint64_t dropped_before; // guest_dropped when the hold began
+} console GUARDED_BY(console_lock);
+
+static struct spinlock queue_lock;
+static struct {
+    uint8_t byte[QUEUE_SIZE];
+    uint32_t first;
+    uint32_t count;
+} queue GUARDED_BY(queue_lock);
+
+// Read from any CPU without the locks.
+static uint64_t guest_dropped;
+static uint64_t input_dropped;
+static uint32_t queue_waiting; // equal to queue.count
+
+static void put(uint8_t byte) REQUIRES(console_lock)
+{
+    pl011_put(byte);
+    if (byte == '\n')
+        console.line_open = false;
+    else if (byte != '\r')
+        console.line_open = true;
+}
+
+static void put_text(const char *text, size_t length) REQUIRES(console_lock)
+{
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] == '\n')
+            put('\r');
+        put((uint8_t)text[i]);
+    }
+}
+
+static void put_string(const char *text) REQUIRES(console_lock)
+{
+    put_text(text, strlen(text));
+}
+
+static void draw_input(void) REQUIRES(console_lock)
+{
+    put_text(console.input, console.input_length);
+    for (size_t i = console.input_cursor; i < console.input_length; i++)
+        put('\b');
+}
+
+// Makes the cursor stand at the start of a line. A line being typed is wiped from the screen and the cursor moved up
+// and down again: the screen keeps no trace, and in a captured stream an end of line stands right before what follows.
+static void end_line(void) REQUIRES(console_lock)
+{
+    if (!console.line_open)
+        return;
+    if (console.input_length > 0)
+        put_string("\r\033[K\033[A");
+    else
+        put('\r');
+    put('\n');
+}
+
+static void guest_byte(uint8_t byte) REQUIRES(console_lock)
+{
+    if (!console.hold) {
+        put(byte);
+        return;
+    }
+    if (console.held_count == HELD_SIZE) {
+        __atomic_fetch_add(&guest_dropped, 1, __ATOMIC_RELAXED);
+        return;
+    }
+    console.held[console.held_count++] = byte;
+    if (byte != '\r')
+        console.held_open = byte != '\n';
+}
+
+static void guest_string(const char *text) REQUIRES(console_lock)
+{
+    while (*text != '\0')
+        guest_byte((uint8_t)*text++);
+}
+
+void console_guest_byte(uint8_t byte)
+{
+    spinlock_acquire(&console_lock);
+    guest_byte(byte);
+    spinlock_release(&console_lock);
+}
+
+static void guest_escaped(uint8_t byte) REQUIRES(console_lock)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (byte == '\\') {
+        guest_string("\\\\");
+    } else if (byte >= 0x20 && byte < 0x7f) {
+        guest_byte(byte);
+    } else if (byte == '\t') {
+        guest_string("\\t");
+    } else if (byte == '\r') {
+        guest_string("\\r");
+    } else {
+        guest_string("\\x");
+        guest_byte((uint8_t)digits[byte >> 4]);
+        guest_byte((uint8_t)digits[byte & 15]);
+    }
+}
+
+void console_guest_text(const uint8_t *text, size_t length)
+{
+    bool in_line = false;
+
+    spinlock_acquire(&console_lock);
+    if (console.hold ? console.held_open : console.line_open)
+        guest_string("\r\n");
+    for (size_t i = 0; i < length; i++) {
+        if (!in_line)
+            guest_string(GUEST_PREFIX);
+        in_line = text[i] != '\n';
+        if (text[i] == '\r' && i + 1 < length && text[i + 1] == '\n')
+            continue;
+        if (in_line)
+            guest_escaped(text[i]);
+        else
+            guest_string("\r\n");
+    }
+    if (in_line)
+        guest_string("\r\n");
+    spinlock_release(&console_lock);
+}
+
+void console_line(const char *line, size_t length)
+{
+    spinlock_acquire(&console_lock);
+    end_line();
+    put_text(line, length);
+    put('\r');
+    put('\n');
+    draw_input();
+    spinlock_release(&console_lock);
+}
+
+void console_write(const char *text, size_t length)
+{
+    spinlock_acquire(&console_lock);
+    put_text(text, length);
+    spinlock_release(&console_lock);
+}
+
+// Whether the new line is the drawn one with one byte more at its end, where the cursor stands: then that byte is all
+// that needs to be sent.
+static bool is_typed_at_end(const char *text, size_t length, size_t cursor) REQUIRES(console_lock)
+{
+    size_t old = console.input_length;
+
+    return old > 0 && length == old + 1 && cursor == length && console.input_cursor == old &&
+           memcmp(console.input, text, old) == 0;
+}
+
+void console_show_input(const char *text, size_t length, size_t cursor)
+{
+    bool typed_at_end;
+
+    if (length > CONSOLE_INPUT_MAX)
+        length = CONSOLE_INPUT_MAX;
+    if (cursor > length)
+        cursor = length;
+    spinlock_acquire(&console_lock);
+    typed_at_end = is_typed_at_end(text, length, cursor);
+    if (typed_at_end)
+        put((uint8_t)text[length - 1]);
+    else if (length > 0)
+        put_string(console.input_length > 0 ? "\r\033[K" : console.line_open ? "\n" : "");
+    memcpy(console.input, text, length);
+    console.input_length = length;
+    console.input_cursor = cursor;
+    if (!typed_at_end)
+        draw_input();
+    spinlock_release(&console_lock);
+}
+
+uint64_t console_hold_guest(bool hold)
+{
+    uint64_t dropped = 0;
+
+    spinlock_acquire(&console_lock);
+    if (hold && !console.hold) {
+        console.dropped_before = console_dropped();
+        console.held_open = false;
+    }
+    if (!hold && console.hold) {
+        for (uint32_t i = 0; i < console.held_count; i++)
+            put(console.held[i]);
+        console.held_count = 0;
+        dropped = console_dropped() - console.dropped_before;
+    }
+    console.hold = hold;
+    spinlock_release(&console_lock);
+    return dropped;
+}
+
+uint64_t console_dropped(void)
+{
+    return __atomic_load_n(&guest_dropped, __ATOMIC_RELAXED);
+}
+
+uint64_t console_input_dropped(void)
+{
+    return __atomic_load_n(&input_dropped, __ATOMIC_RELAXED);
+}
+
+static void offer_queue(void) REQUIRES(queue_lock)
+{
+    while (queue.count > 0 && vpl011_receive(&vm0, queue.byte[queue.first])) {
+        queue.first = (queue.first + 1) % QUEUE_SIZE;
+        queue.count--;
+    }
+    __atomic_store_n(&queue_waiting, queue.count, __ATOMIC_RELAXED);
+}
+
+void console_guest_input(uint8_t byte)
+{
+    spinlock_acquire(&queue_lock);
+    offer_queue();
+    if (queue.count > 0 || !vpl011_receive(&vm0, byte)) {
+        if (queue.count == QUEUE_SIZE)
+            __atomic_fetch_add(&input_dropped, 1, __ATOMIC_RELAXED);
+        else
+            queue.byte[(queue.first + queue.count++) % QUEUE_SIZE] = byte;
+        __atomic_store_n(&queue_waiting, queue.count, __ATOMIC_RELAXED);
+    }
+    spinlock_release(&queue_lock);
+}
+
+void console_guest_room(void)
+{
+    if (__atomic_load_n(&queue_waiting, __ATOMIC_RELAXED) == 0)
+        return;
+    spinlock_acquire(&queue_lock);
+    offer_queue();
+    spinlock_release(&queue_lock);
+}
+
+void console_receive(void)
+{
+    console_guest_room();
+    for (unsigned int i = 0; i < RECEIVE_MAX; i++) {
+        int byte = pl011_get();
+
+        if (byte == PL011_EMPTY)
+            return;
+        if (byte == PL011_BREAK)
+            monitor_open("break");
+        else if (monitor_is_open() || byte == MONITOR_ATTENTION)
+            monitor_input(byte);
+        else
+            console_guest_input((uint8_t)byte);
+    }
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor's states and keys. CLOSED: the serial line is the guest's. ATTENTION: after Ctrl-], one key decides: a
+// one-key command (which then goes back to the guest's console), Ctrl-] again (the guest gets one), Ctrl-C or backspace
+// (nothing), anything else opens the monitor, a printable byte being the first of the line. OPEN: a prompt. In both,
+// the guest's output is held by the console. Only the CPU that owns the UART's interrupt runs monitor_input; any CPU
+// may open.
+#include <hv/monitor.h>
+
+#include <hv/console.h>
+#include <hv/log.h>
+#include <hv/monitor_cmds.h>
+#include <hv/monitor_line.h>
+#include <hv/monitor_out.h>
+#include <hv/pl011.h>
+#include <hv/printf.h>
+#include <hv/string.h>
+#include <hv/vm.h>
+
+#define PROMPT        "ariel> "
+#define HINT          "(a key: h lists them; Enter: prompt) "
+#define WINDOW        72u    // columns of the line that are shown
+#define BURST_POLLS   20000u // looks at the UART for a byte that follows at once; about 20 ms
+#define KEY_INTERRUPT 0x03   // Ctrl-C
+#define KEY_DELETE    0x7f
+
+enum monitor_state { CLOSED, ATTENTION, OPEN };
+
+static struct {
+    uint32_t state; // enum monitor_state; atomic
+    bool running;   // a command runs: the prompt comes after its reply
+    struct monitor_line line;
+} monitor;
+
+static enum monitor_state state(void)
+{
+    return (enum monitor_state)__atomic_load_n(&monitor.state, __ATOMIC_ACQUIRE);
+}
+
+static void set_state(enum monitor_state new_state)
+{
+    __atomic_store_n(&monitor.state, (uint32_t)new_state, __ATOMIC_RELEASE);
+}
+
+bool monitor_is_open(void)
+{
+    return state() != CLOSED;
+}
+
+// Shows prompt and line; of a long line the part around the cursor.
+static void show_line(void)
+{
+    char text[sizeof(PROMPT) + WINDOW];
+    size_t start = monitor.line.cursor > WINDOW - 1 ? monitor.line.cursor - (WINDOW - 1) : 0;
+    size_t length = monitor.line.length - start < WINDOW ? monitor.line.length - start : WINDOW;
+
+    memcpy(text, PROMPT, sizeof(PROMPT) - 1);
+    memcpy(&text[sizeof(PROMPT) - 1], &monitor.line.text[start], length);
+    console_show_input(text, sizeof(PROMPT) - 1 + length, sizeof(PROMPT) - 1 + monitor.line.cursor - start);
+}
+
+static void end_input_line(void)
+{
+    console_show_input("", 0, 0);
+    console_write("\n", 1);
+}
+
+static void say(const char *text)
+{
+    console_line(text, strlen(text));
+}
+
+static const char *vm_words(void)
+{
+    return vm0.state == VM_RUNNING ? "running" : vm0.state == VM_PAUSED ? "paused" : "stopped";
+}
+
+static void close_monitor(void)
+{
+    uint64_t dropped;
+
+    monitor_line_clear(&monitor.line);
+    set_state(CLOSED);
+    dropped = console_hold_guest(false);
+    if (dropped > 0)
+        log_record(LOG_WARN, LOG_MONITOR, "guest-output-dropped", "bytes=%lu", (unsigned long)dropped);
+}
+
+// Back to the guest's console from the prompt, saying so.
+static void leave(void)
+{
+    char text[100];
+
+    console_show_input("", 0, 0);
+    (void)format_text(text, sizeof(text), "-- guest console; guest %s (Ctrl-] Enter: monitor)", vm_words());
+    say(text);
+    close_monitor();
+}
+
+void monitor_open(const char *reason)
+{
+    char text[120];
+    bool fresh = state() != OPEN;
+
+    console_hold_guest(true);
+    (void)format_text(text, sizeof(text), "-- monitor: %s; guest %s (help: commands, quit: back to the guest)", reason,
+                      vm_words());
+    if (fresh)
+        console_show_input("", 0, 0);
+    say(text);
+    set_state(OPEN);
+    if (fresh && !monitor.running)
+        console_show_input(PROMPT, sizeof(PROMPT) - 1, sizeof(PROMPT) - 1);
+}
+
+static void open_prompt(void)
+{
+    set_state(OPEN);
+    show_line();
+}
+
+// A letter that begins a command too: when more comes at once it was a script's or a paste's line, not a key.
+static int next_of_burst(int key)
+{
+    int next = PL011_EMPTY;
+
+    if (key < 'a' || key > 'z')
+        return next;
+    for (unsigned int i = 0; i < BURST_POLLS && next == PL011_EMPTY; i++)
+        next = pl011_get();
+    return next;
+}
+
+static void run_key(const struct monitor_command *command)
+{
+    end_input_line();
+    monitor.running = true;
+    monitor_run_key(command);
+    monitor.running = false;
+    if (state() == ATTENTION)
+        close_monitor();
+    else
+        show_line(); // something opened the monitor meanwhile
+}
+
+static void attention_key(int byte)
+{
+    const struct monitor_command *command = monitor_find_key(byte);
+    int next;
+
+    if (byte == MONITOR_ATTENTION || byte == KEY_INTERRUPT || byte == '\b' || byte == KEY_DELETE) {
+        end_input_line();
+        if (byte == MONITOR_ATTENTION)
+            console_guest_input(MONITOR_ATTENTION);
+        close_monitor();
+        return;
+    }
+    next = command == NULL ? PL011_EMPTY : next_of_burst(byte);
+    if (command != NULL && next == PL011_EMPTY) {
+        run_key(command);
+        return;
+    }
+    open_prompt();
+    if (byte != '\r' && byte != '\n' && byte != ' ' && byte != ':')
+        monitor_input(byte);
+    monitor.line.after_return = byte == '\r';
+    if (next == PL011_BREAK)
+        monitor_open("break");
+    else if (next != PL011_EMPTY)
+        monitor_input(next);
+}
+
+static void run_line(void)
+{
+    char text[LINE_LENGTH_MAX + 1];
+
+    end_input_line();
+    memcpy(text, monitor.line.text, sizeof(text));
+    monitor_line_remember(&monitor.line);
+    monitor_line_clear(&monitor.line);
+    monitor.running = true;
+    monitor_run(text);
+    monitor.running = false;
+    if (monitor_close_asked())
+        leave();
+    else
+        show_line();
+}
+
+// The n-th word of a list with blanks between, its length in *length; NULL behind the last.
+static const char *list_word(const char *list, unsigned int n, size_t *length)
+{
+    while (*list != '\0') {
+        const char *end = strchr(list, ' ');
+
+        *length = end == NULL ? strlen(list) : (size_t)(end - list);
+        if (n-- == 0)
+            return list;
+        list += *length + (end != NULL);
+    }
+    return NULL;
+}
+
+// Candidate n for the word being typed: a command's name, or the command's second word.
+static const char *candidate(const struct monitor_command *command, unsigned int n, size_t *length)
+{
+    if (command != NULL)
+        return list_word(command->words, n, length);
+    if (n >= monitor_command_count)
+        return NULL;
+    *length = strlen(monitor_commands[n].name);
+    return monitor_commands[n].name;
+}
+
+static void list_candidates(const struct monitor_command *command, const char *typed, size_t typed_length)
+{
+    char text[200];
+    size_t used = 0;
+    size_t length;
+    const char *word;
+
+    for (unsigned int n = 0; (word = candidate(command, n, &length)) != NULL; n++) {
+        if (length < typed_length || memcmp(word, typed, typed_length) != 0 || used + length + 2 > sizeof(text))
+            continue;
+        memcpy(&text[used], word, length);
+        text[used + length] = ' ';
+        used += length + 1;
+    }
+    console_line(text, used);
+}
+
+static void complete_word(const struct monitor_command *command, const char *typed, size_t typed_length)
+{
+    const char *first = NULL;
+    size_t common = 0;
+    unsigned int found = 0;
+    size_t length;
+    const char *word;
+
+    for (unsigned int n = 0; (word = candidate(command, n, &length)) != NULL; n++) {
+        if (length < typed_length || memcmp(word, typed, typed_length) != 0)
+            continue;
+        if (found++ == 0) {
+            first = word;
+            common = length;
+        }
+        for (size_t i = typed_length; i < common; i++) {
+            if (i >= length || word[i] != first[i])
+                common = i;
+        }
+    }
+    if (found == 0)
+        return;
+    if (common == typed_length && found > 1)
+        list_candidates(command, typed, typed_length);
+    (void)monitor_line_insert(&monitor.line, first + typed_length, common - typed_length);
+    if (found == 1)
+        (void)monitor_line_insert(&monitor.line, " ", 1);
+}
+
+// Tab: the first word is a command, the second one of its words; the rest is the user's.
+static void complete(void)
+{
+    char typed[LINE_LENGTH_MAX + 1];
+    char *second;
+
+    memcpy(typed, monitor.line.text, monitor.line.cursor);
+    typed[monitor.line.cursor] = '\0';
+    second = strchr(typed, ' ');
+    if (second == NULL) {
+        complete_word(NULL, typed, monitor.line.cursor);
+        return;
+    }
+    *second++ = '\0';
+    if (strchr(second, ' ') == NULL) {
+        const struct monitor_command *command = monitor_find_command(typed);
+
+        if (command != NULL)
+            complete_word(command, second, strlen(second));
+    }
+}
+
+static void line_key(uint8_t byte)
+{
+    switch (monitor_line_byte(&monitor.line, byte)) {
+    case LINE_NONE:
+        return;
+    case LINE_REFUSED:
+        console_write("\a", 1);
+        return;
+    case LINE_DONE:
+        run_line();
+        return;
+    case LINE_TAB:
+        complete();
+        break;
+    case LINE_END:
+        leave();
+        return;
+    case LINE_CANCEL:
+        console_write("^C", 2);
+        end_input_line();
+        break;
+    case LINE_REDRAW:
+        console_write("\033[2J\033[H", 7);
+        break;
+    case LINE_CHANGED:
+        break;
+    }
+    show_line();
+}
+
+void monitor_input(int byte)
+{
+    switch (state()) {
+    case CLOSED:
+        if (byte != MONITOR_ATTENTION)
+            return;
+        console_hold_guest(true);
+        set_state(ATTENTION);
+        console_show_input(PROMPT HINT, sizeof(PROMPT HINT) - 1, sizeof(PROMPT HINT) - 1);
+        return;
+    case ATTENTION:
+        attention_key(byte);
+        return;
+    case OPEN:
+        if (byte == MONITOR_ATTENTION) {
+            leave();
+        } else if (byte >= 0) {
+            line_key((uint8_t)byte);
+        }
+        return;
+    }
+}

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a typed line to a command and its reply: words, -j, the count of arguments, the handler, and the last line,
+// which is always "ok" or "err <text>". Nothing here knows a command; the table is in monitor_cmds.c.
+#include <hv/monitor_cmds.h>
+
+#include <stdarg.h>
+
+#include <hv/monitor_line.h>
+#include <hv/monitor_out.h>
+#include <hv/printf.h>
+#include <hv/string.h>
+
+static char error_text[200];
+static void (*after_reply)(void);
+static bool close_asked;
+
+const char *monitor_error(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)format_text_v(error_text, sizeof(error_text), format, arguments);
+    va_end(arguments);
+    return error_text;
+}
+
+const char *monitor_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *value)
+{
+    uint64_t number;
+
+    if (!parse_u64(word, &number))
+        return monitor_error("%s '%s' is not a number (decimal, or hexadecimal with 0x)", what, word);
+    if (number < min || number > max)
+        return monitor_error("%s 0x%lx is outside 0x%lx..0x%lx", what, (unsigned long)number, (unsigned long)min,
+                             (unsigned long)max);
+    *value = number;
+    return NULL;
+}
+
+void monitor_after_reply(void (*function)(void))
+{
+    after_reply = function;
+}
+
+void monitor_ask_close(void)
+{
+    close_asked = true;
+}
+
+bool monitor_close_asked(void)
+{
+    bool asked = close_asked;
+
+    close_asked = false;
+    return asked;
+}
+
+// Takes text apart in place; "..." makes one word of what has blanks. False when there are too many words.
+static bool split(char *text, struct monitor_words *words, bool *json)
+{
+    words->count = 0;
+    *json = false;
+    for (;;) {
+        char end = ' ';
+        char *start;
+
+        while (*text == ' ')
+            text++;
+        if (*text == '\0')
+            return true;
+        if (*text == '"') {
+            end = '"';
+            text++;
+        }
+        start = text;
+        while (*text != '\0' && *text != end)
+            text++;
+        if (*text != '\0')
+            *text++ = '\0';
+        if (strcmp(start, "-j") == 0) {
+            *json = true;
+            continue;
+        }
+        if (words->count == MONITOR_WORDS_MAX)
+            return false;
+        words->word[words->count++] = start;
+    }
+}
+
+static void reply(const char *error)
+{
+    void (*function)(void) = after_reply;
+
+    if (error != NULL)
+        out_line("err %s", error);
+    else
+        out_line("ok");
+    after_reply = NULL;
+    if (error == NULL && function != NULL)
+        function();
+}
+
+static const char *run_words(const struct monitor_words *words)
+{
+    const struct monitor_command *command = monitor_find_command(words->word[0]);
+    const char *error;
+
+    if (command == NULL)
+        return monitor_error("no command '%s' (help lists them)", words->word[0]);
+    if (words->count - 1 < command->min || words->count - 1 > command->max)
+        return monitor_error("usage: %s %s", command->name, command->usage);
+    error = command->handler(words);
+    return error;
+}
+
+void monitor_run(const char *line)
+{
+    char text[LINE_LENGTH_MAX + 1];
+    struct monitor_words words;
+    size_t length = strnlen(line, LINE_LENGTH_MAX);
+    bool json;
+
+    memcpy(text, line, length);
+    text[length] = '\0';
+    if (!split(text, &words, &json)) {
+        out_begin(false);
+        reply(monitor_error("more than %u words", MONITOR_WORDS_MAX));
+        return;
+    }
+    out_begin(json);
+    if (words.count > 0)
+        reply(run_words(&words));
+    else if (json)
+        reply("usage: <command> -j");
+}
+
+void monitor_run_key(const struct monitor_command *command)
+{
+    struct monitor_words words = {.count = 1, .word = {command->name}};
+
+    out_begin(false);
+    reply(command->handler(&words));
+}

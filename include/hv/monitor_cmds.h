@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor's commands: one table, from which dispatch, help, completion and docs/MONITOR.md come.
+#pragma once
+
+#include <hv/types.h>
+
+#define MONITOR_WORDS_MAX 16
+
+// A command line taken apart: word[0] is the command; -j is taken out.
+struct monitor_words {
+    unsigned int count; // 1 .. MONITOR_WORDS_MAX
+    const char *word[MONITOR_WORDS_MAX];
+};
+
+// NULL for ok, or what was wrong (monitor_error).
+typedef const char *(*monitor_handler)(const struct monitor_words *words);
+
+struct monitor_command {
+    const char *name;
+    const char *alias; // other names, with blanks between; ""
+    const char *words; // what Tab offers as the second word, with blanks between; ""
+    const char *usage; // arguments
+    const char *help;  // one line
+    monitor_handler handler;
+    uint8_t min; // arguments, without the command itself
+    uint8_t max;
+};
+
+extern const struct monitor_command monitor_commands[];
+extern const unsigned int monitor_command_count;
+
+// The command of this name or alias, or NULL.
+const struct monitor_command *monitor_find_command(const char *name);
+
+// One-key commands: 'h' ... NULL when key is none of them. They take no words.
+const struct monitor_command *monitor_find_key(int key);
+
+// Runs a line (without end of line) and ends the reply with "ok" or "err ...". An empty line does nothing.
+void monitor_run(const char *line);
+// Runs a one-key command; the same reply.
+void monitor_run_key(const struct monitor_command *command);
+
+// Formats an error into a buffer that holds until the next call; returned by handlers.
+__attribute__((format(printf, 1, 2))) const char *monitor_error(const char *format, ...);
+// The usual ones: NULL and *value, or the error that names the word, its bounds and the usage.
+const char *monitor_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *value);
+
+// Asks for something that must not happen before the reply is out: called after "ok".
+void monitor_after_reply(void (*function)(void));
+// Asks to close the monitor after this reply; whether that was asked since the last question.
+void monitor_ask_close(void);
+bool monitor_close_asked(void);

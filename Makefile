@@ -71,6 +71,7 @@ objects: $(filter-out %/guest_image.S.o,$(HV_OBJECTS)) $(GUEST_OBJECTS)
 $(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(BUILD)/hypervisor.ld
 	$(call say,LD,$@)
 	$(Q)$(LD) $(HV_LDFLAGS) -T $(BUILD)/hypervisor.ld -Map $(BUILD)/hypervisor.map -o $@ $(HV_OBJECTS)
+	$(Q)$(PYTHON) scripts/check_layout.py --hypervisor $@
 
 $(BUILD)/hypervisor.map: $(BUILD)/hypervisor.elf ;
 
@@ -82,6 +83,7 @@ $(BUILD)/hypervisor.symbols: $(BUILD)/hypervisor.elf
 $(BUILD)/guest.elf: $(GUEST_OBJECTS) $(BUILD)/guest.ld
 	$(call say,LD,$@)
 	$(Q)$(LD) $(GUEST_LDFLAGS) -T $(BUILD)/guest.ld -Map $(BUILD)/guest.map -o $@ $(GUEST_OBJECTS)
+	$(Q)$(PYTHON) scripts/check_layout.py --guest $@
 
 $(BUILD)/%.bin: $(BUILD)/%.elf
 	$(call say,BIN,$@)

@@ -52,7 +52,8 @@ def compile_and_link(program, sources, options, stamp):
         done = subprocess.run(step, capture_output=True, text=True)
         if done.returncode:
             return done.stderr
-    done = subprocess.run([*options.cc, *options.cflags, "-o", program, *objects, "-lcmocka"], capture_output=True, text=True)
+    link = [*options.cc, *options.cflags, "-o", program, *objects, "-lcmocka"]
+    done = subprocess.run(link, capture_output=True, text=True)
     return done.stderr if done.returncode else None
 
 

@@ -121,8 +121,7 @@ class Ariel:
         try:
             self.child.expect_exact(PROMPT, timeout=self.wait if wait is None else wait)
         except (pexpect.TIMEOUT, pexpect.EOF):
-            raise AssertionError(f"no prompt {PROMPT!r}; unfinished line {self.child.before!r}; before it:\n{self.tail()}") \
-                from None
+            raise AssertionError(f"no prompt; unfinished line {self.child.before!r}; before it:\n{self.tail()}") from None
         self.lines += [ESCAPES.sub("", line) for line in LINE_END.split(self.child.before)[:-1]]
 
     def attention(self, wait=None):
@@ -157,7 +156,7 @@ class Ariel:
 
 @functools.lru_cache(maxsize=None)
 def build_policy(name):
-    """Builds the hypervisor with another policy, in its own folder; returns the ELF's path. name may be a .toml path."""
+    """Builds the hypervisor with a policy (name or .toml path) in a folder of its own; returns the ELF's path."""
     build = Path("build") / f"policy-{Path(name).stem}"
     environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     done = subprocess.run(["make", "-s", f"BUILD={build}", f"POLICY={name}", f"{build}/hypervisor.elf"], cwd=ROOT,

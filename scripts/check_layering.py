@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Which folder may include what, and where barriers may stand.
+
+Dependencies run one way: lib <- {mm, drivers, vdev} <- core; arch/aarch64 calls up through hv/trap.h alone. A header in
+include/hv belongs to the folder of its module; what every folder may use is COMMON. A quoted include is private: its
+file lies in the folder of the file that includes it.
+"""
+
+import glob
+import os
+import re
+import sys
+
+# The folder that implements each header of include/hv. COMMON: types, tables and numbers without code of their own.
+OWNER = {
+    "COMMON": "bits types status event event_key cause_table call_table call device_table memory_map guest_abi "
+              "spinlock cpu panic log trap",
+    "lib": "string printf range parse",
+    "mm": "stage1 stage2 guest_mem guest_walk",
+    "drivers": "pl011 gicv3",
+    "vdev": "vgic vtimer vpl011",
+    "core": "vm vcpu policy mmio console monitor telemetry hypercall psci loader",
+}
+# What each folder may include beyond COMMON, itself and hv/arch. vdev and mm see the machine they serve (vm, vcpu);
+# vdev reaches hardware through the drivers' public headers, and the person at the serial line through console.h.
+ALLOWED = {
+    "lib": set(),
+    "mm": {"lib", "vm", "vcpu"},
+    "drivers": {"lib"},
+    "vdev": {"lib", "vm", "vcpu", "drivers", "console", "policy", "mmio", "guest_mem"},
+    "core": {"lib", "mm", "drivers", "vdev"},
+    "arch/aarch64": {"lib", "mm", "drivers", "vdev", "vm", "vcpu", "policy", "telemetry"},
+}
+HEADER_OWNER = {header: folder for folder, headers in OWNER.items() for header in headers.split()}
+INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
+STANDARD = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h"}
+# Barriers and maintenance stand in barrier.h and tlb.c, and in assembly.
+BARRIER = re.compile(r'"[^"]*\b(dmb|dsb|isb|tlbi|at s1|at s12)\b[^"]*"')
+ASM = re.compile(r"\b(__asm__|asm)\b[^;]*;", re.S)
+
+
+def include_fault(path, folder, kind, name):
+    """Why this include breaks the rules, or None."""
+    if kind == '"':
+        private = os.path.join(os.path.dirname(path), name)
+        return None if os.path.exists(private) or folder.startswith("tests") else f'"{name}" lies in another folder'
+    if name in STANDARD or name == "asm-offsets.h" or name == "version.h":
+        return None
+    if not name.startswith("hv/"):
+        return f"<{name}>: only <hv/...>, <hv/arch/...> and {' '.join(sorted(STANDARD))}"
+    if name.startswith("hv/arch/"):
+        return f"<{name}>: lib knows no architecture" if folder == "lib" else None
+    header = name[len("hv/"):-len(".h")]
+    owner = HEADER_OWNER.get(header)
+    if owner is None:
+        return f"<{name}>: not in OWNER of scripts/check_layering.py; say which folder implements it"
+    allowed = ALLOWED[folder]
+    if owner in ("COMMON", folder) or owner in allowed or header in allowed:
+        return None
+    return f"<{name}> belongs to {owner}; {folder} may use {' '.join(sorted(allowed)) or 'nothing beyond COMMON'}"
+
+
+def guest_fault(path, kind, name):
+    public = {"hv/guest_abi.h", "hv/memory_map.h"}
+    if kind == "<" and name.startswith("hv/") and name not in public:
+        return f"<{name}>: guests share only {' '.join(sorted(public))}"
+    return None
+
+
+def strip_comments(text):
+    return re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.S)
+
+
+def barrier_faults(path, text):
+    if os.path.basename(path) in ("barrier.h", "tlb.c", "tlb.h") or not path.endswith((".c", ".h")):
+        return []
+    return [f"{path}: {match[1]} outside barrier.h and tlb.c" for block in ASM.finditer(text)
+            for match in BARRIER.finditer(block[0])]
+
+
+def main():
+    faults = []
+    count = 0
+    for folder in [*ALLOWED, "guest"]:
+        for path in sorted(glob.glob(f"{folder}/**/*.[chS]", recursive=True)):
+            count += 1
+            with open(path, encoding="utf-8") as file:
+                text = strip_comments(file.read())
+            for kind, name in INCLUDE.findall(text):
+                fault = guest_fault(path, kind, name) if folder == "guest" else include_fault(path, folder, kind, name)
+                if fault:
+                    faults.append(f"{path}: {fault}")
+            if folder != "guest":
+                faults += barrier_faults(path, text)
+    for fault in faults:
+        print(fault)
+    print(f"layering: {count} files, {len(faults)} faults")
+    sys.exit(1 if faults else 0)
+
+
+if __name__ == "__main__":
+    main()

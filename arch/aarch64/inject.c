@@ -97,7 +97,7 @@ void inject_abort_trapped(struct vcpu *vcpu, unsigned int level)
 static bool debug_is_enabled(const struct vcpu *vcpu)
 {
     uint64_t pstate = vcpu->frame->spsr_el2;
-    uint64_t mdscr = vcpu->step ? vcpu->guest_mdscr : READ_SYSREG(MDSCR_EL1);
+    uint64_t mdscr = vcpu->step_owned ? vcpu->guest_mdscr : READ_SYSREG(MDSCR_EL1);
 
     return !from_el1(pstate) || (!(pstate & SPSR_ELX_D) && (mdscr & MDSCR_EL1_KDE));
 }

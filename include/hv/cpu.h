@@ -4,13 +4,23 @@
 
 #include <hv/types.h>
 
-// 0 .. CPU_MAX-1, of the CPU this runs on.
+// 0 .. CPU_MAX-1, of the CPU this runs on (MPIDR_EL1.Aff0).
 unsigned int cpu_id(void);
-// How many CPUs run ariel.
+// Stops this CPU until an interrupt is pending, masked or not.
+void cpu_wait_for_interrupt(void);
+// How many CPUs run ariel: 0 .. cpu_count() - 1.
 unsigned int cpu_count(void);
-// Runs function(argument) in EL2 on every other CPU (at its next entry to EL2, hastened by an SGI) and then here;
-// returns when all are done, or false when one does not answer in 100 ms (it is named in the log). Not from within a
-// cpu_call.
+// Starts CPUs 1 .. count - 1, each at main_secondary_cpu, one after the other. False, with a record, when one does not
+// come up within a second; those before it run. Once, on the boot CPU.
+bool cpu_start_others(unsigned int count);
+// A started CPU says that it runs.
+void cpu_mark_running(void);
+// Runs function(argument) in EL2 on every other CPU, one after the other (hastened by an SGI), and then here. False
+// when one does not answer in 100 ms (it is named in the log). Not from within a called function.
 bool cpu_call_all(void (*function)(void *argument), void *argument);
-// The same on one CPU, which may be this one.
+// The same on one CPU, which may be this one. False also when there is no such CPU.
 bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument);
+// Asks every other CPU to run function(argument) and waits for none (panic).
+void cpu_post_all(void (*function)(void *argument), void *argument);
+// EL2's SGI arrived, or this CPU waits for another one: runs what was asked of this CPU.
+void cpu_serve_kick(void);

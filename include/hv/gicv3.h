@@ -10,6 +10,7 @@
 #define INTID_HYP_TIMER      26
 #define INTID_VIRTUAL_TIMER  27
 #define INTID_PHYSICAL_TIMER 30
+#define INTID_SPECIAL        1020 // this and above: nothing to serve
 #define INTID_SPURIOUS       1023
 
 // Redistributor frames present (GICR_TYPER.Last ends the walk): the number of CPUs of the machine.

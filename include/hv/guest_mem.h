@@ -9,6 +9,8 @@
 
 struct vm;
 
+// Whether all of [ipa, ipa + size) is mapped guest RAM: HV_OK, or the error that a read of it would give.
+enum hv_status guest_mem_check(struct vm *vm, ipa_t ipa, uint64_t size);
 // size bytes from ipa to buffer. HV_ERR_EMPTY, HV_ERR_WRAP, HV_ERR_BOUNDS (outside guest RAM), HV_ERR_NOT_FOUND (a
 // stage-2 hole).
 enum hv_status guest_mem_read(struct vm *vm, ipa_t ipa, void *buffer, size_t size);

@@ -28,6 +28,12 @@ void log_init(void);
 __attribute__((format(printf, 4, 5))) void log_record(enum log_level level, enum log_class class, const char *event,
                                                       const char *format, ...);
 
+// As log_record at level error and class panic, but waits for no lock: another CPU may have died with it.
+__attribute__((format(printf, 2, 3))) void log_panic(const char *event, const char *format, ...);
+
+// Prints the ring on the console, oldest record first (HVC_DUMP_LOG): not as new records.
+void log_dump(void);
+
 // The record of a policy verdict: cites row, file, line and why; rate limited per row.
 void log_verdict(const struct event *event);
 

@@ -4,6 +4,7 @@
 
 #include <hv/event.h>
 #include <hv/event_key.h>
+#include <hv/memory_map.h>
 #include <hv/policy.h>
 
 #define TELEMETRY_BUCKETS 16
@@ -23,10 +24,27 @@ struct telemetry {
     struct event last[TELEMETRY_LAST]; // event s is at s % TELEMETRY_LAST
 };
 
-extern struct telemetry telemetry_cpu[];
+extern struct telemetry telemetry_cpu[CPU_MAX];
 
-// Counts event, whose exit stamp is set, and keeps it among the last. Called by the owning CPU, in EL2, once per exit.
-void telemetry_record(struct telemetry *telemetry, const struct event *event);
+// The slot for the event that begins now. It holds an older one's fields until they are written.
+static inline struct event *telemetry_begin(struct telemetry *telemetry)
+{
+    return &telemetry->last[telemetry->sequence % TELEMETRY_LAST];
+}
+
+// Counts the event in the slot that telemetry_begin gave; exit is CNTPCT_EL0 now. By the owning CPU, once per exit.
+static inline void telemetry_end(struct telemetry *telemetry, struct event *event, uint64_t exit)
+{
+    uint64_t ticks = exit - event->entry;
+    unsigned int bucket = ticks == 0 ? 0 : 64 - (unsigned int)__builtin_clzll(ticks);
+    struct telemetry_stat *stat = &telemetry->stat[event->key];
+
+    event->exit = exit;
+    event->sequence = telemetry->sequence++;
+    stat->bucket[bucket < TELEMETRY_BUCKETS ? bucket : TELEMETRY_BUCKETS - 1]++;
+    stat->ticks += ticks;
+    telemetry->row_count[event->row]++;
+}
 
 // Zeroes the counters of the CPU this runs on, keeps the sequence and the last events. Other CPUs: cpu_call_all.
 void telemetry_reset(struct telemetry *telemetry);

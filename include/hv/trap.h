@@ -36,5 +36,9 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event);
 // Everything else that has a key of its own and no emulation (fp, sve, brk, iabt ...): the verdict alone decides.
 enum trap_result trap_other(struct vcpu *vcpu, struct event *event);
 
-// A physical interrupt was taken while the guest ran.
-void trap_irq(struct vcpu *vcpu);
+// A physical interrupt was taken while the guest ran, or is pending in EL2's idle loop: serves all that are. The first
+// INTID.
+unsigned int trap_irq(struct vcpu *vcpu);
+
+// An SError interrupt was taken to EL2 while the guest ran: logged, and handed on to the guest.
+void trap_serror(struct vcpu *vcpu, struct event *event);

@@ -2,31 +2,61 @@
 // A virtual CPU, pinned to the physical CPU of the same number.
 #pragma once
 
+#include <hv/arch/frame.h>
 #include <hv/event.h>
 #include <hv/types.h>
 
 struct vm;
-struct trap_frame;
 struct telemetry;
 
-enum vcpu_power { VCPU_OFF, VCPU_ON_PENDING, VCPU_ON }; // PSCI AFFINITY_INFO: OFF 1, ON_PENDING 2, ON 0
+enum vcpu_power { VCPU_ON = 0, VCPU_OFF = 1, VCPU_ON_PENDING = 2 }; // the values of PSCI AFFINITY_INFO
+
+// What must happen before this vCPU runs guest code again; set by any CPU (with an SGI when it is another), 0 on the
+// usual exit.
+#define VCPU_REQUEST_WAIT 0x1u // the VM is paused or stopped, or this vCPU is off
+#define VCPU_REQUEST_STEP 0x2u // the monitor steps this vCPU
 
 struct vcpu {
     struct trap_frame *frame; // at the top of this CPU's EL2 stack; valid while in EL2
     struct vm *vm;
     struct telemetry *telemetry; // this CPU's counters
     uint32_t id;                 // 0 .. vm->vcpu_count - 1
+    uint32_t request;            // VCPU_REQUEST_*
     enum vcpu_power power;
-    bool step;            // the monitor single-steps this vCPU
+    bool waiting;         // in EL2's idle loop: frame and EL1 registers stand still
+    bool step_owned;      // step owns MDSCR_EL1.SS and MDCR_EL2.TDE
     uint32_t step_count;  // instructions left to step
+    uint32_t retry_count; // aborts in a row that ended in TRAP_RETRY
     uint64_t guest_mdscr; // MDSCR_EL1 as the guest left it, while step owns the register
     uint64_t on_entry;    // PSCI CPU_ON: entry point
     uint64_t on_context;  // PSCI CPU_ON: context id
 };
 
 // Guest register n (0..30); 31 reads zero and ignores writes. The only code that indexes x[].
-uint64_t vcpu_get_reg(const struct vcpu *vcpu, unsigned int n);
-void vcpu_set_reg(struct vcpu *vcpu, unsigned int n, uint64_t value);
+static inline uint64_t vcpu_get_reg(const struct vcpu *vcpu, unsigned int n)
+{
+    return n < 31 ? vcpu->frame->x[n] : 0;
+}
+
+static inline void vcpu_set_reg(struct vcpu *vcpu, unsigned int n, uint64_t value)
+{
+    if (n < 31)
+        vcpu->frame->x[n] = value;
+}
 
 // The vCPU of the CPU this runs on (TPIDR_EL2).
 struct vcpu *vcpu_current(void);
+
+// Makes vcpu start at entry with x0 = context and EL1 as after a reset: MMU off, interrupts masked (PSCI CPU_ON, DEN
+// 0022 6.4). On its own CPU.
+void vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t context);
+
+// Waits in EL2, serving interrupts and the monitor, until the VM runs and this vCPU is on; a vCPU just turned on is
+// reset to its entry point. On its own CPU.
+void vcpu_wait(struct vcpu *vcpu);
+
+// Waits for an interrupt that would wake the guest from WFI, or for a request. On its own CPU.
+void vcpu_wait_for_interrupt(struct vcpu *vcpu);
+
+// Sets request bits of vcpu and kicks its CPU when that is another one.
+void vcpu_request(struct vcpu *vcpu, uint32_t request);

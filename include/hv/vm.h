@@ -16,10 +16,11 @@ enum vm_state {
 };
 
 struct vm {
-    enum vm_state state;     // written by vm.c only
-    const char *stop_reason; // why it stopped; NULL unless VM_STOPPED
-    const char *guest_name;  // "diagnostic guest", "Linux Image" ...
-    unsigned int vcpu_count; // 1 .. CPU_MAX
+    enum vm_state state;        // written by vm.c only
+    const char *stop_reason;    // why it stopped; NULL unless VM_STOPPED
+    const char *guest_name;     // "diagnostic guest", "Linux Image" ...
+    unsigned int vcpu_count;    // 1 .. CPU_MAX
+    struct spinlock power_lock; // guards the step from VCPU_OFF to VCPU_ON_PENDING
     struct vcpu vcpus[CPU_MAX];
     struct stage2 stage2;
     struct vgic vgic;
@@ -34,18 +35,33 @@ struct vm {
 // The one VM of this build.
 extern struct vm vm0;
 
-// Stops every vCPU at its next entry to EL2 (others are kicked by an SGI); returns when all have stopped, or
-// HV_ERR_STATE when the VM is not running. Called from any CPU in EL2.
+// Prepares vm for vcpu_count vCPUs (1 .. CPU_MAX): stage 2 with guest RAM and what the policy maps directly, the
+// devices' reset state. Once, on the boot CPU; errors are stage2_map's.
+enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count);
+
+// Stops every vCPU at its next exit (other CPUs are kicked by an SGI) and returns when they wait; the one of the
+// calling CPU waits when the present exit ends. HV_ERR_STATE when the VM is not running.
 enum hv_status vm_pause(struct vm *vm);
 
 // Lets the vCPUs run again; the time spent paused is added to CNTVOFF_EL2. HV_ERR_STATE when not paused.
 enum hv_status vm_resume(struct vm *vm);
 
-// Stops the VM for good, logs reason and opens the monitor. reason is a constant string.
+// Pauses and opens the monitor, saying why (a constant string).
+void vm_break(struct vm *vm, const char *reason);
+
+// Stops the VM for good, logs reason (a constant string) and opens the monitor.
 void vm_stop(struct vm *vm, const char *reason);
+
+// Opens the monitor from any CPU: it runs on the one that owns the UART.
+void vm_open_monitor(const char *reason);
+// The reason another CPU left there, or NULL; taken by the CPU that owns the UART.
+const char *vm_take_monitor_request(void);
 
 // Asks for a machine reset (the guest starts again from pristine images). Does not return.
 _Noreturn void vm_reset(struct vm *vm);
 
 // Powers the machine off. Does not return.
 _Noreturn void vm_power_off(struct vm *vm);
+
+// Counter value that the guest's virtual counter shows now; stands still while paused.
+uint64_t vm_virtual_time(const struct vm *vm);

@@ -10,5 +10,7 @@ struct vcpu;
 void vtimer_init_cpu(struct vcpu *vcpu);
 // The physical virtual-timer interrupt was taken: hand it to the guest.
 void vtimer_interrupt(struct vcpu *vcpu);
+// EL2's own timer (CNTHP), which stands behind the guest's physical timer, was taken.
+void vtimer_hyp_interrupt(struct vcpu *vcpu);
 // Writes CNTVOFF_EL2 anew after a pause.
 void vtimer_update_offset(struct vcpu *vcpu);

@@ -176,6 +176,9 @@
 #define PAR_EL1_FST GENMASK64(6, 1)
 #define PAR_EL1_PA  GENMASK64(47, 12)
 
+// PMCR_EL0
+#define PMCR_EL0_N GENMASK64(15, 11)
+
 // SCTLR_ELx
 #define SCTLR_ELX_M     BIT64(0)
 #define SCTLR_ELX_A     BIT64(1)
@@ -190,26 +193,28 @@
 #define SCTLR_EL1_RESET 0x30d00800 // RES1 bits of Armv8.0; MMU, caches and alignment checks off
 
 // SPSR_ELx
-#define SPSR_ELX_M    GENMASK64(3, 0)
-#define SPSR_ELX_M_SP BIT64(0)
-#define SPSR_ELX_M_EL GENMASK64(3, 2)
-#define SPSR_ELX_M4   BIT64(4) // 1 = AArch32
-#define SPSR_ELX_F    BIT64(6)
-#define SPSR_ELX_I    BIT64(7)
-#define SPSR_ELX_A    BIT64(8)
-#define SPSR_ELX_D    BIT64(9)
-#define SPSR_ELX_SSBS BIT64(12)
-#define SPSR_ELX_IL   BIT64(20)
-#define SPSR_ELX_SS   BIT64(21)
-#define SPSR_ELX_PAN  BIT64(22)
-#define SPSR_ELX_UAO  BIT64(23)
-#define SPSR_ELX_DIT  BIT64(24)
-#define SPSR_ELX_TCO  BIT64(25)
-#define SPSR_ELX_NZCV GENMASK64(31, 28)
-#define SPSR_M_EL0T   0x0
-#define SPSR_M_EL1T   0x4
-#define SPSR_M_EL1H   0x5
-#define SPSR_M_EL2H   0x9
+#define SPSR_ELX_M           GENMASK64(3, 0)
+#define SPSR_ELX_M_SP        BIT64(0)
+#define SPSR_ELX_M_EL        GENMASK64(3, 2)
+#define SPSR_ELX_M4          BIT64(4) // 1 = AArch32
+#define SPSR_ELX_F           BIT64(6)
+#define SPSR_ELX_I           BIT64(7)
+#define SPSR_ELX_A           BIT64(8)
+#define SPSR_ELX_D           BIT64(9)
+#define SPSR_ELX_SSBS        BIT64(12)
+#define SPSR_ELX_IL          BIT64(20)
+#define SPSR_ELX_SS          BIT64(21)
+#define SPSR_ELX_PAN         BIT64(22)
+#define SPSR_ELX_UAO         BIT64(23)
+#define SPSR_ELX_DIT         BIT64(24)
+#define SPSR_ELX_TCO         BIT64(25)
+#define SPSR_ELX_NZCV        GENMASK64(31, 28)
+#define SPSR_AARCH32_IT_LOW  GENMASK64(26, 25) // IT[1:0]
+#define SPSR_AARCH32_IT_HIGH GENMASK64(15, 10) // IT[7:2]
+#define SPSR_M_EL0T          0x0
+#define SPSR_M_EL1T          0x4
+#define SPSR_M_EL1H          0x5
+#define SPSR_M_EL2H          0x9
 
 // TCR_EL2 (HCR_EL2.E2H = 0)
 #define TCR_EL2_T0SZ  GENMASK64(5, 0)

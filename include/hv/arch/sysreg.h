@@ -4,6 +4,9 @@
 
 #include <hv/trap.h>
 
+// Prepares the values that the guest's ID registers show on this CPU. Once per CPU, before its vCPU runs.
+void sysreg_init(void);
+
 // The key of the register in an EC 0x18 syndrome; KEY_SYSREG_UNKNOWN when sysreg_table.h does not have it.
 unsigned int sysreg_key(uint32_t syndrome);
 

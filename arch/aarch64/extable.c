@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+// Looks up the fixup of a guarded access. The table is a handful of entries: a walk is enough.
+
+#include <hv/arch/extable.h>
+
+struct extable_entry {
+    uint64_t address;
+    uint64_t fixup;
+};
+
+extern const struct extable_entry extable_start[], extable_end[];
+
+bool extable_fixup(uint64_t *pc)
+{
+    for (const struct extable_entry *entry = extable_start; entry < extable_end; entry++) {
+        if (entry->address == *pc) {
+            *pc = entry->fixup;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where the hypervisor lies: text (R-X), rodata (R--) and data (RW-) each on pages of their own, so that stage 1 can hold W^X.
+#include <hv/memory_map.h>
+
+#define PAGE 0x1000
+#define STACK_SIZE 0x4000
+#define PANIC_STACK_SIZE 0x2000
+
+OUTPUT_FORMAT("elf64-littleaarch64")
+OUTPUT_ARCH(aarch64)
+ENTRY(_start)
+
+PHDRS
+{
+    text PT_LOAD FLAGS(5);
+    rodata PT_LOAD FLAGS(4);
+    data PT_LOAD FLAGS(6);
+}
+
+SECTIONS
+{
+    . = HV_PA;
+    text_start = .;
+    .text : {
+        *(.text.boot)
+        *(.text.vectors)
+        *(.text .text.*)
+        . = ALIGN(PAGE);
+    } :text
+    text_end = .;
+
+    rodata_start = .;
+    .rodata : {
+        *(.rodata .rodata.*)
+        . = ALIGN(8);
+        extable_start = .;
+        KEEP(*(.extable))
+        extable_end = .;
+    } :rodata
+    .guest : ALIGN(16) {
+        KEEP(*(.guest))
+        . = ALIGN(PAGE);
+    } :rodata
+    rodata_end = .;
+
+    data_start = .;
+    .data : {
+        *(.data .data.*)
+        . = ALIGN(16);
+    } :data
+    .bss (NOLOAD) : ALIGN(64) {
+        bss_start = .;
+        *(.bss .bss.* COMMON)
+        . = ALIGN(64);
+        bss_end = .;
+        // Not cleared at boot: each user writes it before reading it.
+        . = ALIGN(PAGE);
+        *(.tables)
+        . = ALIGN(PAGE);
+        // Per CPU: one guard page (unmapped), then the stack, which grows down to it.
+        stacks_start = .;
+        . += CPU_MAX * (PAGE + STACK_SIZE);
+        stacks_end = .;
+        // Where an exception taken in EL2 itself runs. Aligned so that vectors.S finds it with one register.
+        . = ALIGN(0x10000);
+        panic_stacks = .;
+        . += CPU_MAX * PANIC_STACK_SIZE;
+    } :data
+    . = ALIGN(PAGE);
+    data_end = .;
+    hv_end = .;
+
+    ASSERT(hv_end - HV_PA <= HV_MAX_SIZE, "the hypervisor is larger than HV_MAX_SIZE")
+    ASSERT(hv_end <= LOG_RING_PA, "the hypervisor reaches into the log ring")
+    ASSERT(LOG_RING_PA + LOG_RING_SIZE <= GUEST_RAM_PA, "the log ring reaches into guest RAM")
+
+    /DISCARD/ : { *(.comment) *(.note*) *(.eh_frame*) *(.ARM.attributes) }
+}

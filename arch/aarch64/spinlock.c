@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The spinlock of EL2: load-acquire exclusive and store-release, as the compiler emits them for Armv8.0.
+
+#include <hv/spinlock.h>
+
+int spinlock_try(struct spinlock *lock)
+{
+    return __atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+void spinlock_acquire(struct spinlock *lock) NO_THREAD_ANALYSIS
+{
+    while (!spinlock_try(lock))
+        while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED) != 0)
+            __asm__ volatile("yield");
+}
+
+void spinlock_release(struct spinlock *lock) NO_THREAD_ANALYSIS
+{
+    __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+}

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor's single step. It borrows MDSCR_EL1.SS and MDCR_EL2.TDE from the first armed entry to the last step
+// taken, and gives them back as they were.
+
+#include <hv/arch/step.h>
+
+#include <hv/arch/registers.h>
+#include <hv/policy.h>
+#include <hv/vm.h>
+
+void step_start(struct vcpu *vcpu, uint32_t count)
+{
+    vcpu->step_count = count;
+    vcpu_request(vcpu, VCPU_REQUEST_STEP);
+}
+
+void step_arm(struct vcpu *vcpu, bool done)
+{
+    uint64_t mdcr = READ_SYSREG(MDCR_EL2);
+
+    if (!vcpu->step_owned) {
+        vcpu->guest_mdscr = READ_SYSREG(MDSCR_EL1);
+        vcpu->step_owned = true;
+        done = false;
+    }
+    WRITE_SYSREG(MDCR_EL2, mdcr | MDCR_EL2_TDE);
+    WRITE_SYSREG(MDSCR_EL1, vcpu->guest_mdscr | MDSCR_EL1_SS);
+    if (done)
+        vcpu->frame->spsr_el2 &= ~SPSR_ELX_SS;
+    else
+        vcpu->frame->spsr_el2 |= SPSR_ELX_SS;
+}
+
+bool step_take(struct vcpu *vcpu)
+{
+    if (!vcpu->step_owned)
+        return false;
+    if (--vcpu->step_count > 0)
+        return true;
+    __atomic_fetch_and(&vcpu->request, ~VCPU_REQUEST_STEP, __ATOMIC_RELAXED);
+    vcpu->step_owned = false;
+    vcpu->frame->spsr_el2 &= ~SPSR_ELX_SS;
+    WRITE_SYSREG(MDSCR_EL1, vcpu->guest_mdscr);
+    WRITE_SYSREG(MDCR_EL2, (READ_SYSREG(MDCR_EL2) & ~MDCR_EL2_TDE) | (policy_controls.mdcr_el2 & MDCR_EL2_TDE));
+    vm_break(vcpu->vm, "step");
+    return true;
+}

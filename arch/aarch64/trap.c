@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the vectors to core and back: makes a struct event of each exception that the guest takes to EL2, hands it to
+// core by kind, and does what core decided. The only code that moves the guest's PC.
+
+#include <hv/arch/trap.h>
+
+#include <hv/arch/abort.h>
+#include <hv/arch/inject.h>
+#include <hv/arch/registers.h>
+#include <hv/arch/step.h>
+#include <hv/arch/sysreg.h>
+#include <hv/telemetry.h>
+#include <hv/trap.h>
+#include <hv/vgic.h>
+#include <hv/vm.h>
+
+#define SMC_HVC_IMMEDIATE(syndrome) ((syndrome)&ESR_ELX_ISS_IMM16)
+
+typedef enum trap_result (*trap_fn)(struct vcpu *vcpu, struct event *event);
+
+struct trap_class {
+    trap_fn handle;
+    uint8_t cause;   // row of CAUSE_TABLE
+    uint8_t advance; // bytes the PC moves on TRAP_DONE, for AArch64
+};
+
+static enum trap_result trap_hvc64(struct vcpu *vcpu, struct event *event)
+{
+    event->pc -= 4; // HVC arrives with ELR_EL2 after the instruction
+    return trap_call(vcpu, event);
+}
+
+static enum trap_result trap_sysreg64(struct vcpu *vcpu, struct event *event)
+{
+    unsigned int rt = FIELD_GET(ISS_SYSREG_RT, event->syndrome);
+
+    event->key = (uint16_t)sysreg_key(event->syndrome);
+    event->write = !(event->syndrome & ISS_SYSREG_DIRECTION);
+    if (event->write) {
+        event->value = vcpu_get_reg(vcpu, rt);
+        return trap_sysreg(vcpu, event);
+    }
+    enum trap_result result = trap_sysreg(vcpu, event);
+    if (result == TRAP_DONE)
+        vcpu_set_reg(vcpu, rt, event->value);
+    return result;
+}
+
+static enum trap_result trap_wf(struct vcpu *vcpu, struct event *event)
+{
+    event->cause = event->syndrome & ESR_ELX_ISS_WFX_TI ? KEY_CAUSE_WFE : KEY_CAUSE_WFI;
+    event->key = event->cause;
+    return trap_wfx(vcpu, event);
+}
+
+static enum trap_result trap_named(struct vcpu *vcpu, struct event *event)
+{
+    event->key = event->cause;
+    return trap_other(vcpu, event);
+}
+
+static enum trap_result trap_debug(struct vcpu *vcpu, struct event *event)
+{
+    event->key = event->cause;
+    if (event->cause == KEY_CAUSE_STEP && step_take(vcpu))
+        return TRAP_RETRY;
+    inject_debug(vcpu, event->syndrome);
+    return TRAP_RETRY;
+}
+
+// DDI 0487 D19.2.37: ESR_EL2.EC
+static const struct trap_class trap_classes[64] = {
+    [0x00] = {trap_named, KEY_CAUSE_UNKNOWN, 0}, [0x01] = {trap_wf, KEY_CAUSE_WFI, 4},
+    [0x07] = {trap_named, KEY_CAUSE_FP, 0},      [0x09] = {trap_named, KEY_CAUSE_PAC, 0},
+    [0x0a] = {trap_named, KEY_CAUSE_LS64, 0},    [0x0d] = {trap_named, KEY_CAUSE_BTI, 0},
+    [0x0e] = {trap_named, KEY_CAUSE_ILLEGAL, 0}, [0x16] = {trap_hvc64, KEY_CAUSE_HVC, 0},
+    [0x17] = {trap_call, KEY_CAUSE_SMC, 4},      [0x18] = {trap_sysreg64, KEY_CAUSE_SYSREG, 4},
+    [0x19] = {trap_named, KEY_CAUSE_SVE, 0},     [0x1d] = {trap_named, KEY_CAUSE_SME, 0},
+    [0x20] = {abort_handle, KEY_CAUSE_IABT, 0},  [0x22] = {trap_named, KEY_CAUSE_PC_ALIGN, 0},
+    [0x24] = {abort_handle, KEY_CAUSE_DABT, 4},  [0x30] = {trap_debug, KEY_CAUSE_BREAKPOINT, 0},
+    [0x32] = {trap_debug, KEY_CAUSE_STEP, 0},    [0x34] = {trap_debug, KEY_CAUSE_WATCHPOINT, 0},
+    [0x3c] = {trap_debug, KEY_CAUSE_BRK, 0},
+};
+
+// Classes that the table does not have (AArch32 traps from EL0, future ones) are refused under the key "unknown".
+static const struct trap_class unknown_class = {trap_named, KEY_CAUSE_UNKNOWN, 0};
+
+// Moves the PC over a trapped A32 or T32 instruction of EL0, and the IT state with it (DDI 0487 G1.12.2).
+static void advance_aarch32(struct trap_frame *frame)
+{
+    uint64_t spsr = frame->spsr_el2;
+    uint64_t it = FIELD_GET(SPSR_AARCH32_IT_LOW, spsr) | FIELD_GET(SPSR_AARCH32_IT_HIGH, spsr) << 2;
+
+    frame->elr_el2 += frame->esr_el2 & ESR_ELX_IL ? 4 : 2;
+    if (it != 0)
+        it = (it & 0x7) == 0 ? 0 : (it & 0xe0) | ((it << 1) & 0x1f);
+    frame->spsr_el2 = (spsr & ~(SPSR_AARCH32_IT_LOW | SPSR_AARCH32_IT_HIGH)) | FIELD_PREP(SPSR_AARCH32_IT_LOW, it) |
+                      FIELD_PREP(SPSR_AARCH32_IT_HIGH, it >> 2);
+}
+
+static void finish_slowly(struct vcpu *vcpu, const struct event *event, enum trap_result result, bool fetch)
+{
+    switch (result) {
+    case TRAP_DONE:
+        advance_aarch32(vcpu->frame);
+        break;
+    case TRAP_INJECT_UNDEF:
+        inject_undef(vcpu);
+        break;
+    case TRAP_INJECT_ABORT:
+        inject_abort(vcpu, gva_make(vcpu->frame->far_el2), fetch, event->write);
+        break;
+    case TRAP_STOP:
+    case TRAP_RETRY:
+    default:
+        break;
+    }
+}
+
+// Closes the event and does what was asked of this vCPU meanwhile. The last C before eret.
+static inline void leave(struct vcpu *vcpu, struct event *event)
+{
+    vgic_flush(vcpu);
+    telemetry_end(vcpu->telemetry, event, READ_SYSREG(CNTPCT_EL0));
+    while (__builtin_expect(__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) != 0, 0)) {
+        if (!(vcpu->request & VCPU_REQUEST_WAIT)) {
+            step_arm(vcpu, event->result == TRAP_DONE);
+            break;
+        }
+        vcpu_wait(vcpu);
+        vgic_flush(vcpu);
+    }
+}
+
+static inline struct event *arrive(struct vcpu *vcpu, const struct trap_frame *frame)
+{
+    struct event *event = telemetry_begin(vcpu->telemetry);
+    event->entry = READ_SYSREG(CNTPCT_EL0);
+    event->pc = frame->elr_el2;
+    event->syndrome = (uint32_t)frame->esr_el2;
+    return event;
+}
+
+void trap_from_sync(struct trap_frame *frame)
+{
+    struct vcpu *vcpu = vcpu_current();
+    struct event *event = arrive(vcpu, frame);
+    const struct trap_class *class = &trap_classes[FIELD_GET(ESR_ELX_EC, event->syndrome)];
+
+    if (class->handle == NULL)
+        class = &unknown_class;
+    event->cause = class->cause;
+    enum trap_result result = class->handle(vcpu, event);
+    event->result = (uint8_t)result;
+    if (__builtin_expect(result == TRAP_DONE && !(frame->spsr_el2 & SPSR_ELX_M4), 1))
+        frame->elr_el2 += class->advance;
+    else
+        finish_slowly(vcpu, event, result, class->cause == KEY_CAUSE_IABT);
+    leave(vcpu, event);
+}
+
+static void trap_asynchronous(struct trap_frame *frame, uint8_t cause)
+{
+    struct vcpu *vcpu = vcpu_current();
+    struct event *event = arrive(vcpu, frame);
+
+    event->cause = cause;
+    event->key = cause;
+    event->row = policy_verdicts[cause][0].row;
+    event->verdict = POLICY_EMULATE;
+    event->result = TRAP_RETRY;
+    event->address = 0;
+    event->value = 0;
+    event->write = 0;
+    if (cause == KEY_CAUSE_SERROR)
+        trap_serror(vcpu, event);
+    else
+        event->address = trap_irq(vcpu);
+    leave(vcpu, event);
+}
+
+void trap_from_irq(struct trap_frame *frame)
+{
+    trap_asynchronous(frame, KEY_CAUSE_IRQ);
+}
+
+void trap_from_fiq(struct trap_frame *frame)
+{
+    trap_asynchronous(frame, KEY_CAUSE_FIQ);
+}
+
+void trap_from_serror(struct trap_frame *frame)
+{
+    trap_asynchronous(frame, KEY_CAUSE_SERROR);
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The architectural state of a vCPU at reset (PSCI CPU_ON, DEN 0022 6.4; DDI 0487 D1.4). Nothing of it is switched
+// while the vCPU lives, since each has a CPU of its own.
+
+#include <hv/vcpu.h>
+
+#include <hv/arch/barrier.h>
+#include <hv/arch/registers.h>
+#include <hv/string.h>
+
+#define SPSR_RESET (SPSR_ELX_D | SPSR_ELX_A | SPSR_ELX_I | SPSR_ELX_F | SPSR_M_EL1H)
+
+// (register, value at reset)
+#define EL1_RESET_TABLE(ROW)                                                                                           \
+    ROW(SCTLR_EL1, SCTLR_EL1_RESET)                                                                                    \
+    ROW(TCR_EL1, 0)                                                                                                    \
+    ROW(TTBR0_EL1, 0)                                                                                                  \
+    ROW(TTBR1_EL1, 0)                                                                                                  \
+    ROW(MAIR_EL1, 0)                                                                                                   \
+    ROW(AMAIR_EL1, 0)                                                                                                  \
+    ROW(VBAR_EL1, 0)                                                                                                   \
+    ROW(CONTEXTIDR_EL1, 0)                                                                                             \
+    ROW(CPACR_EL1, 0)                                                                                                  \
+    ROW(CNTKCTL_EL1, 0)                                                                                                \
+    ROW(CNTV_CTL_EL0, 0)                                                                                               \
+    ROW(CNTV_CVAL_EL0, 0)                                                                                              \
+    ROW(MDSCR_EL1, 0)                                                                                                  \
+    ROW(ESR_EL1, 0)                                                                                                    \
+    ROW(ELR_EL1, 0)                                                                                                    \
+    ROW(SPSR_EL1, 0)                                                                                                   \
+    ROW(FAR_EL1, 0)                                                                                                    \
+    ROW(PAR_EL1, 0)                                                                                                    \
+    ROW(TPIDR_EL0, 0)                                                                                                  \
+    ROW(TPIDRRO_EL0, 0)                                                                                                \
+    ROW(TPIDR_EL1, 0)                                                                                                  \
+    ROW(SP_EL0, 0)                                                                                                     \
+    ROW(SP_EL1, 0)
+
+void vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t context)
+{
+#define EL1_RESET_WRITE(name, value) WRITE_SYSREG(name, value);
+    EL1_RESET_TABLE(EL1_RESET_WRITE)
+    memset(vcpu->frame, 0, sizeof(*vcpu->frame));
+    vcpu->frame->x[0] = context;
+    vcpu->frame->elr_el2 = entry;
+    vcpu->frame->spsr_el2 = SPSR_RESET;
+    barrier_context();
+}
+
+struct vcpu *vcpu_current(void)
+{
+    return (struct vcpu *)READ_SYSREG(TPIDR_EL2); // set by main for this CPU, never 0 once the vectors are in use
+}

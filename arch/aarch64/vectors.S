@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// The 16 exception vectors of EL2 (DDI 0487 D1.3.1). While a guest runs, SP_EL2 points at this CPU's trap frame, and C uses the
+// stack below it. An exception taken in EL2 itself runs on a stack of its own, since SP_EL2 may be what is broken.
+#include <asm-offsets.h>
+
+#define X(n) FRAME_X + 8 * (n)
+#define PANIC_STACK_SHIFT 13 /* PANIC_STACK_SIZE of hypervisor.ld.S */
+#define CPU_MASK 0x7
+
+// Saves the rest of a frame at sp whose x0 and x1 may be overwritten: x2..x30, then the system registers. Leaves x0, x1 clobbered.
+.macro save_rest
+    stp x2, x3, [sp, #X(2)]
+    stp x4, x5, [sp, #X(4)]
+    stp x6, x7, [sp, #X(6)]
+    stp x8, x9, [sp, #X(8)]
+    stp x10, x11, [sp, #X(10)]
+    stp x12, x13, [sp, #X(12)]
+    stp x14, x15, [sp, #X(14)]
+    stp x16, x17, [sp, #X(16)]
+    stp x18, x19, [sp, #X(18)]
+    stp x20, x21, [sp, #X(20)]
+    stp x22, x23, [sp, #X(22)]
+    stp x24, x25, [sp, #X(24)]
+    stp x26, x27, [sp, #X(26)]
+    stp x28, x29, [sp, #X(28)]
+    mrs x0, sp_el0
+    stp x30, x0, [sp, #X(30)]
+    mrs x0, sp_el1
+    mrs x1, elr_el2
+    stp x0, x1, [sp, #FRAME_SP_EL1]
+    mrs x0, spsr_el2
+    mrs x1, esr_el2
+    stp x0, x1, [sp, #FRAME_SPSR]
+    mrs x0, far_el2
+    mrs x1, hpfar_el2
+    stp x0, x1, [sp, #FRAME_FAR]
+.endm
+
+// Restores ELR, SPSR and x0..x30 from the frame at sp. SP_EL0 and SP_EL1 are not EL2's to use and stand as the guest left them.
+.macro restore_frame
+    ldp x0, x1, [sp, #FRAME_ELR]
+    msr elr_el2, x0
+    msr spsr_el2, x1
+    ldp x2, x3, [sp, #X(2)]
+    ldp x4, x5, [sp, #X(4)]
+    ldp x6, x7, [sp, #X(6)]
+    ldp x8, x9, [sp, #X(8)]
+    ldp x10, x11, [sp, #X(10)]
+    ldp x12, x13, [sp, #X(12)]
+    ldp x14, x15, [sp, #X(14)]
+    ldp x16, x17, [sp, #X(16)]
+    ldp x18, x19, [sp, #X(18)]
+    ldp x20, x21, [sp, #X(20)]
+    ldp x22, x23, [sp, #X(22)]
+    ldp x24, x25, [sp, #X(24)]
+    ldp x26, x27, [sp, #X(26)]
+    ldp x28, x29, [sp, #X(28)]
+    ldr x30, [sp, #X(30)]
+    ldp x0, x1, [sp, #X(0)]
+.endm
+
+// A vector taken from the guest: goes to C as handler(frame).
+.macro vector_lower label
+    .balign 0x80
+    stp x0, x1, [sp, #X(0)]
+    b \label
+.endm
+
+// A vector that no correct EL2 takes, or that reports a fault of EL2's own. Registers are all live and sp may be wrong: x0 waits
+// in TPIDR_EL2 (whose value main rebuilds from MPIDR_EL1) while it becomes the address of this CPU's panic stack.
+.macro vector_own number
+    .balign 0x80
+    msr tpidr_el2, x0
+    mrs x0, mpidr_el1
+    and x0, x0, #CPU_MASK
+    lsl x0, x0, #PANIC_STACK_SHIFT
+    movk x0, #:abs_g1_nc:panic_stacks
+    stp x1, x2, [x0, #8]
+    mov x1, #\number
+    b own_exception
+.endm
+
+.section .text.vectors, "ax"
+.balign 0x800
+.global vectors
+vectors:
+    vector_own 0
+    vector_own 1
+    vector_own 2
+    vector_own 3
+    vector_own 4
+    vector_own 5
+    vector_own 6
+    vector_own 7
+    vector_lower lower_sync
+    vector_lower lower_irq
+    vector_lower lower_fiq
+    vector_lower lower_serror
+    // AArch32, that is EL0 only: HCR_EL2.RW is always 1
+    vector_lower lower_sync
+    vector_lower lower_irq
+    vector_lower lower_fiq
+    vector_lower lower_serror
+
+.macro lower_entry label, handler
+\label:
+    save_rest
+    mov x0, sp
+    bl \handler
+    b guest_enter
+.endm
+
+    lower_entry lower_irq, trap_from_irq
+    lower_entry lower_fiq, trap_from_fiq
+    lower_entry lower_serror, trap_from_serror
+
+lower_sync:
+    save_rest
+    mov x0, sp
+    bl trap_from_sync
+// The only way into the guest: sp at the trap frame.
+.global guest_enter
+guest_enter:
+    restore_frame
+    eret
+
+// x0 = base of the panic stack, on which x1 and x2 wait at #8; x1 = vector number; TPIDR_EL2 = x0 of the fault.
+own_exception:
+    mov x2, sp
+    // From the top: the number of the vector and SP as they were, below them the frame.
+    add x0, x0, #(1 << PANIC_STACK_SHIFT)
+    stp x1, x2, [x0, #-16]
+    mov sp, x0
+    sub sp, sp, #(FRAME_SIZE + 16)
+    sub x0, x0, #(1 << PANIC_STACK_SHIFT)
+    ldp x1, x2, [x0, #8]
+    mrs x0, tpidr_el2
+    stp x0, x1, [sp, #X(0)]
+    save_rest
+    mov x0, sp
+    bl trap_from_el2
+    // Back: a guarded access failed (guarded.h): ELR in the frame is its fixup, which expects x17 to be lost.
+    restore_frame
+    ldr x17, [sp, #(FRAME_SIZE + 8)]
+    mov sp, x17
+    eret
+
+// void guest_start(struct trap_frame *frame): drops everything on this CPU's stack.
+.global guest_start
+guest_start:
+    mov sp, x0
+    b guest_enter

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// The physical CPUs: bringing up the others, and running a function on one. A mailbox per CPU holds one call; the lock
+// below lets one caller in at a time, and whoever waits serves its own mailbox meanwhile, so that two callers cannot
+// wait for each other.
+
+#include <hv/cpu.h>
+
+#include <hv/arch/psci_firmware.h>
+#include <hv/arch/registers.h>
+#include <hv/gicv3.h>
+#include <hv/log.h>
+#include <hv/memory_map.h>
+#include <hv/monitor.h>
+#include <hv/spinlock.h>
+#include <hv/vm.h>
+
+#define CALL_LIMIT_MS  100
+#define START_LIMIT_MS 1000
+
+struct mailbox {
+    void (*function)(void *argument); // NULL: empty
+    void *argument;
+};
+
+static struct mailbox mailboxes[CPU_MAX];
+static struct spinlock call_lock; // one caller
+static unsigned int running_count = 1;
+static bool running[CPU_MAX] = {true};
+
+unsigned int cpu_count(void)
+{
+    return running_count;
+}
+
+static uint64_t deadline(unsigned int milliseconds)
+{
+    return READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * milliseconds / 1000;
+}
+
+void cpu_serve_kick(void)
+{
+    struct mailbox *box = &mailboxes[cpu_id()];
+    void (*function)(void *) = __atomic_load_n(&box->function, __ATOMIC_ACQUIRE);
+
+    if (function != NULL) {
+        function(box->argument);
+        __atomic_store_n(&box->function, NULL, __ATOMIC_RELEASE);
+    }
+    if (cpu_id() == 0) {
+        const char *reason = vm_take_monitor_request();
+        if (reason != NULL)
+            monitor_open(reason);
+    }
+}
+
+static bool post(unsigned int cpu, void (*function)(void *argument), void *argument)
+{
+    uint64_t limit = deadline(CALL_LIMIT_MS);
+
+    mailboxes[cpu].argument = argument;
+    __atomic_store_n(&mailboxes[cpu].function, function, __ATOMIC_RELEASE);
+    gicv3_send_sgi(GICV3_SGI_KICK, cpu);
+    while (__atomic_load_n(&mailboxes[cpu].function, __ATOMIC_ACQUIRE) != NULL) {
+        cpu_serve_kick();
+        if (READ_SYSREG(CNTPCT_EL0) >= limit) {
+            log_record(LOG_ERROR, LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu, CALL_LIMIT_MS);
+            return false;
+        }
+    }
+    return true;
+}
+
+bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument)
+{
+    if (cpu == cpu_id()) {
+        function(argument);
+        return true;
+    }
+    if (cpu >= running_count)
+        return false;
+    while (!spinlock_try(&call_lock))
+        cpu_serve_kick();
+    bool done = post(cpu, function, argument);
+    spinlock_release(&call_lock);
+    return done;
+}
+
+bool cpu_call_all(void (*function)(void *argument), void *argument)
+{
+    bool done = true;
+    for (unsigned int cpu = 0; cpu < running_count; cpu++)
+        if (cpu != cpu_id())
+            done = cpu_call(cpu, function, argument) && done;
+    function(argument);
+    return done;
+}
+
+void cpu_post_all(void (*function)(void *argument), void *argument)
+{
+    for (unsigned int cpu = 0; cpu < running_count; cpu++) {
+        if (cpu == cpu_id())
+            continue;
+        mailboxes[cpu].argument = argument;
+        __atomic_store_n(&mailboxes[cpu].function, function, __ATOMIC_RELEASE);
+        gicv3_send_sgi(GICV3_SGI_KICK, cpu);
+    }
+}
+
+void cpu_mark_running(void)
+{
+    __atomic_store_n(&running[cpu_id()], true, __ATOMIC_RELEASE);
+}
+
+bool cpu_start_others(unsigned int count)
+{
+    for (unsigned int cpu = 1; cpu < count; cpu++) {
+        int64_t result = firmware_cpu_on(cpu, cpu);
+        uint64_t limit = deadline(START_LIMIT_MS);
+        while (result == 0 && !__atomic_load_n(&running[cpu], __ATOMIC_ACQUIRE))
+            if (READ_SYSREG(CNTPCT_EL0) >= limit)
+                result = -1;
+        if (result != 0) {
+            log_record(LOG_ERROR, LOG_CPU, "cpu-fail", "cpu=%u result=%ld", cpu, result);
+            return false;
+        }
+        running_count = cpu + 1;
+    }
+    return true;
+}

@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policy applied: each kind of event asks for its verdict, does what the verdict says, and is logged when the row wants
+// it. Nothing here knows an encoding; nothing elsewhere decides.
+
+#include <hv/trap.h>
+
+#include <hv/arch/guarded.h>
+#include <hv/arch/inject.h>
+#include <hv/arch/sysreg.h>
+#include <hv/call.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+#include <hv/guest_abi.h>
+#include <hv/log.h>
+#include <hv/monitor.h>
+#include <hv/policy.h>
+#include <hv/vgic.h>
+#include <hv/vm.h>
+#include <hv/vpl011.h>
+#include <hv/vtimer.h>
+
+const char *trap_result_name(unsigned int result)
+{
+    static const char *const names[TRAP_RESULT_COUNT] = {"done", "retry", "undef", "abort", "stop"};
+    return result < TRAP_RESULT_COUNT ? names[result] : "?";
+}
+
+#define DEVICE_BASE(id, name, base, ...) [KEY_DEVICE_##id - KEY_DEVICE_FIRST] = (base),
+
+static uint64_t device_base(unsigned int key)
+{
+    static const uint64_t bases[] = {DEVICE_TABLE(DEVICE_BASE)};
+    return bases[key - KEY_DEVICE_FIRST];
+}
+
+static inline const struct policy_verdict *judge(struct event *event, const struct policy_verdict *verdicts)
+{
+    const struct policy_verdict *verdict = &verdicts[event->write];
+    event->row = verdict->row;
+    event->verdict = verdict->action;
+    return verdict;
+}
+
+// The record, when the row asks for one, is written after the access, so that it has the value.
+static inline void finish(struct event *event, const struct policy_verdict *verdict, enum trap_result result)
+{
+    if (__builtin_expect(verdict->flags & POLICY_FLAG_LOG, 0)) {
+        event->result = (uint8_t)result;
+        log_verdict(event);
+    }
+}
+
+// The verdicts that are the same for every kind of event. False: the caller goes on to perform the access.
+static bool decide(struct vcpu *vcpu, struct event *event, enum trap_result refusal, enum trap_result *result)
+{
+    switch (event->verdict) {
+    case POLICY_DENY:
+        *result = refusal;
+        return true;
+    case POLICY_RAZ_WI:
+        if (!event->write)
+            event->value = 0;
+        *result = TRAP_DONE;
+        return true;
+    case POLICY_STOP:
+        log_verdict(event);
+        vm_stop(vcpu->vm, "a policy row says stop");
+        *result = TRAP_STOP;
+        return true;
+    case POLICY_PAUSE:
+        log_verdict(event);
+        vm_break(vcpu->vm, "a policy row says pause");
+        vcpu_wait(vcpu);
+        return false;
+    default:
+        return false;
+    }
+}
+
+static enum trap_result pass_sysreg(struct event *event)
+{
+    enum hv_status status =
+        event->write ? sysreg_write(event->key, event->value) : sysreg_read(event->key, &event->value);
+    return status == HV_OK ? TRAP_DONE : TRAP_INJECT_UNDEF;
+}
+
+enum trap_result trap_sysreg(struct vcpu *vcpu, struct event *event)
+{
+    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
+    enum trap_result result;
+
+    event->address = 0;
+    if (__builtin_expect(verdict->action == POLICY_EMULATE, 1))
+        result = sysreg_emulate(vcpu, event);
+    else if (!decide(vcpu, event, TRAP_INJECT_UNDEF, &result))
+        result = verdict->action == POLICY_ALLOW ? pass_sysreg(event) : sysreg_emulate(vcpu, event);
+    finish(event, verdict, result);
+    return result;
+}
+
+enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
+{
+    event->write = 1;
+    event->address = vcpu_get_reg(vcpu, 0);
+    event->key = (uint16_t)call_key(event->cause, event->syndrome, event->address);
+    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
+    enum trap_result result = TRAP_DONE;
+
+    event->value = (uint64_t)HVC_NOT_SUPPORTED;
+    // There is nothing behind ariel to pass a call on to: allow is its own answer.
+    if (__builtin_expect(verdict->action == POLICY_EMULATE || verdict->action == POLICY_ALLOW, 1) ||
+        !decide(vcpu, event, TRAP_DONE, &result))
+        event->value = (uint64_t)call_handle(vcpu, event->key);
+    else if (verdict->action == POLICY_RAZ_WI)
+        event->value = 0;
+    finish(event, verdict, result);
+    if (result == TRAP_DONE)
+        vcpu_set_reg(vcpu, 0, event->value);
+    return result;
+}
+
+// The device itself, on the guest's behalf: its PA is its IPA.
+static enum trap_result pass_mmio(struct event *event, unsigned int size)
+{
+    bool done = event->write ? guarded_device_write(pa_make(event->address), size, event->value)
+                             : guarded_device_read(pa_make(event->address), size, &event->value);
+    return done ? TRAP_DONE : TRAP_INJECT_ABORT;
+}
+
+static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, uint64_t base, unsigned int size)
+{
+    struct mmio_access access = {
+        .offset = event->address - base, .value = event->value, .size = (uint8_t)size, .write = event->write};
+    enum trap_result result;
+
+    switch (event->key) {
+    case KEY_DEVICE_GICD:
+        result = vgic_distributor_access(vcpu, &access);
+        break;
+    case KEY_DEVICE_GICR:
+        result = vgic_redistributor_access(vcpu, &access);
+        break;
+    case KEY_DEVICE_PL011:
+        result = vpl011_access(vcpu, &access);
+        break;
+    default:
+        return TRAP_INJECT_ABORT;
+    }
+    event->value = access.value;
+    return result;
+}
+
+enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
+{
+    const struct policy_range *range = policy_find_range(ipa_make(event->address));
+    const struct policy_verdict *verdicts = range ? range->verdict : policy_verdicts[KEY_DEVICE_NONE];
+    enum trap_result result;
+
+    event->key = range ? range->key : KEY_DEVICE_NONE;
+    const struct policy_verdict *verdict = judge(event, verdicts);
+    if (range && !(range->widths & size)) // widths: bit n is 1 << n bytes, which is size itself
+        event->verdict = POLICY_DENY;
+    if (event->verdict == POLICY_EMULATE)
+        result = emulate_mmio(vcpu, event, device_base(event->key), size);
+    else if (!decide(vcpu, event, TRAP_INJECT_ABORT, &result))
+        result = event->verdict == POLICY_ALLOW ? pass_mmio(event, size)
+                                                : emulate_mmio(vcpu, event, device_base(event->key), size);
+    finish(event, verdict, result);
+    return result;
+}
+
+enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
+{
+    event->address = 0;
+    event->value = 0;
+    event->write = 0;
+    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
+    enum trap_result result = TRAP_DONE;
+
+    if (!decide(vcpu, event, TRAP_INJECT_UNDEF, &result) && event->key == KEY_CAUSE_WFI)
+        vcpu_wait_for_interrupt(vcpu);
+    finish(event, verdict, result);
+    return result;
+}
+
+enum trap_result trap_other(struct vcpu *vcpu, struct event *event)
+{
+    event->address = 0;
+    event->value = 0;
+    event->write = 0;
+    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
+    enum trap_result result;
+
+    // What has no emulation is refused, unless the row pauses first or stops.
+    if (!decide(vcpu, event, TRAP_INJECT_UNDEF, &result))
+        result = TRAP_INJECT_UNDEF;
+    finish(event, verdict, result);
+    return result;
+}
+
+static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
+{
+    switch (intid) {
+    case INTID_VIRTUAL_TIMER:
+        vtimer_interrupt(vcpu);
+        return; // the guest deactivates it (HW bit)
+    case INTID_HYP_TIMER:
+        vtimer_hyp_interrupt(vcpu);
+        break;
+    case INTID_MAINTENANCE:
+        vgic_maintenance(vcpu);
+        break;
+    case GICV3_SGI_KICK:
+        cpu_serve_kick();
+        break;
+    case PL011_INTID:
+        console_receive();
+        break;
+    default:
+        gicv3_disable(intid, cpu_id());
+        log_record(LOG_WARN, LOG_IRQ, "stray", "intid=%u", intid);
+        break;
+    }
+    gicv3_deactivate(intid);
+}
+
+// At most this many in one exit, so that a storm cannot keep EL2 from the guest.
+#define INTERRUPTS_PER_EXIT 16
+
+unsigned int trap_irq(struct vcpu *vcpu)
+{
+    unsigned int first = INTID_SPURIOUS;
+
+    for (unsigned int n = 0; n < INTERRUPTS_PER_EXIT; n++) {
+        unsigned int intid = gicv3_acknowledge();
+        if (intid >= INTID_SPECIAL)
+            break;
+        if (n == 0)
+            first = intid;
+        gicv3_drop_priority(intid);
+        serve_interrupt(vcpu, intid);
+    }
+    return first;
+}
+
+void trap_serror(struct vcpu *vcpu, struct event *event)
+{
+    log_record(LOG_ERROR, LOG_FAULT, "serror", "pc=0x%lx esr=0x%x", event->pc, event->syndrome);
+    inject_serror(vcpu);
+}

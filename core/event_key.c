@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names of the keys, from the same tables that number them.
+
+#include <hv/event_key.h>
+
+#include <hv/string.h>
+
+#define CAUSE_NAME(id, ec, name, ...)     [KEY_CAUSE_##id] = (name),
+#define HVC_NAME(id, number, name, ...)   [KEY_HVC_##id] = (name),
+#define SMCCC_NAME(id, number, name, ...) [KEY_##id] = (name),
+#define DEVICE_NAME(id, name, ...)        [KEY_DEVICE_##id] = (name),
+#define SYSREG_NAME(name, ...)            [KEY_##name] = #name,
+
+static const char *const key_names[KEY_COUNT] = {
+    CAUSE_TABLE(CAUSE_NAME) HVC_CALL_TABLE(HVC_NAME)[KEY_HVC_UNKNOWN] = "hvc-unknown",
+    [KEY_HVC_IMMEDIATE] = "hvc-immediate",
+    SMCCC_CALL_TABLE(SMCCC_NAME)[KEY_SMCCC_UNKNOWN] = "smccc-unknown",
+    [KEY_SMC_IMMEDIATE] = "smc-immediate",
+    DEVICE_TABLE(DEVICE_NAME)[KEY_DEVICE_NONE] = "no-device",
+    [KEY_GUEST_RAM] = "guest-ram",
+    SYSREG_TABLE(SYSREG_NAME)[KEY_SYSREG_UNKNOWN] = "sysreg-unknown",
+};
+
+const char *event_key_name(unsigned int key)
+{
+    return key < KEY_COUNT ? key_names[key] : "?";
+}
+
+unsigned int event_key_find(const char *name)
+{
+    for (unsigned int key = 0; key < KEY_COUNT; key++)
+        if (strcasecmp(key_names[key], name) == 0)
+            return key;
+    return KEY_COUNT;
+}

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Boot order: from the first C on each CPU to the guest's first instruction. What the machine lacks is said in one
+// record, and the monitor opens instead of the guest.
+
+#include <hv/main.h>
+
+#include <version.h>
+
+#include <hv/arch/el2_setup.h>
+#include <hv/arch/guarded.h>
+#include <hv/arch/registers.h>
+#include <hv/arch/sysreg.h>
+#include <hv/arch/trap.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+#include <hv/loader.h>
+#include <hv/log.h>
+#include <hv/monitor.h>
+#include <hv/pl011.h>
+#include <hv/policy.h>
+#include <hv/printf.h>
+#include <hv/stage1.h>
+#include <hv/string.h>
+#include <hv/vm.h>
+#include <hv/vtimer.h>
+
+#define STACK_STRIDE (KIB(16) + KIB(4))
+
+extern char stacks_start[];
+
+// This CPU's vCPU, whose frame lies on top of its stack (boot.S).
+static struct vcpu *adopt_vcpu(unsigned int cpu)
+{
+    struct vcpu *vcpu = &vm0.vcpus[cpu];
+    vcpu->frame = (struct trap_frame *)(stacks_start + (cpu + 1) * STACK_STRIDE) - 1;
+    WRITE_SYSREG(TPIDR_EL2, (uint64_t)vcpu);
+    return vcpu;
+}
+
+// No VM can run: says so and leaves the person the monitor, polled, since there may be no interrupt controller.
+static _Noreturn void refuse(const char *reason, const char *name, uint64_t value, uint64_t bound)
+{
+    log_record(LOG_ERROR, LOG_BOOT, "refused", "reason=%pQ %s=0x%lx bound=0x%lx", reason, name, value, bound);
+    vm0.state = VM_STOPPED;
+    vm0.stop_reason = reason;
+    vm0.vcpus[0].waiting = true;
+    monitor_open(reason);
+    for (;;)
+        console_receive();
+}
+
+static void check_machine(void)
+{
+    uint64_t last = GUEST_RAM_PA + GUEST_RAM_SIZE - 8;
+    uint64_t value;
+
+    if (!el2_has_gicv3())
+        refuse("no GICv3: give QEMU -M virt,virtualization=on,gic-version=3", "id_aa64pfr0_gic",
+               FIELD_GET(ID_AA64PFR0_EL1_GIC, READ_SYSREG(ID_AA64PFR0_EL1)), 1);
+    if (gicv3_cpu_count() > CPU_MAX)
+        refuse("too many CPUs: give QEMU -smp 8 or less", "cpus", gicv3_cpu_count(), CPU_MAX);
+    if (!guarded_device_read(pa_make(last), 8, &value))
+        refuse("too little RAM: give QEMU -m 1G or more", "guest_ram_last", last, GUEST_RAM_PA);
+}
+
+static void prepare_cpu(struct vcpu *vcpu)
+{
+    el2_setup();
+    sysreg_init();
+    gicv3_init_cpu(vcpu->id);
+    vgic_init_cpu(vcpu);
+    vtimer_init_cpu(vcpu);
+}
+
+static _Noreturn void run(struct vcpu *vcpu)
+{
+    vcpu_wait(vcpu);
+    vgic_flush(vcpu);
+    guest_start(vcpu->frame);
+}
+
+_Noreturn void main_boot_cpu(void)
+{
+    struct loader_error error;
+
+    pl011_init();
+    stage1_init();
+    stage1_enable();
+    struct vcpu *vcpu = adopt_vcpu(0);
+    memset(vcpu->frame, 0, sizeof(*vcpu->frame));
+    log_init();
+    log_record(LOG_INFO, LOG_BOOT, "boot", "version=%s policy=%s el=2", ARIEL_VERSION, policy_name);
+    el2_log_features();
+    check_machine();
+    if (vm_init(&vm0, gicv3_cpu_count()) != HV_OK)
+        refuse("the policy's direct devices do not fit stage 2", "ranges", policy_range_count, STAGE2_POOL_PAGES);
+    gicv3_init_distributor();
+    prepare_cpu(vcpu);
+    gicv3_enable(PL011_INTID, 0);
+    if (!cpu_start_others(vm0.vcpu_count))
+        vm0.vcpu_count = cpu_count();
+    if (!loader_load(&vm0, &error))
+        refuse(error.reason, error.field, error.value, error.bound);
+    vcpu->on_entry = vm0.entry_ipa;
+    vcpu->on_context = vm0.boot_argument;
+    vcpu->power = VCPU_ON_PENDING;
+    log_record(LOG_INFO, LOG_VM, "guest-enter", "guest=%pQ entry=0x%lx vcpus=%u", vm0.guest_name, vm0.entry_ipa,
+               vm0.vcpu_count);
+    run(vcpu);
+}
+
+_Noreturn void main_secondary_cpu(unsigned int cpu)
+{
+    struct vcpu *vcpu = adopt_vcpu(cpu);
+    prepare_cpu(vcpu);
+    log_record(LOG_INFO, LOG_CPU, "cpu-up", "up=%u", cpu);
+    cpu_mark_running();
+    run(vcpu);
+}
+
+void main_wrong_exception_level(unsigned int level)
+{
+    char line[128];
+    int length = format_text(line, sizeof(line),
+                             "ariel: entered at EL%u, needs EL2: give QEMU -M virt,virtualization=on\r\n", level);
+    pl011_init();
+    for (int i = 0; i < length; i++)
+        pl011_put((uint8_t)line[i]);
+}

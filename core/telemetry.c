@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Per-CPU counters, histograms and the last events. The owning CPU writes, anybody reads: a reader may see a counter
+// one exit old.
+
+#include <hv/telemetry.h>
+
+#include <hv/string.h>
+
+struct telemetry telemetry_cpu[CPU_MAX];
+
+void telemetry_reset(struct telemetry *telemetry)
+{
+    memset(telemetry->stat, 0, sizeof(telemetry->stat));
+    memset(telemetry->row_count, 0, sizeof(telemetry->row_count));
+    telemetry->epoch = telemetry->sequence;
+}
+
+uint64_t telemetry_count(const struct telemetry_stat *stat)
+{
+    uint64_t count = 0;
+    for (unsigned int i = 0; i < TELEMETRY_BUCKETS; i++)
+        count += stat->bucket[i];
+    return count;
+}
+
+void telemetry_sum(unsigned int key, unsigned int cpu_count, struct telemetry_stat *sum)
+{
+    memset(sum, 0, sizeof(*sum));
+    for (unsigned int cpu = 0; cpu < cpu_count; cpu++) {
+        const struct telemetry_stat *stat = &telemetry_cpu[cpu].stat[key];
+        for (unsigned int i = 0; i < TELEMETRY_BUCKETS; i++)
+            sum->bucket[i] += stat->bucket[i];
+        sum->ticks += stat->ticks;
+    }
+}
+
+const struct event *telemetry_find(const struct telemetry *telemetry, uint64_t sequence)
+{
+    const struct event *event = &telemetry->last[sequence % TELEMETRY_LAST];
+    return sequence < telemetry->sequence && event->sequence == sequence ? event : NULL;
+}

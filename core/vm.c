@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of the VM: made, paused, resumed, stopped, reset. While it is paused every vCPU waits in EL2 and virtual
+// time stands still: CNTVOFF_EL2 grows by what the pause took.
+
+#include <hv/vm.h>
+
+#include <hv/arch/psci_firmware.h>
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+#include <hv/log.h>
+#include <hv/monitor.h>
+#include <hv/policy.h>
+#include <hv/telemetry.h>
+
+#define VMID           1
+#define PAUSE_LIMIT_MS 100
+
+struct vm vm0;
+
+static _Alignas(4096) uint64_t stage2_root[512];
+static _Alignas(4096) uint8_t stage2_pool[STAGE2_POOL_PAGES][4096];
+static const char *monitor_request;
+
+static enum hv_status map_direct_devices(struct vm *vm)
+{
+    enum hv_status status = HV_OK;
+
+    for (unsigned int i = 0; i < policy_range_count && status == HV_OK; i++) {
+        const struct policy_range *row = &policy_ranges[i];
+        struct ipa_range range;
+        if (!row->direct)
+            continue;
+        status = ipa_range_make(ipa_make(row->base), row->size, 4096, &range);
+        if (status == HV_OK)
+            status = stage2_map(&vm->stage2, &range, pa_make(row->base), STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
+    }
+    return status;
+}
+
+enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
+{
+    struct ipa_range ram;
+
+    vm->vcpu_count = vcpu_count;
+    for (unsigned int i = 0; i < vcpu_count; i++) {
+        struct vcpu *vcpu = &vm->vcpus[i];
+        vcpu->vm = vm;
+        vcpu->id = i;
+        vcpu->power = VCPU_OFF;
+        vcpu->telemetry = &telemetry_cpu[i];
+    }
+    stage2_init(&vm->stage2, stage2_root, stage2_pool, VMID);
+    vgic_init(vm);
+    vpl011_init(vm);
+    enum hv_status status = ipa_range_make(ipa_make(GUEST_RAM_IPA), GUEST_RAM_SIZE, MIB(2), &ram);
+    if (status == HV_OK)
+        status = stage2_map(&vm->stage2, &ram, pa_make(GUEST_RAM_PA), STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
+    return status == HV_OK ? map_direct_devices(vm) : status;
+}
+
+static bool all_others_wait(struct vm *vm)
+{
+    for (unsigned int i = 0; i < vm->vcpu_count; i++)
+        if (i != cpu_id() && !__atomic_load_n(&vm->vcpus[i].waiting, __ATOMIC_ACQUIRE))
+            return false;
+    return true;
+}
+
+// Asks every vCPU to wait, and waits for the other ones; late ones are named.
+static void gather(struct vm *vm)
+{
+    uint64_t limit = READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * PAUSE_LIMIT_MS / 1000;
+
+    for (unsigned int i = 0; i < vm->vcpu_count; i++)
+        vcpu_request(&vm->vcpus[i], VCPU_REQUEST_WAIT);
+    while (!all_others_wait(vm)) {
+        cpu_serve_kick(); // another CPU may itself be waiting for this one
+        if (READ_SYSREG(CNTPCT_EL0) >= limit) {
+            for (unsigned int i = 0; i < vm->vcpu_count; i++)
+                if (i != cpu_id() && !vm->vcpus[i].waiting)
+                    log_record(LOG_ERROR, LOG_VM, "cpu-late", "vcpu=%u limit_ms=%u", i, PAUSE_LIMIT_MS);
+            return;
+        }
+    }
+}
+
+static bool change_state(struct vm *vm, enum vm_state from, enum vm_state to)
+{
+    return __atomic_compare_exchange_n(&vm->state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
+enum hv_status vm_pause(struct vm *vm)
+{
+    if (!change_state(vm, VM_RUNNING, VM_PAUSED))
+        return HV_ERR_STATE;
+    gather(vm);
+    // Taken when all stand still, so that no vCPU sees its counter step back.
+    vm->pause_started = READ_SYSREG(CNTPCT_EL0);
+    log_record(LOG_INFO, LOG_VM, "vm-pause", "vcpus=%u", vm->vcpu_count);
+    return HV_OK;
+}
+
+enum hv_status vm_resume(struct vm *vm)
+{
+    if (vm->state != VM_PAUSED)
+        return HV_ERR_STATE;
+    uint64_t ticks = READ_SYSREG(CNTPCT_EL0) - vm->pause_started;
+    vm->virtual_offset += ticks;
+    vm->paused_ticks += ticks;
+    log_record(LOG_INFO, LOG_VM, "vm-resume", "paused_ticks=%lu", ticks);
+    if (!change_state(vm, VM_PAUSED, VM_RUNNING))
+        return HV_ERR_STATE;
+    for (unsigned int i = 0; i < vm->vcpu_count; i++)
+        vcpu_request(&vm->vcpus[i], VCPU_REQUEST_WAIT);
+    return HV_OK;
+}
+
+void vm_break(struct vm *vm, const char *reason)
+{
+    if (vm_pause(vm) == HV_OK)
+        vm_open_monitor(reason);
+}
+
+void vm_stop(struct vm *vm, const char *reason)
+{
+    if (vm->state == VM_STOPPED)
+        return;
+    vm->stop_reason = reason;
+    __atomic_store_n(&vm->state, VM_STOPPED, __ATOMIC_RELEASE);
+    gather(vm);
+    vm->pause_started = READ_SYSREG(CNTPCT_EL0);
+    log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", reason);
+    vm_open_monitor(reason);
+}
+
+void vm_open_monitor(const char *reason)
+{
+    if (cpu_id() == 0) {
+        monitor_open(reason);
+        return;
+    }
+    __atomic_store_n(&monitor_request, reason, __ATOMIC_RELEASE);
+    gicv3_send_sgi(GICV3_SGI_KICK, 0);
+}
+
+const char *vm_take_monitor_request(void)
+{
+    return __atomic_exchange_n(&monitor_request, NULL, __ATOMIC_ACQ_REL);
+}
+
+_Noreturn void vm_reset(struct vm *vm)
+{
+    log_record(LOG_INFO, LOG_VM, "vm-reset", "vcpus=%u", vm->vcpu_count);
+    firmware_reset();
+}
+
+_Noreturn void vm_power_off(struct vm *vm)
+{
+    log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u", vm->vcpu_count);
+    firmware_power_off();
+}
+
+uint64_t vm_virtual_time(const struct vm *vm)
+{
+    uint64_t now = vm->state == VM_RUNNING ? READ_SYSREG(CNTPCT_EL0) : vm->pause_started;
+    return now - vm->virtual_offset;
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where vectors.S enters C.
+#pragma once
+
+#include <hv/arch/frame.h>
+
+// From the guest, on its trap frame: synchronous, IRQ, FIQ, SError. Return to guest_enter.
+void trap_from_sync(struct trap_frame *frame);
+void trap_from_irq(struct trap_frame *frame);
+void trap_from_fiq(struct trap_frame *frame);
+void trap_from_serror(struct trap_frame *frame);
+
+// An exception taken in EL2 itself, on the panic stack: vector number and SP_EL2 stand above the frame. Returns only
+// for a guarded access (guarded.h), with ELR at its fixup.
+struct own_exception {
+    struct trap_frame frame;
+    uint64_t vector; // 0..15
+    uint64_t sp;
+};
+void trap_from_el2(struct own_exception *exception);
+
+// Loads the frame that sp points at and erets.
+_Noreturn void guest_enter(void);
+// Puts sp on the trap frame of this CPU and enters the guest.
+_Noreturn void guest_start(struct trap_frame *frame);

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// EL2's own address space: one identity map, built once by the boot CPU and shared by all. Text is read-only and
+// executable, rodata read-only, all else read-write and never executable. Guard pages under the stacks, page 0 and
+// everything not named here stay unmapped. 4 KiB granule, 39 bits, level 1 root (DDI 0487 D8.3).
+
+#include <hv/stage1.h>
+
+#include <hv/arch/barrier.h>
+#include <hv/arch/cache.h>
+#include <hv/arch/registers.h>
+#include <hv/memory_map.h>
+
+#define PTE_VALID         BIT64(0)
+#define PTE_TABLE_OR_PAGE BIT64(1)
+#define PTE_ATTR_DEVICE   FIELD_PREP(GENMASK64(4, 2), 0)
+#define PTE_ATTR_NORMAL   FIELD_PREP(GENMASK64(4, 2), 1)
+#define PTE_AP_RES1       BIT64(6)
+#define PTE_READ_ONLY     BIT64(7)
+#define PTE_INNER         FIELD_PREP(GENMASK64(9, 8), 3)
+#define PTE_ACCESSED      BIT64(10)
+#define PTE_XN            BIT64(54)
+
+#define PAGE_SIZE      KIB(4)
+#define BLOCK_SIZE     MIB(2)
+#define ENTRIES        512
+#define TEXT           (PTE_VALID | PTE_AP_RES1 | PTE_ACCESSED | PTE_ATTR_NORMAL | PTE_INNER | PTE_READ_ONLY)
+#define RODATA         (TEXT | PTE_XN)
+#define DATA           (RODATA & ~PTE_READ_ONLY)
+#define DEVICE         (PTE_VALID | PTE_AP_RES1 | PTE_ACCESSED | PTE_ATTR_DEVICE | PTE_XN)
+#define CPU_STACK_SIZE KIB(16)
+
+extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], data_end[], stacks_start[];
+
+// Level 3 tables for the two 2 MiB pieces the image may lie in, and for the log ring's.
+enum { PIECE_IMAGE_LOW, PIECE_IMAGE_HIGH, PIECE_LOG_RING, PIECE_COUNT };
+
+_Static_assert(HV_PA % PAGE_SIZE == 0 && HV_PA - RAM_PA + HV_MAX_SIZE <= 2 * BLOCK_SIZE);
+
+static _Alignas(4096) uint64_t root[ENTRIES];
+static _Alignas(4096) uint64_t devices[ENTRIES]; // 0 .. 1 GiB
+static _Alignas(4096) uint64_t memory[ENTRIES];  // 1 .. 2 GiB
+static _Alignas(4096) uint64_t pieces[PIECE_COUNT][ENTRIES];
+
+// What stage1_enable (enable_mmu.S) loads. Cleaned to memory, since other CPUs read it with their MMU off.
+struct stage1_registers stage1_registers;
+
+static uint64_t *piece_of(uint64_t address)
+{
+    if (address >= LOG_RING_PA)
+        return pieces[PIECE_LOG_RING];
+    return pieces[(address - RAM_PA) / BLOCK_SIZE == 0 ? PIECE_IMAGE_LOW : PIECE_IMAGE_HIGH];
+}
+
+static void map_pages(uint64_t start, uint64_t end, uint64_t attributes)
+{
+    for (uint64_t page = start; page < end; page += PAGE_SIZE)
+        piece_of(page)[page / PAGE_SIZE % ENTRIES] = page | attributes | PTE_TABLE_OR_PAGE;
+}
+
+static void map_blocks(uint64_t *table, uint64_t start, uint64_t end, uint64_t attributes)
+{
+    for (uint64_t block = start; block < end; block += BLOCK_SIZE)
+        table[block / BLOCK_SIZE % ENTRIES] = block | attributes;
+}
+
+static uint64_t table_entry(const uint64_t *table)
+{
+    return (uint64_t)table | PTE_VALID | PTE_TABLE_OR_PAGE;
+}
+
+static void unmap_guard_pages(void)
+{
+    for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++) {
+        uint64_t guard = (uint64_t)stacks_start + cpu * (PAGE_SIZE + CPU_STACK_SIZE);
+        piece_of(guard)[guard / PAGE_SIZE % ENTRIES] = 0;
+    }
+}
+
+void stage1_init(void)
+{
+    root[0] = table_entry(devices);
+    root[1] = table_entry(memory);
+    map_blocks(devices, GICD_PA, PL011_PA + BLOCK_SIZE, DEVICE);
+    map_blocks(memory, GUEST_RAM_PA, GUEST_RAM_PA + GUEST_RAM_SIZE, DATA);
+    memory[0] = table_entry(pieces[PIECE_IMAGE_LOW]);
+    memory[1] = table_entry(pieces[PIECE_IMAGE_HIGH]);
+    memory[(LOG_RING_PA - RAM_PA) / BLOCK_SIZE] = table_entry(pieces[PIECE_LOG_RING]);
+    map_pages((uint64_t)text_start, (uint64_t)text_end, TEXT);
+    map_pages((uint64_t)rodata_start, (uint64_t)rodata_end, RODATA);
+    map_pages((uint64_t)data_start, (uint64_t)data_end, DATA);
+    map_pages(LOG_RING_PA, LOG_RING_PA + LOG_RING_SIZE, DATA);
+    unmap_guard_pages();
+
+    stage1_registers = (struct stage1_registers){
+        .mair = MAIR_DEVICE_NGNRE | (MAIR_NORMAL_WB << 8),
+        .tcr = TCR_EL2_RES1 | FIELD_PREP(TCR_EL2_T0SZ, 64 - 39) | FIELD_PREP(TCR_EL2_IRGN0, 1) |
+               FIELD_PREP(TCR_EL2_ORGN0, 1) | FIELD_PREP(TCR_EL2_SH0, 3) | FIELD_PREP(TCR_EL2_PS, 2),
+        .ttbr = (uint64_t)root,
+        .sctlr = SCTLR_EL2_RES1 | SCTLR_ELX_M | SCTLR_ELX_C | SCTLR_ELX_I | SCTLR_ELX_SA | SCTLR_ELX_WXN,
+    };
+    cache_clean_poc(&stage1_registers, sizeof(stage1_registers));
+    // The tables are visible to this CPU's walker before stage1_enable turns it on, and to the others' before CPU_ON.
+    barrier_complete_system();
+}

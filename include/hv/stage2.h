@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stage 2 as an object: one tree of tables (a view). 4 KiB granule, 39-bit IPA, level 1 root. Every change goes through
-// one function, which does break-before-make. Ownership: docs/ARCHITECTURE.md.
+// one function, which does break-before-make. Ownership: the table at the top of mm/stage2.c.
+//
+// A view that guests run on is changed with its VMID in this CPU's VTTBR_EL2, or the TLB recipes miss it. Any CPU in EL2;
+// each function takes the view's lock. While a live entry is replaced, a guest may fault on it: the fault finds a valid
+// entry again and is retried.
 #pragma once
 
 #include <hv/range.h>

@@ -5,8 +5,8 @@
 
 #include <hv/types.h>
 
-// Stage-2 entries of ipa (4 KiB granule, last level) for the current VMID, and the stage-1+2 entries that may be
-// derived from them, on all CPUs.
+// The stage-2 entry of ipa (page, block and the walk to it) for the current VMID, and the stage-1+2 entries that may be
+// derived from it, on all CPUs. Not enough when a whole table goes: then tlb_flush_stage2_all.
 void tlb_flush_stage2_ipa(ipa_t ipa);
 // All stage-1 and stage-2 entries of the current VMID, on all CPUs.
 void tlb_flush_stage2_all(void);

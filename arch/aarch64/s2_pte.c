@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stage-2 descriptors, 4 KiB granule: the one place that knows their bits. Pure: no memory, no registers.
+// Every leaf is born with AF set and inner shareable; HCR_EL2.FWB is 0, so MemAttr is the Armv8.0 encoding; XN uses the
+// encoding that means the same with and without FEAT_XNX.
+#include <hv/arch/s2_pte.h>
+
+#include <hv/arch/descriptor.h>
+
+#define PAGE_SHIFT  12
+#define LEVEL_SHIFT 9
+#define LAST_LEVEL  3
+
+static unsigned int level_shift(unsigned int level)
+{
+    return PAGE_SHIFT + LEVEL_SHIFT * (LAST_LEVEL - level);
+}
+
+uint64_t s2_pte_size(unsigned int level)
+{
+    return BIT64(level_shift(level));
+}
+
+uint64_t s2_pte_table(pa_t table)
+{
+    return (table.v & DESC_ADDRESS) | DESC_TABLE | DESC_VALID;
+}
+
+uint64_t s2_pte_leaf(unsigned int level, pa_t pa, uint32_t permissions)
+{
+    bool device = (permissions & STAGE2_DEVICE) != 0;
+    uint64_t descriptor = (pa.v & DESC_ADDRESS) | DESC_VALID | DESC_AF | FIELD_PREP(DESC_SH, DESC_SH_INNER) |
+                          FIELD_PREP(S2_DESC_MEMATTR, device ? S2_MEMATTR_DEVICE_NGNRE : S2_MEMATTR_NORMAL_WB);
+
+    if (level == LAST_LEVEL)
+        descriptor |= DESC_TABLE;
+    if ((permissions & STAGE2_READ) != 0)
+        descriptor |= S2_DESC_S2AP_R;
+    if ((permissions & STAGE2_WRITE) != 0)
+        descriptor |= S2_DESC_S2AP_W;
+    if ((permissions & STAGE2_EXECUTE) == 0)
+        descriptor |= FIELD_PREP(S2_DESC_XN, S2_XN_NEVER);
+    return descriptor;
+}
+
+bool s2_pte_is_valid(uint64_t descriptor)
+{
+    return (descriptor & DESC_VALID) != 0;
+}
+
+bool s2_pte_is_table(uint64_t descriptor, unsigned int level)
+{
+    return level < LAST_LEVEL && (descriptor & (DESC_TABLE | DESC_VALID)) == (DESC_TABLE | DESC_VALID);
+}
+
+pa_t s2_pte_address(uint64_t descriptor, unsigned int level)
+{
+    uint64_t address = descriptor & DESC_ADDRESS;
+
+    // Bits below a block's size are not address (nT, or RES0).
+    return pa_make(s2_pte_is_table(descriptor, level) ? address : address & ~(s2_pte_size(level) - 1));
+}
+
+uint32_t s2_pte_permissions(uint64_t descriptor)
+{
+    uint32_t permissions = 0;
+
+    if ((descriptor & S2_DESC_S2AP_R) != 0)
+        permissions |= STAGE2_READ;
+    if ((descriptor & S2_DESC_S2AP_W) != 0)
+        permissions |= STAGE2_WRITE;
+    if (FIELD_GET(S2_DESC_XN, descriptor) == 0)
+        permissions |= STAGE2_EXECUTE;
+    // MemAttr[3:2] = 0 is Device of some kind.
+    if ((FIELD_GET(S2_DESC_MEMATTR, descriptor) & 0xc) == 0)
+        permissions |= STAGE2_DEVICE;
+    return permissions;
+}

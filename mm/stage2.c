@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: Apache-2.0
+// Stage-2 tables. Owns the tree under stage2->root and its pool of tables; everything below runs under stage2->lock.
+//
+// Who may hold what, by the state of a descriptor (level 1 is the root, level 3 the pages):
+//
+//   descriptor  | level | points to             | bit in pool_used | made by                    | gone by
+//   ------------+-------+-----------------------+------------------+----------------------------+-----------------------
+//   invalid     | 1-3   | nothing               | -                | stage2_init, unmap         | map
+//   table       | 1-2   | one pool page, which  | set              | map; split of a block      | unmap (last entry
+//   gone),
+//               |       | no other descriptor   |                  | (protect, unmap)           | merge (protect, map)
+//               |       | names; never empty    |                  |                            |
+//   block, page | 2-3   | memory that others    | -                | map, merge, protect        | unmap, split
+//               |       | own: never freed here |                  |                            |
+//
+// A level-1 block is never made, but understood. Operations go over their range in pieces of at most 2 MiB and twice:
+// the first pass only looks (is all of it mapped, or none; how many tables are missing), the second changes and cannot
+// fail. Hardware walks the tables all the time, so only store() writes a live descriptor.
+#include <hv/stage2.h>
+
+#include <hv/arch/barrier.h>
+#include <hv/arch/fields.h>
+#include <hv/arch/s2_pte.h>
+#include <hv/arch/tlb.h>
+#include <hv/string.h>
+
+#define PAGE_SIZE   KIB(4)
+#define BLOCK_SIZE  MIB(2)
+#define GIGA_SIZE   GIB(1)
+#define ENTRY_COUNT 512
+#define BLOCK_LEVEL 2
+#define PAGE_LEVEL  3
+#define PA_BITS     48
+#define PERMISSIONS (STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE | STAGE2_DEVICE)
+
+// A piece of a range: within one 2 MiB slot.
+struct piece {
+    ipa_t ipa;
+    uint64_t size;
+};
+
+static uint64_t *slot(uint64_t *table, ipa_t ipa, unsigned int level)
+{
+    return &table[(ipa.v / s2_pte_size(level)) % ENTRY_COUNT];
+}
+
+// Tables are EL2 memory, which EL2 maps where it is.
+static uint64_t *table_pointer(uint64_t descriptor, unsigned int level)
+{
+    return (uint64_t *)(uintptr_t)s2_pte_address(descriptor, level).v;
+}
+
+static bool next_piece(struct piece *piece, const struct ipa_range *range)
+{
+    uint64_t end = range->base.v + range->size;
+    uint64_t start = piece->ipa.v + piece->size;
+    uint64_t slot_end = (start | (BLOCK_SIZE - 1)) + 1;
+
+    piece->ipa = ipa_make(start);
+    piece->size = (slot_end < end ? slot_end : end) - start;
+    return start < end;
+}
+
+#define for_each_piece(name, range)                                                                                    \
+    for (struct piece name = {.ipa = (range)->base, .size = 0}; next_piece(&(name), (range));)
+
+// ---- The pool
+// --------------------------------------------------------------------------------------------------------
+
+static unsigned int pool_free(const struct stage2 *stage2) REQUIRES(stage2->lock)
+{
+    unsigned int count = STAGE2_POOL_PAGES;
+
+    for (uint64_t used = stage2->pool_used; used != 0; used &= used - 1)
+        count--;
+    return count;
+}
+
+// A table of invalid entries. The looking pass has made sure that there is one.
+static uint64_t *table_take(struct stage2 *stage2) REQUIRES(stage2->lock)
+{
+    unsigned int index = (unsigned int)__builtin_ctzll(~stage2->pool_used);
+    void *table = stage2->pool[index];
+
+    stage2->pool_used |= BIT64(index);
+    memset(table, 0, PAGE_SIZE);
+    return table;
+}
+
+// No walker may still see it: its descriptor went through store().
+static void table_give(struct stage2 *stage2, const uint64_t *table) REQUIRES(stage2->lock)
+{
+    size_t index = ((uintptr_t)table - (uintptr_t)stage2->pool) / PAGE_SIZE;
+
+    stage2->pool_used &= ~BIT64(index);
+}
+
+// ---- The one place where a live descriptor changes
+// -------------------------------------------------------------------
+
+// Puts descriptor in place of *entry, which covers ipa at level. Over a valid entry this is break-before-make (DDI 0487
+// D8.14): the old entry is cleared and gone from every TLB and walk cache before the new one appears. Over an invalid
+// one nothing is cached. finish() completes the last store of an operation.
+static void store(uint64_t *entry, unsigned int level, ipa_t ipa, uint64_t descriptor)
+{
+    volatile uint64_t *live = entry;
+    uint64_t old = *live;
+
+    if (old == descriptor)
+        return;
+    if (s2_pte_is_valid(old)) {
+        *live = S2_PTE_INVALID;
+        barrier_complete_stores(); // every walker sees the hole before the TLBs forget
+        if (s2_pte_is_table(old, level))
+            tlb_flush_stage2_all(); // what is cached below it has many addresses
+        else
+            tlb_flush_stage2_ipa(ipa);
+    } else {
+        barrier_order_stores(); // walkers see a new table's contents before its descriptor
+    }
+    *live = descriptor;
+}
+
+static void finish(struct stage2 *stage2) RELEASES(stage2->lock)
+{
+    barrier_complete_stores(); // walkers of all CPUs see the new entries before the caller relies on them
+    spinlock_release(&stage2->lock);
+}
+
+// ---- Walking down
+// ----------------------------------------------------------------------------------------------------
+
+// The descriptor where the walk for ipa ends, at most at level last; its level in *level.
+static uint64_t *find(const struct stage2 *stage2, ipa_t ipa, unsigned int last, unsigned int *level)
+    REQUIRES(stage2->lock)
+{
+    uint64_t *table = stage2->root;
+
+    for (*level = 1;; ++*level) {
+        uint64_t *entry = slot(table, ipa, *level);
+
+        if (*level == last || !s2_pte_is_table(*entry, *level))
+            return entry;
+        table = table_pointer(*entry, *level);
+    }
+}
+
+// Gives entry a table: of nothing, or of the block that stood there, in 512 parts.
+static void split(struct stage2 *stage2, uint64_t *entry, unsigned int level, ipa_t ipa) REQUIRES(stage2->lock)
+{
+    uint64_t *table = table_take(stage2);
+
+    if (s2_pte_is_valid(*entry)) {
+        pa_t pa = s2_pte_address(*entry, level);
+        uint32_t permissions = s2_pte_permissions(*entry);
+
+        for (size_t i = 0; i < ENTRY_COUNT; i++)
+            table[i] = s2_pte_leaf(level + 1, pa_add(pa, i * s2_pte_size(level + 1)), permissions);
+    }
+    store(entry, level, ipa, s2_pte_table(pa_make((uintptr_t)table)));
+}
+
+// The descriptor of ipa at level last, with the tables on the way made.
+static uint64_t *descend(struct stage2 *stage2, ipa_t ipa, unsigned int last) REQUIRES(stage2->lock)
+{
+    unsigned int level;
+
+    for (;;) {
+        uint64_t *entry = find(stage2, ipa, last, &level);
+
+        if (level == last)
+            return entry;
+        split(stage2, entry, level, ipa);
+    }
+}
+
+// ---- Putting tables away
+// ---------------------------------------------------------------------------------------------
+
+static bool is_empty(const uint64_t *table)
+{
+    for (size_t i = 0; i < ENTRY_COUNT; i++)
+        if (s2_pte_is_valid(table[i]))
+            return false;
+    return true;
+}
+
+// Frees the tables on the way to ipa that have become empty, from below.
+static void prune(struct stage2 *stage2, ipa_t ipa) REQUIRES(stage2->lock)
+{
+    for (unsigned int last = BLOCK_LEVEL; last >= 1; last--) {
+        unsigned int level;
+        uint64_t *entry = find(stage2, ipa, last, &level);
+        uint64_t *table;
+
+        if (!s2_pte_is_table(*entry, level))
+            continue;
+        table = table_pointer(*entry, level);
+        if (!is_empty(table))
+            return;
+        store(entry, level, ipa, S2_PTE_INVALID);
+        table_give(stage2, table);
+    }
+}
+
+// Puts a 2 MiB block in place of 512 pages in a row that all have permissions, or whatever they have when any is set.
+// False when they are not such.
+static bool merge(struct stage2 *stage2, ipa_t ipa, uint32_t permissions, bool any) REQUIRES(stage2->lock)
+{
+    unsigned int level;
+    uint64_t *entry = find(stage2, ipa, BLOCK_LEVEL, &level);
+    uint64_t *table;
+    pa_t pa;
+
+    if (!s2_pte_is_table(*entry, level))
+        return false;
+    table = table_pointer(*entry, level);
+    pa = s2_pte_address(table[0], PAGE_LEVEL);
+    if (pa.v % BLOCK_SIZE != 0)
+        return false;
+    for (size_t i = 0; i < ENTRY_COUNT; i++)
+        if (!s2_pte_is_valid(table[i]) || s2_pte_address(table[i], PAGE_LEVEL).v != pa.v + i * PAGE_SIZE ||
+            (!any && s2_pte_permissions(table[i]) != permissions))
+            return false;
+    store(entry, level, ipa, s2_pte_leaf(level, pa, permissions));
+    table_give(stage2, table);
+    return true;
+}
+
+// ---- The looking pass
+// ------------------------------------------------------------------------------------------------
+
+static enum hv_status check_range(const struct ipa_range *range)
+{
+    if (range->size == 0)
+        return HV_ERR_EMPTY;
+    if ((range->base.v | range->size) % PAGE_SIZE != 0)
+        return HV_ERR_ALIGN;
+    if (range->base.v >= BIT64(STAGE2_IPA_BITS) || range->size > BIT64(STAGE2_IPA_BITS) - range->base.v)
+        return HV_ERR_BOUNDS;
+    return HV_OK;
+}
+
+static enum hv_status check_map(const struct ipa_range *range, pa_t pa, uint32_t permissions)
+{
+    enum hv_status status = check_range(range);
+
+    if (status != HV_OK)
+        return status;
+    if (pa.v % PAGE_SIZE != 0)
+        return HV_ERR_ALIGN;
+    if (pa.v >= BIT64(PA_BITS) || range->size > BIT64(PA_BITS) - pa.v)
+        return HV_ERR_BOUNDS;
+    return (permissions & ~PERMISSIONS) == 0 ? HV_OK : HV_ERR_INVALID;
+}
+
+// Whether all of piece is mapped (mapped = true), or none of it (false).
+static bool piece_is(const struct stage2 *stage2, const struct piece *piece, bool mapped) REQUIRES(stage2->lock)
+{
+    unsigned int level;
+    const uint64_t *entry = find(stage2, piece->ipa, PAGE_LEVEL, &level);
+    size_t count = level == PAGE_LEVEL ? piece->size / PAGE_SIZE : 1;
+
+    for (size_t i = 0; i < count; i++)
+        if (s2_pte_is_valid(entry[i]) != mapped)
+            return false;
+    return true;
+}
+
+// How many tables descend(piece->ipa, last) takes, when every piece before it has taken its own.
+static unsigned int tables_missing(const struct stage2 *stage2, const struct piece *piece, unsigned int last,
+                                   bool first) REQUIRES(stage2->lock)
+{
+    unsigned int level;
+
+    (void)find(stage2, piece->ipa, last, &level);
+    // The level-2 table is shared by the pieces of 1 GiB: the first of them counts it.
+    if (level == 1 && !first && piece->ipa.v % GIGA_SIZE != 0)
+        level = BLOCK_LEVEL;
+    return last - level;
+}
+
+// Where the second pass changes piece: at a block, when the change is one block's, else at the pages. offset is pa -
+// ipa for map, 0 for what stays where it is.
+static unsigned int change_level(const struct stage2 *stage2, const struct piece *piece, uint64_t offset)
+    REQUIRES(stage2->lock)
+{
+    unsigned int level;
+    const uint64_t *entry = find(stage2, piece->ipa, BLOCK_LEVEL, &level);
+
+    if (piece->size != BLOCK_SIZE || offset % BLOCK_SIZE != 0)
+        return PAGE_LEVEL;
+    return s2_pte_is_table(*entry, level) ? PAGE_LEVEL : BLOCK_LEVEL;
+}
+
+// The whole looking pass: HV_OK promises that the second pass succeeds.
+static enum hv_status look(const struct stage2 *stage2, const struct ipa_range *range, uint64_t offset, bool mapped)
+    REQUIRES(stage2->lock)
+{
+    unsigned int needed = 0;
+
+    for_each_piece(piece, range)
+    {
+        if (!piece_is(stage2, &piece, mapped))
+            return mapped ? HV_ERR_NOT_FOUND : HV_ERR_EXISTS;
+        needed += tables_missing(stage2, &piece, change_level(stage2, &piece, offset), piece.ipa.v == range->base.v);
+    }
+    return needed <= pool_free(stage2) ? HV_OK : HV_ERR_NO_MEMORY;
+}
+
+// ---- The operations
+// --------------------------------------------------------------------------------------------------
+
+void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*pool)[4096], uint16_t vmid)
+{
+    memset(root, 0, PAGE_SIZE);
+    memset(pool, 0, STAGE2_POOL_PAGES * PAGE_SIZE);
+    *stage2 = (struct stage2){.root = root, .pool = pool, .vmid = vmid};
+}
+
+static void map_piece(struct stage2 *stage2, const struct piece *piece, uint64_t offset, uint32_t permissions)
+    REQUIRES(stage2->lock)
+{
+    unsigned int level = change_level(stage2, piece, offset);
+    uint64_t size = s2_pte_size(level);
+
+    for (uint64_t done = 0; done < piece->size; done += size) {
+        ipa_t ipa = ipa_add(piece->ipa, done);
+
+        store(descend(stage2, ipa, level), level, ipa, s2_pte_leaf(level, pa_make(ipa.v + offset), permissions));
+    }
+    (void)merge(stage2, piece->ipa, permissions, false);
+}
+
+enum hv_status stage2_map(struct stage2 *stage2, const struct ipa_range *range, pa_t pa, uint32_t permissions)
+{
+    enum hv_status status = check_map(range, pa, permissions);
+    uint64_t offset = pa.v - range->base.v;
+
+    if (status != HV_OK)
+        return status;
+    spinlock_acquire(&stage2->lock);
+    status = look(stage2, range, offset, false);
+    if (status == HV_OK)
+        for_each_piece(piece, range) map_piece(stage2, &piece, offset, permissions);
+    finish(stage2);
+    return status;
+}
+
+static void unmap_piece(struct stage2 *stage2, const struct piece *piece) REQUIRES(stage2->lock)
+{
+    bool whole = piece->size == BLOCK_SIZE;
+    unsigned int level = whole ? BLOCK_LEVEL : PAGE_LEVEL;
+    uint64_t *entry = descend(stage2, piece->ipa, level);
+
+    if (whole) {
+        uint64_t old = *entry;
+
+        store(entry, level, piece->ipa, S2_PTE_INVALID);
+        if (s2_pte_is_table(old, level))
+            table_give(stage2, table_pointer(old, level));
+    } else {
+        for (uint64_t done = 0; done < piece->size; done += PAGE_SIZE)
+            store(entry++, level, ipa_add(piece->ipa, done), S2_PTE_INVALID);
+    }
+    prune(stage2, piece->ipa);
+}
+
+enum hv_status stage2_unmap(struct stage2 *stage2, const struct ipa_range *range)
+{
+    enum hv_status status = check_range(range);
+
+    if (status != HV_OK)
+        return status;
+    spinlock_acquire(&stage2->lock);
+    status = look(stage2, range, 0, true);
+    if (status == HV_OK)
+        for_each_piece(piece, range) unmap_piece(stage2, &piece);
+    finish(stage2);
+    return status;
+}
+
+static void protect_piece(struct stage2 *stage2, const struct piece *piece, uint32_t permissions) REQUIRES(stage2->lock)
+{
+    unsigned int level = change_level(stage2, piece, 0);
+    uint64_t size = s2_pte_size(level);
+    uint64_t *entry;
+
+    if (piece->size == BLOCK_SIZE && merge(stage2, piece->ipa, permissions, true))
+        return;
+    entry = descend(stage2, piece->ipa, level);
+    for (uint64_t done = 0; done < piece->size; done += size, entry++)
+        store(entry, level, ipa_add(piece->ipa, done), s2_pte_leaf(level, s2_pte_address(*entry, level), permissions));
+    (void)merge(stage2, piece->ipa, permissions, false);
+}
+
+enum hv_status stage2_protect(struct stage2 *stage2, const struct ipa_range *range, uint32_t permissions)
+{
+    enum hv_status status = check_map(range, pa_make(0), permissions);
+
+    if (status != HV_OK)
+        return status;
+    spinlock_acquire(&stage2->lock);
+    status = look(stage2, range, 0, true);
+    if (status == HV_OK)
+        for_each_piece(piece, range) protect_piece(stage2, &piece, permissions);
+    finish(stage2);
+    return status;
+}
+
+enum hv_status stage2_query(struct stage2 *stage2, ipa_t ipa, struct stage2_entry *entry)
+{
+    unsigned int level;
+    uint64_t descriptor;
+
+    if (ipa.v >= BIT64(STAGE2_IPA_BITS))
+        return HV_ERR_BOUNDS;
+    spinlock_acquire(&stage2->lock);
+    descriptor = *find(stage2, ipa, PAGE_LEVEL, &level);
+    spinlock_release(&stage2->lock);
+
+    *entry = (struct stage2_entry){.level = (uint8_t)level, .size = s2_pte_size(level), .descriptor = descriptor};
+    if (s2_pte_is_valid(descriptor)) {
+        entry->valid = true;
+        entry->permissions = s2_pte_permissions(descriptor);
+        entry->pa = s2_pte_address(descriptor, level);
+    }
+    return HV_OK;
+}
+
+enum hv_status stage2_translate(struct stage2 *stage2, ipa_t ipa, pa_t *pa)
+{
+    struct stage2_entry entry;
+    enum hv_status status = stage2_query(stage2, ipa, &entry);
+
+    if (status != HV_OK)
+        return status;
+    if (!entry.valid)
+        return HV_ERR_NOT_FOUND;
+    *pa = pa_add(entry.pa, ipa.v % entry.size);
+    return HV_OK;
+}
+
+uint64_t stage2_vttbr(const struct stage2 *stage2)
+{
+    return FIELD_PREP(VTTBR_EL2_VMID, stage2->vmid) | (uintptr_t)stage2->root;
+}

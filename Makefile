@@ -56,7 +56,7 @@ GUEST_OBJECTS := $(GUEST_SOURCES:%=$(BUILD)/%.o)
 PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin map symbols)
 
 ## the hypervisor with its guest: build/hypervisor.elf, .bin, .map, .symbols
-all: $(PRODUCTS) compile_commands.json
+all: $(PRODUCTS) $(BUILD)/compile_commands.json $(if $(filter build,$(BUILD)),compile_commands.json)
 
 ## the diagnostic guest alone: build/guest.elf, build/guest.bin
 .PHONY: guest
@@ -123,7 +123,11 @@ $(call stamp,$(FLAGS_STAMP),$(CC) $(LD) $(HV_CPPFLAGS) $(HV_CFLAGS) $(HV_LDFLAGS
 $(call stamp,$(GENERATED)/policy.stamp,$(POLICY_FILE))
 $(call stamp,$(GENERATED)/version.stamp,$(VERSION))
 
-compile_commands.json: scripts/compile_commands.py $(FLAGS_STAMP)
+# Editors look for it in the root.
+compile_commands.json: $(BUILD)/compile_commands.json
+	$(Q)cp $< $@
+
+$(BUILD)/compile_commands.json: scripts/compile_commands.py $(FLAGS_STAMP)
 	$(Q)$(PYTHON) scripts/compile_commands.py --build $(BUILD) --output $@ \
 	    --flags "$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS)" $(filter %.c,$(HV_SOURCES)) \
 	    --flags "$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS)" $(filter %.c,$(GUEST_SOURCES))

@@ -17,11 +17,13 @@ HOSTCC ?= gcc
 export CROSS_COMPILE HOSTCC PYTHON
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wcast-qual -Wpointer-arith \
-            -Wvla -Wformat=2 -Wimplicit-fallthrough -Wwrite-strings -Wold-style-definition
+            -Wvla -Wformat=2 -Wimplicit-fallthrough -Wwrite-strings -Wold-style-definition \
+            $(if $(filter 1,$(LLVM)),-Wthread-safety)
 
 # What every object has in common, EL2's and the guest's. No FP or SIMD registers, no unaligned access (the guest runs
 # with its MMU off, EL2 until it has turned its own on), no call to a libgcc atomic, no path of this machine.
-COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) -std=gnu2x -O2 -g -ffreestanding -fno-pic -fno-common -ffunction-sections -fdata-sections \
+COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
+                 -std=gnu2x -O2 -g -ffreestanding -fno-pic -fno-common -ffunction-sections -fdata-sections \
                  -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-asynchronous-unwind-tables \
                  -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
 

@@ -18,6 +18,15 @@ test-qemu: all
 	$(Q)scripts/bootstrap run test
 	$(Q)$(PYTHON) -m pytest -q tests/qemu $(TESTS)
 
+## only one gate of `make check`
+GATE ?=
+
+## static gates: layering, sizes, format, both compilers, clang-tidy, cppcheck, rebuild; GATE=sizes runs one
+.PHONY: check
+check:
+	$(Q)scripts/bootstrap
+	$(Q)$(PYTHON) scripts/check.py $(GATE)
+
 ## every header compiles by itself
 .PHONY: check-headers
 check-headers:

@@ -102,7 +102,9 @@ def gate_policies():
 
 def gate_tidy():
     """clang-tidy"""
-    with open(f"{CLANG}/compile_commands.json", encoding="utf-8") as file:
+    database = f"{CLANG}/compile_commands.json"
+    make(f"BUILD={CLANG}", "LLVM=1", database)
+    with open(database, encoding="utf-8") as file:
         files = [entry["file"] for entry in json.load(file)]
     return each(files, "clang-tidy", "--quiet", "-p", CLANG)
 
@@ -110,14 +112,15 @@ def gate_tidy():
 def gate_cppcheck():
     """cppcheck"""
     files = [path for path in c_files(".c") if not path.startswith("tests/") and not path.endswith("asm-offsets.c")]
-    return run("cppcheck", "--quiet", "--error-exitcode=1", "--enable=warning,performance,portability", "--inline-suppr",
-               "--std=c11", f"-j{JOBS}", "-Iinclude", f"-I{GCC}/generated", "-Iguest", "-D__aarch64__",
+    return run("cppcheck", "--quiet", "--error-exitcode=1", "--enable=warning,performance,portability",
+               "--inline-suppr", "--std=c11", f"-j{JOBS}", "-Iinclude", f"-I{GCC}/generated", "-Iguest", "-D__aarch64__",
                "--suppressions-list=scripts/cppcheck.suppress", *files)
 
 
 def gate_python():
     """Python parses; log_decode.py as Python 3.9"""
-    for path in sorted(glob.glob("scripts/*.py") + glob.glob("tools/*.py") + glob.glob("tests/**/*.py", recursive=True)):
+    paths = [path for folder in ("scripts", "tools", "tests") for path in glob.glob(f"{folder}/**/*.py", recursive=True)]
+    for path in sorted(paths):
         with open(path, encoding="utf-8") as file:
             version = (3, 9) if path.endswith("log_decode.py") else (3, 11)
             try:
@@ -149,8 +152,8 @@ def read(path):
 
 
 # In order: what is quick and what later gates use comes first.
-GATES = (gate_layering, gate_sizes, gate_format, gate_python, gate_gcc, gate_clang, gate_headers, gate_layout, gate_policies,
-         gate_tidy, gate_cppcheck, gate_rebuild)
+GATES = (gate_layering, gate_sizes, gate_format, gate_python, gate_gcc, gate_clang, gate_headers, gate_layout,
+         gate_policies, gate_tidy, gate_cppcheck, gate_rebuild)
 
 
 def main():
@@ -166,7 +169,10 @@ def main():
     for number, gate in enumerate(chosen, 1):
         start = time.monotonic()
         print(f"  [{number}/{len(chosen)}] {gate.__doc__} ... ", end="", flush=True)
-        found = gate()
+        try:
+            found = gate()
+        except (OSError, subprocess.CalledProcessError) as error:
+            found = str(error)
         failed += bool(found)
         print(f"{'FAILED' if found else 'ok'} ({time.monotonic() - start:.0f} s)", flush=True)
         if found:

@@ -121,7 +121,8 @@ class Ariel:
         try:
             self.child.expect_exact(PROMPT, timeout=self.wait if wait is None else wait)
         except (pexpect.TIMEOUT, pexpect.EOF):
-            raise AssertionError(f"no prompt; unfinished line {self.child.before!r}; before it:\n{self.tail()}") from None
+            before = self.child.before
+            raise AssertionError(f"no prompt; unfinished line {before!r}; before it:\n{self.tail()}") from None
         self.lines += [ESCAPES.sub("", line) for line in LINE_END.split(self.child.before)[:-1]]
 
     def attention(self, wait=None):

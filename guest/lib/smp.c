@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Starting and stopping secondary CPUs. The function and the stack are published before CPU_ON; all CPUs run with their
+// MMU off, so memory is never cached and order is the only concern.
+#include "lib/smp.h"
+
+#include <hv/memory_map.h>
+
+#include "lib/call.h"
+#include "lib/cpu.h"
+
+#define STACK_SIZE 8192
+#define WAIT_TICKS 4 // in 1/2 s of the counter
+
+static char stacks[CPU_MAX][STACK_SIZE] __attribute__((aligned(16)));
+static void (*volatile functions[CPU_MAX])(void);
+
+unsigned int smp_cpu_count(void)
+{
+    unsigned int count = 1;
+
+    while (count < CPU_MAX && call_hvc(PSCI_AFFINITY_INFO, count, 0, 0) >= 0)
+        count++;
+    return count;
+}
+
+int64_t smp_start(unsigned int cpu, void (*function)(void))
+{
+    functions[cpu] = function;
+    __asm__ volatile("dsb sy" ::: "memory");
+    return call_hvc(PSCI_CPU_ON, cpu, (uint64_t)guest_start_secondary, (uint64_t)stacks[cpu] + STACK_SIZE);
+}
+
+bool smp_wait_off(unsigned int cpu)
+{
+    uint64_t limit = READ_REG(cntvct_el0) + READ_REG(cntfrq_el0) * WAIT_TICKS / 2;
+
+    while (READ_REG(cntvct_el0) < limit)
+        if (call_hvc(PSCI_AFFINITY_INFO, cpu, 0, 0) == 1)
+            return true;
+    return false;
+}
+
+void smp_secondary_main(void)
+{
+    functions[cpu_index()]();
+    __asm__ volatile("dsb sy" ::: "memory");
+    call_hvc(PSCI_CPU_OFF, 0, 0, 0);
+}

@@ -113,14 +113,14 @@ def gate_cppcheck():
     """cppcheck"""
     files = [path for path in c_files(".c") if not path.startswith("tests/") and not path.endswith("asm-offsets.c")]
     return run("cppcheck", "--quiet", "--error-exitcode=1", "--enable=warning,performance,portability",
-               "--inline-suppr", "--std=c11", f"-j{JOBS}", "-Iinclude", f"-I{GCC}/generated", "-Iguest", "-D__aarch64__",
-               "--suppressions-list=scripts/cppcheck.suppress", *files)
+               "--inline-suppr", "--std=c11", f"-j{JOBS}", "-Iinclude", f"-I{GCC}/generated", "-Iguest",
+               "-D__aarch64__", "--suppressions-list=scripts/cppcheck.suppress", *files)
 
 
 def gate_python():
     """Python parses; log_decode.py as Python 3.9"""
-    paths = [path for folder in ("scripts", "tools", "tests") for path in glob.glob(f"{folder}/**/*.py", recursive=True)]
-    for path in sorted(paths):
+    folders = ("scripts", "tools", "tests")
+    for path in sorted(path for folder in folders for path in glob.glob(f"{folder}/**/*.py", recursive=True)):
         with open(path, encoding="utf-8") as file:
             version = (3, 9) if path.endswith("log_decode.py") else (3, 11)
             try:

@@ -23,4 +23,4 @@ struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
 void spinlock_acquire(struct spinlock *lock) ACQUIRES(*lock);
 void spinlock_release(struct spinlock *lock) RELEASES(*lock);
 // 1 when the lock was free and is now held, 0 when another has it. For the panic path only.
-int spinlock_try(struct spinlock *lock);
+int spinlock_try(struct spinlock *lock) THREAD_ANNOTATION(try_acquire_capability(1, *lock));

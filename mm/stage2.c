@@ -314,7 +314,6 @@ static enum hv_status look(const struct stage2 *stage2, const struct ipa_range *
 void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*pool)[4096], uint16_t vmid)
 {
     memset(root, 0, PAGE_SIZE);
-    memset(pool, 0, STAGE2_POOL_PAGES * PAGE_SIZE);
     *stage2 = (struct stage2){.root = root, .pool = pool, .vmid = vmid};
 }
 

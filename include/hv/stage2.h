@@ -2,9 +2,9 @@
 // Stage 2 as an object: one tree of tables (a view). 4 KiB granule, 39-bit IPA, level 1 root. Every change goes through
 // one function, which does break-before-make. Ownership: the table at the top of mm/stage2.c.
 //
-// A view that guests run on is changed with its VMID in this CPU's VTTBR_EL2, or the TLB recipes miss it. Any CPU in EL2;
-// each function takes the view's lock. While a live entry is replaced, a guest may fault on it: the fault finds a valid
-// entry again and is retried.
+// A view that guests run on is changed with its VMID in this CPU's VTTBR_EL2, or the TLB recipes miss it. Any CPU in
+// EL2; each function takes the view's lock. While a live entry is replaced, a guest may fault on it: the fault finds a
+// valid entry again and is retried.
 #pragma once
 
 #include <hv/range.h>
@@ -38,7 +38,7 @@ struct stage2 {
     struct spinlock lock; // guards the tables and pool_used
 };
 
-// Makes an empty view over root and pool (both zeroed here). vmid >= 1.
+// Makes an empty view over root and pool, whatever was in them. vmid >= 1.
 void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*pool)[4096], uint16_t vmid);
 
 // range: 4 KiB aligned, below 2^39. All or nothing: a refused call changes nothing.

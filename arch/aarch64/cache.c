@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cache maintenance by address. Promises completion: when a function returns, every observer that its contract names
+// sees the bytes.
+#include <hv/arch/cache.h>
+
+#include <hv/arch/barrier.h>
+#include <hv/arch/registers.h>
+
+// Bytes of the smallest data cache line of this machine.
+static uintptr_t line_size(void)
+{
+    return (uintptr_t)4 << FIELD_GET(CTR_EL0_DMINLINE, READ_SYSREG(CTR_EL0));
+}
+
+void cache_clean_poc(const void *start, size_t size)
+{
+    uintptr_t step = line_size(), end = (uintptr_t)start + size;
+
+    for (uintptr_t line = (uintptr_t)start & ~(step - 1); line < end; line += step)
+        __asm__ volatile("dc cvac, %0" : : "r"(line) : "memory");
+    barrier_complete_system(); // the bytes are in memory before anything after this
+}
+
+void cache_sync_instructions(const void *start, size_t size)
+{
+    uintptr_t step = line_size(), end = (uintptr_t)start + size;
+
+    for (uintptr_t line = (uintptr_t)start & ~(step - 1); line < end; line += step)
+        __asm__ volatile("dc cvau, %0" : : "r"(line) : "memory");
+    barrier_complete(); // the bytes are where fetches look before old lines go
+    // All of it: guests fetch through other addresses than EL2 writes through, and a VIPT cache may hold either.
+    __asm__ volatile("ic ialluis" : : : "memory");
+    barrier_complete();
+    barrier_context();
+}

@@ -55,6 +55,17 @@ static bool check_dtb(struct vm *vm, struct loader_error *error)
     return true;
 }
 
+// Kernels before 5.8 ask to stand text_offset bytes above a 2 MiB boundary.
+static void place_image(uint64_t offset, uint64_t size)
+{
+    uint8_t *image = (uint8_t *)LINUX_IMAGE_PA;
+
+    if (offset == 0)
+        return;
+    memmove(image + offset, image, size);
+    cache_clean_poc(image + offset, size);
+}
+
 static bool load_linux(struct vm *vm, const struct image_header *image, struct loader_error *error)
 {
     uint64_t limit = initrd_limit();
@@ -68,12 +79,12 @@ static bool load_linux(struct vm *vm, const struct image_header *image, struct l
     if (image->image_size > limit || image->text_offset > limit - image->image_size)
         return refuse(error, "Image reaches into the initrd or the device tree", "image_size", image->image_size,
                       limit);
-    if (image->text_offset != 0)
-        return refuse(error, "Image wants a text_offset: relink or load it at an offset of 0", "text_offset",
-                      image->text_offset, 0);
+    if (!check_dtb(vm, error))
+        return false;
     vm->guest_name = "Linux Image";
     vm->entry_ipa = GUEST_RAM_IPA + image->text_offset;
-    return check_dtb(vm, error);
+    place_image(image->text_offset, image->image_size);
+    return true;
 }
 
 static void load_diagnostic_guest(struct vm *vm)

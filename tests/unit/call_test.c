@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: Apache-2.0
+// Calls by number: every number finds its key, PSCI answers with the right error codes, the console call is bounded.
+// Links: core/hypercall.c core/psci.c lib/range.c
+
+#include <hv/call.h>
+#include <hv/console.h>
+#include <hv/event_key.h>
+#include <hv/guest_abi.h>
+#include <hv/guest_mem.h>
+#include <hv/log.h>
+#include <hv/telemetry.h>
+#include <hv/vm.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define PSCI_INVALID         (-2)
+#define PSCI_ALREADY_ON      (-4)
+#define PSCI_ON_PENDING      (-5)
+#define PSCI_INVALID_ADDRESS (-9)
+
+static struct trap_frame frame;
+static struct vm vm;
+static struct telemetry telemetry;
+static char printed[HVC_CONSOLE_WRITE_MAX + 1];
+static size_t printed_size;
+static uint32_t requested[CPU_MAX];
+static const char *broke;
+static jmp_buf gone;
+
+// What the code under test calls.
+void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)level, (void)class, (void)event, (void)format;
+}
+
+void log_dump(void)
+{
+    function_called();
+}
+
+void console_guest_text(const uint8_t *text, size_t length)
+{
+    memcpy(printed + printed_size, text, length);
+    printed_size += length;
+}
+
+enum hv_status guest_mem_check(struct vm *in, ipa_t ipa, uint64_t size)
+{
+    (void)in;
+    return ipa.v >= GUEST_RAM_IPA && ipa.v + size > ipa.v && ipa.v + size <= GUEST_RAM_IPA + GUEST_RAM_SIZE
+               ? HV_OK
+               : HV_ERR_BOUNDS;
+}
+
+enum hv_status guest_mem_read(struct vm *in, ipa_t ipa, void *buffer, size_t size)
+{
+    (void)in;
+    memset(buffer, 'a' + (int)(ipa.v % 26), size);
+    return HV_OK;
+}
+
+void vcpu_request(struct vcpu *vcpu, uint32_t request)
+{
+    requested[vcpu->id] |= request;
+}
+
+void vcpu_wait_for_interrupt(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    function_called();
+}
+
+void vm_break(struct vm *in, const char *reason)
+{
+    (void)in;
+    broke = reason;
+}
+
+_Noreturn void vm_reset(struct vm *in)
+{
+    (void)in;
+    longjmp(gone, 1);
+}
+
+_Noreturn void vm_power_off(struct vm *in)
+{
+    (void)in;
+    longjmp(gone, 2);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&frame, 0, sizeof(frame));
+    memset(&vm, 0, sizeof(vm));
+    memset(requested, 0, sizeof(requested));
+    printed_size = 0;
+    broke = NULL;
+    vm.vcpu_count = 4;
+    for (unsigned int i = 0; i < 4; i++)
+        vm.vcpus[i] = (struct vcpu){
+            .frame = &frame, .vm = &vm, .id = i, .telemetry = &telemetry, .power = i == 0 ? VCPU_ON : VCPU_OFF};
+    return 0;
+}
+
+static int64_t call(uint64_t number, uint64_t x1, uint64_t x2, uint64_t x3)
+{
+    frame.x[1] = x1;
+    frame.x[2] = x2;
+    frame.x[3] = x3;
+    return call_handle(&vm.vcpus[0], call_key(KEY_CAUSE_HVC, 0, number));
+}
+
+static void every_number_of_the_tables_finds_its_key(void **state)
+{
+    (void)state;
+#define CHECK_HVC(id, number, ...)   assert_int_equal(call_key(KEY_CAUSE_HVC, 0, number), KEY_HVC_##id);
+#define CHECK_SMCCC(id, number, ...) assert_int_equal(call_key(KEY_CAUSE_SMC, 0, number), KEY_##id);
+    HVC_CALL_TABLE(CHECK_HVC)
+    SMCCC_CALL_TABLE(CHECK_SMCCC)
+    // The function number is W0: bits 63..32 are not part of it (DEN 0028 2.5).
+    assert_int_equal(call_key(KEY_CAUSE_HVC, 0, 0xdead000084000000), KEY_PSCI_VERSION);
+}
+
+static void other_numbers_are_unknown(void **state)
+{
+    (void)state;
+    static const uint64_t numbers[] = {6,          0x7fffffff, 0x80000002, 0x84000005, 0x84000013,  0xc4000000,
+                                       0xc4000008, 0xc4000013, 0xffffffff, 0x83ffffff, 0x100000000, 0xffffffff00000001};
+    for (unsigned int i = 0; i < ARRAY_COUNT(numbers); i++) {
+        unsigned int key = call_key(KEY_CAUSE_HVC, 0, numbers[i]);
+        assert_true(key == KEY_HVC_UNKNOWN || key == KEY_SMCCC_UNKNOWN);
+        assert_int_equal(call(numbers[i], 0, 0, 0), HVC_NOT_SUPPORTED);
+    }
+    assert_int_equal(call_key(KEY_CAUSE_HVC, 1, 0), KEY_HVC_IMMEDIATE);
+    assert_int_equal(call_key(KEY_CAUSE_SMC, 1, 0x84000000), KEY_SMC_IMMEDIATE);
+    // ariel's own calls are HVC only.
+    assert_int_equal(call_key(KEY_CAUSE_SMC, 0, HVC_GET_HV_ID), KEY_SMCCC_UNKNOWN);
+}
+
+static void every_psci_number_agrees_with_the_table(void **state)
+{
+    (void)state;
+    for (uint32_t number = 0x84000000; number < 0x84000040; number++) {
+        for (unsigned int sixty_four = 0; sixty_four < 2; sixty_four++) {
+            uint32_t function = number | sixty_four << 30;
+            unsigned int expected = KEY_SMCCC_UNKNOWN;
+#define EXPECT_SMCCC(id, table_number, ...)                                                                            \
+    if (function == (table_number))                                                                                    \
+        expected = KEY_##id;
+            SMCCC_CALL_TABLE(EXPECT_SMCCC)
+            assert_int_equal(call_key(KEY_CAUSE_HVC, 0, function), expected);
+            assert_int_equal(call(0x8400000a, function, 0, 0), expected == KEY_SMCCC_UNKNOWN ? -1 : 0);
+        }
+    }
+    assert_int_equal(call(0x8400000a, 0x80000000, 0, 0), 0);
+    assert_int_equal(call(0x8400000a, 0, 0, 0), -1);
+}
+
+static void own_calls_answer(void **state)
+{
+    (void)state;
+    telemetry.sequence = 42;
+    assert_int_equal(call(HVC_GET_HV_ID, 0, 0, 0), HV_ID);
+    assert_int_equal(call(HVC_GET_STATUS, 0, 0, 0), 42);
+    assert_int_equal(call(HVC_REPORT_EXCEPTION, 1, 2, 3), 0);
+    expect_function_call(log_dump);
+    assert_int_equal(call(HVC_DUMP_LOG, 0, 0, 0), 0);
+    assert_int_equal(call(HVC_PAUSE, 0, 0, 0), 0);
+    assert_string_equal(broke, "paused by guest");
+}
+
+static void console_write_is_all_or_nothing(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t ipa;
+        uint64_t length;
+    } bad[] = {
+        {GUEST_RAM_IPA, HVC_CONSOLE_WRITE_MAX + 1},
+        {GUEST_RAM_IPA - 1, 2},
+        {GUEST_RAM_IPA + GUEST_RAM_SIZE - 1, 2},
+        {0xffffffffffffffff, 2},
+        {PL011_PA, 4},
+        {GUEST_RAM_IPA, 0xffffffffffffffff},
+        {0, 1},
+    };
+    for (unsigned int i = 0; i < ARRAY_COUNT(bad); i++) {
+        assert_int_equal(call(HVC_GUEST_CONSOLE_WRITE, bad[i].ipa, bad[i].length, 0), HVC_INVALID_PARAMETERS);
+        assert_int_equal(printed_size, 0);
+    }
+    assert_int_equal(call(HVC_GUEST_CONSOLE_WRITE, 0, 0, 0), 0);
+    assert_int_equal(call(HVC_GUEST_CONSOLE_WRITE, GUEST_RAM_IPA + 3, HVC_CONSOLE_WRITE_MAX, 0), HVC_CONSOLE_WRITE_MAX);
+    assert_int_equal(printed_size, HVC_CONSOLE_WRITE_MAX);
+}
+
+static void cpu_on_checks_its_arguments(void **state)
+{
+    (void)state;
+    uint64_t entry = GUEST_RAM_IPA + 0x1000;
+    assert_int_equal(call(0xc4000003, 4, entry, 0), PSCI_INVALID);
+    assert_int_equal(call(0xc4000003, 0x100, entry, 0), PSCI_INVALID);
+    assert_int_equal(call(0xc4000003, 1, 0, 0), PSCI_INVALID_ADDRESS);
+    assert_int_equal(call(0xc4000003, 1, GUEST_RAM_IPA + GUEST_RAM_SIZE, 0), PSCI_INVALID_ADDRESS);
+    assert_int_equal(call(0xc4000003, 1, entry + 1, 0), PSCI_INVALID_ADDRESS);
+    assert_int_equal(call(0xc4000003, 0, entry, 0), PSCI_ALREADY_ON);
+    assert_int_equal(requested[1], 0);
+    assert_int_equal(call(0xc4000003, 1, entry, 77), 0);
+    assert_int_equal(requested[1], VCPU_REQUEST_WAIT);
+    assert_int_equal(vm.vcpus[1].on_entry, entry);
+    assert_int_equal(vm.vcpus[1].on_context, 77);
+    assert_int_equal(call(0xc4000003, 1, entry, 0), PSCI_ON_PENDING);
+    assert_int_equal(call(0xc4000004, 1, 0, 0), VCPU_ON_PENDING);
+    // 32-bit arguments: the upper halves are ignored.
+    assert_int_equal(call(0x84000003, 0xffffffff00000002, 0xffffffff00000000 | entry, 0), 0);
+    assert_int_equal(vm.vcpus[2].on_entry, entry);
+}
+
+static void affinity_info_and_cpu_off(void **state)
+{
+    (void)state;
+    assert_int_equal(call(0xc4000004, 0, 0, 0), VCPU_ON);
+    assert_int_equal(call(0xc4000004, 3, 0, 0), VCPU_OFF);
+    assert_int_equal(call(0xc4000004, 9, 0, 0), PSCI_INVALID);
+    assert_int_equal(call(0xc4000004, 0, 1, 0), PSCI_INVALID);
+    assert_int_equal(call(0x84000002, 0, 0, 0), 0);
+    assert_int_equal(vm.vcpus[0].power, VCPU_OFF);
+    assert_int_equal(requested[0], VCPU_REQUEST_WAIT);
+}
+
+static void constants_and_suspend(void **state)
+{
+    (void)state;
+    assert_int_equal(call(0x84000000, 0, 0, 0), 0x10001);
+    assert_int_equal(call(0x80000000, 0, 0, 0), 0x10001);
+    assert_int_equal(call(0x80000001, 0x80000000, 0, 0), 0);
+    assert_int_equal(call(0x80000001, 0x80008000, 0, 0), -1);
+    assert_int_equal(call(0x84000006, 0, 0, 0), 2);
+    expect_function_call(vcpu_wait_for_interrupt);
+    assert_int_equal(call(0xc4000001, 0, 0, 0), 0);
+}
+
+static void off_and_reset_do_not_come_back(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t number;
+        int way;
+    } rows[] = {{0x84000008, 2}, {0x84000009, 1}, {0x84000012, 1}, {0xc4000012, 1}};
+    for (volatile unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
+        int way = setjmp(gone);
+        if (way == 0)
+            fail_msg("came back with %d", (int)call(rows[i].number, 0, 0, 0));
+        assert_int_equal(way, rows[i].way);
+    }
+    assert_int_equal(call(0xc4000012, 1, 0, 0), PSCI_INVALID);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(every_number_of_the_tables_finds_its_key, setup),
+        cmocka_unit_test_setup(other_numbers_are_unknown, setup),
+        cmocka_unit_test_setup(every_psci_number_agrees_with_the_table, setup),
+        cmocka_unit_test_setup(own_calls_answer, setup),
+        cmocka_unit_test_setup(console_write_is_all_or_nothing, setup),
+        cmocka_unit_test_setup(cpu_on_checks_its_arguments, setup),
+        cmocka_unit_test_setup(affinity_info_and_cpu_off, setup),
+        cmocka_unit_test_setup(constants_and_suspend, setup),
+        cmocka_unit_test_setup(off_and_reset_do_not_come_back, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

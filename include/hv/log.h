@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Log records: one logfmt line each, beginning "ariel: ", with sequence number, time, CPU, event and named fields, and
-// the tag drawn at boot. Schema: docs/LOG.md. The last records stay in a ring at LOG_RING_PA that survives a crash.
+// the tag drawn at boot. Events and their fields: log_schema.h and docs/LOG.md. The last records stay in a ring at
+// LOG_RING_PA that survives a crash and a warm reset.
+//
+// Any CPU in EL2 may call any function here. Lock order: the log's lock, then the console's.
 #pragma once
 
 #include <hv/event.h>
 #include <hv/types.h>
+
+#define LOG_LINE_MAX 512 // bytes of a record, end of string included
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVEL_COUNT };
 
@@ -19,23 +24,63 @@ enum log_class {
     LOG_CLASS_TABLE(LOG_CLASS_ENUM) LOG_CLASS_COUNT,
 };
 
-// Draws the tag and prepares the ring; keeps what an earlier boot left for log_previous. Before any record.
+// Draws the tag, starts a new ring (what an earlier boot left stays for log_previous_for_each) and writes the first
+// record, "log-start". Once, on the boot CPU: the console and the mapping of the ring are ready, no guest has run.
 void log_init(void);
+
+// log_init with the ring at memory (LOG_RING_SIZE bytes, 8-byte aligned). For tests.
+void log_init_at(void *memory);
 
 // Writes one record. event is a word ([a-z0-9-]+); format makes the named fields ("key=0x%lx name=%s"), already logfmt:
 // values with blanks or quotes go through %pQ, which quotes and escapes. Any CPU; takes the log's lock; never fails:
-// what does not fit a record (LOG_LINE_MAX) is cut and marked cut=1.
+// fields that do not fit a record (LOG_LINE_MAX) are left out and it is marked cut=1.
 __attribute__((format(printf, 4, 5))) void log_record(enum log_level level, enum log_class class, const char *event,
                                                       const char *format, ...);
 
-// As log_record at level error and class panic, but waits for no lock: another CPU may have died with it.
+// As log_record at level error and class panic, but waits for no lock for long and writes to the UART itself: another
+// CPU, or this one, may have died with the log's lock or the console's.
 __attribute__((format(printf, 2, 3))) void log_panic(const char *event, const char *format, ...);
 
 // Prints the ring on the console, oldest record first (HVC_DUMP_LOG): not as new records.
 void log_dump(void);
 
-// The record of a policy verdict: cites row, file, line and why; rate limited per row.
+// The record of a policy verdict: cites row, file, line and why. At most policy_rows[].log_per_second a second per row;
+// what was held back is counted and told by a "suppressed" record.
 void log_verdict(const struct event *event);
 
-// Records below level go to the ring only, not to the console. Returns the old level.
+// Writes the "suppressed" records that are due, for rows that have been quiet since. When the VM stops or a person
+// looks.
+void log_flush(void);
+
+// Writes the telemetry counters as records: "counters" per key and "row" per policy row that is not zero.
+void log_counters(void);
+
+// Records below level go to the ring only, not to the console; with LOG_LEVEL_COUNT all of them. Returns the old level.
 enum log_level log_set_level(enum log_level level);
+enum log_level log_get_level(void);
+
+// line: a record without its "ariel: ", so that a reader of the console never takes it for a new one. The lock is not
+// held.
+typedef void (*log_callback)(const char *line, size_t length, void *argument);
+
+// Calls back for the newest count records of class (LOG_CLASS_COUNT: of all) in the ring, oldest first. Returns how
+// many.
+unsigned int log_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument);
+// The same for the boot before this one: 0 when it left nothing.
+unsigned int log_previous_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument);
+// log_for_each starts after what is there now. A memory dump still has the text.
+void log_clear(void);
+
+uint32_t log_tag(void);
+// Boots that the ring remembers, this one included.
+uint32_t log_boots(void);
+// Records written since boot, and verdicts held back by rate limits.
+uint64_t log_sequence(void);
+uint64_t log_suppressed(void);
+
+// "info", "boot" ...; "?" when out of range.
+const char *log_level_name(unsigned int level);
+const char *log_class_name(unsigned int class);
+// By exact name; LOG_LEVEL_COUNT or LOG_CLASS_COUNT when there is none.
+enum log_level log_level_find(const char *name);
+enum log_class log_class_find(const char *name);

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns: the log's lock, its tag, the numbering of records and their line format. Promises: records reach ring and
+// console in the order of their numbers; a record is one line of printable characters; the tag is in every one and
+// never in anything a guest can read; nothing here calls back into the log, waits without bound or allocates.
+//
+// How a reader tells a genuine boot from one that a guest made up: "log-start" carries next=, a one-way hash of a
+// 128-bit secret that stays in the ring, out of every guest's reach. After a warm reset the next "log-start" shows that
+// secret as proof=. docs/LOG.md has the whole argument.
+#include <hv/log.h>
+
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/pl011.h>
+#include <hv/printf.h>
+#include <hv/siphash.h>
+#include <hv/spinlock.h>
+#include <hv/string.h>
+
+#include <hv/arch/registers.h>
+
+#include "log_ring.h"
+
+#define PREFIX_LENGTH (sizeof("ariel: ") - 1)
+#define TAIL_MAX      sizeof(" cut=1 hidden=18446744073709551615 tag=01234567")
+#define DRAW_ROUNDS   64
+#define NEXT_WORD     UINT64_C(0x7478656e) // "next"
+#define PANIC_TRIES   100000
+
+static struct {
+    struct spinlock lock; // guards all below and the ring
+    struct log_ring *ring;
+    uint64_t start;     // CNTPCT_EL0 at log_init
+    uint64_t frequency; // CNTFRQ_EL0, never 0
+    uint64_t hidden;    // records since the last one on the console
+    enum log_level level;
+    bool lock_lost; // set by log_panic: lock's holder died
+} state = {.level = LOG_INFO};
+
+static const char *const level_names[LOG_LEVEL_COUNT] = {"debug", "info", "warn", "error"};
+
+static const char *const class_names[LOG_CLASS_COUNT] = {
+#define LOG_CLASS_NAME(id, name) [LOG_##id] = name,
+    LOG_CLASS_TABLE(LOG_CLASS_NAME)};
+
+static uint64_t microseconds(void)
+{
+    uint64_t ticks = READ_SYSREG(CNTPCT_EL0) - state.start;
+
+    // In two parts: ticks * 10^6 would wrap after days.
+    return ticks / state.frequency * 1000000 + ticks % state.frequency * 1000000 / state.frequency;
+}
+
+// Makes line (length bytes) end at the last blank that is not within quotes, so that no field is cut in two.
+static size_t cut_fields(const char *line, size_t length)
+{
+    size_t end = 0;
+    bool quoted = false;
+
+    for (size_t i = 0; i < length; i++) {
+        if (line[i] == '\\' && quoted) {
+            i++;
+        } else if (line[i] == '"') {
+            quoted = !quoted;
+        } else if (line[i] == ' ' && !quoted) {
+            end = i;
+        }
+    }
+    return end;
+}
+
+static __attribute__((noinline, format(printf, 5, 0))) size_t format_record(char *line, enum log_level level,
+                                                                            enum log_class class, const char *event,
+                                                                            const char *format, va_list arguments)
+{
+    struct log_half *half = log_ring_half(state.ring, false);
+    size_t limit = LOG_LINE_MAX - TAIL_MAX;
+    size_t length =
+        (size_t)format_text(line, limit, "ariel: seq=%lu t=%lu cpu=%u level=%s class=%s event=%s", half->sequence++,
+                            microseconds(), cpu_id(), log_level_name(level), log_class_name(class), event);
+
+    if (format[0] != '\0' && length + 1 < limit) {
+        line[length++] = ' ';
+        length += (size_t)format_text_v(line + length, limit - length, format, arguments);
+    }
+    bool cut = length >= limit;
+    length = cut ? cut_fields(line, limit - 1) : length;
+    for (size_t i = 0; i < length; i++) {
+        line[i] = line[i] >= ' ' && line[i] < 0x7f ? line[i] : '?';
+    }
+    if (cut) {
+        length += (size_t)format_text(line + length, LOG_LINE_MAX - length, " cut=1");
+    }
+    if (state.hidden != 0 && level >= state.level) {
+        length += (size_t)format_text(line + length, LOG_LINE_MAX - length, " hidden=%lu", state.hidden);
+    }
+    return length + (size_t)format_text(line + length, LOG_LINE_MAX - length, " tag=%08x", half->tag);
+}
+
+void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+{
+    char line[LOG_LINE_MAX];
+    va_list arguments;
+
+    spinlock_acquire(&state.lock);
+    va_start(arguments, format);
+    size_t length = format_record(line, level, class, event, format, arguments);
+    va_end(arguments);
+    log_ring_append(state.ring, line, length);
+    if (level >= state.level) {
+        state.hidden = 0;
+        console_line(line, length);
+    } else {
+        state.hidden++;
+    }
+    spinlock_release(&state.lock);
+}
+
+// The lock's holder may be the code that panicked: after PANIC_TRIES it is taken as dead and the lock is left alone.
+void log_panic(const char *event, const char *format, ...) NO_THREAD_ANALYSIS
+{
+    char line[LOG_LINE_MAX];
+    unsigned int tries = 0;
+    va_list arguments;
+
+    if (state.ring == NULL) {
+        return;
+    }
+    while (!state.lock_lost && !spinlock_try(&state.lock)) {
+        state.lock_lost = ++tries == PANIC_TRIES;
+    }
+    va_start(arguments, format);
+    size_t length = format_record(line, LOG_ERROR, LOG_PANIC, event, format, arguments);
+    va_end(arguments);
+    log_ring_append(state.ring, line, length);
+    state.hidden = 0;
+    pl011_put('\r');
+    pl011_put('\n');
+    for (size_t i = 0; i < length; i++) {
+        pl011_put((uint8_t)line[i]);
+    }
+    pl011_put('\r');
+    pl011_put('\n');
+    if (!state.lock_lost) {
+        spinlock_release(&state.lock);
+    }
+}
+
+// 128 bits from what differs between boots: FEAT_RNG where the CPU has it (its strength is then that of RNDR), the
+// jitter of CNTPCT_EL0 over many reads, and what an earlier boot left. Without FEAT_RNG this is hard to guess from
+// within a guest but no cryptographic secret; under icount it is the same at every boot.
+static void draw(uint64_t key[2])
+{
+    bool rng = FIELD_GET(ID_AA64ISAR0_EL1_RNDR, READ_SYSREG(ID_AA64ISAR0_EL1)) != 0;
+
+    for (unsigned int i = 0; i < DRAW_ROUNDS; i++) {
+        uint64_t sample = READ_SYSREG(CNTPCT_EL0);
+        if (rng) {
+            sample ^= READ_SYSREG(S3_3_C2_C4_0); // RNDR; 0 when it has nothing to give
+        }
+        key[i % 2] ^= siphash_word(key, sample);
+    }
+}
+
+void log_init_at(void *memory)
+{
+    struct log_ring *ring = memory;
+    bool valid = log_ring_is_valid(ring);
+    uint64_t key[2] = {READ_SYSREG(CNTPCT_EL0), 0};
+    uint64_t proof[2] = {0, 0};
+    char proof_text[40] = "none";
+
+    state.start = READ_SYSREG(CNTPCT_EL0);
+    state.frequency = READ_SYSREG(CNTFRQ_EL0);
+    state.frequency += state.frequency == 0;
+    state.hidden = 0;
+    if (valid) {
+        memcpy(proof, ring->secret, sizeof(proof));
+        format_text(proof_text, sizeof(proof_text), "%016lx%016lx", proof[0], proof[1]);
+        key[0] ^= proof[0];
+        key[1] ^= proof[1];
+    }
+    draw(key);
+    log_ring_start(ring, valid);
+    log_ring_half(ring, false)->tag = (uint32_t)siphash_word(key, 0);
+    ring->secret[0] = siphash_word(key, 1);
+    ring->secret[1] = siphash_word(key, 2);
+    state.ring = ring;
+    log_record(LOG_INFO, LOG_BOOT, "log-start", "boots=%u hz=%lu rng=%s next=%016lx proof=%s", ring->boots,
+               state.frequency,
+               FIELD_GET(ID_AA64ISAR0_EL1_RNDR, READ_SYSREG(ID_AA64ISAR0_EL1)) != 0 ? "rndr" : "counter",
+               siphash_word(ring->secret, NEXT_WORD), proof_text);
+}
+
+void log_init(void)
+{
+    log_init_at((void *)(uintptr_t)LOG_RING_PA);
+}
+
+enum log_level log_set_level(enum log_level level)
+{
+    spinlock_acquire(&state.lock);
+    enum log_level old = state.level;
+    state.level = level;
+    spinlock_release(&state.lock);
+    return old;
+}
+
+enum log_level log_get_level(void)
+{
+    return state.level;
+}
+
+static bool line_is_of(const char *line, enum log_class class)
+{
+    static const char mark[] = " class=";
+    size_t length = strlen(log_class_name(class));
+
+    if (class >= LOG_CLASS_COUNT) {
+        return true;
+    }
+    for (; *line != '\0'; line++) {
+        if (strncmp(line, mark, sizeof(mark) - 1) == 0) {
+            line += sizeof(mark) - 1;
+            return strncmp(line, log_class_name(class), length) == 0 && line[length] == ' ';
+        }
+    }
+    return false;
+}
+
+// The next line of class at or after *position; the lock is held for the copying of one line at a time.
+__attribute__((noinline)) static bool read_line(bool previous, enum log_class class, uint64_t *position, char *line)
+{
+    bool found;
+
+    do {
+        spinlock_acquire(&state.lock);
+        const struct log_half *half = log_ring_half(state.ring, previous);
+        if (half != NULL && *position < half->floor) {
+            *position = half->floor;
+        }
+        found = half != NULL && log_ring_read(state.ring, half, position, line, LOG_LINE_MAX);
+        spinlock_release(&state.lock);
+    } while (found && !line_is_of(line, class));
+    return found;
+}
+
+static unsigned int for_each(bool previous, unsigned int count, enum log_class class, log_callback callback,
+                             void *argument)
+{
+    char line[LOG_LINE_MAX];
+    uint64_t position = 0;
+    unsigned int total = 0;
+    unsigned int done = 0;
+
+    while (read_line(previous, class, &position, line)) {
+        total++;
+    }
+    position = 0;
+    for (unsigned int i = 0; i < total && read_line(previous, class, &position, line); i++) {
+        if (total - i <= count) {
+            size_t skip = strncmp(line, "ariel: ", PREFIX_LENGTH) == 0 ? PREFIX_LENGTH : 0;
+            callback(line + skip, strlen(line + skip), argument);
+            done++;
+        }
+    }
+    return done;
+}
+
+unsigned int log_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument)
+{
+    return for_each(false, count, class, callback, argument);
+}
+
+unsigned int log_previous_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument)
+{
+    return for_each(true, count, class, callback, argument);
+}
+
+static void dump_line(const char *line, size_t length, void *argument)
+{
+    (void)argument;
+    console_line(line, length);
+}
+
+void log_dump(void)
+{
+    log_for_each(UINT32_MAX, LOG_CLASS_COUNT, dump_line, NULL);
+}
+
+void log_clear(void)
+{
+    spinlock_acquire(&state.lock);
+    struct log_half *half = log_ring_half(state.ring, false);
+    half->floor = half->head;
+    spinlock_release(&state.lock);
+}
+
+uint32_t log_tag(void)
+{
+    return log_ring_half(state.ring, false)->tag;
+}
+
+uint32_t log_boots(void)
+{
+    return state.ring->boots;
+}
+
+uint64_t log_sequence(void)
+{
+    return log_ring_half(state.ring, false)->sequence;
+}
+
+const char *log_level_name(unsigned int level)
+{
+    return level < LOG_LEVEL_COUNT ? level_names[level] : "?";
+}
+
+const char *log_class_name(unsigned int class)
+{
+    return class < LOG_CLASS_COUNT ? class_names[class] : "?";
+}
+
+static unsigned int find_name(const char *const *names, unsigned int count, const char *name)
+{
+    unsigned int i = 0;
+
+    while (i < count && strcmp(names[i], name) != 0) {
+        i++;
+    }
+    return i;
+}
+
+enum log_level log_level_find(const char *name)
+{
+    return (enum log_level)find_name(level_names, LOG_LEVEL_COUNT, name);
+}
+
+enum log_class log_class_find(const char *name)
+{
+    return (enum log_class)find_name(class_names, LOG_CLASS_COUNT, name);
+}

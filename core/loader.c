@@ -8,11 +8,12 @@
 #include <hv/arch/cache.h>
 #include <hv/string.h>
 
-#define IMAGE_MAGIC   0x644d5241 // "ARM\x64"
-#define IMAGE_FLAG_BE BIT64(0)
-#define IMAGE_ALIGN   MIB(2)
-#define DTB_MAGIC     0xd00dfeed
-#define HEADER_SIZE   64
+#define IMAGE_MAGIC     0x644d5241 // "ARM\x64"
+#define IMAGE_FLAG_BE   BIT64(0)
+#define IMAGE_ALIGN     MIB(2)
+#define DTB_MAGIC       0xd00dfeed
+#define DTB_HEADER_SIZE 40
+#define HEADER_SIZE     64
 
 struct image_header {
     uint32_t code[2];
@@ -49,7 +50,9 @@ static bool check_dtb(struct vm *vm, struct loader_error *error)
 
     if (magic != DTB_MAGIC)
         return refuse(error, "no device tree for the Image: load one at LINUX_DTB_PA", "dtb_magic", magic, DTB_MAGIC);
-    if (size < 40 || size > LINUX_DTB_MAX_SIZE)
+    if (size < DTB_HEADER_SIZE)
+        return refuse(error, "device tree cut short", "dtb_totalsize", size, DTB_HEADER_SIZE);
+    if (size > LINUX_DTB_MAX_SIZE)
         return refuse(error, "device tree too large for its place", "dtb_totalsize", size, LINUX_DTB_MAX_SIZE);
     vm->boot_argument = LINUX_DTB_IPA;
     return true;

@@ -71,7 +71,7 @@ static int64_t write_console(struct vcpu *vcpu)
 
     if (length == 0)
         return 0;
-    if (length > HVC_CONSOLE_WRITE_MAX || guest_mem_check(vcpu->vm, ipa, length) != HV_OK)
+    if (length > HVC_CONSOLE_WRITE_MAX || guest_mem_check(vcpu->vm, ipa, length, STAGE2_READ) != HV_OK)
         return HVC_INVALID_PARAMETERS;
     for (uint64_t done = 0; done < length; done += CONSOLE_PIECE) {
         size_t size = length - done < CONSOLE_PIECE ? length - done : CONSOLE_PIECE;

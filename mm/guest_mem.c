@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// EL2's access to guest memory. Owns the rule of which addresses a guest's or a person's number may reach: guest RAM
+// that stage 2 maps as Normal memory, and nothing else, so that no argument makes EL2 touch a device or its own memory.
+// Moves nothing unless all of a range may be reached; a view that changes meanwhile can only shorten what moves.
+#include <hv/guest_mem.h>
+
+#include <hv/arch/cache.h>
+#include <hv/arch/guarded.h>
+#include <hv/vm.h>
+
+// A run of guest memory that is contiguous for EL2.
+struct extent {
+    void *pointer; // EL2 maps guest RAM where it is
+    uint64_t size;
+};
+
+static const struct ipa_range guest_ram = {.base = {GUEST_RAM_IPA}, .size = GUEST_RAM_SIZE};
+
+// The part of range that one stage-2 entry translates, from its start.
+static enum hv_status first_extent(struct vm *vm, const struct ipa_range *range, uint32_t permissions,
+                                   struct extent *extent)
+{
+    struct stage2_entry entry;
+    enum hv_status status = stage2_query(&vm->stage2, range->base, &entry);
+    uint64_t offset, left;
+
+    if (status != HV_OK)
+        return status;
+    if (!entry.valid || (entry.permissions & STAGE2_DEVICE) != 0 || (entry.permissions & permissions) != permissions)
+        return HV_ERR_NOT_FOUND;
+    offset = range->base.v % entry.size;
+    left = entry.size - offset;
+    extent->pointer = (void *)(uintptr_t)(entry.pa.v + offset);
+    extent->size = left < range->size ? left : range->size;
+    return HV_OK;
+}
+
+// Takes the first size bytes off range; false when nothing is left.
+static bool advance(struct ipa_range *range, uint64_t size)
+{
+    range->base = ipa_add(range->base, size);
+    range->size -= size;
+    return range->size != 0;
+}
+
+static enum hv_status make_range(struct vm *vm, ipa_t ipa, uint64_t size, uint32_t permissions, struct ipa_range *range)
+{
+    struct ipa_range rest;
+    struct extent extent;
+    enum hv_status status = ipa_range_make(ipa, size, 1, range);
+
+    if (status != HV_OK)
+        return status;
+    if (!ipa_range_contains(&guest_ram, range))
+        return HV_ERR_BOUNDS;
+    rest = *range;
+    do {
+        status = first_extent(vm, &rest, permissions, &extent);
+        if (status != HV_OK)
+            return status;
+    } while (advance(&rest, extent.size));
+    return HV_OK;
+}
+
+enum hv_status guest_mem_check(struct vm *vm, ipa_t ipa, uint64_t size, uint32_t permissions)
+{
+    struct ipa_range range;
+
+    return make_range(vm, ipa, size, permissions, &range);
+}
+
+enum hv_status guest_mem_read(struct vm *vm, ipa_t ipa, void *buffer, size_t size)
+{
+    uint8_t *to = buffer;
+    struct ipa_range range;
+    struct extent extent;
+    enum hv_status status = make_range(vm, ipa, size, 0, &range);
+
+    if (status != HV_OK)
+        return status;
+    do {
+        status = first_extent(vm, &range, 0, &extent);
+        if (status != HV_OK)
+            return status;
+        if (guarded_copy(to, extent.pointer, extent.size) != 0)
+            return HV_ERR_FAULT;
+        to += extent.size;
+    } while (advance(&range, extent.size));
+    return HV_OK;
+}
+
+enum hv_status guest_mem_write(struct vm *vm, ipa_t ipa, const void *buffer, size_t size)
+{
+    const uint8_t *from = buffer;
+    struct ipa_range range;
+    struct extent extent;
+    enum hv_status status = make_range(vm, ipa, size, 0, &range);
+
+    if (status != HV_OK)
+        return status;
+    do {
+        uint64_t missed;
+
+        status = first_extent(vm, &range, 0, &extent);
+        if (status != HV_OK)
+            return status;
+        missed = guarded_copy(extent.pointer, from, extent.size);
+        cache_clean_poc(extent.pointer, extent.size - missed);
+        cache_sync_instructions(extent.pointer, extent.size - missed);
+        if (missed != 0)
+            return HV_ERR_FAULT;
+        from += extent.size;
+    } while (advance(&range, extent.size));
+    return HV_OK;
+}

@@ -30,6 +30,12 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event);
 // A decoded data access outside guest RAM: size is 1, 2, 4 or 8 bytes, event->address the IPA.
 enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int size);
 
+// An abort that is not the emulation of a data access: outcome is what the architecture would do (TRAP_INJECT_ABORT,
+// TRAP_DONE for what has no effect there, TRAP_RETRY, TRAP_STOP), reason says why in constant words for the log (rate
+// limited). event->key is set to KEY_GUEST_RAM, a device's key or the cause; a row that says pause or stop is obeyed
+// first.
+enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_result outcome, const char *reason);
+
 // wfi / wfe.
 enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event);
 

@@ -27,6 +27,7 @@ struct vcpu {
     bool step_owned;      // step owns MDSCR_EL1.SS and MDCR_EL2.TDE
     uint32_t step_count;  // instructions left to step
     uint32_t retry_count; // aborts in a row that ended in TRAP_RETRY
+    uint64_t retry_next;  // sequence of the exit that would make it one more
     uint64_t guest_mdscr; // MDSCR_EL1 as the guest left it, while step owns the register
     uint64_t on_entry;    // PSCI CPU_ON: entry point
     uint64_t on_context;  // PSCI CPU_ON: context id

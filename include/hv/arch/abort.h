@@ -14,13 +14,15 @@ struct abort_access {
     bool sixty_four; // the destination is an X register (SF)
     bool simd;       // reg[] are SIMD registers
     bool acquire_release;
-    bool writeback; // base register base gets base_offset added (pre or post index)
-    uint8_t base;   // 0..30, 31 = SP
-    int64_t base_offset;
+    bool writeback;         // base register base gets base_offset added (pre or post index)
+    uint8_t base;           // 0..30, 31 = SP
+    int64_t base_offset;    // bytes
+    int64_t address_offset; // of the first byte from the base register's old value; not for register offset and literal
 };
 
 enum abort_verdict {
     ABORT_DEVICE, // emulate the access: address and abort_access are valid
+    ABORT_SKIP,   // has no effect there: go on after the instruction
     ABORT_RETRY,  // the stage-2 entry is valid now: execute again
     ABORT_INJECT, // external abort into the guest; reason says why
     ABORT_STOP,   // the VM stops; reason says why
@@ -28,19 +30,23 @@ enum abort_verdict {
 
 struct abort_plan {
     enum abort_verdict verdict;
-    const char *reason; // constant words for the log: "cache maintenance on a device", "exclusive on a device" ...
-    ipa_t address;      // of the first byte
+    const char *reason; // constant words for the log: "an exclusive access", "a hole in guest RAM" ...; NULL for DEVICE
+    ipa_t address;      // of the first byte; 0 when not known
     struct abort_access access;
 };
 
 // Classifies the abort in vcpu->frame (EC 0x20 or 0x24; esr, far and hpfar saved). Fetches the instruction when ISV =
-// 0.
+// 0. On the vCPU's own CPU.
 void abort_classify(struct vcpu *vcpu, struct abort_plan *plan);
 
-// Decodes an A64 load or store. False when it is none that can be emulated; then *reason names what it is ("atomic",
-// "exclusive", "SVE" ...). Pure.
+// Decodes an A64 load or store. False when it is none that can be emulated; then *reason names what it is ("an atomic
+// operation", "an exclusive access", "an SVE access" ...). Pure.
 bool abort_decode_instruction(uint32_t instruction, struct abort_access *access, const char **reason);
 
 // The whole life of an abort: classify, ask policy and devices through trap_mmio, move registers, write back the base.
-// event is partly filled (syndrome, pc, entry); this adds the rest.
+// event is partly filled (syndrome, pc, entry, cause); this adds the rest. An access of several parts is done in order
+// of address; when one is refused no register changes, and frame->far_el2 points at the part that was.
 enum trap_result abort_handle(struct vcpu *vcpu, struct event *event);
+
+// Where the frame keeps the stack pointer that the guest's SP names: SP_EL0 or SP_EL1, after SPSR_EL2.
+uint64_t *abort_stack_pointer(const struct vcpu *vcpu);

@@ -187,6 +187,7 @@
 #define SCTLR_ELX_I     BIT64(12)
 #define SCTLR_ELX_WXN   BIT64(19)
 #define SCTLR_EL1_SPAN  BIT64(23)
+#define SCTLR_EL1_E0E   BIT64(24)
 #define SCTLR_ELX_EE    BIT64(25)
 #define SCTLR_ELX_DSSBS BIT64(44)
 #define SCTLR_EL2_RES1  0x30c50830
@@ -211,6 +212,7 @@
 #define SPSR_ELX_NZCV        GENMASK64(31, 28)
 #define SPSR_AARCH32_IT_LOW  GENMASK64(26, 25) // IT[1:0]
 #define SPSR_AARCH32_IT_HIGH GENMASK64(15, 10) // IT[7:2]
+#define SPSR_AARCH32_E       BIT64(9)          // big-endian data
 #define SPSR_M_EL0T          0x0
 #define SPSR_M_EL1T          0x4
 #define SPSR_M_EL1H          0x5

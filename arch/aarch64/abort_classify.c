@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+// What an abort of the guest was, from syndrome, fault address and, where the syndrome does not say it, the instruction
+// (DDI 0487 D19.2.37, D8.14). Decides nothing that policy decides. Everything read here is the guest's and may have
+// changed since it faulted: what does not fit together is executed again (abort.c bounds how often).
+
+#include <hv/arch/abort.h>
+
+#include <hv/arch/frame.h>
+#include <hv/arch/registers.h>
+#include <hv/arch/tlb.h>
+#include <hv/guest_mem.h>
+#include <hv/vm.h>
+
+#define PAGE_OFFSET  UINT64_C(0xfff)
+#define HPFAR_IPA(v) (FIELD_GET(HPFAR_EL2_FIPA, v) << 12)
+
+static bool is_guest_ram(uint64_t ipa)
+{
+    return ipa - GUEST_RAM_IPA < GUEST_RAM_SIZE;
+}
+
+struct fault_status {
+    uint8_t first, last; // of FSC
+    uint8_t verdict;     // enum abort_verdict
+    const char *reason;
+};
+
+// What is no stage-2 fault of the access or of a walk. The rest of the codes: "an unknown fault status".
+static const struct fault_status other_faults[] = {
+    {FSC_EXTERNAL, FSC_EXTERNAL, ABORT_INJECT, "a synchronous external abort"},
+    {FSC_TAG, FSC_TAG, ABORT_INJECT, "a tag check fault"},
+    {FSC_EXTERNAL_WALK, FSC_EXTERNAL_WALK + 3, ABORT_INJECT, "a synchronous external abort on a walk"},
+    {FSC_PARITY, FSC_PARITY, ABORT_INJECT, "a parity or ECC error"},
+    {FSC_PARITY_WALK, FSC_PARITY_WALK + 3, ABORT_INJECT, "a parity or ECC error on a walk"},
+    {FSC_ALIGNMENT, FSC_ALIGNMENT, ABORT_INJECT, "an alignment fault"},
+    {FSC_TLB_CONFLICT, FSC_TLB_CONFLICT, ABORT_RETRY, "a TLB conflict"},
+    {FSC_HARDWARE_FLAG, FSC_HARDWARE_FLAG, ABORT_STOP, "an unsupported hardware update of a descriptor"},
+    {FSC_LOCKDOWN, FSC_LOCKDOWN, ABORT_INJECT, "a lockdown fault"},
+    {FSC_ATOMIC, FSC_ATOMIC, ABORT_INJECT, "an exclusive or atomic access that memory does not support"},
+};
+
+static void decide(struct abort_plan *plan, enum abort_verdict verdict, const char *reason)
+{
+    plan->verdict = verdict;
+    plan->reason = reason;
+}
+
+static void classify_other(uint64_t fsc, struct abort_plan *plan)
+{
+    decide(plan, ABORT_INJECT, "an unknown fault status");
+    for (size_t i = 0; i < ARRAY_COUNT(other_faults); i++)
+        if (fsc >= other_faults[i].first && fsc <= other_faults[i].last)
+            decide(plan, (enum abort_verdict)other_faults[i].verdict, other_faults[i].reason);
+    // Entries of this VMID: the guest left out break-before-make in its stage 1. Gone, the access is tried again.
+    if (fsc == FSC_TLB_CONFLICT)
+        tlb_flush_stage2_all();
+}
+
+// Whether stage 2 now allows what faulted; *mapped says whether there is an entry at all.
+static bool stage2_allows(struct vcpu *vcpu, uint64_t ipa, uint32_t permission, bool *mapped)
+{
+    struct stage2_entry entry;
+
+    *mapped = stage2_query(&vcpu->vm->stage2, ipa_make(ipa), &entry) == HV_OK && entry.valid;
+    return *mapped && (entry.permissions & permission) == permission;
+}
+
+static uint32_t needed_permission(uint64_t esr, bool fetch)
+{
+    if (fetch)
+        return STAGE2_EXECUTE;
+    return esr & ISS_ABORT_WNR ? STAGE2_WRITE : STAGE2_READ;
+}
+
+// A walk of the guest's own tables ran into stage 2 (S1PTW). HPFAR_EL2 has the table's page, FAR_EL2 the access.
+static void classify_walk(struct vcpu *vcpu, uint64_t esr, struct abort_plan *plan)
+{
+    uint64_t ipa = HPFAR_IPA(vcpu->frame->hpfar_el2);
+    bool mapped;
+
+    plan->address = ipa_make(ipa);
+    if (stage2_allows(vcpu, ipa, needed_permission(esr, false), &mapped))
+        decide(plan, ABORT_RETRY, "a walk that raced with a remap");
+    else if (!is_guest_ram(ipa))
+        decide(plan, ABORT_INJECT, "a stage-1 table outside guest RAM");
+    else
+        decide(plan, ABORT_INJECT, mapped ? "a stage-1 table without permission" : "a stage-1 table in a hole");
+}
+
+static void classify_mapped(struct vcpu *vcpu, uint64_t esr, bool fetch, struct abort_plan *plan)
+{
+    bool mapped;
+
+    if (stage2_allows(vcpu, plan->address.v, needed_permission(esr, fetch), &mapped))
+        decide(plan, ABORT_RETRY, "an access that raced with a remap");
+    else if (!mapped && (esr & ISS_ABORT_CM) && !fetch)
+        decide(plan, ABORT_SKIP, "cache maintenance on a hole in guest RAM");
+    else if (mapped)
+        decide(plan, ABORT_INJECT, "no stage-2 permission");
+    else
+        decide(plan, ABORT_INJECT, "a hole in guest RAM");
+}
+
+// The access as the syndrome has it (ISV = 1).
+static void decode_syndrome(uint64_t esr, struct abort_access *access)
+{
+    access->size = (uint8_t)(1 << FIELD_GET(ISS_ABORT_SAS, esr));
+    access->count = 1;
+    access->reg[0] = (uint8_t)FIELD_GET(ISS_ABORT_SRT, esr);
+    access->write = esr & ISS_ABORT_WNR;
+    access->sign_extend = esr & ISS_ABORT_SSE;
+    access->sixty_four = esr & ISS_ABORT_SF;
+    access->acquire_release = esr & ISS_ABORT_AR;
+}
+
+// Guest virtual to IPA, as the guest's stage 1 has it now. False when it does not translate.
+static bool translate(struct vcpu *vcpu, gva_t va, ipa_t *ipa)
+{
+    (void)vcpu;
+    *ipa = ipa_make(va.v);
+    return !(READ_SYSREG(SCTLR_EL1) & SCTLR_ELX_M);
+}
+
+// The 4 bytes at the guest's PC; A64 instructions are little-endian whatever SCTLR_EL1.EE says.
+static bool read_instruction(struct vcpu *vcpu, uint32_t *instruction)
+{
+    uint64_t pc = vcpu->frame->elr_el2;
+    ipa_t ipa;
+
+    return (pc & 3) == 0 && translate(vcpu, gva_make(pc), &ipa) &&
+           guest_mem_read(vcpu->vm, ipa, instruction, sizeof(*instruction)) == HV_OK;
+}
+
+// The access as the faulting instruction has it. The instruction is read once; it may no longer be what faulted, so
+// the direction must agree with the syndrome.
+static void decode_memory(struct vcpu *vcpu, uint64_t esr, struct abort_plan *plan)
+{
+    uint32_t instruction;
+    const char *reason;
+
+    if (vcpu->frame->spsr_el2 & SPSR_ELX_M4)
+        decide(plan, ABORT_INJECT, "an AArch32 access that the syndrome does not describe");
+    else if (!read_instruction(vcpu, &instruction))
+        decide(plan, ABORT_RETRY, "an instruction that cannot be read");
+    else if (!abort_decode_instruction(instruction, &plan->access, &reason))
+        decide(plan, ABORT_INJECT, reason);
+    else if (plan->access.write != !!(esr & ISS_ABORT_WNR))
+        decide(plan, ABORT_RETRY, "an instruction that is not the one that faulted");
+    else
+        decide(plan, ABORT_DEVICE, NULL);
+}
+
+static uint64_t base_register(const struct vcpu *vcpu, unsigned int n)
+{
+    return n == 31 ? *abort_stack_pointer(vcpu) : vcpu_get_reg(vcpu, n);
+}
+
+// What a device access must fulfil beyond being a load or store: whole registers naturally aligned (memory of type
+// Device, DDI 0487 B2.7.2), all of it in the page that faulted, and that page the first one it touches.
+static void check_access(struct vcpu *vcpu, struct abort_plan *plan)
+{
+    const struct abort_access *access = &plan->access;
+    uint64_t bytes = (uint64_t)access->size * access->count;
+    uint64_t far = vcpu->frame->far_el2;
+
+    if (plan->address.v & (access->size - 1u))
+        decide(plan, ABORT_INJECT, "an unaligned access");
+    else if ((plan->address.v & PAGE_OFFSET) + bytes > PAGE_OFFSET + 1)
+        decide(plan, ABORT_INJECT, "a pair across a page");
+    else if (access->count == 2 && (base_register(vcpu, access->base) + (uint64_t)access->address_offset - far) << 8)
+        decide(plan, ABORT_INJECT, "a pair that begins in another page"); // << 8: FAR may lack the tag of TBI
+    else if (access->simd && READ_SYSREG(CPTR_EL2) & CPTR_EL2_TFP)
+        decide(plan, ABORT_INJECT, "a SIMD access while SIMD traps");
+}
+
+static void classify_device(struct vcpu *vcpu, uint64_t esr, struct abort_plan *plan)
+{
+    if (esr & ISS_ABORT_CM) {
+        // Nothing outside guest RAM is ever cached, so there is nothing to clean or invalidate.
+        decide(plan, ABORT_SKIP, "cache maintenance outside guest RAM");
+        return;
+    }
+    if (esr & ISS_ABORT_ISV) {
+        decode_syndrome(esr, &plan->access);
+        decide(plan, ABORT_DEVICE, NULL);
+    } else {
+        decode_memory(vcpu, esr, plan);
+    }
+    if (plan->verdict == ABORT_DEVICE)
+        check_access(vcpu, plan);
+}
+
+// The IPA that faulted: HPFAR_EL2 has it, but for a permission fault of the access itself (DDI 0487 D19.2.64).
+static bool find_address(struct vcpu *vcpu, uint64_t fsc, ipa_t *ipa)
+{
+    const struct trap_frame *frame = vcpu->frame;
+
+    if ((fsc & ~UINT64_C(3)) == FSC_PERMISSION)
+        return translate(vcpu, gva_make(frame->far_el2), ipa);
+    *ipa = ipa_make(HPFAR_IPA(frame->hpfar_el2) | (frame->far_el2 & PAGE_OFFSET));
+    return true;
+}
+
+void abort_classify(struct vcpu *vcpu, struct abort_plan *plan)
+{
+    uint64_t esr = vcpu->frame->esr_el2;
+    uint64_t fsc = FIELD_GET(ISS_ABORT_FSC, esr);
+    bool fetch = FIELD_GET(ESR_ELX_EC, esr) == ESR_EC_IABT_LOWER;
+
+    *plan = (struct abort_plan){.verdict = ABORT_INJECT};
+    if (fsc > FSC_PERMISSION + 3)
+        classify_other(fsc, plan);
+    else if (esr & ISS_ABORT_S1PTW)
+        classify_walk(vcpu, esr, plan);
+    else if (!find_address(vcpu, fsc, &plan->address))
+        decide(plan, ABORT_RETRY, "an address that no longer translates");
+    else if (is_guest_ram(plan->address.v))
+        classify_mapped(vcpu, esr, fetch, plan);
+    else if (fetch)
+        decide(plan, ABORT_INJECT, "an instruction fetch outside guest RAM");
+    else
+        classify_device(vcpu, esr, plan);
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: Apache-2.0
+// What one A64 load or store moves, read from its encoding (DDI 0487 C4.1.94): for the aborts whose syndrome does not
+// say (ESR_EL2.ISS.ISV = 0). One table of forms, first match wins; a form that cannot be emulated on a device has no
+// decoder but a name. Pure: the encoding is the guest's and may be anything.
+
+#include <hv/arch/abort.h>
+
+#include <hv/bits.h>
+
+#define UNALLOCATED   "an unallocated encoding"
+#define UNPREDICTABLE "a CONSTRAINED UNPREDICTABLE choice of registers"
+#define PREFETCH      "a prefetch"
+#define TAGS          "an allocation tag access"
+
+#define LDST_SIZE   GENMASK64(31, 30)
+#define LDST_SIMD   BIT64(26)
+#define LDST_OPC    GENMASK64(23, 22)
+#define LDST_IMM9   GENMASK64(20, 12)
+#define LDST_MODE   GENMASK64(11, 10) // of the imm9 forms
+#define LDST_OPTION GENMASK64(15, 13)
+#define LDST_RN     GENMASK64(9, 5)
+#define LDST_RT     GENMASK64(4, 0)
+#define ORDERED_L   BIT64(22)
+#define PAIR_MODE   GENMASK64(24, 23)
+#define PAIR_L      BIT64(22)
+#define PAIR_IMM7   GENMASK64(21, 15)
+#define PAIR_RT2    GENMASK64(14, 10)
+
+enum imm9_mode { IMM9_UNSCALED, IMM9_POST, IMM9_UNPRIVILEGED, IMM9_PRE };
+enum pair_mode { PAIR_NO_ALLOCATE, PAIR_POST, PAIR_OFFSET, PAIR_PRE };
+
+#define GET(field, instruction) ((unsigned int)FIELD_GET(field, instruction))
+
+static int64_t sign_extended(uint64_t value, unsigned int bits)
+{
+    return (int64_t)(value << (64 - bits)) >> (64 - bits);
+}
+
+// Size, direction, extension and the register of the forms with size, V and opc. NULL, or what it is instead.
+static const char *decode_register(uint32_t instruction, struct abort_access *access)
+{
+    unsigned int size = GET(LDST_SIZE, instruction);
+    unsigned int opc = GET(LDST_OPC, instruction);
+
+    access->count = 1;
+    access->reg[0] = (uint8_t)GET(LDST_RT, instruction);
+    access->base = (uint8_t)GET(LDST_RN, instruction);
+    if (instruction & LDST_SIMD) {
+        size |= (opc & 2) << 1; // opc<1>:size: 4 is a Q register
+        if (size > 4)
+            return UNALLOCATED;
+        access->simd = true;
+        access->write = !(opc & 1);
+    } else {
+        if (size == 3 && opc == 2)
+            return PREFETCH;
+        if (size >= 2 && opc == 3)
+            return UNALLOCATED;
+        access->write = opc == 0;
+        access->sign_extend = opc >= 2;
+        access->sixty_four = size == 3 || opc == 2;
+    }
+    access->size = (uint8_t)(1 << size);
+    return NULL;
+}
+
+// LDR, STR, LDUR, STUR, LDTR, STTR and their byte, halfword and signed kin, with imm9.
+static const char *decode_imm9(uint32_t instruction, struct abort_access *access)
+{
+    enum imm9_mode mode = (enum imm9_mode)GET(LDST_MODE, instruction);
+    int64_t offset = sign_extended(GET(LDST_IMM9, instruction), 9);
+    const char *reason = decode_register(instruction, access);
+
+    if (reason)
+        return reason;
+    if (mode == IMM9_UNPRIVILEGED && access->simd)
+        return UNALLOCATED;
+    access->address_offset = mode == IMM9_POST ? 0 : offset;
+    if (mode == IMM9_POST || mode == IMM9_PRE) {
+        if (!access->simd && access->base == access->reg[0] && access->base != 31)
+            return UNPREDICTABLE;
+        access->writeback = true;
+        access->base_offset = offset;
+    }
+    return NULL;
+}
+
+// Register offset: the syndrome has the address, so the index is not needed.
+static const char *decode_indexed(uint32_t instruction, struct abort_access *access)
+{
+    return GET(LDST_OPTION, instruction) & 2 ? decode_register(instruction, access) : UNALLOCATED;
+}
+
+// LDAPUR, STLUR and kin
+static const char *decode_ordered_imm9(uint32_t instruction, struct abort_access *access)
+{
+    access->acquire_release = true;
+    access->address_offset = sign_extended(GET(LDST_IMM9, instruction), 9);
+    return decode_register(instruction, access);
+}
+
+// LDAR, LDLAR, LDAPR, STLR, STLLR: no opc, always zero-extended
+static const char *decode_ordered(uint32_t instruction, struct abort_access *access)
+{
+    unsigned int size = GET(LDST_SIZE, instruction);
+
+    access->count = 1;
+    access->size = (uint8_t)(1 << size);
+    access->sixty_four = size == 3;
+    access->reg[0] = (uint8_t)GET(LDST_RT, instruction);
+    access->base = (uint8_t)GET(LDST_RN, instruction);
+    access->acquire_release = true;
+    access->write = !(instruction & ORDERED_L);
+    return NULL;
+}
+
+static const char *decode_ldapr(uint32_t instruction, struct abort_access *access)
+{
+    return decode_ordered(instruction | (uint32_t)ORDERED_L, access);
+}
+
+// LDR (literal), LDRSW (literal)
+static const char *decode_literal(uint32_t instruction, struct abort_access *access)
+{
+    unsigned int opc = GET(LDST_SIZE, instruction);
+
+    access->count = 1;
+    access->reg[0] = (uint8_t)GET(LDST_RT, instruction);
+    access->simd = instruction & LDST_SIMD;
+    if (opc == 3)
+        return access->simd ? UNALLOCATED : PREFETCH;
+    if (access->simd) {
+        access->size = (uint8_t)(4 << opc);
+    } else {
+        access->size = opc == 1 ? 8 : 4;
+        access->sign_extend = opc == 2;
+        access->sixty_four = opc != 0;
+    }
+    return NULL;
+}
+
+// Size and extension of a pair; V = 0: opc 0 W, 1 LDPSW (a store would be STGP), 2 X; V = 1: S, D, Q.
+static const char *decode_pair_size(uint32_t instruction, enum pair_mode mode, struct abort_access *access)
+{
+    unsigned int opc = GET(LDST_SIZE, instruction);
+
+    if (opc == 3)
+        return UNALLOCATED;
+    if (access->simd) {
+        access->size = (uint8_t)(4 << opc);
+        return NULL;
+    }
+    if (opc == 1 && mode == PAIR_NO_ALLOCATE)
+        return UNALLOCATED;
+    if (opc == 1 && access->write)
+        return TAGS;
+    access->size = opc == 2 ? 8 : 4;
+    access->sign_extend = opc == 1;
+    access->sixty_four = opc != 0;
+    return NULL;
+}
+
+// LDP, STP, LDPSW, LDNP, STNP
+static const char *decode_pair(uint32_t instruction, struct abort_access *access)
+{
+    enum pair_mode mode = (enum pair_mode)GET(PAIR_MODE, instruction);
+    const char *reason;
+
+    access->count = 2;
+    access->simd = instruction & LDST_SIMD;
+    access->write = !(instruction & PAIR_L);
+    access->reg[0] = (uint8_t)GET(LDST_RT, instruction);
+    access->reg[1] = (uint8_t)GET(PAIR_RT2, instruction);
+    access->base = (uint8_t)GET(LDST_RN, instruction);
+    reason = decode_pair_size(instruction, mode, access);
+    if (reason)
+        return reason;
+    if (!access->write && access->reg[0] == access->reg[1])
+        return UNPREDICTABLE;
+
+    int64_t offset = sign_extended(GET(PAIR_IMM7, instruction), 7) * access->size;
+    access->address_offset = mode == PAIR_POST ? 0 : offset;
+    if (mode == PAIR_POST || mode == PAIR_PRE) {
+        bool overlaps = access->base == access->reg[0] || access->base == access->reg[1];
+        if (!access->simd && access->base != 31 && overlaps)
+            return UNPREDICTABLE;
+        access->writeback = true;
+        access->base_offset = offset;
+    }
+    return NULL;
+}
+
+struct form {
+    uint32_t mask;
+    uint32_t value;
+    const char *(*decode)(uint32_t instruction, struct abort_access *access); // NULL, or what it is instead
+    const char *reason;                                                       // when there is no decoder
+};
+
+// clang-format off
+static const struct form forms[] = {
+    {0x3b000000, 0x39000000, decode_register, NULL},      // unsigned immediate
+    {0x3b200000, 0x38000000, decode_imm9, NULL},          // unscaled, post-index, unprivileged, pre-index
+    {0x3b200c00, 0x38200800, decode_indexed, NULL},       // register offset
+    {0x3a000000, 0x28000000, decode_pair, NULL},
+    {0x3fa00000, 0x08800000, decode_ordered, NULL},       // LDAR, STLR, LDLAR, STLLR
+    {0x3ffffc00, 0x38bfc000, decode_ldapr, NULL},
+    {0x3f200c00, 0x19000000, decode_ordered_imm9, NULL},  // LDAPUR, STLUR
+    {0x3b000000, 0x18000000, decode_literal, NULL},
+    {0x3fa00000, 0x08a00000, NULL, "a compare and swap"},
+    {0xbfa07c00, 0x08207c00, NULL, "a compare and swap of a pair"},
+    {0x3f800000, 0x08000000, NULL, "an exclusive access"},
+    {0x3f20fc00, 0x38208000, NULL, "an atomic swap"},
+    {0xff208c00, 0xf8208000, NULL, "a 64-byte access"},
+    {0x3f200c00, 0x38200000, NULL, "an atomic operation"},
+    {0xff200400, 0xf8200400, NULL, "an authenticated load"},
+    {0x3b200c00, 0x19000400, NULL, "a memory copy or set"},
+    {0xff200000, 0xd9200000, NULL, TAGS},
+    {0xbe000000, 0x0c000000, NULL, "a SIMD structure access"},
+    {0x9e000000, 0x84000000, NULL, "an SVE access"},
+    {0x9e000000, 0x80000000, NULL, "an SME access"},
+    {0xffffffe0, 0xd50b7420, NULL, "DC ZVA"},
+    {0xffffffe0, 0xd50b7460, NULL, "DC GVA"},
+    {0xffffffe0, 0xd50b7480, NULL, "DC GZVA"},
+    {0xfff80000, 0xd5080000, NULL, "a system instruction"},
+};
+// clang-format on
+
+bool abort_decode_instruction(uint32_t instruction, struct abort_access *access, const char **reason)
+{
+    *access = (struct abort_access){0};
+    for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
+        const struct form *form = &forms[i];
+        if ((instruction & form->mask) != form->value)
+            continue;
+        *reason = form->decode ? form->decode(instruction, access) : form->reason;
+        return *reason == NULL;
+    }
+    *reason = "an instruction that is no load or store";
+    return false;
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// Aborts that are refused, skipped, retried or fatal: finds the policy row that speaks for the address, obeys it where
+// it pauses or stops, and records the reason. Promises: a guest that faults without end gets FAULTS_PER_SECOND records
+// a second on each CPU; the next record says how many were held back.
+
+#include <hv/trap.h>
+
+#include <hv/arch/registers.h>
+#include <hv/log.h>
+#include <hv/policy.h>
+#include <hv/vm.h>
+
+#define FAULTS_PER_SECOND 10
+
+static struct limit {
+    uint64_t second; // CNTPCT_EL0 when the present second began
+    uint32_t records;
+    uint32_t held;
+} limits[CPU_MAX]; // each used by its own CPU only
+
+static bool may_record(struct limit *limit, uint64_t now)
+{
+    if (now - limit->second >= READ_SYSREG(CNTFRQ_EL0)) {
+        limit->second = now;
+        limit->records = 0;
+    }
+    if (limit->records < FAULTS_PER_SECOND) {
+        limit->records++;
+        return true;
+    }
+    limit->held++;
+    return false;
+}
+
+static void record(struct vcpu *vcpu, const struct event *event, enum trap_result outcome, const char *reason)
+{
+    struct limit *limit = &limits[vcpu->id];
+
+    if (!may_record(limit, event->entry))
+        return;
+    log_record(outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN, LOG_FAULT, "abort",
+               "key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x held=%u reason=%pQ", event_key_name(event->key),
+               event->write ? "write" : "read", trap_result_name(outcome), event->pc, event->address, event->syndrome,
+               limit->held, reason);
+    limit->held = 0;
+}
+
+// The verdicts that speak for the event; narrows the key from "a data abort" to the device at the address.
+static const struct policy_verdict *find_verdicts(struct event *event)
+{
+    if (event->key == KEY_CAUSE_DABT && event->address != 0) {
+        const struct policy_range *range = policy_find_range(ipa_make(event->address));
+        event->key = range ? range->key : KEY_DEVICE_NONE;
+        if (range)
+            return range->verdict;
+    }
+    return policy_verdicts[event->key];
+}
+
+enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_result outcome, const char *reason)
+{
+    const struct policy_verdict *verdict = &find_verdicts(event)[event->write];
+
+    event->row = verdict->row;
+    event->verdict = verdict->action;
+    if (outcome == TRAP_RETRY)
+        return outcome;
+    if (verdict->action == POLICY_STOP) {
+        outcome = TRAP_STOP;
+        reason = "a policy row says stop";
+    }
+    event->result = (uint8_t)outcome;
+    record(vcpu, event, outcome, reason);
+    if (verdict->flags & POLICY_FLAG_LOG)
+        log_verdict(event);
+    if (outcome == TRAP_STOP) {
+        vm_stop(vcpu->vm, reason);
+    } else if (verdict->action == POLICY_PAUSE) {
+        vm_break(vcpu->vm, "a policy row says pause");
+        vcpu_wait(vcpu);
+    } else if (outcome == TRAP_INJECT_ABORT) {
+        event->verdict = POLICY_DENY; // whatever the row would have done for an access that can be emulated
+    }
+    return outcome;
+}

@@ -7,6 +7,13 @@ HOST_CFLAGS := -std=gnu2x -O1 -g -fno-omit-frame-pointer -fsanitize=address,unde
 ## only tests/unit/<name>_test.c for `make test-unit`
 UNIT ?=
 
+## every test: unit, tools, qemu; ends with "N passed, N failed"
+.PHONY: test
+test:
+	$(Q)scripts/bootstrap build run test
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(PYTHON) scripts/test.py --build $(BUILD) --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)"
+
 ## host unit tests (ASan, UBSan); UNIT=stage2 runs one
 .PHONY: test-unit
 test-unit: $(wildcard $(GENERATED)/policy_tables.c)
@@ -26,6 +33,18 @@ GATE ?=
 check:
 	$(Q)scripts/bootstrap
 	$(Q)$(PYTHON) scripts/check.py $(GATE)
+
+# A release is built with the defaults in a folder of its own, so that nothing of a former build can be in it. Its time
+# stamp is the last commit's.
+export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
+
+## verified archive in dist/: checks the products, packs them, unpacks and boots them
+.PHONY: release
+release:
+	$(Q)scripts/bootstrap build run
+	$(Q)rm -rf $(BUILD)/release
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/release POLICY=diag GUEST_POWEROFF=0 LLVM=0 all
+	$(Q)$(PYTHON) scripts/release.py --build $(BUILD)/release --version '$(VERSION)'
 
 ## every header compiles by itself
 .PHONY: check-headers

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What make and its scripts say to bad input, that README.md tells the truth about them, and that changed values and
+headers rebuild what depends on them."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from check_layout import map_faults, read_memory_map  # noqa: E402
+from run import qemu_command, refusal  # noqa: E402
+
+DEFAULT_COMMAND = "qemu-system-aarch64 -M virt,virtualization=on,gic-version=3 -cpu cortex-a57 -m 1G -nographic " \
+                  "-serial mon:stdio -kernel build/hypervisor.elf"
+
+
+def make(*arguments, **variables):
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    environment |= variables
+    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, env=environment, capture_output=True,
+                          text=True, timeout=120)
+
+
+def complaint(done):
+    """The one line that is not make's own word about its recipe."""
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if not re.match(r"make.*Error \d", line)]
+    assert len(lines) == 1 and not done.stdout, done.stdout + done.stderr
+    return lines[0]
+
+
+@pytest.mark.parametrize("variable, value, why", [
+    ("SMP", "0", "SMP=0: ariel runs on 1 to 8 CPUs"),
+    ("SMP", "9", "SMP=9: ariel runs on 1 to 8 CPUs"),
+    ("SMP", "two", "SMP=two: ariel runs on 1 to 8 CPUs"),
+    ("SMP", "", "SMP=: ariel runs on 1 to 8 CPUs"),
+    ("MEM", "512M", "MEM=512M: ariel and its guest need 800M or more"),
+    ("MEM", "lots", "MEM=lots: write a size as 1G or 1024M"),
+    ("CPU", "cortex-a15", "CPU=cortex-a15: not an AArch64 CPU with EL2"),
+    ("CPU", "a b", "CPU=a b: not an AArch64 CPU with EL2"),
+    ("POLICY", "nothing", "POLICY=nothing: no file policy/nothing.toml; there are: "),
+    ("BUILD", "/proc/nowhere", "BUILD=/proc/nowhere: cannot write to this folder"),
+    ("BUILD", "README.md", "BUILD=README.md: cannot write to this folder"),
+])
+def test_bad_value_is_one_line(variable, value, why):
+    assert why in complaint(make("run", f"{variable}={value}"))
+
+
+@pytest.mark.parametrize("script, arguments, why", [
+    ("check.py", ["nothing"], "no gate nothing; there are: "),
+    ("unit_tests.py", ["--build", "build/unit", "--cc", "gcc", "--cflags", "", "nothing"], "no unit test nothing; there"),
+    ("run.py", ["--elf", "nothing.elf"], "nothing.elf: not there or not readable; run make"),
+])
+def test_bad_argument_is_one_line(script, arguments, why):
+    done = subprocess.run([sys.executable, f"scripts/{script}", *arguments], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(why) and done.stderr.count("\n") == 1
+
+
+def test_missing_tool_without_a_way_to_install_it(tmp_path):
+    for name in ("sh", "cat", "cut", "sort", "tr", "id"):
+        (tmp_path / name).symlink_to(f"/usr/bin/{name}")
+    done = subprocess.run(["/bin/sh", "scripts/bootstrap", "run"], cwd=ROOT, env={"PATH": str(tmp_path)},
+                          capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "qemu-system-aarch64" in done.stderr and "qemu-system-arm" in done.stderr
+    assert done.stderr.splitlines()[-1].startswith("bootstrap: no apt-get on this system")
+
+
+def test_default_command_line():
+    assert " ".join(qemu_command()) == DEFAULT_COMMAND
+    assert DEFAULT_COMMAND in (ROOT / "README.md").read_text()
+    assert qemu_command(smp="4")[7:9] == ["-smp", "4"]
+
+
+def test_cpu_models_of_the_readme_are_taken():
+    for cpu in ("cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max"):
+        for smp in range(1, 9):
+            assert refusal(str(smp), "1G", cpu) is None
+
+
+def test_help_lists_every_target_and_variable():
+    text = make("help").stdout
+    makefiles = "".join(path.read_text() for path in [ROOT / "Makefile", *(ROOT / "mk").glob("*.mk")])
+    wanted = set(re.findall(r"^([A-Z_]+) \?=", makefiles, re.M))
+    wanted |= {f"make {name}" for name in re.findall(r"^\.PHONY: ([a-z-]+)$", makefiles, re.M) if name != "tools"}
+    assert not [name for name in wanted if not re.search(rf"^  {re.escape(name)} ", text, re.M)]
+
+
+def test_readme_memory_map_is_the_header():
+    where = read_memory_map(ROOT / "include/hv/memory_map.h")
+    rows = re.findall(r"^\|[^|]+\| `(\w+)` \| (0x[0-9a-f]+) \|$", (ROOT / "README.md").read_text(), re.M)
+    assert len(rows) > 10
+    for name, address in rows:
+        assert where[name] == int(address, 16), name
+    assert {name for name in where if name.endswith(("_PA", "_IPA"))} <= {name for name, _ in rows}
+
+
+def test_memory_map_is_sound():
+    assert map_faults(read_memory_map(ROOT / "include/hv/memory_map.h")) == []
+
+
+@pytest.mark.parametrize("name, value, fault", [
+    ("LOG_RING_PA", 0x40100000, "hypervisor 0x40080000..0x40280000 overlaps log ring"),
+    ("GUEST_RAM_PA", 0x41000000, "log ring"),
+    ("LINUX_DTB_PA", 0x72000000, "DTB"),
+    ("LINUX_INITRD_IPA", 0x45000000, "LINUX_INITRD_PA and LINUX_INITRD_IPA"),
+    ("HV_PA", 0x08000000, "GICD"),
+])
+def test_unsound_memory_map_is_seen(name, value, fault):
+    where = read_memory_map(ROOT / "include/hv/memory_map.h") | {name: value}
+    assert any(fault in text for text in map_faults(where))

@@ -10,12 +10,7 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
-static const char *state_name(void)
-{
-    static const char *const names[] = {[VM_RUNNING] = "running", [VM_PAUSED] = "paused", [VM_STOPPED] = "stopped"};
-
-    return names[vm0.state];
-}
+#include <version.h>
 
 static void help_row(const struct monitor_command *command)
 {
@@ -46,15 +41,12 @@ static const char *cmd_help(const struct monitor_words *words)
     return NULL;
 }
 
-static const char *cmd_status(const struct monitor_words *words)
+static const char *cmd_version(const struct monitor_words *words)
 {
     (void)words;
-    out_text("vm", 0, state_name());
-    out_text("guest", 0, vm0.guest_name == NULL ? "none" : vm0.guest_name);
-    if (vm0.stop_reason != NULL)
-        out_text("reason", 0, vm0.stop_reason);
-    out_number("vcpus", 0, vm0.vcpu_count);
+    out_text("ariel", 0, ARIEL_VERSION);
     out_text("policy", 0, policy_name);
+    out_text("compiler", 0, __VERSION__);
     out_end();
     return NULL;
 }
@@ -62,7 +54,7 @@ static const char *cmd_status(const struct monitor_words *words)
 static const char *cmd_pause(const struct monitor_words *words)
 {
     (void)words;
-    return vm_pause(&vm0) == HV_OK ? NULL : monitor_error("the guest is %s", state_name());
+    return vm_pause(&vm0) == HV_OK ? NULL : monitor_error("the guest is %s", monitor_vm_state());
 }
 
 static const char *cmd_resume(const struct monitor_words *words)
@@ -70,7 +62,10 @@ static const char *cmd_resume(const struct monitor_words *words)
     (void)words;
     if (vm0.state == VM_STOPPED)
         return "the guest is stopped for good: only reset starts it again";
-    return vm_resume(&vm0) == HV_OK ? NULL : monitor_error("the guest is %s", state_name());
+    if (vm_resume(&vm0) != HV_OK)
+        return monitor_error("the guest is %s", monitor_vm_state());
+    monitor_ask_close();
+    return NULL;
 }
 
 static void reset_now(void)
@@ -108,18 +103,45 @@ static const char *key_help(const struct monitor_words *words);
 
 // clang-format off
 const struct monitor_command monitor_commands[] = {
-    {"close",  "quit exit", "", "", "back to the guest's console", cmd_close, 0, 0},
-    {"halt",   "poweroff", "", "", "power the machine off", cmd_halt, 0, 0},
-    {"help",   "?", "", "[command]", "what there is, or one command", cmd_help, 0, 1},
-    {"pause",  "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause, 0, 0},
-    {"reset",  "system_reset", "", "", "start the guest again", cmd_reset, 0, 0},
-    {"resume", "cont c", "", "", "let the guest run again", cmd_resume, 0, 0},
-    {"status", "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status, 0, 0},
+    {"close",   "quit q exit", "", "", "back to the guest's console", cmd_close, 0, 0},
+    {"exc",     "", "top last reset", "[top [class|call|device|register|row] [n] | last [n] | reset]",
+     "counts and latency of the guest's exits, the last ones", cmd_exc, 0, 3},
+    {"explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, 1, 2},
+    {"halt",    "poweroff", "", "", "power the machine off", cmd_halt, 0, 0},
+    {"help",    "?", "", "[command]", "what there is, or one command", cmd_help, 0, 1},
+    {"hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv, 1, 1},
+    {"inject",  "", "undef abort serror irq", "undef|abort|serror [vcpu] | irq <n> [vcpu]",
+     "give the guest an exception or interrupt", cmd_inject, 1, 3},
+    {"log",     "", "-n -c level clear", "[-n N] [-c class] | level [name] | clear", "records of the ring, newest last",
+     cmd_log, 0, 4},
+    {"mem",     "", "read write find crc", "read <ipa> [bytes [width]] | write <ipa> <value> [width] | "
+     "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory by IPA", cmd_mem, 2, 5},
+    {"pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause, 0, 0},
+    {"policy",  "", "show stat test", "show | stat | test [read|write] <register|device|call|ipa>",
+     "the policy's rows, how often each spoke, its verdict", cmd_policy, 1, 3},
+    {"regs",    "r", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs, 0, 1},
+    {"reset",   "system_reset", "", "", "start the guest again", cmd_reset, 0, 0},
+    {"resume",  "cont c", "", "", "let the guest run again, and back to its console", cmd_resume, 0, 0},
+    {"sr",      "", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr, 1, 3},
+    {"status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status, 0, 0},
+    {"step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step, 0, 2},
+    {"timer",   "", "", "[vcpu]", "guest time, its drift and deadlines", cmd_timer, 0, 1},
+    {"version", "", "", "", "of ariel", cmd_version, 0, 0},
+    {"xp",      "x", "", "/<count>x<b|h|w|g> <ipa> | <ipa> [bytes [width]]", "guest memory, as gdb and QEMU spell it",
+     cmd_xp, 1, 3},
 };
 
 static const struct monitor_command keys[] = {
     {"h", "", "", "", "this list", key_help, 0, 0},
-    {"q", "", "", "", "state of the guest", cmd_status, 0, 0},
+    {"d", "", "", "", "registers of vCPU 0", cmd_regs, 0, 0},
+    {"q", "", "", "", "state of the guest and its vCPUs", cmd_status, 0, 0},
+    {"t", "", "", "", "timers", cmd_timer, 0, 0},
+    {"m", "", "", "", "guest memory and stage 2", key_memory, 0, 0},
+    {"P", "", "", "", "reset the exit counters", key_counters_reset, 0, 0},
+    {"+", "", "", "", "more log records on the console", key_log_more, 0, 0},
+    {"-", "", "", "", "fewer log records on the console", key_log_less, 0, 0},
+    {"*", "", "", "", "all of q, m, t, d and the exit counters", key_everything, 0, 0},
+    {"R", "", "", "", "reset: start the guest again", cmd_reset, 0, 0},
 };
 // clang-format on
 const unsigned int monitor_command_count = ARRAY_COUNT(monitor_commands);
@@ -129,7 +151,18 @@ static const char *key_help(const struct monitor_words *words)
     (void)words;
     for (unsigned int n = 0; n < ARRAY_COUNT(keys); n++)
         out_note("%s  %s\n", keys[n].name, keys[n].help);
+    out_note("Enter  the monitor's prompt\nCtrl-]  a Ctrl-] for the guest\nCtrl-C  nothing\n");
     return NULL;
+}
+
+const char *key_everything(const struct monitor_words *words)
+{
+    static const monitor_handler parts[] = {cmd_status, key_memory, cmd_timer, cmd_regs, cmd_exc};
+    const char *error = NULL;
+
+    for (unsigned int n = 0; n < ARRAY_COUNT(parts) && error == NULL; n++)
+        error = parts[n](words);
+    return error;
 }
 
 static bool has_word(const char *list, const char *word)

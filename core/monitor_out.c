@@ -6,6 +6,7 @@
 
 #include <stdarg.h>
 
+#include <hv/arch/esr_fields.h>
 #include <hv/console.h>
 #include <hv/printf.h>
 #include <hv/string.h>
@@ -55,20 +56,25 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
     va_end(arguments);
 }
 
-static void put_json_string(const char *text)
+static void put_json_bytes(const char *bytes, size_t length)
 {
     put('"');
-    for (; *text != '\0'; text++) {
-        uint8_t byte = (uint8_t)*text;
+    for (size_t i = 0; i < length; i++) {
+        uint8_t byte = (uint8_t)bytes[i];
 
         if (byte == '"' || byte == '\\')
             put('\\');
         if (byte >= 0x20 && byte < 0x7f)
-            put(*text);
+            put(bytes[i]);
         else
             print("\\u%04x", byte);
     }
     put('"');
+}
+
+static void put_json_string(const char *text)
+{
+    put_json_bytes(text, strlen(text));
 }
 
 // What stands before the value: the name, a separator.
@@ -177,4 +183,41 @@ void out_line(const char *format, ...)
     put_format(format, arguments);
     va_end(arguments);
     put('\n');
+}
+
+void out_numbers(const char *name, const uint64_t *values, unsigned int count)
+{
+    begin_field(name, 0);
+    if (out.json)
+        put('[');
+    for (unsigned int i = 0; i < count; i++)
+        print("%s%lu", i == 0 ? "" : out.json ? "," : " ", (unsigned long)values[i]);
+    if (out.json)
+        put(']');
+}
+
+void out_fields(const struct field_table *table, uint64_t value)
+{
+    for (unsigned int i = 0; table != NULL && i < table->count; i++) {
+        const struct named_field *field = &table->fields[i];
+        uint64_t bits = named_field_get(field, value);
+
+        if (out.json)
+            out_number(field->name, 0, bits);
+        else if (field->high != field->low)
+            print(" %s=%lu", field->name, (unsigned long)bits);
+        else if (bits != 0)
+            print(" %s", field->name);
+    }
+}
+
+void out_bytes(const char *name, const char *bytes, size_t length)
+{
+    begin_field(name, 1);
+    if (out.json) {
+        put_json_bytes(bytes, length);
+        return;
+    }
+    for (size_t i = 0; i < length; i++)
+        put(bytes[i]);
 }

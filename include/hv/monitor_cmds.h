@@ -45,6 +45,38 @@ __attribute__((format(printf, 1, 2))) const char *monitor_error(const char *form
 // The usual ones: NULL and *value, or the error that names the word, its bounds and the usage.
 const char *monitor_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *value);
 
+// The vCPU whose number word is (word NULL: vCPU 0); NULL and *vcpu, or the error.
+struct vcpu;
+const char *monitor_vcpu(const char *word, struct vcpu **vcpu);
+// "running", "paused", "stopped".
+const char *monitor_vm_state(void);
+// Microseconds of ticks of the counter.
+uint64_t monitor_microseconds(uint64_t ticks);
+
+// The handlers of monitor_cmds_*.c.
+#define MONITOR_HANDLER(name) const char *name(const struct monitor_words *words)
+MONITOR_HANDLER(cmd_exc);
+MONITOR_HANDLER(cmd_explain);
+MONITOR_HANDLER(cmd_gic);
+MONITOR_HANDLER(cmd_hv);
+MONITOR_HANDLER(cmd_inject);
+MONITOR_HANDLER(cmd_log);
+MONITOR_HANDLER(cmd_mem);
+MONITOR_HANDLER(cmd_policy);
+MONITOR_HANDLER(cmd_regs);
+MONITOR_HANDLER(cmd_sr);
+MONITOR_HANDLER(cmd_status);
+MONITOR_HANDLER(cmd_step);
+MONITOR_HANDLER(cmd_timer);
+MONITOR_HANDLER(cmd_vm);
+MONITOR_HANDLER(cmd_xp);
+// For one-key commands.
+MONITOR_HANDLER(key_counters_reset);
+MONITOR_HANDLER(key_everything);
+MONITOR_HANDLER(key_log_less);
+MONITOR_HANDLER(key_log_more);
+MONITOR_HANDLER(key_memory);
+
 // Asks for something that must not happen before the reply is out: called after "ok".
 void monitor_after_reply(void (*function)(void));
 // Asks to close the monitor after this reply; whether that was asked since the last question.

@@ -21,3 +21,10 @@ void out_end(void);
 __attribute__((format(printf, 1, 2))) void out_note(const char *format, ...);
 // A line of the reply's frame ("ok", "err ..."), the same in both forms.
 __attribute__((format(printf, 1, 2))) void out_line(const char *format, ...);
+// JSON: an array. Text: the numbers with blanks between.
+void out_numbers(const char *name, const uint64_t *values, unsigned int count);
+struct field_table;
+// The fields of a register's value: as text " NAME" for a set bit, " NAME=value" for wider ones, to go on in the row.
+void out_fields(const struct field_table *table, uint64_t value);
+// A string of length bytes, without end.
+void out_bytes(const char *name, const char *bytes, size_t length);

@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the guest did: exc (counters, latency, the last events), policy (rows, counts, the verdict on an access) and
+// log. Counters and events belong to running CPUs: what is read here may be one exit old, and an event that is
+// overwritten while it is copied is left out.
+#include <hv/monitor_cmds.h>
+#include <hv/monitor_event.h>
+
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/log.h>
+#include <hv/monitor_out.h>
+#include <hv/policy.h>
+#include <hv/string.h>
+#include <hv/telemetry.h>
+#include <hv/vm.h>
+
+#define TOP_DEFAULT  10u
+#define LAST_DEFAULT 16u
+
+enum group { GROUP_CLASS, GROUP_CALL, GROUP_DEVICE, GROUP_REGISTER, GROUP_COUNT };
+static const char *const group_names[GROUP_COUNT] = {"class", "call", "device", "register"};
+
+static enum group key_group(unsigned int key)
+{
+    if (key < KEY_HVC_FIRST)
+        return GROUP_CLASS;
+    if (key < KEY_DEVICE_FIRST)
+        return GROUP_CALL;
+    return key < KEY_SYSREG_FIRST ? GROUP_DEVICE : GROUP_REGISTER;
+}
+
+// One character per bucket, up to the last used one: the share of the row's exits it holds.
+static void histogram_line(const struct telemetry_stat *stat, uint64_t count, char *text)
+{
+    static const char levels[] = ".:-=+*#%@";
+
+    for (unsigned int i = 0; i < TELEMETRY_BUCKETS; i++)
+        text[i] = stat->bucket[i] == 0 ? ' ' : levels[stat->bucket[i] * (sizeof(levels) - 2) / count];
+    text[TELEMETRY_BUCKETS] = '\0';
+}
+
+static void show_stat(unsigned int key, uint64_t total)
+{
+    char text[TELEMETRY_BUCKETS + 1];
+    struct telemetry_stat stat;
+    uint64_t count;
+
+    telemetry_sum(key, cpu_count(), &stat);
+    count = telemetry_count(&stat);
+    if (count == 0)
+        return;
+    histogram_line(&stat, count, text);
+    out_text("group", 8, group_names[key_group(key)]);
+    out_text("key", 24, event_key_name(key));
+    out_number("count", 10, count);
+    out_number("percent", 4, count * 100 / (total > 0 ? total : 1));
+    out_note("%%");
+    out_number("mean_ns", 9, monitor_nanoseconds(stat.ticks / count));
+    if (out_is_json())
+        out_numbers("buckets", stat.bucket, TELEMETRY_BUCKETS);
+    out_note(" ns |%s|", text);
+    out_end();
+}
+
+static const char *show_rows(void);
+
+static uint64_t fill_counts(uint64_t *counts, enum group group)
+{
+    struct telemetry_stat stat;
+    uint64_t total = 0;
+
+    for (unsigned int key = 0; key < KEY_COUNT; key++) {
+        telemetry_sum(key, cpu_count(), &stat);
+        counts[key] = telemetry_count(&stat);
+        total += counts[key];
+        if (group != GROUP_COUNT && key_group(key) != group)
+            counts[key] = 0;
+    }
+    return total;
+}
+
+static const char *exc_top(const struct monitor_words *words)
+{
+    static uint64_t counts[KEY_COUNT];
+    enum group group = GROUP_COUNT;
+    uint64_t wanted = TOP_DEFAULT;
+    uint64_t total;
+
+    for (unsigned int i = 2; i < words->count; i++) {
+        unsigned int n = 0;
+
+        while (n < GROUP_COUNT && strcmp(group_names[n], words->word[i]) != 0)
+            n++;
+        if (strcmp(words->word[i], "row") == 0)
+            return show_rows();
+        if (n < GROUP_COUNT)
+            group = (enum group)n;
+        else if (!parse_u64(words->word[i], &wanted))
+            return monitor_error("'%s' is none of class, call, device, register, row or a number", words->word[i]);
+    }
+    total = fill_counts(counts, group);
+    for (; wanted > 0; wanted--) {
+        unsigned int best = 0;
+
+        for (unsigned int key = 1; key < KEY_COUNT; key++) {
+            if (counts[key] > counts[best])
+                best = key;
+        }
+        if (counts[best] == 0)
+            break;
+        show_stat(best, total);
+        counts[best] = 0;
+    }
+    out_note("%lu exits; |log2 of counter ticks, 0 to 2^15|\n", (unsigned long)total);
+    return NULL;
+}
+
+// The newest event not yet taken, over all CPUs: position[cpu] counts down from the sequence. False when none is left.
+static bool step_back(uint64_t *position, unsigned int *from)
+{
+    uint64_t newest = 0;
+    bool found = false;
+
+    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++) {
+        const struct event *event;
+
+        event = position[cpu] == 0 ? NULL : telemetry_find(&telemetry_cpu[cpu], position[cpu] - 1);
+        if (event != NULL && (!found || event->entry >= newest)) {
+            newest = event->entry;
+            *from = cpu;
+            found = true;
+        }
+    }
+    if (found)
+        position[*from]--;
+    return found;
+}
+
+static const char *exc_last(const struct monitor_words *words)
+{
+    uint64_t position[CPU_MAX];
+    uint64_t end[CPU_MAX];
+    uint64_t wanted = LAST_DEFAULT;
+    unsigned int from;
+    const char *error;
+
+    if (words->count > 2) {
+        error = monitor_number("n", words->word[2], 1, TELEMETRY_LAST, &wanted);
+        if (error != NULL)
+            return error;
+    }
+    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++)
+        position[cpu] = end[cpu] = telemetry_cpu[cpu].sequence;
+    while (wanted-- > 0 && step_back(position, &from))
+        continue;
+    monitor_show_events(position, end);
+    return NULL;
+}
+
+static void reset_counters(void *argument)
+{
+    (void)argument;
+    telemetry_reset(&telemetry_cpu[cpu_id()]);
+}
+
+const char *key_counters_reset(const struct monitor_words *words)
+{
+    (void)words;
+    return cpu_call_all(reset_counters, NULL) ? NULL : "not every CPU answered";
+}
+
+const char *cmd_exc(const struct monitor_words *words)
+{
+    if (words->count == 1 || strcmp(words->word[1], "top") == 0)
+        return exc_top(words);
+    if (strcmp(words->word[1], "last") == 0)
+        return exc_last(words);
+    if (strcmp(words->word[1], "reset") == 0)
+        return key_counters_reset(words);
+    return monitor_error("exc '%s' is none of top, last, reset", words->word[1]);
+}
+
+// ---- policy
+
+static uint64_t row_count(unsigned int row)
+{
+    uint64_t count = 0;
+
+    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++)
+        count += telemetry_cpu[cpu].row_count[row];
+    return count;
+}
+
+static void show_row(unsigned int n, bool with_count)
+{
+    const struct policy_row *row = &policy_rows[n];
+
+    out_number("row", 3, n);
+    if (with_count)
+        out_number("count", 10, row_count(n));
+    out_text("file", 1, row->file);
+    out_number("line", 4, row->line);
+    out_text("subject", 28, row->text);
+    out_text("why", 1, row->why);
+    out_end();
+}
+
+static const char *show_rows(void)
+{
+    for (unsigned int n = 0; n < policy_row_count; n++) {
+        if (row_count(n) > 0)
+            show_row(n, true);
+    }
+    return NULL;
+}
+
+static void show_verdict(const char *name, const char *direction, const struct policy_verdict *verdict)
+{
+    const struct policy_row *row = &policy_rows[verdict->row];
+
+    out_text("access", 6, direction);
+    out_text("key", 20, name);
+    out_text("verdict", 8, policy_action_name(verdict->action));
+    out_text("file", 1, row->file);
+    out_number("line", 1, row->line);
+    out_text("subject", 1, row->text);
+    out_bool("default", (verdict->flags & POLICY_FLAG_DEFAULT) != 0);
+    out_bool("log", (verdict->flags & POLICY_FLAG_LOG) != 0);
+    out_text("why", 1, row->why);
+    out_end();
+}
+
+static const char *policy_test(const struct monitor_words *words)
+{
+    const char *subject = words->word[words->count - 1];
+    const struct policy_verdict *verdicts;
+    const char *name = subject;
+    bool only_read = words->count > 3 && strcmp(words->word[2], "read") == 0;
+    bool only_write = words->count > 3 && strcmp(words->word[2], "write") == 0;
+    uint64_t ipa;
+
+    if (words->count < 3 || (words->count > 3 && !only_read && !only_write))
+        return "usage: policy test [read|write] <register|device|call|ipa>";
+    if (parse_u64(subject, &ipa)) {
+        const struct policy_range *range = policy_find_range(ipa_make(ipa));
+
+        if (ipa >= GUEST_RAM_IPA && ipa - GUEST_RAM_IPA < GUEST_RAM_SIZE)
+            return monitor_error("0x%lx is guest RAM: the guest's own", (unsigned long)ipa);
+        verdicts = range != NULL ? range->verdict : policy_verdicts[KEY_DEVICE_NONE];
+        name = event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);
+    } else {
+        unsigned int key = event_key_find(subject);
+
+        if (key >= KEY_COUNT)
+            return monitor_error("'%s' is no register, device, call or address", subject);
+        verdicts = policy_verdicts[key];
+    }
+    if (!only_write)
+        show_verdict(name, "read", &verdicts[0]);
+    if (!only_read)
+        show_verdict(name, "write", &verdicts[1]);
+    return NULL;
+}
+
+const char *cmd_policy(const struct monitor_words *words)
+{
+    bool count = strcmp(words->word[1], "stat") == 0;
+
+    if (strcmp(words->word[1], "test") == 0)
+        return policy_test(words);
+    if (!count && strcmp(words->word[1], "show") != 0)
+        return monitor_error("policy '%s' is none of show, stat, test", words->word[1]);
+    out_text("policy", 0, policy_name);
+    out_number("rows", 0, policy_row_count);
+    out_end();
+    for (unsigned int n = 0; n < policy_row_count; n++)
+        show_row(n, count);
+    return NULL;
+}
+
+// ---- log
+
+static void show_record(const char *line, size_t length, void *argument)
+{
+    (void)argument;
+    out_bytes("record", line, length);
+    out_end();
+}
+
+static const char *log_show(const struct monitor_words *words)
+{
+    enum log_class class = LOG_CLASS_COUNT;
+    uint64_t count = 20;
+    const char *error = NULL;
+
+    for (unsigned int i = 1; i < words->count && error == NULL; i += 2) {
+        if (i + 1 == words->count)
+            return monitor_error("'%s' wants a value: log [-n N] [-c class]", words->word[i]);
+        if (strcmp(words->word[i], "-n") == 0)
+            error = monitor_number("N", words->word[i + 1], 1, 100000, &count);
+        else if (strcmp(words->word[i], "-c") == 0)
+            class = log_class_find(words->word[i + 1]);
+        else
+            return monitor_error("'%s' is none of -n, -c, level, clear", words->word[i]);
+        if (strcmp(words->word[i], "-c") == 0 && class == LOG_CLASS_COUNT)
+            error = monitor_error("no class '%s'", words->word[i + 1]);
+    }
+    if (error == NULL)
+        log_for_each((unsigned int)count, class, show_record, NULL);
+    return error;
+}
+
+static const char *log_level(const struct monitor_words *words)
+{
+    enum log_level level;
+
+    if (words->count > 2) {
+        level = log_level_find(words->word[2]);
+        if (level == LOG_LEVEL_COUNT)
+            return monitor_error("level '%s' is none of debug, info, warn, error", words->word[2]);
+        log_set_level(level);
+    }
+    out_text("level", 0, log_level_name(log_get_level()));
+    out_end();
+    return NULL;
+}
+
+const char *cmd_log(const struct monitor_words *words)
+{
+    if (words->count > 1 && strcmp(words->word[1], "level") == 0)
+        return log_level(words);
+    if (words->count == 2 && strcmp(words->word[1], "clear") == 0) {
+        log_clear();
+        return NULL;
+    }
+    return log_show(words);
+}
+
+static const char *shift_level(int step)
+{
+    int level = (int)log_get_level() + step;
+
+    if (level >= LOG_DEBUG && level <= LOG_ERROR)
+        log_set_level((enum log_level)level);
+    out_text("level", 0, log_level_name(log_get_level()));
+    out_end();
+    return NULL;
+}
+
+const char *key_log_more(const struct monitor_words *words)
+{
+    (void)words;
+    return shift_level(-1);
+}
+
+const char *key_log_less(const struct monitor_words *words)
+{
+    (void)words;
+    return shift_level(1);
+}

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guest memory by IPA: mem read, write, find, crc, and gdb's and QEMU's x form of reading. Everything goes through
+// guest_mem_read and guest_mem_write, so a range is whole and in guest RAM or nothing happens; the work of one command
+// is bounded, tighter while the guest runs, because this CPU's vCPU waits meanwhile.
+#include <hv/monitor_cmds.h>
+
+#include <hv/guest_mem.h>
+#include <hv/log.h>
+#include <hv/memory_map.h>
+#include <hv/monitor_out.h>
+#include <hv/printf.h>
+#include <hv/string.h>
+#include <hv/vm.h>
+
+#define READ_MAX        KIB(4)
+#define SCAN_MAX        MIB(1) // while the guest runs
+#define SCAN_PAUSED_MAX MIB(64)
+#define PATTERN_MAX     64u
+#define FIND_MAX        32u // places named by one command
+#define LINE_BYTES      16u
+
+static const char *read_error(uint64_t ipa, uint64_t size)
+{
+    enum hv_status status = guest_mem_check(&vm0, ipa_make(ipa), size, STAGE2_READ);
+
+    if (status == HV_OK)
+        return NULL;
+    if (status == HV_ERR_NOT_FOUND)
+        return monitor_error("0x%lx + 0x%lx is not all mapped at stage 2", (unsigned long)ipa, (unsigned long)size);
+    return monitor_error("0x%lx + 0x%lx (%s) is not in guest RAM 0x%x..0x%x", (unsigned long)ipa, (unsigned long)size,
+                         hv_status_name(status), GUEST_RAM_IPA, GUEST_RAM_IPA + GUEST_RAM_SIZE - 1);
+}
+
+static const char unreadable[] = "the memory did not answer, or its mapping changed meanwhile";
+
+// Little-endian, as the guest's CPU loads it.
+static uint64_t load(const uint8_t *bytes, unsigned int width)
+{
+    uint64_t value = 0;
+
+    for (unsigned int i = width; i-- > 0;)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
+static void show_line(uint64_t ipa, const uint8_t *bytes, unsigned int count, unsigned int width)
+{
+    char text[LINE_BYTES * 3 + 1];
+    char ascii[LINE_BYTES + 1];
+    int used = 0;
+
+    for (unsigned int i = 0; i < count; i += width) {
+        for (unsigned int n = width; n-- > 0;)
+            used += format_text(&text[used], sizeof(text) - (size_t)used, "%02x", bytes[i + n]);
+        if (i + width < count)
+            text[used++] = ' ';
+    }
+    text[used] = '\0';
+    for (unsigned int i = 0; i < count; i++)
+        ascii[i] = bytes[i] >= 0x20 && bytes[i] < 0x7f ? (char)bytes[i] : '.';
+    ascii[count] = '\0';
+    out_hex("ipa", 8, ipa);
+    out_text("data", (int)(LINE_BYTES / width * (2 * width + 1)), text);
+    out_text("ascii", 1, ascii);
+    out_end();
+}
+
+static const char *show_memory(uint64_t ipa, uint64_t size, unsigned int width)
+{
+    const char *error;
+
+    if (size > READ_MAX)
+        return monitor_error("0x%lx bytes is more than 0x%lx at once", (unsigned long)size, (unsigned long)READ_MAX);
+    error = read_error(ipa, size);
+    for (uint64_t done = 0; error == NULL && done < size; done += LINE_BYTES) {
+        uint8_t bytes[LINE_BYTES];
+        unsigned int count = size - done < LINE_BYTES ? (unsigned int)(size - done) : LINE_BYTES;
+
+        if (guest_mem_read(&vm0, ipa_make(ipa + done), bytes, count) != HV_OK)
+            return unreadable;
+        show_line(ipa + done, bytes, count, width);
+    }
+    return error;
+}
+
+static const char *parse_width(const char *word, unsigned int *width)
+{
+    uint64_t value = 0;
+
+    if (!parse_u64(word, &value) || (value != 1 && value != 2 && value != 4 && value != 8))
+        return monitor_error("width '%s' is none of 1, 2, 4, 8", word);
+    *width = (unsigned int)value;
+    return NULL;
+}
+
+// gdb's /8xw: count, format (x only), unit b h w g.
+static const char *parse_gdb_format(const char *format, uint64_t *count, unsigned int *width)
+{
+    static const char units[] = "bhwg";
+
+    *count = 0;
+    for (const char *c = format + 1; *c != '\0'; c++) {
+        const char *unit = strchr(units, *c);
+
+        if (*c >= '0' && *c <= '9' && *count <= READ_MAX)
+            *count = *count * 10 + (uint64_t)(*c - '0');
+        else if (unit != NULL)
+            *width = 1u << (unit - units);
+        else if (*c != 'x')
+            return monitor_error("format '%s' is not /<count>x<b|h|w|g>", format);
+    }
+    if (*count == 0)
+        *count = 1;
+    return NULL;
+}
+
+// words from first: [/format] ipa [bytes [width]]
+static const char *read_words(const struct monitor_words *words, unsigned int first)
+{
+    unsigned int width = 4;
+    uint64_t size = 64;
+    uint64_t count;
+    uint64_t ipa;
+    const char *error = NULL;
+
+    if (first < words->count && words->word[first][0] == '/') {
+        error = parse_gdb_format(words->word[first++], &count, &width);
+        size = count * width;
+        if (words->count != first + 1)
+            error = error != NULL ? error : "usage: xp /<count>x<b|h|w|g> <ipa>";
+    }
+    if (error == NULL && (first >= words->count || words->count > first + 3))
+        error = "usage: mem read <ipa> [bytes [width]]";
+    if (error == NULL)
+        error = monitor_number("ipa", words->word[first], 0, UINT64_MAX, &ipa);
+    if (error == NULL && words->count > first + 1)
+        error = monitor_number("bytes", words->word[first + 1], 1, READ_MAX, &size);
+    if (error == NULL && words->count > first + 2)
+        error = parse_width(words->word[first + 2], &width);
+    if (error == NULL && size % width != 0)
+        error = monitor_error("0x%lx bytes is not a multiple of width %u", (unsigned long)size, width);
+    return error != NULL ? error : show_memory(ipa, size, width);
+}
+
+static const char *write_words(const struct monitor_words *words)
+{
+    unsigned int width = 4;
+    uint64_t value;
+    uint64_t old = 0;
+    uint64_t ipa;
+    uint8_t bytes[8];
+    const char *error = NULL;
+
+    if (words->count < 4 || words->count > 5)
+        return "usage: mem write <ipa> <value> [width]";
+    error = monitor_number("ipa", words->word[2], 0, UINT64_MAX, &ipa);
+    if (error == NULL && words->count == 5)
+        error = parse_width(words->word[4], &width);
+    if (error == NULL)
+        error = monitor_number("value", words->word[3], 0, UINT64_MAX >> (64 - 8 * width), &value);
+    if (error == NULL)
+        error = read_error(ipa, width);
+    if (error != NULL)
+        return error;
+    if (guest_mem_read(&vm0, ipa_make(ipa), bytes, width) != HV_OK)
+        return unreadable;
+    old = load(bytes, width);
+    for (unsigned int i = 0; i < width; i++)
+        bytes[i] = (uint8_t)(value >> 8 * i);
+    if (guest_mem_write(&vm0, ipa_make(ipa), bytes, width) != HV_OK)
+        return unreadable;
+    log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=mem ipa=0x%lx width=%u old=0x%lx new=0x%lx",
+               (unsigned long)ipa, width, (unsigned long)old, (unsigned long)value);
+    out_hex("old", 0, old);
+    out_hex("new", 0, value);
+    out_end();
+    return NULL;
+}
+
+static const char *parse_scan(const struct monitor_words *words, uint64_t *ipa, uint64_t *size)
+{
+    uint64_t max = vm0.state == VM_RUNNING ? SCAN_MAX : SCAN_PAUSED_MAX;
+    const char *error = monitor_number("ipa", words->word[2], 0, UINT64_MAX, ipa);
+
+    if (error == NULL && !parse_u64(words->word[3], size))
+        error = monitor_error("bytes '%s' is not a number (decimal, or hexadecimal with 0x)", words->word[3]);
+    if (error == NULL && *size > max)
+        error = monitor_error("0x%lx bytes is more than 0x%lx at once while the guest is %s", (unsigned long)*size,
+                              (unsigned long)max, monitor_vm_state());
+    return error != NULL ? error : read_error(*ipa, *size);
+}
+
+static unsigned int pattern_from(const char *word, unsigned int width, uint8_t *pattern)
+{
+    uint64_t value;
+    size_t length = strnlen(word, PATTERN_MAX);
+
+    if (!parse_u64(word, &value)) {
+        memcpy(pattern, word, length);
+        return (unsigned int)length;
+    }
+    for (unsigned int i = 0; i < width; i++)
+        pattern[i] = (uint8_t)(value >> 8 * i);
+    return width;
+}
+
+static void out_place(uint64_t ipa)
+{
+    out_hex("ipa", 8, ipa);
+    out_end();
+}
+
+static const char *find_words(const struct monitor_words *words)
+{
+    uint8_t pattern[PATTERN_MAX];
+    uint8_t bytes[256 + PATTERN_MAX];
+    unsigned int width = 4;
+    unsigned int found = 0;
+    unsigned int length;
+    uint64_t size;
+    uint64_t ipa;
+    const char *error;
+
+    if (words->count < 5 || words->count > 6)
+        return "usage: mem find <ipa> <bytes> <value|text> [width]";
+    error = parse_scan(words, &ipa, &size);
+    if (error == NULL && words->count == 6)
+        error = parse_width(words->word[5], &width);
+    if (error != NULL)
+        return error;
+    length = pattern_from(words->word[4], width, pattern);
+    if (length == 0 || length > size)
+        return "nothing to look for, or more than the range holds";
+    for (uint64_t done = 0; done + length <= size; done += 256) {
+        uint64_t chunk = size - done < 256 + length - 1 ? size - done : 256 + length - 1;
+
+        if (guest_mem_read(&vm0, ipa_make(ipa + done), bytes, chunk) != HV_OK)
+            return unreadable;
+        for (uint64_t i = 0; i + length <= chunk && i < 256; i++) {
+            if (bytes[i] != pattern[0] || memcmp(&bytes[i], pattern, length) != 0)
+                continue;
+            out_place(ipa + done + i);
+            if (++found == FIND_MAX) {
+                out_note("more may follow: go on behind the last place\n");
+                return NULL;
+            }
+        }
+    }
+    return found > 0 ? NULL : "not found";
+}
+
+// CRC-32 (ISO 3309, as zlib's crc32), a nibble at a time.
+static uint32_t crc32_add(uint32_t crc, const uint8_t *bytes, size_t size)
+{
+    static const uint32_t table[16] = {
+        0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4, 0x4db26158, 0x5005713c,
+        0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c, 0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+    };
+
+    for (size_t i = 0; i < size; i++) {
+        crc = table[(crc ^ bytes[i]) & 15] ^ crc >> 4;
+        crc = table[(crc ^ (uint32_t)(bytes[i] >> 4)) & 15] ^ crc >> 4;
+    }
+    return crc;
+}
+
+static const char *crc_words(const struct monitor_words *words)
+{
+    uint8_t bytes[256];
+    uint32_t crc = 0xffffffff;
+    uint64_t size;
+    uint64_t ipa;
+    const char *error;
+
+    if (words->count != 4)
+        return "usage: mem crc <ipa> <bytes>";
+    error = parse_scan(words, &ipa, &size);
+    for (uint64_t done = 0; error == NULL && done < size; done += sizeof(bytes)) {
+        size_t chunk = size - done < sizeof(bytes) ? (size_t)(size - done) : sizeof(bytes);
+
+        if (guest_mem_read(&vm0, ipa_make(ipa + done), bytes, chunk) != HV_OK)
+            error = unreadable;
+        else
+            crc = crc32_add(crc, bytes, chunk);
+    }
+    if (error != NULL)
+        return error;
+    out_hex("crc32", 0, ~crc);
+    out_end();
+    return NULL;
+}
+
+const char *cmd_xp(const struct monitor_words *words)
+{
+    return read_words(words, 1);
+}
+
+const char *cmd_mem(const struct monitor_words *words)
+{
+    if (strcmp(words->word[1], "read") == 0)
+        return read_words(words, 2);
+    if (strcmp(words->word[1], "write") == 0)
+        return write_words(words);
+    if (strcmp(words->word[1], "find") == 0)
+        return find_words(words);
+    if (strcmp(words->word[1], "crc") == 0)
+        return crc_words(words);
+    return monitor_error("mem '%s' is none of read, write, find, crc", words->word[1]);
+}
+
+// One-key: what stage 2 gives the guest, as ranges of equal permissions.
+const char *key_memory(const struct monitor_words *words)
+{
+    struct stage2_entry entry;
+    uint64_t ipa = GUEST_RAM_IPA;
+    uint64_t mapped = 0;
+
+    (void)words;
+    while (ipa < GUEST_RAM_IPA + GUEST_RAM_SIZE && stage2_query(&vm0.stage2, ipa_make(ipa), &entry) == HV_OK) {
+        uint64_t size = entry.size > 0 ? entry.size - (ipa & (entry.size - 1)) : KIB(4);
+
+        if (entry.valid)
+            mapped += size;
+        ipa += size;
+    }
+    out_hex("guest_ram", 0, GUEST_RAM_IPA);
+    out_number("size_kib", 0, GUEST_RAM_SIZE >> 10);
+    out_number("mapped_kib", 0, mapped >> 10);
+    out_number("tables", 0, (uint64_t)__builtin_popcountll(vm0.stage2.pool_used));
+    out_number("tables_max", 0, STAGE2_POOL_PAGES);
+    out_end();
+    return NULL;
+}

@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+// The state of the VM and of what it is made of: status, step, inject, vm walk, gic, timer, hv selftest. What runs on
+// another CPU is asked for with cpu_call.
+#include <hv/monitor_cmds.h>
+
+#include <hv/arch/inject.h>
+#include <hv/arch/registers.h>
+#include <hv/arch/step.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/log.h>
+#include <hv/monitor_out.h>
+#include <hv/pl011.h>
+#include <hv/policy.h>
+#include <hv/string.h>
+#include <hv/telemetry.h>
+#include <hv/vm.h>
+
+#define STEP_MAX 1000000
+
+uint64_t monitor_microseconds(uint64_t ticks)
+{
+    uint64_t frequency = READ_SYSREG(CNTFRQ_EL0);
+
+    if (frequency == 0)
+        return 0;
+    return ticks / frequency * 1000000 + ticks % frequency * 1000000 / frequency;
+}
+
+const char *monitor_vm_state(void)
+{
+    return vm0.state == VM_RUNNING ? "running" : vm0.state == VM_PAUSED ? "paused" : "stopped";
+}
+
+const char *monitor_vcpu(const char *word, struct vcpu **vcpu)
+{
+    uint64_t number = 0;
+    const char *error = NULL;
+
+    if (word != NULL)
+        error = monitor_number("vcpu", word, 0, vm0.vcpu_count - 1, &number);
+    if (error == NULL)
+        *vcpu = &vm0.vcpus[number];
+    return error;
+}
+
+static void show_vcpu(const struct vcpu *vcpu)
+{
+    static const char *const power[] = {[VCPU_ON] = "on", [VCPU_OFF] = "off", [VCPU_ON_PENDING] = "starting"};
+    const struct telemetry *telemetry = vcpu->telemetry;
+    uint64_t exits = telemetry->sequence;
+
+    out_number("vcpu", 0, vcpu->id);
+    out_text("power", 0, power[vcpu->power]);
+    out_number("exits", 0, exits);
+    if (vcpu->waiting)
+        out_hex("pc", 0, vcpu->frame->elr_el2);
+    else if (exits > 0)
+        out_hex("last_exit_pc", 0, telemetry->last[(exits - 1) % TELEMETRY_LAST].pc);
+    out_end();
+}
+
+const char *cmd_status(const struct monitor_words *words)
+{
+    (void)words;
+    out_text("vm", 0, monitor_vm_state());
+    out_text("guest", 0, vm0.guest_name == NULL ? "none" : vm0.guest_name);
+    if (vm0.stop_reason != NULL)
+        out_text("reason", 0, vm0.stop_reason);
+    out_end();
+    out_number("vcpus", 0, vm0.vcpu_count);
+    out_text("policy", 0, policy_name);
+    out_number("up_us", 0, monitor_microseconds(READ_SYSREG(CNTPCT_EL0)));
+    out_number("paused_us", 0, monitor_microseconds(vm0.paused_ticks));
+    out_end();
+    out_number("records", 0, log_sequence());
+    out_number("suppressed", 0, log_suppressed());
+    out_number("guest_dropped", 0, console_dropped());
+    out_number("input_dropped", 0, console_input_dropped());
+    out_number("uart_dropped", 0, pl011_dropped());
+    out_end();
+    for (unsigned int i = 0; i < vm0.vcpu_count; i++)
+        show_vcpu(&vm0.vcpus[i]);
+    return NULL;
+}
+
+const char *cmd_step(const struct monitor_words *words)
+{
+    uint64_t count = 1;
+    struct vcpu *vcpu;
+    const char *error = monitor_vcpu(words->count > 2 ? words->word[2] : NULL, &vcpu);
+
+    if (error == NULL && words->count > 1)
+        error = monitor_number("n", words->word[1], 1, STEP_MAX, &count);
+    if (error != NULL)
+        return error;
+    if (vm0.state != VM_PAUSED)
+        return monitor_error("the guest is %s: pause it first", monitor_vm_state());
+    if (vcpu->power != VCPU_ON)
+        return monitor_error("vcpu %u is off", vcpu->id);
+    step_start(vcpu, (uint32_t)count);
+    return vm_resume(&vm0) == HV_OK ? NULL : "the guest did not resume";
+}
+
+struct injection {
+    struct vcpu *vcpu;
+    const char *kind;
+};
+
+static void inject_here(void *argument)
+{
+    struct injection *injection = argument;
+    struct vcpu *vcpu = injection->vcpu;
+
+    if (injection->kind[0] == 'u')
+        inject_undef(vcpu);
+    else if (injection->kind[0] == 'a')
+        inject_abort(vcpu, (gva_t){vcpu->frame->elr_el2}, false, false);
+    else
+        inject_serror(vcpu);
+}
+
+static const char *inject_irq(const struct monitor_words *words, struct vcpu *vcpu)
+{
+    enum hv_status status;
+    uint64_t intid;
+    const char *error;
+
+    if (words->count < 3)
+        return "usage: inject irq <n> [vcpu]";
+    error = monitor_number("irq", words->word[2], 0, 1019, &intid);
+    if (error != NULL)
+        return error;
+    status = vgic_set_pending(&vm0, vcpu->id, (unsigned int)intid);
+    if (status != HV_OK)
+        return monitor_error("irq %lu: %s", (unsigned long)intid, hv_status_name(status));
+    log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=irq vcpu=%u intid=%lu", vcpu->id, (unsigned long)intid);
+    return NULL;
+}
+
+const char *cmd_inject(const struct monitor_words *words)
+{
+    struct injection injection = {.kind = words->word[1]};
+    bool irq = strcmp(injection.kind, "irq") == 0;
+    unsigned int cpu_word = irq ? 3 : 2;
+    const char *error = monitor_vcpu(words->count > cpu_word ? words->word[cpu_word] : NULL, &injection.vcpu);
+
+    if (error != NULL)
+        return error;
+    if (irq)
+        return inject_irq(words, injection.vcpu);
+    if (strcmp(injection.kind, "undef") != 0 && strcmp(injection.kind, "abort") != 0 &&
+        strcmp(injection.kind, "serror") != 0)
+        return monitor_error("inject '%s' is none of undef, abort, serror, irq", injection.kind);
+    if (injection.vcpu->power != VCPU_ON)
+        return monitor_error("vcpu %u is off", injection.vcpu->id);
+    if (!cpu_call(injection.vcpu->id, inject_here, &injection))
+        return monitor_error("CPU %u does not answer", injection.vcpu->id);
+    log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=%s vcpu=%u", injection.kind, injection.vcpu->id);
+    return NULL;
+}
+
+static void check(const char *name, bool passed, unsigned int *failed)
+{
+    out_text("check", 22, name);
+    out_text("result", 1, passed ? "passed" : "FAILED");
+    out_end();
+    *failed += !passed;
+}
+
+// Every stage-2 leaf in guest RAM leads to its own place in the guest's backing and nowhere else.
+static bool stage2_is_sound(void)
+{
+    struct stage2_entry entry;
+
+    for (uint64_t at = 0; at < GUEST_RAM_SIZE; at += KIB(4)) {
+        if (stage2_query(&vm0.stage2, ipa_make(GUEST_RAM_IPA + at), &entry) != HV_OK)
+            return false;
+        if (!entry.valid)
+            continue;
+        if (entry.size == 0 || entry.size > GUEST_RAM_SIZE - at ||
+            entry.pa.v != GUEST_RAM_PA + at - (at & (entry.size - 1)))
+            return false;
+        at += entry.size - KIB(4);
+    }
+    return true;
+}
+
+// Nothing beside guest RAM reaches RAM.
+static bool direct_ranges_are_sound(void)
+{
+    for (unsigned int i = 0; i < policy_range_count; i++) {
+        struct stage2_entry entry;
+
+        if (stage2_query(&vm0.stage2, ipa_make(policy_ranges[i].base), &entry) == HV_OK && entry.valid &&
+            (!policy_ranges[i].direct || entry.pa.v >= RAM_PA || (entry.permissions & STAGE2_EXECUTE) != 0))
+            return false;
+    }
+    return true;
+}
+
+static bool commands_are_sorted(void)
+{
+    for (unsigned int i = 1; i < monitor_command_count; i++) {
+        if (strcmp(monitor_commands[i - 1].name, monitor_commands[i].name) >= 0)
+            return false;
+    }
+    return true;
+}
+
+static void count_cpu(void *argument)
+{
+    __atomic_fetch_add((unsigned int *)argument, 1, __ATOMIC_RELAXED);
+}
+
+static bool el2_is_translated(void)
+{
+    uint64_t need = SCTLR_ELX_M | SCTLR_ELX_C | SCTLR_ELX_I | SCTLR_ELX_WXN;
+
+    return (READ_SYSREG(SCTLR_EL2) & need) == need;
+}
+
+static bool keys_round_trip(void)
+{
+    for (unsigned int key = 0; key < KEY_COUNT; key++) {
+        if (policy_verdicts[key][0].row >= policy_row_count || policy_verdicts[key][1].row >= policy_row_count)
+            return false;
+    }
+    return true;
+}
+
+const char *cmd_hv(const struct monitor_words *words)
+{
+    unsigned int failed = 0;
+    unsigned int answers = 0;
+    uint64_t start = READ_SYSREG(CNTPCT_EL0);
+
+    if (strcmp(words->word[1], "selftest") != 0)
+        return monitor_error("hv '%s' is not selftest", words->word[1]);
+    check("el2 mmu, caches, wxn", el2_is_translated(), &failed);
+    check("stage 2 guest ram", stage2_is_sound(), &failed);
+    check("stage 2 devices", direct_ranges_are_sound(), &failed);
+    check("policy rows", keys_round_trip(), &failed);
+    check("command table", commands_are_sorted(), &failed);
+    check("every cpu answers", cpu_call_all(count_cpu, &answers) && answers == cpu_count(), &failed);
+    check("counter runs", READ_SYSREG(CNTPCT_EL0) > start, &failed);
+    return failed == 0 ? NULL : monitor_error("%u checks failed", failed);
+}

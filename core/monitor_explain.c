@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: Apache-2.0
+// explain: one event, or a bare ESR value, in sentences: who did it, what it was, why it came to EL2 and why it got the
+// verdict it got, and what the guest was given. All words come from the tables of causes, registers, devices and calls
+// and from the policy's rows.
+#include <hv/monitor_cmds.h>
+#include <hv/monitor_event.h>
+
+#include <hv/arch/esr_fields.h>
+#include <hv/arch/registers.h>
+#include <hv/arch/sysreg.h>
+#include <hv/cpu.h>
+#include <hv/monitor_out.h>
+#include <hv/policy.h>
+#include <hv/string.h>
+#include <hv/telemetry.h>
+#include <hv/trap.h>
+#include <hv/vm.h>
+
+#define CAUSE_ROW(id, ec, name, control, sentence) {(ec), (control), (sentence)},
+#define SYSREG_CONTROL(name, op0, op1, crn, crm, op2, class, access, control, ...)                                     \
+    [KEY_##name - KEY_SYSREG_FIRST] = #control,
+
+static const struct {
+    uint8_t class;
+    const char *control;
+    const char *sentence;
+} causes[] = {CAUSE_TABLE(CAUSE_ROW)};
+
+static const char *const sysreg_controls[] = {SYSREG_TABLE(SYSREG_CONTROL)};
+
+uint64_t monitor_nanoseconds(uint64_t ticks)
+{
+    uint64_t frequency = READ_SYSREG(CNTFRQ_EL0);
+
+    return frequency == 0 ? 0 : ticks / frequency * 1000000000 + ticks % frequency * 1000000000 / frequency;
+}
+
+bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event)
+{
+    const struct event *kept = telemetry_find(&telemetry_cpu[cpu], sequence);
+
+    if (kept == NULL)
+        return false;
+    *event = *kept;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return telemetry_find(&telemetry_cpu[cpu], sequence) == kept &&
+           telemetry_cpu[cpu].sequence < sequence + TELEMETRY_LAST;
+}
+
+static void show_event(const struct event *event)
+{
+    const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
+
+    out_number("us", 12, monitor_microseconds(event->entry));
+    out_number("cpu", 1, event->cpu);
+    out_number("seq", 7, event->sequence);
+    out_hex("pc", 8, event->pc);
+    out_text("access", 1, event->write ? "w" : "r");
+    out_text("key", 20, event_key_name(event->key));
+    out_hex("address", 8, event->address);
+    out_hex("value", 1, event->value);
+    out_text("verdict", 1, policy_action_name(event->verdict));
+    out_text("result", 1, trap_result_name(event->result));
+    out_text("file", 1, row->file);
+    out_number("line", 1, row->line);
+    out_end();
+}
+
+void monitor_show_events(const uint64_t *begin, const uint64_t *end)
+{
+    uint64_t position[CPU_MAX];
+    unsigned int first;
+
+    memcpy(position, begin, cpu_count() * sizeof(position[0]));
+    do {
+        struct event event;
+        struct event next;
+
+        first = CPU_MAX;
+        for (unsigned int cpu = 0; cpu < cpu_count(); cpu++) {
+            while (position[cpu] < end[cpu] && !monitor_copy_event(cpu, position[cpu], &next))
+                position[cpu]++;
+            if (position[cpu] < end[cpu] && (first == CPU_MAX || next.entry < event.entry)) {
+                event = next;
+                first = cpu;
+            }
+        }
+        if (first < CPU_MAX) {
+            show_event(&event);
+            position[first]++;
+        }
+    } while (first < CPU_MAX);
+}
+
+static void label(const char *text)
+{
+    out_note("%-5s", text);
+}
+
+static const char *control_of(const struct event *event)
+{
+    if (event->key >= KEY_SYSREG_FIRST && event->key < KEY_SYSREG_UNKNOWN)
+        return sysreg_controls[event->key - KEY_SYSREG_FIRST];
+    return event->cause < ARRAY_COUNT(causes) ? causes[event->cause].control : "?";
+}
+
+static void explain_syndrome(uint64_t esr)
+{
+    const struct field_table *table = esr_fields(esr);
+    int level = fault_status_level((unsigned int)esr);
+
+    label("esr");
+    out_hex("esr", 8, esr);
+    out_text("class", 1, table->name);
+    out_fields(table, esr);
+    if (esr_has_fault_status(esr)) {
+        out_note(":");
+        out_text("fault", 1, fault_status_name((unsigned int)esr));
+        if (level >= 0)
+            out_number("level", 0, (uint64_t)level);
+    }
+    if (FIELD_GET(ESR_ELX_EC, esr) == 0x18) {
+        char name[24];
+        unsigned int key = sysreg_key((uint32_t)esr);
+
+        sysreg_encoded_name((uint32_t)esr, name, sizeof(name));
+        out_text("register", 0, key == KEY_SYSREG_UNKNOWN ? name : event_key_name(key));
+        out_text("direction", 0, (esr & ISS_SYSREG_DIRECTION) != 0 ? "read" : "write");
+    }
+    out_end();
+}
+
+static void explain_event(const struct event *event)
+{
+    const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
+
+    label("who");
+    out_number("vcpu", 0, event->cpu);
+    out_number("seq", 0, event->sequence);
+    out_hex("pc", 0, event->pc);
+    out_number("us", 0, monitor_microseconds(event->entry));
+    out_end();
+    label("what");
+    out_text("cause", 1, event->cause < ARRAY_COUNT(causes) ? causes[event->cause].sentence : "?");
+    out_note(":");
+    out_text("access", 1, event->write ? "write or call" : "read");
+    out_text("key", 0, event_key_name(event->key));
+    out_hex("address", 0, event->address);
+    out_hex("value", 0, event->value);
+    out_end();
+    explain_syndrome(event->syndrome);
+    label("why");
+    out_text("control", 1, control_of(event));
+    out_note(" traps it;");
+    out_text("verdict", 0, policy_action_name(event->verdict));
+    out_note(" by");
+    out_text("file", 1, row->file);
+    out_number("line", 1, row->line);
+    out_text("subject", 1, row->text);
+    out_text("why", 1, row->why);
+    out_end();
+    label("got");
+    out_text("result", 1, trap_result_name(event->result));
+    if (!event->write && event->result == TRAP_DONE)
+        out_hex("value", 0, event->value);
+    out_number("ns", 0, monitor_nanoseconds(event->exit - event->entry));
+    out_end();
+}
+
+static const char *explain_esr(const char *word)
+{
+    uint64_t esr;
+    const char *error = monitor_number("esr", word, 0, UINT64_MAX, &esr);
+    bool known = false;
+
+    if (error != NULL)
+        return error;
+    explain_syndrome(esr);
+    for (unsigned int i = 0; i < ARRAY_COUNT(causes) && !known; i++) {
+        known = causes[i].class == FIELD_GET(ESR_ELX_EC, esr);
+        if (known) {
+            label("why");
+            out_text("control", 1, causes[i].control);
+            out_note(" traps");
+            out_text("cause", 1, causes[i].sentence);
+            out_end();
+        }
+    }
+    return NULL;
+}
+
+const char *cmd_explain(const struct monitor_words *words)
+{
+    struct event event;
+    struct vcpu *vcpu = NULL;
+    uint64_t sequence;
+    unsigned int found = 0;
+    const char *error;
+
+    if (strcmp(words->word[1], "esr") == 0)
+        return words->count == 3 ? explain_esr(words->word[2]) : "usage: explain esr <value>";
+    error = monitor_number("seq", words->word[1], 0, UINT64_MAX - 1, &sequence);
+    if (error == NULL && words->count > 2)
+        error = monitor_vcpu(words->word[2], &vcpu);
+    if (error != NULL)
+        return error;
+    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++) {
+        if ((vcpu == NULL || vcpu->id == cpu) && monitor_copy_event(cpu, sequence, &event))
+            found++;
+    }
+    if (found == 0)
+        return monitor_error("event %lu is not kept (exc last shows those that are)", (unsigned long)sequence);
+    if (found > 1)
+        return monitor_error("several CPUs keep an event %lu: explain %lu <cpu>", (unsigned long)sequence,
+                             (unsigned long)sequence);
+    explain_event(&event);
+    return NULL;
+}

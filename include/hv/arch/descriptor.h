@@ -25,6 +25,9 @@
 // XN[1]: never executable at EL1 and EL0. Without FEAT_XNX, XN[0] is RES0 and this encoding means the same.
 #define S2_XN_NEVER 2
 
+// 64 KiB granule with 52-bit addresses: PA[51:48]
+#define DESC_ADDRESS_HIGH GENMASK64(15, 12)
+
 // Stage 1 leaves of the EL1&0 regime (D8.3.2)
 #define S1_DESC_ATTRINDX GENMASK64(4, 2)
 #define S1_DESC_NS       BIT64(5)

@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+// Software walk of the guest's stage 1 (DDI 0487 D8.2 to D8.4): 4, 16 and 64 KiB granules, both halves of the address
+// space. Owns nothing and writes nothing. The tables are the guest's: each descriptor is read once, through
+// guest_mem_read, and every walk ends after at most four of them.
+#include <hv/guest_walk.h>
+
+#include <hv/arch/descriptor.h>
+#include <hv/arch/registers.h>
+#include <hv/guest_mem.h>
+
+#define LAST_LEVEL  3
+#define FLAT_BITS   48
+#define IPS_52_BITS 6
+#define TNSZ_MAX    48
+
+// What TCR_EL1 says about the half of the address space that an address lies in.
+struct region {
+    uint64_t ttbr;
+    unsigned int tnsz;
+    unsigned int page_shift; // 0 when TGn is reserved
+    bool upper;
+    bool disabled;         // EPDn
+    bool top_byte_ignored; // TBIn
+    bool no_table_limits;  // HPDn
+    bool wide;             // output addresses have 52 bits
+    unsigned int pa_bits;  // IPS
+};
+
+// What the table descriptors on the way take away.
+struct limits {
+    bool no_el0;
+    bool read_only;
+    bool uxn;
+    bool pxn;
+};
+
+static struct region find_region(const struct guest_walk_registers *registers, gva_t va)
+{
+    static const uint8_t tg0_shift[] = {12, 16, 14, 0};
+    static const uint8_t tg1_shift[] = {0, 14, 12, 16};
+    static const uint8_t ips_bits[] = {32, 36, 40, 42, 44, 48, 52, 52};
+    uint64_t tcr = registers->tcr_el1;
+    bool upper = (va.v & BIT64(55)) != 0;
+
+    return (struct region){
+        .ttbr = upper ? registers->ttbr1_el1 : registers->ttbr0_el1,
+        .tnsz = (unsigned int)(upper ? FIELD_GET(TCR_EL1_T1SZ, tcr) : FIELD_GET(TCR_EL1_T0SZ, tcr)),
+        .page_shift = upper ? tg1_shift[FIELD_GET(TCR_EL1_TG1, tcr)] : tg0_shift[FIELD_GET(TCR_EL1_TG0, tcr)],
+        .upper = upper,
+        .disabled = (tcr & (upper ? TCR_EL1_EPD1 : TCR_EL1_EPD0)) != 0,
+        .top_byte_ignored = (tcr & (upper ? TCR_EL1_TBI1 : TCR_EL1_TBI0)) != 0,
+        .no_table_limits = (tcr & (upper ? TCR_EL1_HPD1 : TCR_EL1_HPD0)) != 0,
+        .wide = FIELD_GET(TCR_EL1_IPS, tcr) >= IPS_52_BITS,
+        .pa_bits = ips_bits[FIELD_GET(TCR_EL1_IPS, tcr)],
+    };
+}
+
+static bool fail(struct guest_walk *walk, enum guest_walk_fault fault, unsigned int level)
+{
+    walk->fault = (uint8_t)fault;
+    walk->fault_level = (uint8_t)level;
+    return false;
+}
+
+// What can be wrong before the first descriptor.
+static enum guest_walk_fault check_region(const struct region *region, uint64_t tcr, gva_t va)
+{
+    unsigned int least = region->page_shift == 16 ? 12 : 16;
+    uint64_t above;
+
+    if ((tcr & TCR_EL1_DS) != 0)
+        return GUEST_WALK_UNSUPPORTED;
+    if (region->page_shift == 0)
+        return GUEST_WALK_GRANULE;
+    if (region->tnsz < least || region->tnsz > TNSZ_MAX - (region->page_shift == 16))
+        return GUEST_WALK_TNSZ;
+    // The bits above the region repeat bit 55.
+    above = GENMASK64(region->top_byte_ignored ? 55 : 63, 64 - region->tnsz);
+    if ((va.v & above) != (region->upper ? above : 0))
+        return GUEST_WALK_VA_RANGE;
+    return region->disabled ? GUEST_WALK_EPD : GUEST_WALK_NONE;
+}
+
+static unsigned int stride(const struct region *region)
+{
+    return region->page_shift - 3;
+}
+
+// Bits of an address below what level's descriptors tell apart.
+static unsigned int level_shift(const struct region *region, unsigned int level)
+{
+    return region->page_shift + stride(region) * (LAST_LEVEL - level);
+}
+
+static unsigned int first_level(const struct region *region)
+{
+    unsigned int bits = 64 - region->tnsz - region->page_shift;
+
+    return LAST_LEVEL + 1 - (bits + stride(region) - 1) / stride(region);
+}
+
+// TTBRn's table, aligned to its size as the hardware takes it.
+static uint64_t first_table(const struct region *region)
+{
+    uint64_t size = 8 * BIT64(64 - region->tnsz - level_shift(region, first_level(region)));
+    uint64_t base = region->ttbr & TTBR_EL1_BADDR & ~(size - 1);
+
+    if (region->wide)
+        base = (base & ~UINT64_C(63)) | FIELD_GET(TTBR_EL1_BADDR_HIGH, region->ttbr) << 48;
+    return base;
+}
+
+static uint64_t output_address(const struct region *region, uint64_t descriptor)
+{
+    uint64_t address = descriptor & GENMASK64(47, region->page_shift);
+
+    if (region->wide && region->page_shift == 16)
+        address |= FIELD_GET(DESC_ADDRESS_HIGH, descriptor) << 48;
+    return address;
+}
+
+// Whether a descriptor at level is a table, a page, or a block where the granule has blocks.
+static bool is_valid(const struct region *region, unsigned int level, uint64_t descriptor)
+{
+    if ((descriptor & DESC_VALID) == 0)
+        return false;
+    if ((descriptor & DESC_TABLE) != 0)
+        return true;
+    return level == 2 || (level == 1 && (region->page_shift == 12 || (region->page_shift == 16 && region->wide)));
+}
+
+static bool too_large(const struct region *region, uint64_t address)
+{
+    return address >> region->pa_bits != 0;
+}
+
+static bool read_descriptor(struct vm *vm, const struct guest_walk_registers *registers, ipa_t address,
+                            uint64_t *descriptor)
+{
+    if (guest_mem_read(vm, address, descriptor, sizeof(*descriptor)) != HV_OK)
+        return false;
+    if ((registers->sctlr_el1 & SCTLR_ELX_EE) != 0)
+        *descriptor = __builtin_bswap64(*descriptor);
+    return true;
+}
+
+static void add_limits(struct limits *limits, uint64_t descriptor)
+{
+    limits->no_el0 |= (descriptor & S1_DESC_AP_TABLE_EL0) != 0;
+    limits->read_only |= (descriptor & S1_DESC_AP_TABLE_RO) != 0;
+    limits->uxn |= (descriptor & S1_DESC_UXN_TABLE) != 0;
+    limits->pxn |= (descriptor & S1_DESC_PXN_TABLE) != 0;
+}
+
+// DDI 0487 D8.4: data access permissions, then what they and WXN leave of instruction fetch.
+static void set_permissions(struct guest_walk *walk, const struct limits *limits, bool wxn)
+{
+    uint64_t leaf = walk->leaf;
+    bool write = (leaf & S1_DESC_AP_RO) == 0 && !limits->read_only;
+
+    walk->el1_write = write;
+    walk->el0_read = (leaf & S1_DESC_AP_EL0) != 0 && !limits->no_el0;
+    walk->el0_write = walk->el0_read && write;
+    walk->el0_exec = (leaf & S1_DESC_UXN) == 0 && !limits->uxn && !(wxn && walk->el0_write);
+    // Memory that EL0 may write is never executable at EL1.
+    walk->el1_exec = (leaf & S1_DESC_PXN) == 0 && !limits->pxn && !walk->el0_write && !(wxn && walk->el1_write);
+}
+
+static bool finish(const struct guest_walk_registers *registers, const struct region *region, gva_t va,
+                   const struct limits *limits, struct guest_walk *walk)
+{
+    const struct guest_walk_step *last = &walk->steps[walk->step_count - 1];
+    uint64_t size = BIT64(level_shift(region, last->level));
+    uint64_t base = output_address(region, last->descriptor) & ~(size - 1);
+
+    if (too_large(region, base))
+        return fail(walk, GUEST_WALK_ADDRESS_SIZE, last->level);
+    walk->ipa = ipa_make(base | (va.v & (size - 1)));
+    walk->size = size;
+    walk->leaf = last->descriptor;
+    walk->memory = (uint8_t)(registers->mair_el1 >> (8 * FIELD_GET(S1_DESC_ATTRINDX, walk->leaf)));
+    set_permissions(walk, limits, (registers->sctlr_el1 & SCTLR_ELX_WXN) != 0);
+    // With TCR_EL1.HA the hardware sets the flag itself.
+    if ((walk->leaf & DESC_AF) == 0 && (registers->tcr_el1 & TCR_EL1_HA) == 0)
+        return fail(walk, GUEST_WALK_ACCESS_FLAG, last->level);
+    return true;
+}
+
+static bool walk_tables(struct vm *vm, const struct guest_walk_registers *registers, const struct region *region,
+                        gva_t va, struct guest_walk *walk)
+{
+    uint64_t va_bits = va.v & GENMASK64(63 - region->tnsz, 0);
+    uint64_t table = first_table(region);
+    struct limits limits = {};
+
+    if (too_large(region, table))
+        return fail(walk, GUEST_WALK_ADDRESS_SIZE, 0);
+    for (unsigned int level = first_level(region);; level++) {
+        uint64_t index = (va_bits >> level_shift(region, level)) & (BIT64(stride(region)) - 1);
+        struct guest_walk_step *step = &walk->steps[walk->step_count];
+
+        *step = (struct guest_walk_step){.level = (uint8_t)level, .address = ipa_make(table + index * 8)};
+        if (!read_descriptor(vm, registers, step->address, &step->descriptor))
+            return fail(walk, GUEST_WALK_TABLE_READ, level);
+        walk->step_count++;
+        if (!is_valid(region, level, step->descriptor))
+            return fail(walk, GUEST_WALK_TRANSLATION, level);
+        if (level == LAST_LEVEL || (step->descriptor & DESC_TABLE) == 0)
+            return finish(registers, region, va, &limits, walk);
+        if (!region->no_table_limits)
+            add_limits(&limits, step->descriptor);
+        table = output_address(region, step->descriptor);
+        if (too_large(region, table))
+            return fail(walk, GUEST_WALK_ADDRESS_SIZE, level);
+    }
+}
+
+// MMU off: every address is its IPA, everything is allowed.
+static bool walk_flat(const struct region *region, gva_t va, struct guest_walk *walk)
+{
+    uint64_t address = region->top_byte_ignored ? va.v & GENMASK64(55, 0) : va.v;
+
+    walk->flat = true;
+    if (address >> FLAT_BITS != 0)
+        return fail(walk, GUEST_WALK_ADDRESS_SIZE, 0);
+    walk->ipa = ipa_make(address);
+    walk->size = KIB(4);
+    walk->el1_write = walk->el1_exec = walk->el0_read = walk->el0_write = walk->el0_exec = true;
+    return true;
+}
+
+bool guest_walk(struct vm *vm, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
+{
+    struct region region = find_region(registers, va);
+    enum guest_walk_fault fault;
+
+    *walk = (struct guest_walk){.ttbr = region.upper};
+    if ((registers->sctlr_el1 & SCTLR_ELX_M) == 0)
+        return walk_flat(&region, va, walk);
+    fault = check_region(&region, registers->tcr_el1, va);
+    if (fault != GUEST_WALK_NONE)
+        return fail(walk, fault, 0);
+    return walk_tables(vm, registers, &region, va, walk);
+}
+
+void guest_walk_registers_read(struct guest_walk_registers *registers)
+{
+    *registers = (struct guest_walk_registers){
+        .sctlr_el1 = READ_SYSREG(SCTLR_EL1),
+        .tcr_el1 = READ_SYSREG(TCR_EL1),
+        .ttbr0_el1 = READ_SYSREG(TTBR0_EL1),
+        .ttbr1_el1 = READ_SYSREG(TTBR1_EL1),
+        .mair_el1 = READ_SYSREG(MAIR_EL1),
+    };
+}
+
+const char *guest_walk_fault_name(unsigned int fault)
+{
+    static const char *const sentences[] = {
+#define GUEST_WALK_FAULT_SENTENCE(id, sentence) sentence,
+        GUEST_WALK_FAULT_TABLE(GUEST_WALK_FAULT_SENTENCE)};
+
+    return fault < ARRAY_COUNT(sentences) ? sentences[fault] : "?";
+}

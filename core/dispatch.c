@@ -31,7 +31,7 @@ const char *trap_result_name(unsigned int result)
 static uint64_t device_base(unsigned int key)
 {
     static const uint64_t bases[] = {DEVICE_TABLE(DEVICE_BASE)};
-    return bases[key - KEY_DEVICE_FIRST];
+    return key < KEY_DEVICE_NONE ? bases[key - KEY_DEVICE_FIRST] : 0;
 }
 
 static inline const struct policy_verdict *judge(struct event *event, const struct policy_verdict *verdicts)
@@ -51,30 +51,30 @@ static inline void finish(struct event *event, const struct policy_verdict *verd
     }
 }
 
-// The verdicts that are the same for every kind of event. False: the caller goes on to perform the access.
-static bool decide(struct vcpu *vcpu, struct event *event, enum trap_result refusal, enum trap_result *result)
+// decide's answer when the access is to be performed.
+#define GO_ON TRAP_RESULT_COUNT
+
+// The verdicts that are the same for every kind of event.
+static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap_result refusal)
 {
     switch (event->verdict) {
     case POLICY_DENY:
-        *result = refusal;
-        return true;
+        return refusal;
     case POLICY_RAZ_WI:
         if (!event->write)
             event->value = 0;
-        *result = TRAP_DONE;
-        return true;
+        return TRAP_DONE;
     case POLICY_STOP:
         log_verdict(event);
         vm_stop(vcpu->vm, "a policy row says stop");
-        *result = TRAP_STOP;
-        return true;
+        return TRAP_STOP;
     case POLICY_PAUSE:
         log_verdict(event);
         vm_break(vcpu->vm, "a policy row says pause");
         vcpu_wait(vcpu);
-        return false;
+        return GO_ON;
     default:
-        return false;
+        return GO_ON;
     }
 }
 
@@ -88,13 +88,13 @@ static enum trap_result pass_sysreg(struct event *event)
 enum trap_result trap_sysreg(struct vcpu *vcpu, struct event *event)
 {
     const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
-    enum trap_result result;
+    enum trap_result result = GO_ON;
 
     event->address = 0;
-    if (__builtin_expect(verdict->action == POLICY_EMULATE, 1))
+    if (__builtin_expect(verdict->action != POLICY_EMULATE, 0))
+        result = verdict->action == POLICY_ALLOW ? pass_sysreg(event) : decide(vcpu, event, TRAP_INJECT_UNDEF);
+    if (result == GO_ON)
         result = sysreg_emulate(vcpu, event);
-    else if (!decide(vcpu, event, TRAP_INJECT_UNDEF, &result))
-        result = verdict->action == POLICY_ALLOW ? pass_sysreg(event) : sysreg_emulate(vcpu, event);
     finish(event, verdict, result);
     return result;
 }
@@ -105,15 +105,17 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
     event->address = vcpu_get_reg(vcpu, 0);
     event->key = (uint16_t)call_key(event->cause, event->syndrome, event->address);
     const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
-    enum trap_result result = TRAP_DONE;
+    enum trap_result result = GO_ON;
 
-    event->value = (uint64_t)HVC_NOT_SUPPORTED;
     // There is nothing behind ariel to pass a call on to: allow is its own answer.
-    if (__builtin_expect(verdict->action == POLICY_EMULATE || verdict->action == POLICY_ALLOW, 1) ||
-        !decide(vcpu, event, TRAP_DONE, &result))
+    if (__builtin_expect(verdict->action != POLICY_EMULATE, 0)) {
+        event->value = verdict->action == POLICY_RAZ_WI ? 0 : (uint64_t)HVC_NOT_SUPPORTED;
+        result = decide(vcpu, event, TRAP_DONE);
+    }
+    if (result == GO_ON) {
         event->value = (uint64_t)call_handle(vcpu, event->key);
-    else if (verdict->action == POLICY_RAZ_WI)
-        event->value = 0;
+        result = TRAP_DONE;
+    }
     finish(event, verdict, result);
     if (result == TRAP_DONE)
         vcpu_set_reg(vcpu, 0, event->value);
@@ -128,10 +130,12 @@ static enum trap_result pass_mmio(struct event *event, unsigned int size)
     return done ? TRAP_DONE : TRAP_INJECT_ABORT;
 }
 
-static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, uint64_t base, unsigned int size)
+static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
 {
-    struct mmio_access access = {
-        .offset = event->address - base, .value = event->value, .size = (uint8_t)size, .write = event->write};
+    struct mmio_access access = {.offset = event->address - device_base(event->key),
+                                 .value = event->value,
+                                 .size = (uint8_t)size,
+                                 .write = event->write};
     enum trap_result result;
 
     switch (event->key) {
@@ -155,17 +159,16 @@ enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int 
 {
     const struct policy_range *range = policy_find_range(ipa_make(event->address));
     const struct policy_verdict *verdicts = range ? range->verdict : policy_verdicts[KEY_DEVICE_NONE];
-    enum trap_result result;
+    enum trap_result result = GO_ON;
 
     event->key = range ? range->key : KEY_DEVICE_NONE;
     const struct policy_verdict *verdict = judge(event, verdicts);
     if (range && !(range->widths & size)) // widths: bit n is 1 << n bytes, which is size itself
         event->verdict = POLICY_DENY;
-    if (event->verdict == POLICY_EMULATE)
-        result = emulate_mmio(vcpu, event, device_base(event->key), size);
-    else if (!decide(vcpu, event, TRAP_INJECT_ABORT, &result))
-        result = event->verdict == POLICY_ALLOW ? pass_mmio(event, size)
-                                                : emulate_mmio(vcpu, event, device_base(event->key), size);
+    if (__builtin_expect(event->verdict != POLICY_EMULATE, 0))
+        result = event->verdict == POLICY_ALLOW ? pass_mmio(event, size) : decide(vcpu, event, TRAP_INJECT_ABORT);
+    if (result == GO_ON)
+        result = emulate_mmio(vcpu, event, size);
     finish(event, verdict, result);
     return result;
 }
@@ -176,10 +179,13 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
     event->value = 0;
     event->write = 0;
     const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
-    enum trap_result result = TRAP_DONE;
+    enum trap_result result = decide(vcpu, event, TRAP_INJECT_UNDEF);
 
-    if (!decide(vcpu, event, TRAP_INJECT_UNDEF, &result) && event->key == KEY_CAUSE_WFI)
-        vcpu_wait_for_interrupt(vcpu);
+    if (result == GO_ON) {
+        if (event->key == KEY_CAUSE_WFI)
+            vcpu_wait_for_interrupt(vcpu);
+        result = TRAP_DONE;
+    }
     finish(event, verdict, result);
     return result;
 }
@@ -190,10 +196,10 @@ enum trap_result trap_other(struct vcpu *vcpu, struct event *event)
     event->value = 0;
     event->write = 0;
     const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
-    enum trap_result result;
+    enum trap_result result = decide(vcpu, event, TRAP_INJECT_UNDEF);
 
-    // What has no emulation is refused, unless the row pauses first or stops.
-    if (!decide(vcpu, event, TRAP_INJECT_UNDEF, &result))
+    // What has no emulation is refused, whatever the row says; a pausing row pauses first.
+    if (result == GO_ON)
         result = TRAP_INJECT_UNDEF;
     finish(event, verdict, result);
     return result;

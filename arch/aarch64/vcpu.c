@@ -46,8 +46,3 @@ void vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t context)
     vcpu->frame->spsr_el2 = SPSR_RESET;
     barrier_context();
 }
-
-struct vcpu *vcpu_current(void)
-{
-    return (struct vcpu *)READ_SYSREG(TPIDR_EL2); // set by main for this CPU, never 0 once the vectors are in use
-}

@@ -7,7 +7,7 @@
 #include <hv/memory_map.h>
 #include <hv/policy.h>
 
-#define TELEMETRY_BUCKETS 16
+#define TELEMETRY_BUCKETS 15 // with ticks, 128 bytes: keys are found by a shift
 #define TELEMETRY_LAST    256 // events kept per CPU; a power of two
 
 // bucket n counts exits of [2^(n-1), 2^n) counter ticks, bucket 0 those of 0 ticks, the last bucket all longer ones.
@@ -17,11 +17,11 @@ struct telemetry_stat {
 };
 
 struct telemetry {
-    uint64_t sequence; // exits since boot; never reset
-    uint64_t epoch;    // sequence when the counters were last reset
+    uint64_t sequence;                 // exits since boot; never reset
+    uint64_t epoch;                    // sequence when the counters were last reset
+    struct event last[TELEMETRY_LAST]; // event s is at s % TELEMETRY_LAST
     struct telemetry_stat stat[KEY_COUNT];
     uint64_t row_count[POLICY_ROW_MAX];
-    struct event last[TELEMETRY_LAST]; // event s is at s % TELEMETRY_LAST
 };
 
 extern struct telemetry telemetry_cpu[CPU_MAX];
@@ -29,7 +29,9 @@ extern struct telemetry telemetry_cpu[CPU_MAX];
 // The slot for the event that begins now. It holds an older one's fields until they are written.
 static inline struct event *telemetry_begin(struct telemetry *telemetry)
 {
-    return &telemetry->last[telemetry->sequence % TELEMETRY_LAST];
+    struct event *event = &telemetry->last[telemetry->sequence % TELEMETRY_LAST];
+    __asm__("" : "+r"(event)); // one pointer: the compiler would otherwise compute every field's address from the index
+    return event;
 }
 
 // Counts the event in the slot that telemetry_begin gave; exit is CNTPCT_EL0 now. By the owning CPU, once per exit.

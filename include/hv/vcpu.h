@@ -3,6 +3,7 @@
 #pragma once
 
 #include <hv/arch/frame.h>
+#include <hv/arch/registers.h>
 #include <hv/event.h>
 #include <hv/types.h>
 
@@ -45,8 +46,11 @@ static inline void vcpu_set_reg(struct vcpu *vcpu, unsigned int n, uint64_t valu
         vcpu->frame->x[n] = value;
 }
 
-// The vCPU of the CPU this runs on (TPIDR_EL2).
-struct vcpu *vcpu_current(void);
+// The vCPU of the CPU this runs on: TPIDR_EL2, set by main, never NULL once the vectors are in use.
+static inline struct vcpu *vcpu_current(void)
+{
+    return (struct vcpu *)READ_SYSREG(TPIDR_EL2);
+}
 
 // Makes vcpu start at entry with x0 = context and EL1 as after a reset: MMU off, interrupts masked (PSCI CPU_ON, DEN
 // 0022 6.4). On its own CPU.

@@ -49,9 +49,9 @@ void console_guest_text(const uint8_t *text, size_t length)
     printed_size += length;
 }
 
-enum hv_status guest_mem_check(struct vm *in, ipa_t ipa, uint64_t size)
+enum hv_status guest_mem_check(struct vm *in, ipa_t ipa, uint64_t size, uint32_t permissions)
 {
-    (void)in;
+    (void)in, (void)permissions;
     return ipa.v >= GUEST_RAM_IPA && ipa.v + size > ipa.v && ipa.v + size <= GUEST_RAM_IPA + GUEST_RAM_SIZE
                ? HV_OK
                : HV_ERR_BOUNDS;

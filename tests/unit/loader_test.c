@@ -23,11 +23,6 @@ __asm__(".globl guest_image_end\n.set guest_image_end, guest_image_start + 256")
 static struct vm vm;
 static struct loader_error error;
 
-void cache_clean_poc(const void *start, size_t size)
-{
-    (void)start, (void)size;
-}
-
 // Guest RAM at its true physical addresses: the loader knows no others.
 static int map_ram(void **state)
 {

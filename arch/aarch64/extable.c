@@ -10,8 +10,15 @@ struct extable_entry {
 
 extern const struct extable_entry extable_start[], extable_end[];
 
+// sysreg_access.S: hundreds of instructions with one fixup; that is a range, not entries.
+extern const char sysreg_access_start[], sysreg_access_end[], sysreg_access_fault[];
+
 bool extable_fixup(uint64_t *pc)
 {
+    if (*pc - (uint64_t)sysreg_access_start < (uint64_t)(sysreg_access_end - sysreg_access_start)) {
+        *pc = (uint64_t)sysreg_access_fault;
+        return true;
+    }
     for (const struct extable_entry *entry = extable_start; entry < extable_end; entry++) {
         if (entry->address == *pc) {
             *pc = entry->fixup;

@@ -56,12 +56,17 @@ struct policy_controls {
 
 #define POLICY_ROW_MAX 128
 
+// policy_range_hint[ipa >> POLICY_RANGE_HINT_SHIFT] is where a search of policy_ranges begins (policy_find_range).
+#define POLICY_RANGE_HINTS      64
+#define POLICY_RANGE_HINT_SHIFT 24
+
 extern const char policy_name[];
 extern const struct policy_verdict policy_verdicts[KEY_COUNT][2]; // [0] read, [1] write or call
 extern const struct policy_row policy_rows[];
 extern const unsigned int policy_row_count; // 1 .. POLICY_ROW_MAX; row 0 is the default
 extern const struct policy_range policy_ranges[];
 extern const unsigned int policy_range_count;
+extern const uint8_t policy_range_hint[POLICY_RANGE_HINTS];
 extern const struct policy_controls policy_controls;
 
 // The range that contains ipa, or NULL (then policy_verdicts[KEY_DEVICE_NONE] speaks).

@@ -2,20 +2,34 @@
 // Trapped system registers: lookup by syndrome, emulation, and the hardware behind them.
 #pragma once
 
+#include <hv/arch/fields.h>
+#include <hv/status.h>
 #include <hv/trap.h>
 
-// Prepares the values that the guest's ID registers show on this CPU. Once per CPU, before its vCPU runs.
-void sysreg_init(void);
+// Two levels, made by tools/policy_compile.py from sysreg_table.h: a page for each op0, op1, CRn and upper half of CRm
+// that has a row, else page 0; in it a key for each CRm[2:0], op2.
+extern const uint8_t sysreg_page[1024];
+extern const uint16_t sysreg_page_key[][64];
 
 // The key of the register in an EC 0x18 syndrome; KEY_SYSREG_UNKNOWN when sysreg_table.h does not have it.
-unsigned int sysreg_key(uint32_t syndrome);
+static inline unsigned int sysreg_key(uint32_t syndrome)
+{
+    uint64_t op1_crn = FIELD_GET(ISS_SYSREG_OP1 | ISS_SYSREG_CRN, syndrome);
+    uint64_t crm = FIELD_GET(ISS_SYSREG_CRM, syndrome);
+    unsigned int page = sysreg_page[FIELD_GET(ISS_SYSREG_OP0, syndrome) << 8 | op1_crn << 1 | crm >> 3];
+    return sysreg_page_key[page][(crm & 7) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome)];
+}
+
+// Makes the guest's ID registers from this CPU's. Once, on the boot CPU, before a guest runs.
+void sysreg_init(void);
 
 // The emulation of POLICY_EMULATE: event->value in or out. TRAP_INJECT_UNDEF when the register does not allow the
-// direction.
+// direction, or is no part of the guest's CPU.
 enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event);
 
 // The access itself on this CPU's hardware, on behalf of the guest (POLICY_ALLOW on a trapped register).
-// HV_ERR_UNSUPPORTED when the table says this CPU or EL2 must not do it; HV_ERR_INVALID for the wrong direction or key.
+// HV_ERR_UNSUPPORTED when the table says that EL2 must not do it, or this CPU does not have it; HV_ERR_INVALID for the
+// wrong direction or key; HV_ERR_FAULT when the guest's translation of an address fails. Never faults.
 enum hv_status sysreg_read(unsigned int key, uint64_t *value);
 enum hv_status sysreg_write(unsigned int key, uint64_t value);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The system registers and system instructions that a guest at EL1 or EL0 can be made to trap on. One row each, in
 // order of encoding (op0, op1, CRn, CRm, op2), which is also the order of their keys. Rows:
-//   SYSREG(name, op0, op1, CRn, CRm, op2, class, access, trap control, emulation, feature)
+//   SYSREG(name, op0, op1, CRn, CRm, op2, class, access, trap control, emulation)
 //
 // class      what policy files call the group
 // access     RO, WO, RW: what the architecture defines; the other direction is UNDEFINED
@@ -9,7 +9,7 @@
 //            HCR_EL2_TVM stands for TVM (writes) and TRVM (reads). Bits that let through when set: HCR_EL2_APK,
 //            HCR_EL2_ATA, HCR_EL2_ENSCXT, MDCR_EL2_E2PB, CNTHCTL_EL2_EL1PCTEN, CNTHCTL_EL2_EL1PCEN
 // emulation  what POLICY_EMULATE does (docs/POLICY.md):
-//   HW       the access itself, on this CPU, when the feature is there
+//   HW       the access itself, on this CPU; UNDEFINED for the guest when it is for EL2
 //   ID       reads the value made at boot from the CPU's: without what ariel does not virtualize
 //   RAZ      reads zero, ignores writes
 //   WI       reads the hardware, ignores writes
@@ -17,389 +17,387 @@
 //   VA       cache maintenance by virtual address, on the physical address that the guest's tables lead to
 //   SGI      vgic_write_sgi1r
 //   MDSCR    the hardware, or the guest's copy while the monitor steps
-//   PMX      through PMSELR_EL0, when that selects a counter that is there
 //   NONE     the guest uses it directly; EL2 cannot do it in the guest's place
 //   UNDEF    no part of the guest's CPU
-// feature    the CPU has it only with this (sysreg.c reads the ID field); ALWAYS: Armv8.0
 #pragma once
 
 // clang-format off
 #define SYSREG_TABLE(SYSREG) \
-    SYSREG(IC_IALLUIS,        1, 0,  7,  1, 0, CACHE,   WO, HCR_EL2_TPU,           HW,      ALWAYS) \
-    SYSREG(IC_IALLU,          1, 0,  7,  5, 0, CACHE,   WO, HCR_EL2_TPU,           HW,      ALWAYS) \
-    SYSREG(DC_IVAC,           1, 0,  7,  6, 1, CACHE,   WO, HCR_EL2_TPC,           VA,      ALWAYS) \
-    SYSREG(DC_ISW,            1, 0,  7,  6, 2, SET_WAY, WO, HCR_EL2_TSW,           SET_WAY, ALWAYS) \
-    SYSREG(DC_CSW,            1, 0,  7, 10, 2, SET_WAY, WO, HCR_EL2_TSW,           SET_WAY, ALWAYS) \
-    SYSREG(DC_CISW,           1, 0,  7, 14, 2, SET_WAY, WO, HCR_EL2_TSW,           SET_WAY, ALWAYS) \
-    SYSREG(TLBI_VMALLE1OS,    1, 0,  8,  1, 0, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIOS) \
-    SYSREG(TLBI_VAE1OS,       1, 0,  8,  1, 1, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIOS) \
-    SYSREG(TLBI_ASIDE1OS,     1, 0,  8,  1, 2, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIOS) \
-    SYSREG(TLBI_VAAE1OS,      1, 0,  8,  1, 3, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIOS) \
-    SYSREG(TLBI_VALE1OS,      1, 0,  8,  1, 5, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIOS) \
-    SYSREG(TLBI_VAALE1OS,     1, 0,  8,  1, 7, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIOS) \
-    SYSREG(TLBI_RVAE1IS,      1, 0,  8,  2, 1, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVAAE1IS,     1, 0,  8,  2, 3, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVALE1IS,     1, 0,  8,  2, 5, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVAALE1IS,    1, 0,  8,  2, 7, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_VMALLE1IS,    1, 0,  8,  3, 0, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_VAE1IS,       1, 0,  8,  3, 1, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_ASIDE1IS,     1, 0,  8,  3, 2, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_VAAE1IS,      1, 0,  8,  3, 3, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_VALE1IS,      1, 0,  8,  3, 5, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_VAALE1IS,     1, 0,  8,  3, 7, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_RVAE1OS,      1, 0,  8,  5, 1, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVAAE1OS,     1, 0,  8,  5, 3, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVALE1OS,     1, 0,  8,  5, 5, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVAALE1OS,    1, 0,  8,  5, 7, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVAE1,        1, 0,  8,  6, 1, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVAAE1,       1, 0,  8,  6, 3, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVALE1,       1, 0,  8,  6, 5, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_RVAALE1,      1, 0,  8,  6, 7, TLB,     WO, HCR_EL2_TTLB,          HW,      TLBIRANGE) \
-    SYSREG(TLBI_VMALLE1,      1, 0,  8,  7, 0, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_VAE1,         1, 0,  8,  7, 1, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_ASIDE1,       1, 0,  8,  7, 2, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_VAAE1,        1, 0,  8,  7, 3, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_VALE1,        1, 0,  8,  7, 5, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(TLBI_VAALE1,       1, 0,  8,  7, 7, TLB,     WO, HCR_EL2_TTLB,          HW,      ALWAYS) \
-    SYSREG(DC_ZVA,            1, 3,  7,  4, 1, CACHE,   WO, HCR_EL2_TDZ,           VA,      ALWAYS) \
-    SYSREG(IC_IVAU,           1, 3,  7,  5, 1, CACHE,   WO, HCR_EL2_TPU,           VA,      ALWAYS) \
-    SYSREG(DC_CVAC,           1, 3,  7, 10, 1, CACHE,   WO, HCR_EL2_TPC,           VA,      ALWAYS) \
-    SYSREG(DC_CVAU,           1, 3,  7, 11, 1, CACHE,   WO, HCR_EL2_TPU,           VA,      ALWAYS) \
-    SYSREG(DC_CVAP,           1, 3,  7, 12, 1, CACHE,   WO, HCR_EL2_TPC,           VA,      DPB) \
-    SYSREG(DC_CVADP,          1, 3,  7, 13, 1, CACHE,   WO, HCR_EL2_TPC,           VA,      DPB2) \
-    SYSREG(DC_CIVAC,          1, 3,  7, 14, 1, CACHE,   WO, HCR_EL2_TPC,           VA,      ALWAYS) \
-    SYSREG(OSDTRRX_EL1,       2, 0,  0,  0, 2, DEBUG,   RW, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(DBGBVR0_EL1,       2, 0,  0,  0, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR0_EL1,       2, 0,  0,  0, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR0_EL1,       2, 0,  0,  0, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR0_EL1,       2, 0,  0,  0, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR1_EL1,       2, 0,  0,  1, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR1_EL1,       2, 0,  0,  1, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR1_EL1,       2, 0,  0,  1, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR1_EL1,       2, 0,  0,  1, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(MDCCINT_EL1,       2, 0,  0,  2, 0, DEBUG,   RW, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(MDSCR_EL1,         2, 0,  0,  2, 2, DEBUG,   RW, MDCR_EL2_TDA,          MDSCR,   ALWAYS) \
-    SYSREG(DBGBVR2_EL1,       2, 0,  0,  2, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR2_EL1,       2, 0,  0,  2, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR2_EL1,       2, 0,  0,  2, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR2_EL1,       2, 0,  0,  2, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(OSDTRTX_EL1,       2, 0,  0,  3, 2, DEBUG,   RW, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(DBGBVR3_EL1,       2, 0,  0,  3, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR3_EL1,       2, 0,  0,  3, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR3_EL1,       2, 0,  0,  3, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR3_EL1,       2, 0,  0,  3, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR4_EL1,       2, 0,  0,  4, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR4_EL1,       2, 0,  0,  4, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR4_EL1,       2, 0,  0,  4, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR4_EL1,       2, 0,  0,  4, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR5_EL1,       2, 0,  0,  5, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR5_EL1,       2, 0,  0,  5, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR5_EL1,       2, 0,  0,  5, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR5_EL1,       2, 0,  0,  5, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(OSECCR_EL1,        2, 0,  0,  6, 2, DEBUG,   RW, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(DBGBVR6_EL1,       2, 0,  0,  6, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR6_EL1,       2, 0,  0,  6, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR6_EL1,       2, 0,  0,  6, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR6_EL1,       2, 0,  0,  6, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR7_EL1,       2, 0,  0,  7, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR7_EL1,       2, 0,  0,  7, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR7_EL1,       2, 0,  0,  7, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR7_EL1,       2, 0,  0,  7, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR8_EL1,       2, 0,  0,  8, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR8_EL1,       2, 0,  0,  8, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR8_EL1,       2, 0,  0,  8, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR8_EL1,       2, 0,  0,  8, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR9_EL1,       2, 0,  0,  9, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR9_EL1,       2, 0,  0,  9, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR9_EL1,       2, 0,  0,  9, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR9_EL1,       2, 0,  0,  9, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR10_EL1,      2, 0,  0, 10, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR10_EL1,      2, 0,  0, 10, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR10_EL1,      2, 0,  0, 10, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR10_EL1,      2, 0,  0, 10, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR11_EL1,      2, 0,  0, 11, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR11_EL1,      2, 0,  0, 11, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR11_EL1,      2, 0,  0, 11, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR11_EL1,      2, 0,  0, 11, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR12_EL1,      2, 0,  0, 12, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR12_EL1,      2, 0,  0, 12, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR12_EL1,      2, 0,  0, 12, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR12_EL1,      2, 0,  0, 12, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR13_EL1,      2, 0,  0, 13, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR13_EL1,      2, 0,  0, 13, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR13_EL1,      2, 0,  0, 13, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR13_EL1,      2, 0,  0, 13, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR14_EL1,      2, 0,  0, 14, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR14_EL1,      2, 0,  0, 14, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR14_EL1,      2, 0,  0, 14, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR14_EL1,      2, 0,  0, 14, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGBVR15_EL1,      2, 0,  0, 15, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGBCR15_EL1,      2, 0,  0, 15, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW,      BRP) \
-    SYSREG(DBGWVR15_EL1,      2, 0,  0, 15, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(DBGWCR15_EL1,      2, 0,  0, 15, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW,      WRP) \
-    SYSREG(MDRAR_EL1,         2, 0,  1,  0, 0, DEBUG,   RO, MDCR_EL2_TDRA,         RAZ,     ALWAYS) \
-    SYSREG(OSLAR_EL1,         2, 0,  1,  0, 4, DEBUG,   WO, MDCR_EL2_TDOSA,        HW,      ALWAYS) \
-    SYSREG(OSLSR_EL1,         2, 0,  1,  1, 4, DEBUG,   RO, MDCR_EL2_TDOSA,        HW,      ALWAYS) \
-    SYSREG(OSDLR_EL1,         2, 0,  1,  3, 4, DEBUG,   RW, MDCR_EL2_TDOSA,        RAZ,     ALWAYS) \
-    SYSREG(DBGPRCR_EL1,       2, 0,  1,  4, 4, DEBUG,   RW, MDCR_EL2_TDOSA,        RAZ,     ALWAYS) \
-    SYSREG(DBGCLAIMSET_EL1,   2, 0,  7,  8, 6, DEBUG,   RW, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(DBGCLAIMCLR_EL1,   2, 0,  7,  9, 6, DEBUG,   RW, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(DBGAUTHSTATUS_EL1, 2, 0,  7, 14, 6, DEBUG,   RO, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(MDCCSR_EL0,        2, 3,  0,  1, 0, DEBUG,   RO, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(DBGDTR_EL0,        2, 3,  0,  4, 0, DEBUG,   RW, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(DBGDTRRX_EL0,      2, 3,  0,  5, 0, DEBUG,   RW, MDCR_EL2_TDA,          RAZ,     ALWAYS) \
-    SYSREG(REVIDR_EL1,        3, 0,  0,  0, 6, ID,      RO, HCR_EL2_TID1,          ID,      ALWAYS) \
-    SYSREG(ID_PFR0_EL1,       3, 0,  0,  1, 0, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_PFR1_EL1,       3, 0,  0,  1, 1, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_DFR0_EL1,       3, 0,  0,  1, 2, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AFR0_EL1,       3, 0,  0,  1, 3, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_MMFR0_EL1,      3, 0,  0,  1, 4, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_MMFR1_EL1,      3, 0,  0,  1, 5, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_MMFR2_EL1,      3, 0,  0,  1, 6, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_MMFR3_EL1,      3, 0,  0,  1, 7, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_ISAR0_EL1,      3, 0,  0,  2, 0, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_ISAR1_EL1,      3, 0,  0,  2, 1, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_ISAR2_EL1,      3, 0,  0,  2, 2, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_ISAR3_EL1,      3, 0,  0,  2, 3, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_ISAR4_EL1,      3, 0,  0,  2, 4, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_ISAR5_EL1,      3, 0,  0,  2, 5, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_MMFR4_EL1,      3, 0,  0,  2, 6, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_ISAR6_EL1,      3, 0,  0,  2, 7, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(MVFR0_EL1,         3, 0,  0,  3, 0, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(MVFR1_EL1,         3, 0,  0,  3, 1, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(MVFR2_EL1,         3, 0,  0,  3, 2, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C3_3,      3, 0,  0,  3, 3, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_PFR2_EL1,       3, 0,  0,  3, 4, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_DFR1_EL1,       3, 0,  0,  3, 5, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_MMFR5_EL1,      3, 0,  0,  3, 6, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C3_7,      3, 0,  0,  3, 7, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64PFR0_EL1,   3, 0,  0,  4, 0, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64PFR1_EL1,   3, 0,  0,  4, 1, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64PFR2_EL1,   3, 0,  0,  4, 2, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C4_3,      3, 0,  0,  4, 3, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64ZFR0_EL1,   3, 0,  0,  4, 4, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64SMFR0_EL1,  3, 0,  0,  4, 5, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C4_6,      3, 0,  0,  4, 6, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64FPFR0_EL1,  3, 0,  0,  4, 7, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64DFR0_EL1,   3, 0,  0,  5, 0, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64DFR1_EL1,   3, 0,  0,  5, 1, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64DFR2_EL1,   3, 0,  0,  5, 2, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C5_3,      3, 0,  0,  5, 3, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64AFR0_EL1,   3, 0,  0,  5, 4, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64AFR1_EL1,   3, 0,  0,  5, 5, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C5_6,      3, 0,  0,  5, 6, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C5_7,      3, 0,  0,  5, 7, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64ISAR0_EL1,  3, 0,  0,  6, 0, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64ISAR1_EL1,  3, 0,  0,  6, 1, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64ISAR2_EL1,  3, 0,  0,  6, 2, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64ISAR3_EL1,  3, 0,  0,  6, 3, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C6_4,      3, 0,  0,  6, 4, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C6_5,      3, 0,  0,  6, 5, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C6_6,      3, 0,  0,  6, 6, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C6_7,      3, 0,  0,  6, 7, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64MMFR0_EL1,  3, 0,  0,  7, 0, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64MMFR1_EL1,  3, 0,  0,  7, 1, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64MMFR2_EL1,  3, 0,  0,  7, 2, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64MMFR3_EL1,  3, 0,  0,  7, 3, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(ID_AA64MMFR4_EL1,  3, 0,  0,  7, 4, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C7_5,      3, 0,  0,  7, 5, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C7_6,      3, 0,  0,  7, 6, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(S3_0_C0_C7_7,      3, 0,  0,  7, 7, ID,      RO, HCR_EL2_TID3,          ID,      ALWAYS) \
-    SYSREG(SCTLR_EL1,         3, 0,  1,  0, 0, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(ACTLR_EL1,         3, 0,  1,  0, 1, ACTLR,   RW, HCR_EL2_TACR,          WI,      ALWAYS) \
-    SYSREG(CPACR_EL1,         3, 0,  1,  0, 2, FP,      RW, CPTR_EL2_TCPAC,        HW,      ALWAYS) \
-    SYSREG(RGSR_EL1,          3, 0,  1,  0, 5, MTE,     RW, HCR_EL2_ATA,           UNDEF,   ALWAYS) \
-    SYSREG(GCR_EL1,           3, 0,  1,  0, 6, MTE,     RW, HCR_EL2_ATA,           UNDEF,   ALWAYS) \
-    SYSREG(TRFCR_EL1,         3, 0,  1,  2, 1, TRACE,   RW, MDCR_EL2_TTRF,         UNDEF,   ALWAYS) \
-    SYSREG(TTBR0_EL1,         3, 0,  2,  0, 0, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(TTBR1_EL1,         3, 0,  2,  0, 1, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(TCR_EL1,           3, 0,  2,  0, 2, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(APIAKeyLo_EL1,     3, 0,  2,  1, 0, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(APIAKeyHi_EL1,     3, 0,  2,  1, 1, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(APIBKeyLo_EL1,     3, 0,  2,  1, 2, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(APIBKeyHi_EL1,     3, 0,  2,  1, 3, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(APDAKeyLo_EL1,     3, 0,  2,  2, 0, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(APDAKeyHi_EL1,     3, 0,  2,  2, 1, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(APDBKeyLo_EL1,     3, 0,  2,  2, 2, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(APDBKeyHi_EL1,     3, 0,  2,  2, 3, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(APGAKeyLo_EL1,     3, 0,  2,  3, 0, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(APGAKeyHi_EL1,     3, 0,  2,  3, 1, PAUTH,   RW, HCR_EL2_APK,           HW,      PAUTH) \
-    SYSREG(ICC_PMR_EL1,       3, 0,  4,  6, 0, GIC,     RW, ICH_HCR_EL2_TC,        NONE,    ALWAYS) \
-    SYSREG(AFSR0_EL1,         3, 0,  5,  1, 0, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(AFSR1_EL1,         3, 0,  5,  1, 1, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(ESR_EL1,           3, 0,  5,  2, 0, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(ERRIDR_EL1,        3, 0,  5,  3, 0, RAS,     RO, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERRSELR_EL1,       3, 0,  5,  3, 1, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXFR_EL1,         3, 0,  5,  4, 0, RAS,     RO, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXCTLR_EL1,       3, 0,  5,  4, 1, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXSTATUS_EL1,     3, 0,  5,  4, 2, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXADDR_EL1,       3, 0,  5,  4, 3, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXPFGF_EL1,       3, 0,  5,  4, 4, RAS,     RO, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXPFGCTL_EL1,     3, 0,  5,  4, 5, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXPFGCDN_EL1,     3, 0,  5,  4, 6, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXMISC0_EL1,      3, 0,  5,  5, 0, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXMISC1_EL1,      3, 0,  5,  5, 1, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXMISC2_EL1,      3, 0,  5,  5, 2, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(ERXMISC3_EL1,      3, 0,  5,  5, 3, RAS,     RW, HCR_EL2_TERR,          UNDEF,   ALWAYS) \
-    SYSREG(TFSR_EL1,          3, 0,  5,  6, 0, MTE,     RW, HCR_EL2_ATA,           UNDEF,   ALWAYS) \
-    SYSREG(TFSRE0_EL1,        3, 0,  5,  6, 1, MTE,     RW, HCR_EL2_ATA,           UNDEF,   ALWAYS) \
-    SYSREG(FAR_EL1,           3, 0,  6,  0, 0, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(PMSCR_EL1,         3, 0,  9,  9, 0, SPE,     RW, MDCR_EL2_TPMS,         UNDEF,   ALWAYS) \
-    SYSREG(PMSICR_EL1,        3, 0,  9,  9, 2, SPE,     RW, MDCR_EL2_TPMS,         UNDEF,   ALWAYS) \
-    SYSREG(PMSIRR_EL1,        3, 0,  9,  9, 3, SPE,     RW, MDCR_EL2_TPMS,         UNDEF,   ALWAYS) \
-    SYSREG(PMSFCR_EL1,        3, 0,  9,  9, 4, SPE,     RW, MDCR_EL2_TPMS,         UNDEF,   ALWAYS) \
-    SYSREG(PMSEVFR_EL1,       3, 0,  9,  9, 5, SPE,     RW, MDCR_EL2_TPMS,         UNDEF,   ALWAYS) \
-    SYSREG(PMSLATFR_EL1,      3, 0,  9,  9, 6, SPE,     RW, MDCR_EL2_TPMS,         UNDEF,   ALWAYS) \
-    SYSREG(PMSIDR_EL1,        3, 0,  9,  9, 7, SPE,     RO, MDCR_EL2_TPMS,         UNDEF,   ALWAYS) \
-    SYSREG(PMBLIMITR_EL1,     3, 0,  9, 10, 0, SPE,     RW, MDCR_EL2_E2PB,         UNDEF,   ALWAYS) \
-    SYSREG(PMBPTR_EL1,        3, 0,  9, 10, 1, SPE,     RW, MDCR_EL2_E2PB,         UNDEF,   ALWAYS) \
-    SYSREG(PMBSR_EL1,         3, 0,  9, 10, 3, SPE,     RW, MDCR_EL2_E2PB,         UNDEF,   ALWAYS) \
-    SYSREG(PMBIDR_EL1,        3, 0,  9, 10, 7, SPE,     RO, MDCR_EL2_E2PB,         UNDEF,   ALWAYS) \
-    SYSREG(PMINTENSET_EL1,    3, 0,  9, 14, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMINTENCLR_EL1,    3, 0,  9, 14, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMMIR_EL1,         3, 0,  9, 14, 6, PMU,     RO, MDCR_EL2_TPM,          HW,      PMU4) \
-    SYSREG(MAIR_EL1,          3, 0, 10,  2, 0, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(AMAIR_EL1,         3, 0, 10,  3, 0, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(LORSA_EL1,         3, 0, 10,  4, 0, LOR,     RW, HCR_EL2_TLOR,          UNDEF,   ALWAYS) \
-    SYSREG(LOREA_EL1,         3, 0, 10,  4, 1, LOR,     RW, HCR_EL2_TLOR,          UNDEF,   ALWAYS) \
-    SYSREG(LORN_EL1,          3, 0, 10,  4, 2, LOR,     RW, HCR_EL2_TLOR,          UNDEF,   ALWAYS) \
-    SYSREG(LORC_EL1,          3, 0, 10,  4, 3, LOR,     RW, HCR_EL2_TLOR,          UNDEF,   ALWAYS) \
-    SYSREG(MPAMIDR_EL1,       3, 0, 10,  4, 4, MPAM,    RO, ALWAYS,                UNDEF,   ALWAYS) \
-    SYSREG(LORID_EL1,         3, 0, 10,  4, 7, LOR,     RO, HCR_EL2_TLOR,          UNDEF,   ALWAYS) \
-    SYSREG(MPAM1_EL1,         3, 0, 10,  5, 0, MPAM,    RW, ALWAYS,                UNDEF,   ALWAYS) \
-    SYSREG(MPAM0_EL1,         3, 0, 10,  5, 1, MPAM,    RW, ALWAYS,                UNDEF,   ALWAYS) \
-    SYSREG(ICC_IAR0_EL1,      3, 0, 12,  8, 0, GIC,     RO, ICH_HCR_EL2_TALL0,     NONE,    ALWAYS) \
-    SYSREG(ICC_EOIR0_EL1,     3, 0, 12,  8, 1, GIC,     WO, ICH_HCR_EL2_TALL0,     NONE,    ALWAYS) \
-    SYSREG(ICC_HPPIR0_EL1,    3, 0, 12,  8, 2, GIC,     RO, ICH_HCR_EL2_TALL0,     NONE,    ALWAYS) \
-    SYSREG(ICC_BPR0_EL1,      3, 0, 12,  8, 3, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE,    ALWAYS) \
-    SYSREG(ICC_AP0R0_EL1,     3, 0, 12,  8, 4, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE,    ALWAYS) \
-    SYSREG(ICC_AP0R1_EL1,     3, 0, 12,  8, 5, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE,    ALWAYS) \
-    SYSREG(ICC_AP0R2_EL1,     3, 0, 12,  8, 6, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE,    ALWAYS) \
-    SYSREG(ICC_AP0R3_EL1,     3, 0, 12,  8, 7, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE,    ALWAYS) \
-    SYSREG(ICC_AP1R0_EL1,     3, 0, 12,  9, 0, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE,    ALWAYS) \
-    SYSREG(ICC_AP1R1_EL1,     3, 0, 12,  9, 1, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE,    ALWAYS) \
-    SYSREG(ICC_AP1R2_EL1,     3, 0, 12,  9, 2, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE,    ALWAYS) \
-    SYSREG(ICC_AP1R3_EL1,     3, 0, 12,  9, 3, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE,    ALWAYS) \
-    SYSREG(ICC_DIR_EL1,       3, 0, 12, 11, 1, GIC,     WO, ICH_HCR_EL2_TDIR,      NONE,    ALWAYS) \
-    SYSREG(ICC_RPR_EL1,       3, 0, 12, 11, 3, GIC,     RO, ICH_HCR_EL2_TC,        NONE,    ALWAYS) \
-    SYSREG(ICC_SGI1R_EL1,     3, 0, 12, 11, 5, GIC,     WO, ALWAYS,                SGI,     ALWAYS) \
-    SYSREG(ICC_ASGI1R_EL1,    3, 0, 12, 11, 6, GIC,     WO, ALWAYS,                SGI,     ALWAYS) \
-    SYSREG(ICC_SGI0R_EL1,     3, 0, 12, 11, 7, GIC,     WO, ALWAYS,                SGI,     ALWAYS) \
-    SYSREG(ICC_IAR1_EL1,      3, 0, 12, 12, 0, GIC,     RO, ICH_HCR_EL2_TALL1,     NONE,    ALWAYS) \
-    SYSREG(ICC_EOIR1_EL1,     3, 0, 12, 12, 1, GIC,     WO, ICH_HCR_EL2_TALL1,     NONE,    ALWAYS) \
-    SYSREG(ICC_HPPIR1_EL1,    3, 0, 12, 12, 2, GIC,     RO, ICH_HCR_EL2_TALL1,     NONE,    ALWAYS) \
-    SYSREG(ICC_BPR1_EL1,      3, 0, 12, 12, 3, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE,    ALWAYS) \
-    SYSREG(ICC_CTLR_EL1,      3, 0, 12, 12, 4, GIC,     RW, ICH_HCR_EL2_TC,        NONE,    ALWAYS) \
-    SYSREG(ICC_IGRPEN0_EL1,   3, 0, 12, 12, 6, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE,    ALWAYS) \
-    SYSREG(ICC_IGRPEN1_EL1,   3, 0, 12, 12, 7, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE,    ALWAYS) \
-    SYSREG(CONTEXTIDR_EL1,    3, 0, 13,  0, 1, VM,      RW, HCR_EL2_TVM,           HW,      ALWAYS) \
-    SYSREG(SCXTNUM_EL1,       3, 0, 13,  0, 7, SCXTNUM, RW, HCR_EL2_ENSCXT,        UNDEF,   ALWAYS) \
-    SYSREG(CCSIDR_EL1,        3, 1,  0,  0, 0, ID,      RO, HCR_EL2_TID2,          HW,      ALWAYS) \
-    SYSREG(CLIDR_EL1,         3, 1,  0,  0, 1, ID,      RO, HCR_EL2_TID2,          HW,      ALWAYS) \
-    SYSREG(CCSIDR2_EL1,       3, 1,  0,  0, 2, ID,      RO, HCR_EL2_TID2,          HW,      CCIDX) \
-    SYSREG(GMID_EL1,          3, 1,  0,  0, 4, MTE,     RO, HCR_EL2_TID5,          UNDEF,   ALWAYS) \
-    SYSREG(SMIDR_EL1,         3, 1,  0,  0, 6, ID,      RO, HCR_EL2_TID1,          UNDEF,   ALWAYS) \
-    SYSREG(AIDR_EL1,          3, 1,  0,  0, 7, ID,      RO, HCR_EL2_TID1,          ID,      ALWAYS) \
-    SYSREG(L2CTLR_EL1,        3, 1, 11,  0, 2, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ,     ALWAYS) \
-    SYSREG(L2ECTLR_EL1,       3, 1, 11,  0, 3, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ,     ALWAYS) \
-    SYSREG(L2ACTLR_EL1,       3, 1, 15,  0, 0, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ,     ALWAYS) \
-    SYSREG(CPUACTLR_EL1,      3, 1, 15,  2, 0, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ,     ALWAYS) \
-    SYSREG(CPUECTLR_EL1,      3, 1, 15,  2, 1, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ,     ALWAYS) \
-    SYSREG(CPUMERRSR_EL1,     3, 1, 15,  2, 2, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ,     ALWAYS) \
-    SYSREG(L2MERRSR_EL1,      3, 1, 15,  2, 3, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ,     ALWAYS) \
-    SYSREG(CBAR_EL1,          3, 1, 15,  3, 0, IMPDEF,  RO, HCR_EL2_TIDCP,         RAZ,     ALWAYS) \
-    SYSREG(CSSELR_EL1,        3, 2,  0,  0, 0, ID,      RW, HCR_EL2_TID2,          HW,      ALWAYS) \
-    SYSREG(CTR_EL0,           3, 3,  0,  0, 1, ID,      RO, HCR_EL2_TID2,          HW,      ALWAYS) \
-    SYSREG(PMCR_EL0,          3, 3,  9, 12, 0, PMU,     RW, MDCR_EL2_TPMCR,        HW,      PMU) \
-    SYSREG(PMCNTENSET_EL0,    3, 3,  9, 12, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMCNTENCLR_EL0,    3, 3,  9, 12, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMOVSCLR_EL0,      3, 3,  9, 12, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMSWINC_EL0,       3, 3,  9, 12, 4, PMU,     WO, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMSELR_EL0,        3, 3,  9, 12, 5, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMCEID0_EL0,       3, 3,  9, 12, 6, PMU,     RO, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMCEID1_EL0,       3, 3,  9, 12, 7, PMU,     RO, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMCCNTR_EL0,       3, 3,  9, 13, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMXEVTYPER_EL0,    3, 3,  9, 13, 1, PMU,     RW, MDCR_EL2_TPM,          PMX,     PMU) \
-    SYSREG(PMXEVCNTR_EL0,     3, 3,  9, 13, 2, PMU,     RW, MDCR_EL2_TPM,          PMX,     PMU) \
-    SYSREG(PMUSERENR_EL0,     3, 3,  9, 14, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(PMOVSSET_EL0,      3, 3,  9, 14, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU) \
-    SYSREG(SCXTNUM_EL0,       3, 3, 13,  0, 7, SCXTNUM, RW, HCR_EL2_ENSCXT,        UNDEF,   ALWAYS) \
-    SYSREG(AMCR_EL0,          3, 3, 13,  2, 0, AMU,     RW, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(AMCFGR_EL0,        3, 3, 13,  2, 1, AMU,     RO, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(AMCGCR_EL0,        3, 3, 13,  2, 2, AMU,     RO, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(AMUSERENR_EL0,     3, 3, 13,  2, 3, AMU,     RW, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(AMCNTENCLR0_EL0,   3, 3, 13,  2, 4, AMU,     RW, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(AMCNTENSET0_EL0,   3, 3, 13,  2, 5, AMU,     RW, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(AMEVCNTR00_EL0,    3, 3, 13,  4, 0, AMU,     RW, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(AMEVCNTR01_EL0,    3, 3, 13,  4, 1, AMU,     RW, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(AMEVCNTR02_EL0,    3, 3, 13,  4, 2, AMU,     RW, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(AMEVCNTR03_EL0,    3, 3, 13,  4, 3, AMU,     RW, CPTR_EL2_TAM,          UNDEF,   ALWAYS) \
-    SYSREG(CNTPCT_EL0,        3, 3, 14,  0, 1, TIMER,   RO, CNTHCTL_EL2_EL1PCTEN,  HW,      ALWAYS) \
-    SYSREG(CNTPCTSS_EL0,      3, 3, 14,  0, 5, TIMER,   RO, CNTHCTL_EL2_EL1PCTEN,  UNDEF,   ALWAYS) \
-    SYSREG(CNTP_TVAL_EL0,     3, 3, 14,  2, 0, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   HW,      ALWAYS) \
-    SYSREG(CNTP_CTL_EL0,      3, 3, 14,  2, 1, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   HW,      ALWAYS) \
-    SYSREG(CNTP_CVAL_EL0,     3, 3, 14,  2, 2, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   HW,      ALWAYS) \
-    SYSREG(PMEVCNTR0_EL0,     3, 3, 14,  8, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR1_EL0,     3, 3, 14,  8, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR2_EL0,     3, 3, 14,  8, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR3_EL0,     3, 3, 14,  8, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR4_EL0,     3, 3, 14,  8, 4, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR5_EL0,     3, 3, 14,  8, 5, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR6_EL0,     3, 3, 14,  8, 6, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR7_EL0,     3, 3, 14,  8, 7, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR8_EL0,     3, 3, 14,  9, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR9_EL0,     3, 3, 14,  9, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR10_EL0,    3, 3, 14,  9, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR11_EL0,    3, 3, 14,  9, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR12_EL0,    3, 3, 14,  9, 4, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR13_EL0,    3, 3, 14,  9, 5, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR14_EL0,    3, 3, 14,  9, 6, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR15_EL0,    3, 3, 14,  9, 7, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR16_EL0,    3, 3, 14, 10, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR17_EL0,    3, 3, 14, 10, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR18_EL0,    3, 3, 14, 10, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR19_EL0,    3, 3, 14, 10, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR20_EL0,    3, 3, 14, 10, 4, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR21_EL0,    3, 3, 14, 10, 5, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR22_EL0,    3, 3, 14, 10, 6, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR23_EL0,    3, 3, 14, 10, 7, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR24_EL0,    3, 3, 14, 11, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR25_EL0,    3, 3, 14, 11, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR26_EL0,    3, 3, 14, 11, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR27_EL0,    3, 3, 14, 11, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR28_EL0,    3, 3, 14, 11, 4, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR29_EL0,    3, 3, 14, 11, 5, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVCNTR30_EL0,    3, 3, 14, 11, 6, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER0_EL0,    3, 3, 14, 12, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER1_EL0,    3, 3, 14, 12, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER2_EL0,    3, 3, 14, 12, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER3_EL0,    3, 3, 14, 12, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER4_EL0,    3, 3, 14, 12, 4, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER5_EL0,    3, 3, 14, 12, 5, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER6_EL0,    3, 3, 14, 12, 6, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER7_EL0,    3, 3, 14, 12, 7, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER8_EL0,    3, 3, 14, 13, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER9_EL0,    3, 3, 14, 13, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER10_EL0,   3, 3, 14, 13, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER11_EL0,   3, 3, 14, 13, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER12_EL0,   3, 3, 14, 13, 4, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER13_EL0,   3, 3, 14, 13, 5, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER14_EL0,   3, 3, 14, 13, 6, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER15_EL0,   3, 3, 14, 13, 7, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER16_EL0,   3, 3, 14, 14, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER17_EL0,   3, 3, 14, 14, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER18_EL0,   3, 3, 14, 14, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER19_EL0,   3, 3, 14, 14, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER20_EL0,   3, 3, 14, 14, 4, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER21_EL0,   3, 3, 14, 14, 5, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER22_EL0,   3, 3, 14, 14, 6, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER23_EL0,   3, 3, 14, 14, 7, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER24_EL0,   3, 3, 14, 15, 0, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER25_EL0,   3, 3, 14, 15, 1, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER26_EL0,   3, 3, 14, 15, 2, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER27_EL0,   3, 3, 14, 15, 3, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER28_EL0,   3, 3, 14, 15, 4, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER29_EL0,   3, 3, 14, 15, 5, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMEVTYPER30_EL0,   3, 3, 14, 15, 6, PMU,     RW, MDCR_EL2_TPM,          HW,      PMC) \
-    SYSREG(PMCCFILTR_EL0,     3, 3, 14, 15, 7, PMU,     RW, MDCR_EL2_TPM,          HW,      PMU)
+    SYSREG(IC_IALLUIS,        1, 0,  7,  1, 0, CACHE,   WO, HCR_EL2_TPU,           HW) \
+    SYSREG(IC_IALLU,          1, 0,  7,  5, 0, CACHE,   WO, HCR_EL2_TPU,           HW) \
+    SYSREG(DC_IVAC,           1, 0,  7,  6, 1, CACHE,   WO, HCR_EL2_TPC,           VA) \
+    SYSREG(DC_ISW,            1, 0,  7,  6, 2, SET_WAY, WO, HCR_EL2_TSW,           SET_WAY) \
+    SYSREG(DC_CSW,            1, 0,  7, 10, 2, SET_WAY, WO, HCR_EL2_TSW,           SET_WAY) \
+    SYSREG(DC_CISW,           1, 0,  7, 14, 2, SET_WAY, WO, HCR_EL2_TSW,           SET_WAY) \
+    SYSREG(TLBI_VMALLE1OS,    1, 0,  8,  1, 0, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VAE1OS,       1, 0,  8,  1, 1, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_ASIDE1OS,     1, 0,  8,  1, 2, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VAAE1OS,      1, 0,  8,  1, 3, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VALE1OS,      1, 0,  8,  1, 5, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VAALE1OS,     1, 0,  8,  1, 7, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVAE1IS,      1, 0,  8,  2, 1, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVAAE1IS,     1, 0,  8,  2, 3, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVALE1IS,     1, 0,  8,  2, 5, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVAALE1IS,    1, 0,  8,  2, 7, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VMALLE1IS,    1, 0,  8,  3, 0, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VAE1IS,       1, 0,  8,  3, 1, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_ASIDE1IS,     1, 0,  8,  3, 2, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VAAE1IS,      1, 0,  8,  3, 3, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VALE1IS,      1, 0,  8,  3, 5, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VAALE1IS,     1, 0,  8,  3, 7, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVAE1OS,      1, 0,  8,  5, 1, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVAAE1OS,     1, 0,  8,  5, 3, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVALE1OS,     1, 0,  8,  5, 5, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVAALE1OS,    1, 0,  8,  5, 7, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVAE1,        1, 0,  8,  6, 1, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVAAE1,       1, 0,  8,  6, 3, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVALE1,       1, 0,  8,  6, 5, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_RVAALE1,      1, 0,  8,  6, 7, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VMALLE1,      1, 0,  8,  7, 0, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VAE1,         1, 0,  8,  7, 1, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_ASIDE1,       1, 0,  8,  7, 2, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VAAE1,        1, 0,  8,  7, 3, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VALE1,        1, 0,  8,  7, 5, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(TLBI_VAALE1,       1, 0,  8,  7, 7, TLB,     WO, HCR_EL2_TTLB,          HW) \
+    SYSREG(DC_ZVA,            1, 3,  7,  4, 1, CACHE,   WO, HCR_EL2_TDZ,           VA) \
+    SYSREG(IC_IVAU,           1, 3,  7,  5, 1, CACHE,   WO, HCR_EL2_TPU,           VA) \
+    SYSREG(DC_CVAC,           1, 3,  7, 10, 1, CACHE,   WO, HCR_EL2_TPC,           VA) \
+    SYSREG(DC_CVAU,           1, 3,  7, 11, 1, CACHE,   WO, HCR_EL2_TPU,           VA) \
+    SYSREG(DC_CVAP,           1, 3,  7, 12, 1, CACHE,   WO, HCR_EL2_TPC,           VA) \
+    SYSREG(DC_CVADP,          1, 3,  7, 13, 1, CACHE,   WO, HCR_EL2_TPC,           VA) \
+    SYSREG(DC_CIVAC,          1, 3,  7, 14, 1, CACHE,   WO, HCR_EL2_TPC,           VA) \
+    SYSREG(OSDTRRX_EL1,       2, 0,  0,  0, 2, DEBUG,   RW, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(DBGBVR0_EL1,       2, 0,  0,  0, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR0_EL1,       2, 0,  0,  0, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR0_EL1,       2, 0,  0,  0, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR0_EL1,       2, 0,  0,  0, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR1_EL1,       2, 0,  0,  1, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR1_EL1,       2, 0,  0,  1, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR1_EL1,       2, 0,  0,  1, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR1_EL1,       2, 0,  0,  1, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(MDCCINT_EL1,       2, 0,  0,  2, 0, DEBUG,   RW, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(MDSCR_EL1,         2, 0,  0,  2, 2, DEBUG,   RW, MDCR_EL2_TDA,          MDSCR) \
+    SYSREG(DBGBVR2_EL1,       2, 0,  0,  2, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR2_EL1,       2, 0,  0,  2, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR2_EL1,       2, 0,  0,  2, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR2_EL1,       2, 0,  0,  2, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(OSDTRTX_EL1,       2, 0,  0,  3, 2, DEBUG,   RW, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(DBGBVR3_EL1,       2, 0,  0,  3, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR3_EL1,       2, 0,  0,  3, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR3_EL1,       2, 0,  0,  3, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR3_EL1,       2, 0,  0,  3, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR4_EL1,       2, 0,  0,  4, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR4_EL1,       2, 0,  0,  4, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR4_EL1,       2, 0,  0,  4, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR4_EL1,       2, 0,  0,  4, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR5_EL1,       2, 0,  0,  5, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR5_EL1,       2, 0,  0,  5, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR5_EL1,       2, 0,  0,  5, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR5_EL1,       2, 0,  0,  5, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(OSECCR_EL1,        2, 0,  0,  6, 2, DEBUG,   RW, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(DBGBVR6_EL1,       2, 0,  0,  6, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR6_EL1,       2, 0,  0,  6, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR6_EL1,       2, 0,  0,  6, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR6_EL1,       2, 0,  0,  6, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR7_EL1,       2, 0,  0,  7, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR7_EL1,       2, 0,  0,  7, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR7_EL1,       2, 0,  0,  7, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR7_EL1,       2, 0,  0,  7, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR8_EL1,       2, 0,  0,  8, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR8_EL1,       2, 0,  0,  8, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR8_EL1,       2, 0,  0,  8, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR8_EL1,       2, 0,  0,  8, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR9_EL1,       2, 0,  0,  9, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR9_EL1,       2, 0,  0,  9, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR9_EL1,       2, 0,  0,  9, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR9_EL1,       2, 0,  0,  9, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR10_EL1,      2, 0,  0, 10, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR10_EL1,      2, 0,  0, 10, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR10_EL1,      2, 0,  0, 10, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR10_EL1,      2, 0,  0, 10, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR11_EL1,      2, 0,  0, 11, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR11_EL1,      2, 0,  0, 11, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR11_EL1,      2, 0,  0, 11, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR11_EL1,      2, 0,  0, 11, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR12_EL1,      2, 0,  0, 12, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR12_EL1,      2, 0,  0, 12, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR12_EL1,      2, 0,  0, 12, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR12_EL1,      2, 0,  0, 12, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR13_EL1,      2, 0,  0, 13, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR13_EL1,      2, 0,  0, 13, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR13_EL1,      2, 0,  0, 13, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR13_EL1,      2, 0,  0, 13, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR14_EL1,      2, 0,  0, 14, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR14_EL1,      2, 0,  0, 14, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR14_EL1,      2, 0,  0, 14, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR14_EL1,      2, 0,  0, 14, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBVR15_EL1,      2, 0,  0, 15, 4, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGBCR15_EL1,      2, 0,  0, 15, 5, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWVR15_EL1,      2, 0,  0, 15, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(DBGWCR15_EL1,      2, 0,  0, 15, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
+    SYSREG(MDRAR_EL1,         2, 0,  1,  0, 0, DEBUG,   RO, MDCR_EL2_TDRA,         RAZ) \
+    SYSREG(OSLAR_EL1,         2, 0,  1,  0, 4, DEBUG,   WO, MDCR_EL2_TDOSA,        HW) \
+    SYSREG(OSLSR_EL1,         2, 0,  1,  1, 4, DEBUG,   RO, MDCR_EL2_TDOSA,        HW) \
+    SYSREG(OSDLR_EL1,         2, 0,  1,  3, 4, DEBUG,   RW, MDCR_EL2_TDOSA,        RAZ) \
+    SYSREG(DBGPRCR_EL1,       2, 0,  1,  4, 4, DEBUG,   RW, MDCR_EL2_TDOSA,        RAZ) \
+    SYSREG(DBGCLAIMSET_EL1,   2, 0,  7,  8, 6, DEBUG,   RW, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(DBGCLAIMCLR_EL1,   2, 0,  7,  9, 6, DEBUG,   RW, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(DBGAUTHSTATUS_EL1, 2, 0,  7, 14, 6, DEBUG,   RO, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(MDCCSR_EL0,        2, 3,  0,  1, 0, DEBUG,   RO, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(DBGDTR_EL0,        2, 3,  0,  4, 0, DEBUG,   RW, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(DBGDTRRX_EL0,      2, 3,  0,  5, 0, DEBUG,   RW, MDCR_EL2_TDA,          RAZ) \
+    SYSREG(REVIDR_EL1,        3, 0,  0,  0, 6, ID,      RO, HCR_EL2_TID1,          ID) \
+    SYSREG(ID_PFR0_EL1,       3, 0,  0,  1, 0, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_PFR1_EL1,       3, 0,  0,  1, 1, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_DFR0_EL1,       3, 0,  0,  1, 2, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AFR0_EL1,       3, 0,  0,  1, 3, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_MMFR0_EL1,      3, 0,  0,  1, 4, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_MMFR1_EL1,      3, 0,  0,  1, 5, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_MMFR2_EL1,      3, 0,  0,  1, 6, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_MMFR3_EL1,      3, 0,  0,  1, 7, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_ISAR0_EL1,      3, 0,  0,  2, 0, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_ISAR1_EL1,      3, 0,  0,  2, 1, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_ISAR2_EL1,      3, 0,  0,  2, 2, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_ISAR3_EL1,      3, 0,  0,  2, 3, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_ISAR4_EL1,      3, 0,  0,  2, 4, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_ISAR5_EL1,      3, 0,  0,  2, 5, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_MMFR4_EL1,      3, 0,  0,  2, 6, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_ISAR6_EL1,      3, 0,  0,  2, 7, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(MVFR0_EL1,         3, 0,  0,  3, 0, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(MVFR1_EL1,         3, 0,  0,  3, 1, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(MVFR2_EL1,         3, 0,  0,  3, 2, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C3_3,      3, 0,  0,  3, 3, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_PFR2_EL1,       3, 0,  0,  3, 4, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_DFR1_EL1,       3, 0,  0,  3, 5, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_MMFR5_EL1,      3, 0,  0,  3, 6, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C3_7,      3, 0,  0,  3, 7, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64PFR0_EL1,   3, 0,  0,  4, 0, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64PFR1_EL1,   3, 0,  0,  4, 1, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64PFR2_EL1,   3, 0,  0,  4, 2, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C4_3,      3, 0,  0,  4, 3, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64ZFR0_EL1,   3, 0,  0,  4, 4, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64SMFR0_EL1,  3, 0,  0,  4, 5, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C4_6,      3, 0,  0,  4, 6, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64FPFR0_EL1,  3, 0,  0,  4, 7, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64DFR0_EL1,   3, 0,  0,  5, 0, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64DFR1_EL1,   3, 0,  0,  5, 1, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64DFR2_EL1,   3, 0,  0,  5, 2, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C5_3,      3, 0,  0,  5, 3, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64AFR0_EL1,   3, 0,  0,  5, 4, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64AFR1_EL1,   3, 0,  0,  5, 5, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C5_6,      3, 0,  0,  5, 6, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C5_7,      3, 0,  0,  5, 7, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64ISAR0_EL1,  3, 0,  0,  6, 0, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64ISAR1_EL1,  3, 0,  0,  6, 1, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64ISAR2_EL1,  3, 0,  0,  6, 2, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64ISAR3_EL1,  3, 0,  0,  6, 3, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C6_4,      3, 0,  0,  6, 4, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C6_5,      3, 0,  0,  6, 5, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C6_6,      3, 0,  0,  6, 6, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C6_7,      3, 0,  0,  6, 7, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64MMFR0_EL1,  3, 0,  0,  7, 0, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64MMFR1_EL1,  3, 0,  0,  7, 1, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64MMFR2_EL1,  3, 0,  0,  7, 2, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64MMFR3_EL1,  3, 0,  0,  7, 3, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(ID_AA64MMFR4_EL1,  3, 0,  0,  7, 4, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C7_5,      3, 0,  0,  7, 5, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C7_6,      3, 0,  0,  7, 6, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(S3_0_C0_C7_7,      3, 0,  0,  7, 7, ID,      RO, HCR_EL2_TID3,          ID) \
+    SYSREG(SCTLR_EL1,         3, 0,  1,  0, 0, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(ACTLR_EL1,         3, 0,  1,  0, 1, ACTLR,   RW, HCR_EL2_TACR,          WI) \
+    SYSREG(CPACR_EL1,         3, 0,  1,  0, 2, FP,      RW, CPTR_EL2_TCPAC,        HW) \
+    SYSREG(RGSR_EL1,          3, 0,  1,  0, 5, MTE,     RW, HCR_EL2_ATA,           UNDEF) \
+    SYSREG(GCR_EL1,           3, 0,  1,  0, 6, MTE,     RW, HCR_EL2_ATA,           UNDEF) \
+    SYSREG(TRFCR_EL1,         3, 0,  1,  2, 1, TRACE,   RW, MDCR_EL2_TTRF,         UNDEF) \
+    SYSREG(TTBR0_EL1,         3, 0,  2,  0, 0, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(TTBR1_EL1,         3, 0,  2,  0, 1, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(TCR_EL1,           3, 0,  2,  0, 2, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(APIAKeyLo_EL1,     3, 0,  2,  1, 0, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(APIAKeyHi_EL1,     3, 0,  2,  1, 1, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(APIBKeyLo_EL1,     3, 0,  2,  1, 2, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(APIBKeyHi_EL1,     3, 0,  2,  1, 3, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(APDAKeyLo_EL1,     3, 0,  2,  2, 0, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(APDAKeyHi_EL1,     3, 0,  2,  2, 1, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(APDBKeyLo_EL1,     3, 0,  2,  2, 2, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(APDBKeyHi_EL1,     3, 0,  2,  2, 3, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(APGAKeyLo_EL1,     3, 0,  2,  3, 0, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(APGAKeyHi_EL1,     3, 0,  2,  3, 1, PAUTH,   RW, HCR_EL2_APK,           HW) \
+    SYSREG(ICC_PMR_EL1,       3, 0,  4,  6, 0, GIC,     RW, ICH_HCR_EL2_TC,        NONE) \
+    SYSREG(AFSR0_EL1,         3, 0,  5,  1, 0, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(AFSR1_EL1,         3, 0,  5,  1, 1, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(ESR_EL1,           3, 0,  5,  2, 0, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(ERRIDR_EL1,        3, 0,  5,  3, 0, RAS,     RO, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERRSELR_EL1,       3, 0,  5,  3, 1, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXFR_EL1,         3, 0,  5,  4, 0, RAS,     RO, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXCTLR_EL1,       3, 0,  5,  4, 1, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXSTATUS_EL1,     3, 0,  5,  4, 2, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXADDR_EL1,       3, 0,  5,  4, 3, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXPFGF_EL1,       3, 0,  5,  4, 4, RAS,     RO, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXPFGCTL_EL1,     3, 0,  5,  4, 5, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXPFGCDN_EL1,     3, 0,  5,  4, 6, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXMISC0_EL1,      3, 0,  5,  5, 0, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXMISC1_EL1,      3, 0,  5,  5, 1, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXMISC2_EL1,      3, 0,  5,  5, 2, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(ERXMISC3_EL1,      3, 0,  5,  5, 3, RAS,     RW, HCR_EL2_TERR,          UNDEF) \
+    SYSREG(TFSR_EL1,          3, 0,  5,  6, 0, MTE,     RW, HCR_EL2_ATA,           UNDEF) \
+    SYSREG(TFSRE0_EL1,        3, 0,  5,  6, 1, MTE,     RW, HCR_EL2_ATA,           UNDEF) \
+    SYSREG(FAR_EL1,           3, 0,  6,  0, 0, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(PMSCR_EL1,         3, 0,  9,  9, 0, SPE,     RW, MDCR_EL2_TPMS,         UNDEF) \
+    SYSREG(PMSICR_EL1,        3, 0,  9,  9, 2, SPE,     RW, MDCR_EL2_TPMS,         UNDEF) \
+    SYSREG(PMSIRR_EL1,        3, 0,  9,  9, 3, SPE,     RW, MDCR_EL2_TPMS,         UNDEF) \
+    SYSREG(PMSFCR_EL1,        3, 0,  9,  9, 4, SPE,     RW, MDCR_EL2_TPMS,         UNDEF) \
+    SYSREG(PMSEVFR_EL1,       3, 0,  9,  9, 5, SPE,     RW, MDCR_EL2_TPMS,         UNDEF) \
+    SYSREG(PMSLATFR_EL1,      3, 0,  9,  9, 6, SPE,     RW, MDCR_EL2_TPMS,         UNDEF) \
+    SYSREG(PMSIDR_EL1,        3, 0,  9,  9, 7, SPE,     RO, MDCR_EL2_TPMS,         UNDEF) \
+    SYSREG(PMBLIMITR_EL1,     3, 0,  9, 10, 0, SPE,     RW, MDCR_EL2_E2PB,         UNDEF) \
+    SYSREG(PMBPTR_EL1,        3, 0,  9, 10, 1, SPE,     RW, MDCR_EL2_E2PB,         UNDEF) \
+    SYSREG(PMBSR_EL1,         3, 0,  9, 10, 3, SPE,     RW, MDCR_EL2_E2PB,         UNDEF) \
+    SYSREG(PMBIDR_EL1,        3, 0,  9, 10, 7, SPE,     RO, MDCR_EL2_E2PB,         UNDEF) \
+    SYSREG(PMINTENSET_EL1,    3, 0,  9, 14, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMINTENCLR_EL1,    3, 0,  9, 14, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMMIR_EL1,         3, 0,  9, 14, 6, PMU,     RO, MDCR_EL2_TPM,          HW) \
+    SYSREG(MAIR_EL1,          3, 0, 10,  2, 0, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(AMAIR_EL1,         3, 0, 10,  3, 0, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(LORSA_EL1,         3, 0, 10,  4, 0, LOR,     RW, HCR_EL2_TLOR,          UNDEF) \
+    SYSREG(LOREA_EL1,         3, 0, 10,  4, 1, LOR,     RW, HCR_EL2_TLOR,          UNDEF) \
+    SYSREG(LORN_EL1,          3, 0, 10,  4, 2, LOR,     RW, HCR_EL2_TLOR,          UNDEF) \
+    SYSREG(LORC_EL1,          3, 0, 10,  4, 3, LOR,     RW, HCR_EL2_TLOR,          UNDEF) \
+    SYSREG(MPAMIDR_EL1,       3, 0, 10,  4, 4, MPAM,    RO, ALWAYS,                UNDEF) \
+    SYSREG(LORID_EL1,         3, 0, 10,  4, 7, LOR,     RO, HCR_EL2_TLOR,          UNDEF) \
+    SYSREG(MPAM1_EL1,         3, 0, 10,  5, 0, MPAM,    RW, ALWAYS,                UNDEF) \
+    SYSREG(MPAM0_EL1,         3, 0, 10,  5, 1, MPAM,    RW, ALWAYS,                UNDEF) \
+    SYSREG(ICC_IAR0_EL1,      3, 0, 12,  8, 0, GIC,     RO, ICH_HCR_EL2_TALL0,     NONE) \
+    SYSREG(ICC_EOIR0_EL1,     3, 0, 12,  8, 1, GIC,     WO, ICH_HCR_EL2_TALL0,     NONE) \
+    SYSREG(ICC_HPPIR0_EL1,    3, 0, 12,  8, 2, GIC,     RO, ICH_HCR_EL2_TALL0,     NONE) \
+    SYSREG(ICC_BPR0_EL1,      3, 0, 12,  8, 3, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE) \
+    SYSREG(ICC_AP0R0_EL1,     3, 0, 12,  8, 4, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE) \
+    SYSREG(ICC_AP0R1_EL1,     3, 0, 12,  8, 5, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE) \
+    SYSREG(ICC_AP0R2_EL1,     3, 0, 12,  8, 6, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE) \
+    SYSREG(ICC_AP0R3_EL1,     3, 0, 12,  8, 7, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE) \
+    SYSREG(ICC_AP1R0_EL1,     3, 0, 12,  9, 0, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE) \
+    SYSREG(ICC_AP1R1_EL1,     3, 0, 12,  9, 1, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE) \
+    SYSREG(ICC_AP1R2_EL1,     3, 0, 12,  9, 2, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE) \
+    SYSREG(ICC_AP1R3_EL1,     3, 0, 12,  9, 3, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE) \
+    SYSREG(ICC_DIR_EL1,       3, 0, 12, 11, 1, GIC,     WO, ICH_HCR_EL2_TDIR,      NONE) \
+    SYSREG(ICC_RPR_EL1,       3, 0, 12, 11, 3, GIC,     RO, ICH_HCR_EL2_TC,        NONE) \
+    SYSREG(ICC_SGI1R_EL1,     3, 0, 12, 11, 5, GIC,     WO, ALWAYS,                SGI) \
+    SYSREG(ICC_ASGI1R_EL1,    3, 0, 12, 11, 6, GIC,     WO, ALWAYS,                SGI) \
+    SYSREG(ICC_SGI0R_EL1,     3, 0, 12, 11, 7, GIC,     WO, ALWAYS,                SGI) \
+    SYSREG(ICC_IAR1_EL1,      3, 0, 12, 12, 0, GIC,     RO, ICH_HCR_EL2_TALL1,     NONE) \
+    SYSREG(ICC_EOIR1_EL1,     3, 0, 12, 12, 1, GIC,     WO, ICH_HCR_EL2_TALL1,     NONE) \
+    SYSREG(ICC_HPPIR1_EL1,    3, 0, 12, 12, 2, GIC,     RO, ICH_HCR_EL2_TALL1,     NONE) \
+    SYSREG(ICC_BPR1_EL1,      3, 0, 12, 12, 3, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE) \
+    SYSREG(ICC_CTLR_EL1,      3, 0, 12, 12, 4, GIC,     RW, ICH_HCR_EL2_TC,        NONE) \
+    SYSREG(ICC_IGRPEN0_EL1,   3, 0, 12, 12, 6, GIC,     RW, ICH_HCR_EL2_TALL0,     NONE) \
+    SYSREG(ICC_IGRPEN1_EL1,   3, 0, 12, 12, 7, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE) \
+    SYSREG(CONTEXTIDR_EL1,    3, 0, 13,  0, 1, VM,      RW, HCR_EL2_TVM,           HW) \
+    SYSREG(SCXTNUM_EL1,       3, 0, 13,  0, 7, SCXTNUM, RW, HCR_EL2_ENSCXT,        UNDEF) \
+    SYSREG(CCSIDR_EL1,        3, 1,  0,  0, 0, ID,      RO, HCR_EL2_TID2,          HW) \
+    SYSREG(CLIDR_EL1,         3, 1,  0,  0, 1, ID,      RO, HCR_EL2_TID2,          HW) \
+    SYSREG(CCSIDR2_EL1,       3, 1,  0,  0, 2, ID,      RO, HCR_EL2_TID2,          HW) \
+    SYSREG(GMID_EL1,          3, 1,  0,  0, 4, MTE,     RO, HCR_EL2_TID5,          UNDEF) \
+    SYSREG(SMIDR_EL1,         3, 1,  0,  0, 6, SME,     RO, HCR_EL2_TID1,          UNDEF) \
+    SYSREG(AIDR_EL1,          3, 1,  0,  0, 7, ID,      RO, HCR_EL2_TID1,          ID) \
+    SYSREG(L2CTLR_EL1,        3, 1, 11,  0, 2, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ) \
+    SYSREG(L2ECTLR_EL1,       3, 1, 11,  0, 3, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ) \
+    SYSREG(L2ACTLR_EL1,       3, 1, 15,  0, 0, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ) \
+    SYSREG(CPUACTLR_EL1,      3, 1, 15,  2, 0, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ) \
+    SYSREG(CPUECTLR_EL1,      3, 1, 15,  2, 1, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ) \
+    SYSREG(CPUMERRSR_EL1,     3, 1, 15,  2, 2, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ) \
+    SYSREG(L2MERRSR_EL1,      3, 1, 15,  2, 3, IMPDEF,  RW, HCR_EL2_TIDCP,         RAZ) \
+    SYSREG(CBAR_EL1,          3, 1, 15,  3, 0, IMPDEF,  RO, HCR_EL2_TIDCP,         RAZ) \
+    SYSREG(CSSELR_EL1,        3, 2,  0,  0, 0, ID,      RW, HCR_EL2_TID2,          HW) \
+    SYSREG(CTR_EL0,           3, 3,  0,  0, 1, ID,      RO, HCR_EL2_TID2,          HW) \
+    SYSREG(PMCR_EL0,          3, 3,  9, 12, 0, PMU,     RW, MDCR_EL2_TPMCR,        HW) \
+    SYSREG(PMCNTENSET_EL0,    3, 3,  9, 12, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMCNTENCLR_EL0,    3, 3,  9, 12, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMOVSCLR_EL0,      3, 3,  9, 12, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMSWINC_EL0,       3, 3,  9, 12, 4, PMU,     WO, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMSELR_EL0,        3, 3,  9, 12, 5, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMCEID0_EL0,       3, 3,  9, 12, 6, PMU,     RO, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMCEID1_EL0,       3, 3,  9, 12, 7, PMU,     RO, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMCCNTR_EL0,       3, 3,  9, 13, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMXEVTYPER_EL0,    3, 3,  9, 13, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMXEVCNTR_EL0,     3, 3,  9, 13, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMUSERENR_EL0,     3, 3,  9, 14, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMOVSSET_EL0,      3, 3,  9, 14, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(SCXTNUM_EL0,       3, 3, 13,  0, 7, SCXTNUM, RW, HCR_EL2_ENSCXT,        UNDEF) \
+    SYSREG(AMCR_EL0,          3, 3, 13,  2, 0, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(AMCFGR_EL0,        3, 3, 13,  2, 1, AMU,     RO, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(AMCGCR_EL0,        3, 3, 13,  2, 2, AMU,     RO, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(AMUSERENR_EL0,     3, 3, 13,  2, 3, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(AMCNTENCLR0_EL0,   3, 3, 13,  2, 4, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(AMCNTENSET0_EL0,   3, 3, 13,  2, 5, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(AMEVCNTR00_EL0,    3, 3, 13,  4, 0, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(AMEVCNTR01_EL0,    3, 3, 13,  4, 1, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(AMEVCNTR02_EL0,    3, 3, 13,  4, 2, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(AMEVCNTR03_EL0,    3, 3, 13,  4, 3, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
+    SYSREG(CNTPCT_EL0,        3, 3, 14,  0, 1, TIMER,   RO, CNTHCTL_EL2_EL1PCTEN,  HW) \
+    SYSREG(CNTPCTSS_EL0,      3, 3, 14,  0, 5, TIMER,   RO, CNTHCTL_EL2_EL1PCTEN,  HW) \
+    SYSREG(CNTP_TVAL_EL0,     3, 3, 14,  2, 0, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   HW) \
+    SYSREG(CNTP_CTL_EL0,      3, 3, 14,  2, 1, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   HW) \
+    SYSREG(CNTP_CVAL_EL0,     3, 3, 14,  2, 2, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   HW) \
+    SYSREG(PMEVCNTR0_EL0,     3, 3, 14,  8, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR1_EL0,     3, 3, 14,  8, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR2_EL0,     3, 3, 14,  8, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR3_EL0,     3, 3, 14,  8, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR4_EL0,     3, 3, 14,  8, 4, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR5_EL0,     3, 3, 14,  8, 5, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR6_EL0,     3, 3, 14,  8, 6, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR7_EL0,     3, 3, 14,  8, 7, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR8_EL0,     3, 3, 14,  9, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR9_EL0,     3, 3, 14,  9, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR10_EL0,    3, 3, 14,  9, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR11_EL0,    3, 3, 14,  9, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR12_EL0,    3, 3, 14,  9, 4, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR13_EL0,    3, 3, 14,  9, 5, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR14_EL0,    3, 3, 14,  9, 6, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR15_EL0,    3, 3, 14,  9, 7, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR16_EL0,    3, 3, 14, 10, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR17_EL0,    3, 3, 14, 10, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR18_EL0,    3, 3, 14, 10, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR19_EL0,    3, 3, 14, 10, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR20_EL0,    3, 3, 14, 10, 4, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR21_EL0,    3, 3, 14, 10, 5, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR22_EL0,    3, 3, 14, 10, 6, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR23_EL0,    3, 3, 14, 10, 7, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR24_EL0,    3, 3, 14, 11, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR25_EL0,    3, 3, 14, 11, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR26_EL0,    3, 3, 14, 11, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR27_EL0,    3, 3, 14, 11, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR28_EL0,    3, 3, 14, 11, 4, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR29_EL0,    3, 3, 14, 11, 5, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVCNTR30_EL0,    3, 3, 14, 11, 6, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER0_EL0,    3, 3, 14, 12, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER1_EL0,    3, 3, 14, 12, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER2_EL0,    3, 3, 14, 12, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER3_EL0,    3, 3, 14, 12, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER4_EL0,    3, 3, 14, 12, 4, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER5_EL0,    3, 3, 14, 12, 5, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER6_EL0,    3, 3, 14, 12, 6, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER7_EL0,    3, 3, 14, 12, 7, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER8_EL0,    3, 3, 14, 13, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER9_EL0,    3, 3, 14, 13, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER10_EL0,   3, 3, 14, 13, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER11_EL0,   3, 3, 14, 13, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER12_EL0,   3, 3, 14, 13, 4, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER13_EL0,   3, 3, 14, 13, 5, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER14_EL0,   3, 3, 14, 13, 6, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER15_EL0,   3, 3, 14, 13, 7, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER16_EL0,   3, 3, 14, 14, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER17_EL0,   3, 3, 14, 14, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER18_EL0,   3, 3, 14, 14, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER19_EL0,   3, 3, 14, 14, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER20_EL0,   3, 3, 14, 14, 4, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER21_EL0,   3, 3, 14, 14, 5, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER22_EL0,   3, 3, 14, 14, 6, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER23_EL0,   3, 3, 14, 14, 7, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER24_EL0,   3, 3, 14, 15, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER25_EL0,   3, 3, 14, 15, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER26_EL0,   3, 3, 14, 15, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER27_EL0,   3, 3, 14, 15, 3, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER28_EL0,   3, 3, 14, 15, 4, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER29_EL0,   3, 3, 14, 15, 5, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMEVTYPER30_EL0,   3, 3, 14, 15, 6, PMU,     RW, MDCR_EL2_TPM,          HW) \
+    SYSREG(PMCCFILTR_EL0,     3, 3, 14, 15, 7, PMU,     RW, MDCR_EL2_TPM,          HW)
 // clang-format on

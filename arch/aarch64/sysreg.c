@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a trapped system register does. The guest's ID registers are made once at boot: the CPU's own values without
+// what ariel does not virtualize, so that a trapped read of one is a load. Everything else goes by the emulation column
+// of sysreg_table.h. No access from here can fault: sysreg_access.S answers false for a register that is not there.
+
+#include <hv/arch/sysreg.h>
+
+#include <hv/arch/registers.h>
+#include <hv/arch/sysreg_access.h>
+#include <hv/memory_map.h>
+#include <hv/policy.h>
+#include <hv/printf.h>
+#include <hv/vcpu.h>
+#include <hv/vgic.h>
+
+#include "sysreg_id.h"
+
+enum sysreg_kind {
+    SYSREG_UNDEF,
+    SYSREG_NONE,
+    SYSREG_HW,
+    SYSREG_ID,
+    SYSREG_RAZ,
+    SYSREG_WI,
+    SYSREG_SET_WAY,
+    SYSREG_VA,
+    SYSREG_SGI,
+    SYSREG_MDSCR,
+};
+
+#define SYSREG_RO 0x10
+#define SYSREG_WO 0x20
+#define SYSREG_RW (SYSREG_RO | SYSREG_WO)
+
+#define SYSREG_COUNT (KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST)
+#define INDEX(key)   ((key)-KEY_SYSREG_FIRST)
+
+// Of the two rows with one encoding, the enumerators are the same: an error of the compiler.
+#define SYSREG_ENCODING_ENUM(name, op0, op1, crn, crm, op2, ...) SYSREG_AT_##op0##_##op1##_##crn##_##crm##_##op2,
+enum { SYSREG_TABLE(SYSREG_ENCODING_ENUM) };
+
+#define SYSREG_INFO_ROW(name, op0, op1, crn, crm, op2, class, access, control, kind) (SYSREG_##access | SYSREG_##kind),
+static const uint8_t info[SYSREG_COUNT + 1] = {SYSREG_TABLE(SYSREG_INFO_ROW) SYSREG_UNDEF};
+
+static uint64_t id_value[SYSREG_COUNT]; // of SYSREG_ID rows; written at boot only
+
+static enum sysreg_kind kind_of(unsigned int index)
+{
+    return (enum sysreg_kind)(info[index] & 0xf);
+}
+
+void sysreg_init(void)
+{
+    bool pauth = (policy_controls.hcr_el2 & (HCR_EL2_API | HCR_EL2_APK)) == (HCR_EL2_API | HCR_EL2_APK);
+    for (unsigned int index = 0; index < SYSREG_COUNT; index++) {
+        uint64_t value = 0;
+        if (kind_of(index) == SYSREG_ID && sysreg_access_read(index, &value))
+            id_value[index] = sysreg_id_visible(index + KEY_SYSREG_FIRST, value, pauth);
+    }
+}
+
+// Cache maintenance by guest address: EL2 maps guest RAM at its PA, and a line has the same PA whoever names it. Where
+// the guest's tables lead nowhere, or not to its RAM, there is no line of the guest's.
+static enum hv_status write_by_address(unsigned int key, uint64_t value)
+{
+    bool el0 = FIELD_GET(SPSR_ELX_M_EL, READ_SYSREG(SPSR_EL2)) == 0;
+    bool zero = key == KEY_DC_ZVA;
+    if (key == KEY_IC_IVAU) // by address it would miss aliases in a VIPT instruction cache
+        return sysreg_access_write(INDEX(KEY_IC_IALLUIS), 0) ? HV_OK : HV_ERR_UNSUPPORTED;
+    uint64_t par = sysreg_access_translate(gva_make(value), el0, zero);
+    uint64_t pa = (par & PAR_EL1_PA) | (value & (KIB(4) - 1));
+    if ((par & PAR_EL1_F) || pa - GUEST_RAM_PA >= GUEST_RAM_SIZE)
+        return zero ? HV_ERR_FAULT : HV_OK;
+    if (key == KEY_DC_IVAC) // what stage 2 makes of it (DDI 0487 D7.5.9)
+        key = KEY_DC_CIVAC;
+    return sysreg_access_write(INDEX(key), pa) ? HV_OK : HV_ERR_UNSUPPORTED;
+}
+
+enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+{
+    unsigned int index = INDEX(key);
+    if (index >= SYSREG_COUNT || !(info[index] & SYSREG_RO))
+        return HV_ERR_INVALID;
+    switch (kind_of(index)) {
+    case SYSREG_ID:
+        *value = id_value[index];
+        return HV_OK;
+    case SYSREG_RAZ:
+        *value = 0;
+        return HV_OK;
+    case SYSREG_MDSCR:
+        if (vcpu_current()->step_owned) {
+            *value = vcpu_current()->guest_mdscr;
+            return HV_OK;
+        }
+        break;
+    case SYSREG_HW:
+    case SYSREG_WI:
+        break;
+    default:
+        return HV_ERR_UNSUPPORTED;
+    }
+    return sysreg_access_read(index, value) ? HV_OK : HV_ERR_UNSUPPORTED;
+}
+
+enum hv_status sysreg_write(unsigned int key, uint64_t value)
+{
+    unsigned int index = INDEX(key);
+    if (index >= SYSREG_COUNT || !(info[index] & SYSREG_WO))
+        return HV_ERR_INVALID;
+    switch (kind_of(index)) {
+    case SYSREG_RAZ:
+    case SYSREG_WI:
+        return HV_OK;
+    case SYSREG_VA:
+        return write_by_address(key, value);
+    case SYSREG_MDSCR:
+        if (vcpu_current()->step_owned) {
+            vcpu_current()->guest_mdscr = value;
+            return HV_OK;
+        }
+        break;
+    case SYSREG_SET_WAY:
+        index = INDEX(KEY_DC_CISW);
+        break;
+    case SYSREG_HW:
+        break;
+    default:
+        return HV_ERR_UNSUPPORTED;
+    }
+    return sysreg_access_write(index, value) ? HV_OK : HV_ERR_UNSUPPORTED;
+}
+
+enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event)
+{
+    unsigned int index = INDEX((unsigned int)event->key);
+    enum hv_status status;
+
+    if (__builtin_expect(info[index] == (SYSREG_RO | SYSREG_ID) && !event->write, 1)) {
+        event->value = id_value[index];
+        return TRAP_DONE;
+    }
+    if (info[index] == (SYSREG_WO | SYSREG_SGI) && event->write) {
+        // Affinity routing with one security state: SGI0R and ASGI1R name groups that the guest has not enabled.
+        if (event->key == KEY_ICC_SGI1R_EL1)
+            vgic_write_sgi1r(vcpu, event->value);
+        return TRAP_DONE;
+    }
+    status = event->write ? sysreg_write(event->key, event->value) : sysreg_read(event->key, &event->value);
+    return status == HV_OK ? TRAP_DONE : TRAP_INJECT_UNDEF;
+}
+
+void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
+{
+    (void)format_text(
+        buffer, size, "S%u_%u_C%u_C%u_%u", (unsigned int)FIELD_GET(ISS_SYSREG_OP0, syndrome),
+        (unsigned int)FIELD_GET(ISS_SYSREG_OP1, syndrome), (unsigned int)FIELD_GET(ISS_SYSREG_CRN, syndrome),
+        (unsigned int)FIELD_GET(ISS_SYSREG_CRM, syndrome), (unsigned int)FIELD_GET(ISS_SYSREG_OP2, syndrome));
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// One instruction for each register and direction of sysreg_table.h (hv/arch/sysreg_access.h). An exception at one of
+// them comes back to sysreg_access_fault (extable.c), so that a register which this CPU does not have is an answer.
+
+#include <hv/arch/sysreg_table.h>
+
+// MSR, MRS and SYS have one format: op0 at 19, op1 at 16, CRn at 12, CRm at 8, op2 at 5, Rt = x0 (DDI 0487 C4.1.93)
+#define ENCODING(op0, op1, CRn, CRm, op2) \
+    (0xd5000000 | (op0) << 19 | (op1) << 16 | (CRn) << 12 | (CRm) << 8 | (op2) << 5)
+#define READ_STUB(name, op0, op1, CRn, CRm, op2, ...) \
+    .inst ENCODING(op0, op1, CRn, CRm, op2) | 1 << 21; b .Lread_done;
+#define WRITE_STUB(name, op0, op1, CRn, CRm, op2, ...) \
+    .inst ENCODING(op0, op1, CRn, CRm, op2); b .Lwrite_done;
+
+.macro function name
+    .balign 4
+    .global \name
+    .type \name, %function
+\name:
+.endm
+
+    .section .text.sysreg_access, "ax"
+
+// bool sysreg_access_read(unsigned int index, uint64_t *value)
+function sysreg_access_read
+    adr x2, .Lread_stubs
+    add x2, x2, w0, uxtw #3
+    br x2
+.Lread_done:
+    str x0, [x1]
+    mov w0, #1
+    ret
+
+// bool sysreg_access_write(unsigned int index, uint64_t value)
+function sysreg_access_write
+    adr x2, .Lwrite_stubs
+    add x2, x2, w0, uxtw #3
+    mov x0, x1
+    br x2
+.Lwrite_done:
+    mov w0, #1
+    ret
+
+function sysreg_access_fault
+    mov w0, wzr
+    ret
+
+// uint64_t sysreg_access_translate(gva_t address, bool el0, bool write)
+function sysreg_access_translate
+    mrs x3, par_el1
+    cbnz w1, 1f
+    cbnz w2, 2f
+    at s12e1r, x0
+    b 5f
+2:  at s12e1w, x0
+    b 5f
+1:  cbnz w2, 3f
+    at s12e0r, x0
+    b 5f
+3:  at s12e0w, x0
+5:  isb // the result is in PAR_EL1 for the read below (DDI 0487 D8.17)
+    mrs x0, par_el1
+    msr par_el1, x3
+    ret
+
+    .global sysreg_access_start, sysreg_access_end
+sysreg_access_start:
+.Lread_stubs:
+    SYSREG_TABLE(READ_STUB)
+.Lwrite_stubs:
+    SYSREG_TABLE(WRITE_STUB)
+sysreg_access_end:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests, static gates and the release.
 
-HOST_CFLAGS := -std=gnu2x -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all \
-               -Itests/fake -Iinclude -I$(BUILD)/generated $(filter-out -Wmissing-prototypes -Wcast-qual,$(WARNINGS))
+HOST_COMMON := -std=gnu2x -g -Itests/fake -Iinclude -I$(GENERATED) \
+               $(filter-out -Wmissing-prototypes -Wcast-qual -Wthread-safety,$(WARNINGS))
+HOST_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_COMMON)
+COVERAGE_CFLAGS := -O0 --coverage $(HOST_COMMON)
 
 ## only tests/unit/<name>_test.c for `make test-unit`
 UNIT ?=
@@ -16,7 +18,8 @@ test:
 
 ## host unit tests (ASan, UBSan); UNIT=stage2 runs one
 .PHONY: test-unit
-test-unit: $(wildcard $(GENERATED)/policy_tables.c)
+test-unit: $(GENERATED)/version.h $(if $(wildcard tools/policy_compile.py),$(GENERATED)/policy_tables.c)
+	$(Q)scripts/bootstrap test
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/unit --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)" $(UNIT)
 
 ## the tests that boot QEMU; TESTS="test_guest.py -k hvc" chooses
@@ -45,6 +48,14 @@ release:
 	$(Q)rm -rf $(BUILD)/release
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/release POLICY=diag GUEST_POWEROFF=0 LLVM=0 all
 	$(Q)$(PYTHON) scripts/release.py --build $(BUILD)/release --version '$(VERSION)'
+
+## line coverage of the files that the unit tests link
+.PHONY: coverage
+coverage: $(GENERATED)/version.h $(if $(wildcard tools/policy_compile.py),$(GENERATED)/policy_tables.c)
+	$(Q)scripts/bootstrap test check
+	$(Q)rm -rf $(BUILD)/coverage
+	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/coverage --cc "$(HOSTCC)" --cflags "$(COVERAGE_CFLAGS)"
+	$(Q)gcovr --root . --object-directory $(BUILD)/coverage $(HV_FOLDERS:%=--filter '%/') $(BUILD)/coverage
 
 ## every header compiles by itself
 .PHONY: check-headers

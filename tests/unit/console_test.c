@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: Apache-2.0
+// The serial line: lines of the guest, the log and the monitor stay apart, held output comes out whole or is counted,
+// and typed bytes reach the guest or the monitor, none lost while the queue has room.
+// Links: core/console.c
+#include <hv/console.h>
+#include <hv/monitor.h>
+#include <hv/pl011.h>
+#include <hv/spinlock.h>
+#include <hv/vm.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct vm vm0;
+
+static char sent[100000];
+static size_t sent_count;
+static int typed[64];
+static size_t typed_count, typed_at;
+static uint8_t given[8192];
+static size_t given_count, guest_room;
+static int monitor_bytes[64];
+static size_t monitor_count;
+static bool monitor_opened;
+static const char *open_reason;
+
+void pl011_put(uint8_t byte)
+{
+    assert_true(sent_count < sizeof(sent));
+    sent[sent_count++] = (char)byte;
+}
+
+int pl011_get(void)
+{
+    return typed_at < typed_count ? typed[typed_at++] : PL011_EMPTY;
+}
+
+bool vpl011_receive(struct vm *vm, uint8_t byte)
+{
+    assert_ptr_equal(vm, &vm0);
+    if (guest_room == 0)
+        return false;
+    guest_room--;
+    given[given_count++] = byte;
+    return true;
+}
+
+bool monitor_is_open(void)
+{
+    return monitor_opened;
+}
+
+void monitor_open(const char *reason)
+{
+    open_reason = reason;
+    monitor_opened = true;
+}
+
+void monitor_input(int byte)
+{
+    monitor_bytes[monitor_count++] = byte;
+}
+
+static void expect_sent(const char *text)
+{
+    assert_int_equal(sent_count, strlen(text));
+    assert_memory_equal(sent, text, sent_count);
+    sent_count = 0;
+}
+
+static void guest(const char *text)
+{
+    while (*text != '\0')
+        console_guest_byte((uint8_t)*text++);
+}
+
+static void line(const char *text)
+{
+    console_line(text, strlen(text));
+}
+
+static void show(const char *text, size_t cursor)
+{
+    console_show_input(text, strlen(text), cursor);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    console_show_input("", 0, 0);
+    (void)console_hold_guest(false);
+    line("");
+    guest_room = SIZE_MAX;
+    console_guest_room();
+    sent_count = typed_count = typed_at = given_count = monitor_count = 0;
+    monitor_opened = false;
+    return 0;
+}
+
+static void type(const int *bytes, size_t count)
+{
+    memcpy(typed, bytes, count * sizeof(*bytes));
+    typed_count = count;
+    typed_at = 0;
+    console_receive();
+}
+
+static void records_start_a_line(void **state)
+{
+    (void)state;
+    guest("boot\r\n");
+    line("one");
+    guest("half");
+    line("two");
+    guest(" more\n\r");
+    line("three");
+    expect_sent("boot\r\none\r\nhalf\r\ntwo\r\n more\n\rthree\r\n");
+}
+
+static void guest_text_is_marked_and_escaped(void **state)
+{
+    static const uint8_t text[] = "hi\nariel: seq=1\r\na\\b\tc\033[2J\xff\r!";
+
+    (void)state;
+    guest("open");
+    console_guest_text(text, sizeof(text) - 1);
+    console_guest_text((const uint8_t *)"", 0);
+    console_guest_text((const uint8_t *)"\n", 1);
+    expect_sent("open\r\nguest: hi\r\nguest: ariel: seq=1\r\nguest: a\\\\b\\tc\\x1b[2J\\xff\\r!\r\nguest: \r\n");
+}
+
+static void held_output_waits_its_turn(void **state)
+{
+    (void)state;
+    guest("before ");
+    console_hold_guest(true);
+    guest("after\n");
+    console_guest_text((const uint8_t *)"text", 4);
+    console_write("reply\n", 6);
+    line("record");
+    expect_sent("before reply\r\nrecord\r\n");
+    assert_int_equal(console_hold_guest(false), 0);
+    expect_sent("after\nguest: text\r\n");
+    guest("now");
+    expect_sent("now");
+}
+
+static void dropped_bytes_are_counted(void **state)
+{
+    uint64_t before = console_dropped();
+
+    (void)state;
+    console_hold_guest(true);
+    for (int i = 0; i < 0x4000 + 5; i++)
+        console_guest_byte('x');
+    assert_int_equal(console_dropped() - before, 5);
+    assert_int_equal(console_hold_guest(false), 5);
+    assert_int_equal(sent_count, 0x4000);
+    console_hold_guest(true);
+    assert_int_equal(console_hold_guest(false), 0);
+}
+
+static void a_typed_line_is_drawn_again(void **state)
+{
+    (void)state;
+    guest("half");
+    show("> ", 2);
+    expect_sent("half\r\n> ");
+    show("> a", 3);
+    expect_sent("a");
+    show("> ab", 4);
+    expect_sent("b");
+    line("record");
+    // An end of line comes right before the record, and the screen keeps no copy of the prompt.
+    expect_sent("\r\033[K\033[A\nrecord\r\n> ab");
+    show("> ab", 3);
+    expect_sent("\r\033[K> ab\b");
+    line("again");
+    expect_sent("\r\033[K\033[A\nagain\r\n> ab\b");
+    show("> axb", 4);
+    expect_sent("\r\033[K> axb\b");
+    console_show_input("", 0, 0);
+    console_write("\n", 1);
+    line("free");
+    expect_sent("\r\nfree\r\n");
+}
+
+static void a_long_line_is_cut(void **state)
+{
+    static char text[CONSOLE_INPUT_MAX * 2];
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    console_show_input(text, sizeof(text), sizeof(text));
+    assert_int_equal(sent_count, CONSOLE_INPUT_MAX);
+}
+
+static void typed_bytes_find_their_reader(void **state)
+{
+    (void)state;
+    type((const int[]){'a', 0, 0xff, MONITOR_ATTENTION}, 4);
+    assert_int_equal(given_count, 3);
+    assert_int_equal(given[2], 0xff);
+    assert_int_equal(monitor_count, 1);
+    type((const int[]){PL011_BREAK, 'x'}, 2);
+    assert_string_equal(open_reason, "break");
+    assert_int_equal(monitor_count, 2);
+    assert_int_equal(monitor_bytes[1], 'x');
+    assert_int_equal(given_count, 3);
+}
+
+static void refused_bytes_are_offered_again_in_order(void **state)
+{
+    uint64_t dropped = console_input_dropped();
+
+    (void)state;
+    guest_room = 1;
+    for (unsigned int i = 0; i < 300; i++)
+        console_guest_input((uint8_t)i);
+    assert_int_equal(given_count, 1);
+    guest_room = 100;
+    console_guest_room();
+    assert_int_equal(given_count, 101);
+    guest_room = 1000;
+    console_guest_input(7);
+    assert_int_equal(given_count, 301);
+    for (unsigned int i = 0; i < 300; i++)
+        assert_int_equal(given[i], (uint8_t)i);
+    assert_int_equal(given[300], 7);
+    assert_int_equal(console_input_dropped(), dropped);
+}
+
+static void a_full_queue_drops_and_counts(void **state)
+{
+    uint64_t dropped = console_input_dropped();
+
+    (void)state;
+    guest_room = 0;
+    for (unsigned int i = 0; i < 0x1000 + 3; i++)
+        console_guest_input((uint8_t)i);
+    assert_int_equal(console_input_dropped() - dropped, 3);
+    guest_room = SIZE_MAX;
+    console_receive();
+    assert_int_equal(given_count, 0x1000);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(records_start_a_line, set_up),
+        cmocka_unit_test_setup(guest_text_is_marked_and_escaped, set_up),
+        cmocka_unit_test_setup(held_output_waits_its_turn, set_up),
+        cmocka_unit_test_setup(dropped_bytes_are_counted, set_up),
+        cmocka_unit_test_setup(a_typed_line_is_drawn_again, set_up),
+        cmocka_unit_test_setup(a_long_line_is_cut, set_up),
+        cmocka_unit_test_setup(typed_bytes_find_their_reader, set_up),
+        cmocka_unit_test_setup(refused_bytes_are_offered_again_in_order, set_up),
+        cmocka_unit_test_setup(a_full_queue_drops_and_counts, set_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -12,6 +12,7 @@
 #define INTID_PHYSICAL_TIMER 30
 #define INTID_SPECIAL        1020 // this and above: nothing to serve
 #define INTID_SPURIOUS       1023
+#define INTID_SPECIAL        1020 // this and above: no interrupt to serve
 
 // Redistributor frames present (GICR_TYPER.Last ends the walk): the number of CPUs of the machine.
 unsigned int gicv3_cpu_count(void);
@@ -28,3 +29,7 @@ void gicv3_drop_priority(unsigned int intid);
 void gicv3_deactivate(unsigned int intid);
 // Sends EL2's SGI intid to CPU cpu.
 void gicv3_send_sgi(unsigned int intid, unsigned int cpu);
+// Whether the physical PPI or SGI intid of CPU cpu is pending (GICR_ISPENDR0).
+bool gicv3_is_pending(unsigned int intid, unsigned int cpu);
+// Waits that ran out (RWP, ChildrenAsleep, no redistributor for a CPU): each has a log record too.
+unsigned int gicv3_timeouts(void);

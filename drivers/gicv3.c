@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: Apache-2.0
+// The physical GICv3 (Arm IHI 0069): the distributor, the redistributors and each CPU's interface, all owned by EL2.
+// Everything is Non-secure Group 1 at one priority: EL2 takes what comes and never nests. EOImode is 1: dropping the
+// priority and deactivating are two steps, because an interrupt with a virtual one behind it stays active until the
+// guest deactivates it through its list register. No wait is endless; one that runs out is recorded and counted.
+
+#include <hv/gicv3.h>
+
+#include <hv/arch/barrier.h>
+#include <hv/arch/io.h>
+#include <hv/arch/registers.h>
+#include <hv/log.h>
+#include <hv/memory_map.h>
+
+#define GICD_CTLR      0x0000
+#define GICD_TYPER     0x0004
+#define GICD_IGROUPR   0x0080
+#define GICD_ISENABLER 0x0100
+#define GICD_ICENABLER 0x0180
+#define GICD_ISPENDR   0x0200
+#define GICD_ICPENDR   0x0280
+#define GICD_ICACTIVER 0x0380
+#define GICD_IPRIORITY 0x0400
+#define GICD_IROUTER   0x6000
+
+#define GICD_CTLR_ENABLE_GRP1 0x02
+#define GICD_CTLR_ARE_NS      0x10
+#define GICD_CTLR_RWP         0x80000000u
+#define GICD_TYPER_LINES      0x1f
+
+#define GICR_CTLR       0x0000
+#define GICR_TYPER      0x0008
+#define GICR_WAKER      0x0014
+#define GICR_SGI        0x10000 // the frame that has the registers of SGIs and PPIs, laid out as the distributor's
+#define GICR_CTLR_RWP   0x08
+#define GICR_TYPER_LAST 0x10
+#define WAKER_SLEEP     0x02
+#define WAKER_CHILDREN  0x04
+#define GICR_FRAMES_MAX (0xf60000 / GICR_STRIDE) // what fits QEMU virt's region
+#define PRIORITY_ALL    0xa0a0a0a0u
+#define WAIT_POLLS      100000u
+#define SRE_EL2_ALL     0xf // SRE, DFB, DIB, Enable
+#define CTLR_EOIMODE    0x2
+
+// Filled in by gicv3_init_cpu on the CPU itself; 0: that CPU has not come up.
+static uint64_t redistributor[CPU_MAX];
+static uint64_t affinity[CPU_MAX]; // MPIDR_EL1 Aff3.Aff2.Aff1.Aff0
+static unsigned int timeouts;
+
+static void wait_clear(uint64_t address, uint32_t bits, const char *what)
+{
+    for (unsigned int poll = 0; poll < WAIT_POLLS; poll++)
+        if (!(io_read32(address) & bits))
+            return;
+    timeouts++;
+    log_record(LOG_ERROR, LOG_IRQ, "gic-timeout", "wait=%s register=0x%lx", what, address);
+}
+
+static uint64_t frame_at(unsigned int index)
+{
+    return (uint64_t)GICR_PA + (uint64_t)index * GICR_STRIDE;
+}
+
+unsigned int gicv3_cpu_count(void)
+{
+    unsigned int index = 0;
+
+    while (index < GICR_FRAMES_MAX - 1 && !(io_read64(frame_at(index) + GICR_TYPER) & GICR_TYPER_LAST))
+        index++;
+    return index + 1;
+}
+
+// MPIDR_EL1's affinity fields in the order of GICR_TYPER[63:32].
+static uint64_t own_affinity(void)
+{
+    uint64_t mpidr = READ_SYSREG(MPIDR_EL1);
+
+    return (mpidr & 0xffffff) | ((mpidr >> 8) & 0xff000000);
+}
+
+static uint64_t find_redistributor(uint64_t wanted)
+{
+    unsigned int count = gicv3_cpu_count();
+
+    for (unsigned int index = 0; index < count; index++)
+        if (io_read64(frame_at(index) + GICR_TYPER) >> 32 == wanted)
+            return frame_at(index);
+    return 0;
+}
+
+void gicv3_init_distributor(void)
+{
+    uint64_t base = GICD_PA;
+    unsigned int banks = (io_read32(base + GICD_TYPER) & GICD_TYPER_LINES) + 1;
+
+    io_write32(base + GICD_CTLR, 0);
+    wait_clear(base + GICD_CTLR, GICD_CTLR_RWP, "distributor-off");
+    // Affinity routing first: with it on, IROUTER counts and the banked registers of bank 0 do not.
+    io_write32(base + GICD_CTLR, GICD_CTLR_ARE_NS);
+    wait_clear(base + GICD_CTLR, GICD_CTLR_RWP, "distributor-are");
+    for (unsigned int bank = 1; bank < banks; bank++) {
+        io_write32(base + GICD_ICENABLER + 4 * bank, ~0u);
+        io_write32(base + GICD_ICPENDR + 4 * bank, ~0u);
+        io_write32(base + GICD_ICACTIVER + 4 * bank, ~0u);
+        io_write32(base + GICD_IGROUPR + 4 * bank, ~0u);
+        for (unsigned int word = 0; word < 8; word++)
+            io_write32(base + GICD_IPRIORITY + 32 * bank + 4 * word, PRIORITY_ALL);
+    }
+    wait_clear(base + GICD_CTLR, GICD_CTLR_RWP, "distributor-disable");
+    io_write32(base + GICD_CTLR, GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_GRP1);
+    wait_clear(base + GICD_CTLR, GICD_CTLR_RWP, "distributor-on");
+}
+
+static void init_redistributor(uint64_t base)
+{
+    io_write32(base + GICR_WAKER, io_read32(base + GICR_WAKER) & ~(uint32_t)WAKER_SLEEP);
+    wait_clear(base + GICR_WAKER, WAKER_CHILDREN, "redistributor-wake");
+    io_write32(base + GICR_SGI + GICD_ICENABLER, ~0u);
+    wait_clear(base + GICR_CTLR, GICR_CTLR_RWP, "redistributor-disable");
+    io_write32(base + GICR_SGI + GICD_ICPENDR, ~0u);
+    io_write32(base + GICR_SGI + GICD_ICACTIVER, ~0u);
+    io_write32(base + GICR_SGI + GICD_IGROUPR, ~0u);
+    for (unsigned int word = 0; word < 8; word++)
+        io_write32(base + GICR_SGI + GICD_IPRIORITY + 4 * word, PRIORITY_ALL);
+}
+
+void gicv3_init_cpu(unsigned int cpu)
+{
+    uint64_t base = find_redistributor(own_affinity());
+
+    WRITE_SYSREG(ICC_SRE_EL2, SRE_EL2_ALL);
+    barrier_context(); // the other ICC and ICH registers exist from here on
+    WRITE_SYSREG(ICH_HCR_EL2, 0);
+    WRITE_SYSREG(ICC_PMR_EL1, 0xff);
+    WRITE_SYSREG(ICC_BPR1_EL1, 0);
+    WRITE_SYSREG(ICC_CTLR_EL1, CTLR_EOIMODE);
+    WRITE_SYSREG(ICC_IGRPEN1_EL1, 1);
+    barrier_context();
+    if (base == 0 || cpu >= CPU_MAX) {
+        timeouts++;
+        log_record(LOG_ERROR, LOG_IRQ, "gic-no-redistributor", "affinity=0x%lx", own_affinity());
+        return;
+    }
+    init_redistributor(base);
+    affinity[cpu] = own_affinity();
+    redistributor[cpu] = base;
+    gicv3_enable(GICV3_SGI_KICK, cpu);
+    gicv3_enable(INTID_MAINTENANCE, cpu);
+}
+
+void gicv3_enable(unsigned int intid, unsigned int cpu)
+{
+    uint64_t bit = BIT64(intid % 32);
+
+    if (cpu >= CPU_MAX || intid >= INTID_SPECIAL || redistributor[cpu] == 0)
+        return;
+    if (intid < 32) {
+        io_write32(redistributor[cpu] + GICR_SGI + GICD_ISENABLER, (uint32_t)bit);
+        return;
+    }
+    io_write64(GICD_PA + GICD_IROUTER + 8 * (uint64_t)intid, (affinity[cpu] & 0xffffff) | (affinity[cpu] >> 24) << 32);
+    io_write32(GICD_PA + GICD_ISENABLER + 4 * (uint64_t)(intid / 32), (uint32_t)bit);
+}
+
+void gicv3_disable(unsigned int intid, unsigned int cpu)
+{
+    uint64_t bit = BIT64(intid % 32);
+
+    if (cpu >= CPU_MAX || intid >= INTID_SPECIAL || redistributor[cpu] == 0)
+        return;
+    if (intid < 32) {
+        io_write32(redistributor[cpu] + GICR_SGI + GICD_ICENABLER, (uint32_t)bit);
+        wait_clear(redistributor[cpu] + GICR_CTLR, GICR_CTLR_RWP, "disable");
+    } else {
+        io_write32(GICD_PA + GICD_ICENABLER + 4 * (uint64_t)(intid / 32), (uint32_t)bit);
+        wait_clear(GICD_PA + GICD_CTLR, GICD_CTLR_RWP, "disable");
+    }
+}
+
+bool gicv3_is_pending(unsigned int intid, unsigned int cpu)
+{
+    if (cpu >= CPU_MAX || intid >= 32 || redistributor[cpu] == 0)
+        return false;
+    return io_read32(redistributor[cpu] + GICR_SGI + GICD_ISPENDR) >> intid & 1;
+}
+
+unsigned int gicv3_acknowledge(void)
+{
+    unsigned int intid = (unsigned int)READ_SYSREG(ICC_IAR1_EL1);
+
+    barrier_complete_system(); // the acknowledge is seen by the redistributor before what the handler does
+    return intid;
+}
+
+void gicv3_drop_priority(unsigned int intid)
+{
+    WRITE_SYSREG(ICC_EOIR1_EL1, intid);
+}
+
+void gicv3_deactivate(unsigned int intid)
+{
+    WRITE_SYSREG(ICC_DIR_EL1, intid);
+}
+
+void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
+{
+    uint64_t target;
+
+    if (cpu >= CPU_MAX || redistributor[cpu] == 0)
+        return;
+    target = affinity[cpu];
+    // What the other CPU shall find is in memory before the SGI arrives there.
+    barrier_complete();
+    WRITE_SYSREG(ICC_SGI1R_EL1, (target >> 24 & 0xff) << 48 | (target >> 4 & 0xf) << 44 | (target >> 16 & 0xff) << 32 |
+                                    (uint64_t)(intid & 0xf) << 24 | (target >> 8 & 0xff) << 16 | BIT64(target & 0xf));
+    barrier_context();
+}
+
+unsigned int gicv3_timeouts(void)
+{
+    return timeouts;
+}

@@ -6,6 +6,8 @@
 #include <hv/arch/registers.h>
 #include <hv/event.h>
 #include <hv/types.h>
+#include <hv/vgic_state.h>
+#include <hv/vtimer.h>
 
 struct vm;
 struct telemetry;
@@ -32,6 +34,8 @@ struct vcpu {
     uint64_t guest_mdscr; // MDSCR_EL1 as the guest left it, while step owns the register
     uint64_t on_entry;    // PSCI CPU_ON: entry point
     uint64_t on_context;  // PSCI CPU_ON: context id
+    struct vgic_cpu gic;  // vdev/vgic*.c
+    struct vtimer timer;  // vdev/vtimer.c
 };
 
 // Guest register n (0..30); 31 reads zero and ignores writes. The only code that indexes x[].

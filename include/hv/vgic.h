@@ -5,14 +5,12 @@
 
 #include <hv/mmio.h>
 #include <hv/spinlock.h>
+#include <hv/status.h>
 #include <hv/trap.h>
 #include <hv/types.h>
+#include <hv/vgic_state.h>
 
 struct vm;
-
-struct vgic {
-    struct spinlock lock;
-};
 
 // All interrupts as after a reset (IHI 0069 12.9, 12.11).
 void vgic_init(struct vm *vm);
@@ -26,9 +24,17 @@ enum hv_status vgic_set_line(struct vm *vm, unsigned int vcpu_id, unsigned int i
 enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsigned int intid);
 // A physical interrupt that belongs to the guest was acknowledged: it reaches the guest with the HW bit.
 void vgic_forward(struct vcpu *vcpu, unsigned int intid);
-// Moves pending interrupts into list registers. Called before eret when something changed for this vCPU; cheap
-// otherwise.
-void vgic_flush(struct vcpu *vcpu);
+// Looks again at every interrupt of this vCPU and fills the list registers. On its own CPU.
+void vgic_refill(struct vcpu *vcpu);
+// Before eret: does what was left to do for this vCPU; one load when there is nothing.
+static inline void vgic_flush(struct vcpu *vcpu)
+{
+    if (__builtin_expect(__atomic_load_n(&vcpu->gic.work, __ATOMIC_RELAXED) != 0, 0))
+        vgic_refill(vcpu);
+}
+// PSCI CPU_OFF, after vcpu->power is VCPU_OFF: takes back what the list registers hold, so that 1-of-N SPIs go to
+// other vCPUs. On its own CPU.
+void vgic_stop_cpu(struct vcpu *vcpu);
 // The maintenance interrupt (PPI 25) was taken.
 void vgic_maintenance(struct vcpu *vcpu);
 // Whether the vCPU has an interrupt that would wake it from WFI.
@@ -36,5 +42,32 @@ bool vgic_has_pending(struct vcpu *vcpu);
 // The devices of the guest's address space. TRAP_DONE, or TRAP_INJECT_ABORT for what the architecture refuses.
 enum trap_result vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access);
 enum trap_result vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access);
-// A write of ICC_SGI1R_EL1 (IHI 0069 12.2.22).
+// A write of ICC_SGI1R_EL1 (IHI 0069 12.2.22): Group 1 SGIs; of ICC_SGI0R_EL1: Group 0.
 void vgic_write_sgi1r(struct vcpu *vcpu, uint64_t value);
+void vgic_write_sgi0r(struct vcpu *vcpu, uint64_t value);
+// A write of ICC_DIR_EL1, trapped (ICH_HCR_EL2.TDIR) while an active interrupt has no list register.
+void vgic_write_dir(struct vcpu *vcpu, uint64_t value);
+
+// For the monitor's 'gic'. One interrupt as the guest would read it; listed: it occupies a list register.
+struct vgic_interrupt {
+    uint16_t intid;
+    uint8_t priority;
+    uint8_t target; // vCPU, or VGIC_NO_TARGET
+    bool enabled, pending, active, edge, group1, line, listed, hardware;
+};
+#define VGIC_NO_TARGET 0xff
+
+struct vgic_snapshot {
+    uint32_t ctlr; // GICD_CTLR as the guest reads it
+    unsigned int lr_count;
+    uint64_t lr[VGIC_LR_MAX]; // ICH_LR<n>_EL2
+    uint64_t hcr;             // ICH_HCR_EL2
+    uint64_t vmcr;            // ICH_VMCR_EL2
+    uint64_t maintenance_count;
+    uint64_t refill_count;
+};
+
+// The list registers of vcpu, read on its CPU (cpu_call). From any CPU, no locks held.
+void vgic_snapshot(struct vcpu *vcpu, struct vgic_snapshot *snapshot);
+// Interrupt intid as vcpu sees it, from what memory and the last snapshot know; false when there is none. From any CPU.
+bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *interrupt);

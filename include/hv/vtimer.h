@@ -6,6 +6,16 @@
 
 struct vcpu;
 
+#define VTIMER_LATE_BUCKETS 16
+
+// Per vCPU. Touched by its own CPU only; the monitor reads it through vtimer_snapshot.
+struct vtimer {
+    uint64_t physical_cval; // CNTP_CVAL_EL0 as the guest wrote it
+    uint32_t physical_ctl;  // CNTP_CTL_EL0.{IMASK, ENABLE}
+    uint32_t spare;
+    uint64_t late[VTIMER_LATE_BUCKETS]; // virtual timer interrupts by ticks past the deadline at EL2; as telemetry.h
+};
+
 // CNTVOFF_EL2, CNTHCTL_EL2 and the virtual timer's interrupt for this CPU. Before the vCPU first runs.
 void vtimer_init_cpu(struct vcpu *vcpu);
 // The physical virtual-timer interrupt was taken: hand it to the guest.
@@ -14,3 +24,30 @@ void vtimer_interrupt(struct vcpu *vcpu);
 void vtimer_hyp_interrupt(struct vcpu *vcpu);
 // Writes CNTVOFF_EL2 anew after a pause.
 void vtimer_update_offset(struct vcpu *vcpu);
+// The interrupt of EL2's own timer, behind the guest's physical timer when that is emulated.
+void vtimer_hyp_interrupt(struct vcpu *vcpu);
+
+// The guest's physical timer, where policy has CNTHCTL_EL2 trap it. CNTPCT is what its counter reads: the virtual
+// counter, unless policy lets the guest read the physical counter directly. TVAL is sign-extended by the caller's view:
+// 32 bits count. On vcpu's own CPU.
+enum vtimer_register { VTIMER_CNTPCT, VTIMER_CNTP_CTL, VTIMER_CNTP_CVAL, VTIMER_CNTP_TVAL };
+uint64_t vtimer_physical_read(struct vcpu *vcpu, enum vtimer_register reg);
+void vtimer_physical_write(struct vcpu *vcpu, enum vtimer_register reg, uint64_t value);
+
+// For the monitor's 'timer'. Counts in ticks of frequency.
+struct vtimer_snapshot {
+    uint64_t frequency;
+    uint64_t physical_count;
+    uint64_t virtual_count; // what the guest's counter reads
+    uint64_t offset;        // CNTVOFF_EL2
+    uint64_t paused_ticks;  // total time paused: the guest's clock is this far behind
+    uint64_t virtual_ctl;   // CNTV_CTL_EL0: ENABLE bit 0, IMASK bit 1, ISTATUS bit 2
+    uint64_t virtual_cval;  // CNTV_CVAL_EL0
+    int64_t virtual_due;    // ticks until the deadline; negative: past it
+    uint64_t physical_ctl;  // CNTP_CTL_EL0 as the guest reads it
+    uint64_t physical_cval;
+    uint64_t late[VTIMER_LATE_BUCKETS];
+};
+
+// Read on vcpu's CPU (cpu_call). From any CPU, no locks held.
+void vtimer_snapshot(struct vcpu *vcpu, struct vtimer_snapshot *snapshot);

@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: Apache-2.0
+// The virtual GICv3: the life of an interrupt, told once.
+//
+// Where its state is. Enable, group, priority, configuration and routing are in memory (struct vgic_bank): a vCPU's
+// SGIs and PPIs under that vCPU's lock, SPIs under the VM's. Pending and active are in memory until the interrupt is
+// listed, that is, occupies a list register (vgic_lr.c); from then on they are there, the guest acknowledges and ends
+// it without EL2, and memory learns of it when somebody asks or the register is needed.
+//
+// How it becomes pending. vgic_set_line (a device of ours), vgic_set_pending (the monitor), vgic_write_sgi1r (another
+// vCPU), GICD_ISPENDR (the guest), or vgic_forward (a physical interrupt). vgic_raise then takes it to its vCPU: on
+// this CPU straight into a list register; on another one by `work` and a kick, which makes that CPU refill before it
+// runs guest code again. What cannot be listed at once (no free register, not simple) is left to the refill as well:
+// vgic_flush, before every eret, is one load of `work`.
+//
+// How it ends. An edge or SGI: its list register falls empty and is taken again when needed. A level: its register
+// asks for a maintenance interrupt at deactivation, which refills and so looks at the line again; when the line falls
+// first, the register is told so, and no such interrupt comes. A physical one: the HW bit deactivates it; until then
+// the physical interrupt is active and cannot come again.
+//
+// Physical interrupts that belong to the guest (`hardware`) are enabled exactly when the guest has enabled them and
+// their group (vgic_mirror); while they are not, pending is what the physical redistributor says.
+//
+// GICD_CTLR.DS is 1, as on QEMU virt without Secure state: both groups belong to the guest; Group 0 arrives as FIQ.
+// There are no LPIs and no ITS, and every register that could say so says it.
+
+#include "vgic_internal.h"
+
+#include <hv/arch/registers.h>
+#include <hv/gicv3.h>
+#include <hv/policy.h>
+#include <hv/string.h>
+
+struct vgic_view vgic_view_of(struct vm *vm, struct vcpu *owner, unsigned int intid)
+{
+    if (intid < 32)
+        return (struct vgic_view){.vm = vm, .owner = owner, .bank = &owner->gic.bank, .first = 0};
+    return (struct vgic_view){.vm = vm, .owner = NULL, .bank = &vm->vgic.spi[intid / 32 - 1], .first = intid & ~31u};
+}
+
+void vgic_lock_view(const struct vgic_view *view) NO_THREAD_ANALYSIS
+{
+    spinlock_acquire(view->owner != NULL ? &view->owner->gic.lock : &view->vm->vgic.lock);
+}
+
+void vgic_unlock_view(const struct vgic_view *view) NO_THREAD_ANALYSIS
+{
+    spinlock_release(view->owner != NULL ? &view->owner->gic.lock : &view->vm->vgic.lock);
+}
+
+void vgic_post(struct vcpu *target)
+{
+    __atomic_store_n(&target->gic.work, 1, __ATOMIC_RELEASE);
+    if (target != vcpu_current())
+        gicv3_send_sgi(GICV3_SGI_KICK, target->id);
+}
+
+// ---- Routing
+
+static struct vcpu *vcpu_of_affinity(struct vm *vm, uint64_t router)
+{
+    // A vCPU's affinity is its number (VMPIDR_EL2 as QEMU virt's MPIDR_EL1: Aff0 only, up to 16 CPUs).
+    uint64_t id = router & 0xff00ffffffULL;
+
+    return id < vm->vcpu_count ? &vm->vcpus[id] : NULL;
+}
+
+bool vgic_targets(const struct vm *vm, unsigned int intid, const struct vcpu *vcpu)
+{
+    uint64_t router = vm->vgic.router[intid - 32];
+
+    return router & VGIC_IRM ? vcpu->power == VCPU_ON : (router & 0xff00ffffffULL) == vcpu->id;
+}
+
+// 1-of-N: this vCPU when it is on, else the first that is.
+struct vcpu *vgic_spi_target(struct vm *vm, unsigned int intid)
+{
+    uint64_t router = vm->vgic.router[intid - 32];
+    struct vcpu *current = vcpu_current();
+
+    if (!(router & VGIC_IRM))
+        return vcpu_of_affinity(vm, router);
+    if (current != NULL && current->vm == vm && current->power == VCPU_ON)
+        return current;
+    for (unsigned int i = 0; i < vm->vcpu_count; i++)
+        if (vm->vcpus[i].power == VCPU_ON)
+            return &vm->vcpus[i];
+    return NULL;
+}
+
+// ---- Events
+
+static void raise_spi(const struct vgic_view *view, unsigned int intid)
+{
+    struct vcpu *target = vgic_spi_target(view->vm, intid);
+
+    if (view->bank->listed & BIT64(intid % 32))
+        target = &view->vm->vcpus[view->bank->place[intid % 32] >> 4];
+    if (target == NULL)
+        return; // pending with nobody to go to, until IROUTER or a CPU_ON says otherwise
+    target->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
+    if (target != vcpu_current()) {
+        vgic_post(target);
+        return;
+    }
+    spinlock_acquire(&target->gic.lock);
+    vgic_list(target, view->bank, intid);
+    spinlock_release(&target->gic.lock);
+}
+
+void vgic_raise(const struct vgic_view *view, uint32_t bits)
+{
+    for (; bits != 0; bits &= bits - 1) {
+        unsigned int n = (unsigned int)__builtin_ctz(bits);
+        if (view->owner == NULL)
+            raise_spi(view, view->first + n);
+        else if (view->owner == vcpu_current())
+            vgic_list(view->owner, view->bank, n);
+        else
+            vgic_post(view->owner);
+    }
+}
+
+void vgic_review(const struct vgic_view *view, uint32_t bits)
+{
+    for (bits &= view->bank->listed; bits != 0; bits &= bits - 1)
+        vgic_post(&view->vm->vcpus[view->bank->place[__builtin_ctz(bits)] >> 4]);
+}
+
+static void lower(const struct vgic_view *view, unsigned int intid)
+{
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+    struct vcpu *owner;
+
+    if ((view->bank->edge & bit) || !(view->bank->listed & bit))
+        return;
+    owner = &view->vm->vcpus[view->bank->place[intid % 32] >> 4];
+    if (owner != vcpu_current()) {
+        vgic_post(owner);
+        return;
+    }
+    if (view->owner == NULL)
+        spinlock_acquire(&owner->gic.lock);
+    vgic_unlist_level(owner, view->bank, intid);
+    if (view->owner == NULL)
+        spinlock_release(&owner->gic.lock);
+}
+
+static bool exists(const struct vm *vm, unsigned int vcpu_id, unsigned int intid)
+{
+    return intid < VGIC_INTIDS && (intid >= 32 || vcpu_id < vm->vcpu_count);
+}
+
+enum hv_status vgic_set_line(struct vm *vm, unsigned int vcpu_id, unsigned int intid, bool level)
+{
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+
+    if (!exists(vm, vcpu_id, intid))
+        return HV_ERR_BOUNDS;
+    struct vgic_view view = vgic_view_of(vm, &vm->vcpus[vcpu_id % CPU_MAX], intid);
+    struct vgic_bank *bank = view.bank;
+    vgic_lock_view(&view);
+    if (level && !(bank->line & bit)) {
+        bank->line |= bit;
+        bank->latched |= bank->edge & bit;
+        vgic_raise(&view, bit & vgic_deliverable(vm, bank));
+    } else if (!level && (bank->line & bit)) {
+        bank->line &= ~bit;
+        lower(&view, intid);
+    }
+    vgic_unlock_view(&view);
+    return HV_OK;
+}
+
+enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsigned int intid)
+{
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+
+    if (!exists(vm, vcpu_id, intid))
+        return HV_ERR_BOUNDS;
+    struct vgic_view view = vgic_view_of(vm, &vm->vcpus[vcpu_id % CPU_MAX], intid);
+    vgic_lock_view(&view);
+    view.bank->latched |= bit;
+    vgic_raise(&view, bit & vgic_deliverable(vm, view.bank));
+    vgic_unlock_view(&view);
+    return HV_OK;
+}
+
+// Group group's SGI intid to target: dropped when the target has it in the other group (IHI 0069 12.1.10).
+static void send_sgi(struct vcpu *target, unsigned int intid, unsigned int group)
+{
+    struct vgic_bank *bank = &target->gic.bank;
+    uint32_t bit = (uint32_t)BIT64(intid);
+
+    spinlock_acquire(&target->gic.lock);
+    if ((bank->group >> intid & 1) == group) {
+        bank->latched |= bit;
+        if (!(vgic_deliverable(target->vm, bank) & bit))
+            ; // stays pending
+        else if (target == vcpu_current())
+            vgic_list(target, bank, intid);
+        else
+            vgic_post(target);
+    }
+    spinlock_release(&target->gic.lock);
+}
+
+static void write_sgi(struct vcpu *vcpu, uint64_t value, unsigned int group)
+{
+    uint32_t all = (uint32_t)(BIT64(vcpu->vm->vcpu_count) - 1);
+    uint32_t targets = (uint32_t)(value & ICC_SGIXR_TARGETLIST) & all;
+
+    if (value & ICC_SGIXR_IRM)
+        targets = all & ~(uint32_t)BIT64(vcpu->id);
+    else if (value & (ICC_SGIXR_AFF1 | ICC_SGIXR_AFF2 | ICC_SGIXR_AFF3 | ICC_SGIXR_RS))
+        return; // no vCPU there
+    for (; targets != 0; targets &= targets - 1)
+        send_sgi(&vcpu->vm->vcpus[__builtin_ctz(targets)], FIELD_GET(ICC_SGIXR_INTID, value), group);
+}
+
+void vgic_write_sgi1r(struct vcpu *vcpu, uint64_t value)
+{
+    write_sgi(vcpu, value, 1);
+}
+
+void vgic_write_sgi0r(struct vcpu *vcpu, uint64_t value)
+{
+    write_sgi(vcpu, value, 0);
+}
+
+void vgic_write_dir(struct vcpu *vcpu, uint64_t value)
+{
+    unsigned int intid = value & 0xffffff;
+
+    if (intid >= VGIC_INTIDS)
+        return;
+    struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, intid);
+    vgic_clear_active(&view, (uint32_t)BIT64(intid % 32));
+}
+
+void vgic_forward(struct vcpu *vcpu, unsigned int intid)
+{
+    struct vgic_bank *bank = &vcpu->gic.bank;
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+
+    if (intid >= 32 || !(bank->hardware & bit)) {
+        gicv3_disable(intid, vcpu->id);
+        gicv3_deactivate(intid);
+        return;
+    }
+    spinlock_acquire(&vcpu->gic.lock);
+    bank->forwarded |= bit;
+    bank->latched |= bit;
+    if (vgic_deliverable(vcpu->vm, bank) & bit)
+        vgic_list(vcpu, bank, intid);
+    else
+        vcpu->gic.work = 1; // just disabled: the refill gives it back
+    spinlock_release(&vcpu->gic.lock);
+}
+
+void vgic_maintenance(struct vcpu *vcpu)
+{
+    vcpu->gic.maintenance_count++;
+    vgic_refill(vcpu);
+}
+
+void vgic_mirror(struct vcpu *owner)
+{
+    struct vgic_bank *bank = &owner->gic.bank;
+    uint32_t wanted = vgic_deliverable(owner->vm, bank) & bank->hardware;
+
+    for (uint32_t changed = wanted ^ bank->physical; changed != 0; changed &= changed - 1) {
+        unsigned int intid = (unsigned int)__builtin_ctz(changed);
+        if (wanted >> intid & 1)
+            gicv3_enable(intid, owner->id);
+        else
+            gicv3_disable(intid, owner->id);
+    }
+    bank->physical = wanted;
+}
+
+bool vgic_has_pending(struct vcpu *vcpu)
+{
+    uint64_t vmcr = READ_SYSREG(ICH_VMCR_EL2);
+
+    vgic_flush(vcpu);
+    vgic_observe(vcpu);
+    for (uint32_t left = vcpu->gic.lr_used; left != 0; left &= left - 1) {
+        uint64_t value = vcpu->gic.lr[__builtin_ctz(left)];
+        uint64_t enabled = value & ICH_LR_EL2_GROUP ? ICH_VMCR_EL2_VENG1 : ICH_VMCR_EL2_VENG0;
+        if ((value & ICH_LR_EL2_PENDING) && (vmcr & enabled) &&
+            FIELD_GET(ICH_LR_EL2_PRIORITY, value) < FIELD_GET(ICH_VMCR_EL2_VPMR, vmcr))
+            return true;
+    }
+    return false;
+}
+
+// ---- Reset
+
+void vgic_init(struct vm *vm)
+{
+    memset(&vm->vgic, 0, sizeof(vm->vgic));
+    for (unsigned int i = 0; i < vm->vcpu_count; i++) {
+        struct vgic_cpu *gic = &vm->vcpus[i].gic;
+        memset(gic, 0, sizeof(*gic));
+        gic->bank.edge = 0xffff; // SGIs
+        gic->bank.hardware = (uint32_t)BIT64(INTID_VIRTUAL_TIMER);
+        if (policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN)
+            gic->bank.hardware |= (uint32_t)BIT64(INTID_PHYSICAL_TIMER);
+        gic->waker = 0x6; // ProcessorSleep, ChildrenAsleep
+    }
+}
+
+// The active priorities: as many registers as there are preemption bits for (IHI 0069 12.4.1).
+static void clear_active_priorities(unsigned int preemption_bits)
+{
+    WRITE_SYSREG(ICH_AP0R0_EL2, 0);
+    WRITE_SYSREG(ICH_AP1R0_EL2, 0);
+    if (preemption_bits >= 6) {
+        WRITE_SYSREG(ICH_AP0R1_EL2, 0);
+        WRITE_SYSREG(ICH_AP1R1_EL2, 0);
+    }
+    if (preemption_bits >= 7) {
+        WRITE_SYSREG(ICH_AP0R2_EL2, 0);
+        WRITE_SYSREG(ICH_AP1R2_EL2, 0);
+        WRITE_SYSREG(ICH_AP0R3_EL2, 0);
+        WRITE_SYSREG(ICH_AP1R3_EL2, 0);
+    }
+}
+
+void vgic_init_cpu(struct vcpu *vcpu)
+{
+    struct vgic_cpu *gic = &vcpu->gic;
+    uint64_t vtr = READ_SYSREG(ICH_VTR_EL2);
+
+    if (gic->lr_used != 0)
+        vgic_stop_cpu(vcpu); // turned off and on again
+    gic->lr_count = (uint8_t)(FIELD_GET(ICH_VTR_EL2_LISTREGS, vtr) + 1);
+    if (gic->lr_count > VGIC_LR_MAX)
+        gic->lr_count = VGIC_LR_MAX;
+    gic->hcr_base = ICH_HCR_EL2_EN | policy_controls.ich_hcr_el2;
+    gic->priority_mask = (uint8_t)(0xff00u >> (FIELD_GET(ICH_VTR_EL2_PRIBITS, vtr) + 1));
+    gic->hcr = gic->hcr_base;
+    vgic_reset_cpu_interface(vcpu);
+    clear_active_priorities((unsigned int)FIELD_GET(ICH_VTR_EL2_PREBITS, vtr) + 1);
+    WRITE_SYSREG(ICC_SRE_EL1, 7); // the guest has no memory-mapped interface
+    WRITE_SYSREG(ICH_VMCR_EL2, ICH_VMCR_EL2_VFIQEN);
+    WRITE_SYSREG(ICH_HCR_EL2, gic->hcr);
+    gic->work = 1;
+}

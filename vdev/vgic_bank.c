@@ -1,0 +1,345 @@
+// SPDX-License-Identifier: Apache-2.0
+// The registers that the distributor (SPIs) and a redistributor's SGI frame (SGIs and PPIs) share, at the same offsets
+// 0x80 .. 0xfff (IHI 0069 12.9, 12.11): one row for each block of 0x80 bytes. Writes that change nothing return before
+// any lock. What concerns interrupts in list registers of another vCPU is done there, at its next entry to EL2, which
+// is at once: it is kicked.
+
+#include "vgic_internal.h"
+
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+
+// What a write of one word of one register did, to be finished when the locks are free.
+typedef uint32_t (*word_read)(const struct vgic_view *view, unsigned int word);
+typedef void (*word_write)(const struct vgic_view *view, unsigned int word, uint32_t value);
+
+static uint32_t read_group(const struct vgic_view *view, unsigned int word)
+{
+    (void)word;
+    return view->bank->group;
+}
+
+static uint32_t read_enabled(const struct vgic_view *view, unsigned int word)
+{
+    (void)word;
+    return view->bank->enabled;
+}
+
+// Which vCPUs have interrupts of the view listed.
+static uint32_t listed_on(const struct vgic_view *view)
+{
+    uint32_t vcpus = 0;
+
+    for (uint32_t left = view->bank->listed; left != 0; left &= left - 1)
+        vcpus |= (uint32_t)BIT64(view->bank->place[__builtin_ctz(left)] >> 4);
+    return vcpus;
+}
+
+// Brings the shadows of the list registers that hold interrupts of the view up to date. No locks held.
+static void observe(const struct vgic_view *view)
+{
+    uint32_t vcpus;
+
+    vgic_lock_view(view);
+    vcpus = listed_on(view);
+    vgic_unlock_view(view);
+    for (; vcpus != 0; vcpus &= vcpus - 1) {
+        struct vcpu *vcpu = &view->vm->vcpus[__builtin_ctz(vcpus)];
+        if (!cpu_call(vcpu->id, vgic_observe, vcpu))
+            return; // late, and the log says so: the shadow as it stands
+    }
+}
+
+// Interrupts of the view whose list register has one of the bits of state.
+static uint32_t listed_in_state(const struct vgic_view *view, uint64_t state)
+{
+    uint32_t result = 0;
+
+    for (uint32_t left = view->bank->listed; left != 0; left &= left - 1) {
+        unsigned int n = (unsigned int)__builtin_ctz(left);
+        uint8_t place = view->bank->place[n];
+        if (view->vm->vcpus[place >> 4].gic.lr[place & 15] & state)
+            result |= (uint32_t)BIT64(n);
+    }
+    return result;
+}
+
+uint32_t vgic_read_pending(const struct vgic_view *view)
+{
+    uint32_t result;
+
+    observe(view);
+    vgic_lock_view(view);
+    result = vgic_pending(view->bank) | listed_in_state(view, ICH_LR_EL2_PENDING);
+    if (view->owner != NULL)
+        for (uint32_t left = view->bank->hardware & ~view->bank->forwarded; left != 0; left &= left - 1)
+            if (gicv3_is_pending((unsigned int)__builtin_ctz(left), view->owner->id))
+                result |= left & -left;
+    vgic_unlock_view(view);
+    return result;
+}
+
+uint32_t vgic_read_active(const struct vgic_view *view)
+{
+    uint32_t result;
+
+    observe(view);
+    vgic_lock_view(view);
+    result = view->bank->active | listed_in_state(view, ICH_LR_EL2_ACTIVE);
+    vgic_unlock_view(view);
+    return result;
+}
+
+static uint32_t read_pending(const struct vgic_view *view, unsigned int word)
+{
+    (void)word;
+    return vgic_read_pending(view);
+}
+
+static uint32_t read_active(const struct vgic_view *view, unsigned int word)
+{
+    (void)word;
+    return vgic_read_active(view);
+}
+
+static uint32_t read_config(const struct vgic_view *view, unsigned int word)
+{
+    uint32_t half = view->bank->edge >> (16 * word) & 0xffff;
+    uint32_t result = 0;
+
+    for (; half != 0; half &= half - 1)
+        result |= (uint32_t)2 << (2 * __builtin_ctz(half));
+    return result;
+}
+
+// Enabling or grouping changed: interrupts that may now be taken are, those that may not leave their list registers.
+static void redeliver(const struct vgic_view *view, uint32_t bits)
+{
+    uint32_t deliverable = vgic_deliverable(view->vm, view->bank);
+
+    if (view->owner != NULL && (bits & view->bank->hardware))
+        vgic_mirror(view->owner);
+    vgic_review(view, bits);
+    vgic_raise(view, bits & deliverable & vgic_pending(view->bank) & ~view->bank->listed);
+}
+
+static void write_group(const struct vgic_view *view, unsigned int word, uint32_t value)
+{
+    (void)word;
+    vgic_lock_view(view);
+    uint32_t changed = view->bank->group ^ value;
+    view->bank->group = value;
+    redeliver(view, changed);
+    vgic_unlock_view(view);
+}
+
+static void write_set_enable(const struct vgic_view *view, unsigned int word, uint32_t value)
+{
+    (void)word;
+    if (!(value & ~__atomic_load_n(&view->bank->enabled, __ATOMIC_RELAXED)))
+        return;
+    vgic_lock_view(view);
+    value &= ~view->bank->enabled;
+    view->bank->enabled |= value;
+    redeliver(view, value);
+    vgic_unlock_view(view);
+}
+
+static void write_clear_enable(const struct vgic_view *view, unsigned int word, uint32_t value)
+{
+    (void)word;
+    if (!(value & __atomic_load_n(&view->bank->enabled, __ATOMIC_RELAXED)))
+        return;
+    vgic_lock_view(view);
+    value &= view->bank->enabled;
+    view->bank->enabled &= ~value;
+    redeliver(view, value);
+    vgic_unlock_view(view);
+}
+
+static void write_set_pending(const struct vgic_view *view, unsigned int word, uint32_t value)
+{
+    (void)word;
+    if (value == 0)
+        return;
+    vgic_lock_view(view);
+    view->bank->latched |= value;
+    vgic_raise(view, value & vgic_deliverable(view->vm, view->bank));
+    vgic_unlock_view(view);
+}
+
+static void write_clear_pending(const struct vgic_view *view, unsigned int word, uint32_t value)
+{
+    (void)word;
+    if (value == 0)
+        return;
+    vgic_lock_view(view);
+    view->bank->latched &= ~value;
+    view->bank->drop_pending |= value & view->bank->listed;
+    vgic_review(view, value);
+    if (view->owner != NULL && (value & view->bank->forwarded))
+        vgic_post(view->owner);
+    vgic_unlock_view(view);
+}
+
+static void write_set_active(const struct vgic_view *view, unsigned int word, uint32_t value)
+{
+    (void)word;
+    if (value == 0)
+        return;
+    vgic_lock_view(view);
+    for (uint32_t left = value & ~view->bank->listed & ~view->bank->active; left != 0; left &= left - 1) {
+        unsigned int n = (unsigned int)__builtin_ctz(left);
+        struct vcpu *target = view->owner != NULL ? view->owner : vgic_spi_target(view->vm, view->first + n);
+        if (target == NULL)
+            target = &view->vm->vcpus[0];
+        view->bank->place[n] = (uint8_t)(target->id << 4);
+        if (view->owner == NULL)
+            target->gic.spi_hint |= (uint32_t)BIT64(view->first / 32 - 1);
+        vgic_post(target);
+    }
+    view->bank->active |= value;
+    vgic_review(view, value);
+    vgic_unlock_view(view);
+}
+
+void vgic_clear_active(const struct vgic_view *view, uint32_t bits)
+{
+    vgic_lock_view(view);
+    uint32_t forwarded = bits & view->bank->forwarded & ~view->bank->listed;
+    view->bank->active &= ~bits;
+    view->bank->drop_active |= bits & view->bank->listed;
+    vgic_review(view, bits);
+    if (view->owner != NULL && forwarded != 0)
+        vgic_post(view->owner);
+    else
+        vgic_raise(view,
+                   bits & ~view->bank->listed & vgic_pending(view->bank) & vgic_deliverable(view->vm, view->bank));
+    vgic_unlock_view(view);
+}
+
+static void write_clear_active(const struct vgic_view *view, unsigned int word, uint32_t value)
+{
+    (void)word;
+    if (value != 0)
+        vgic_clear_active(view, value);
+}
+
+static void write_config(const struct vgic_view *view, unsigned int word, uint32_t value)
+{
+    uint32_t half = 0;
+
+    if (view->owner != NULL && word == 0)
+        return; // SGIs are edge-triggered for good
+    for (unsigned int n = 0; n < 16; n++)
+        half |= (value >> (2 * n + 1) & 1) << n;
+    vgic_lock_view(view);
+    uint32_t changed = (view->bank->edge ^ half << (16 * word)) & ((uint32_t)0xffff << (16 * word));
+    view->bank->edge ^= changed;
+    redeliver(view, changed);
+    vgic_unlock_view(view);
+}
+
+// ---- GICD_IPRIORITYR: words and bytes. As many bits as the virtual CPU interface has.
+
+static void access_priority(struct vcpu *vcpu, const struct vgic_view *view, struct mmio_access *access,
+                            unsigned int first)
+{
+    uint8_t *priority = &view->bank->priority[first];
+    uint32_t changed = 0;
+
+    if (!access->write) {
+        access->value = 0;
+        for (unsigned int i = 0; i < access->size; i++)
+            access->value |= (uint64_t)priority[i] << (8 * i);
+        return;
+    }
+    vgic_lock_view(view);
+    for (unsigned int i = 0; i < access->size; i++) {
+        uint8_t value = (uint8_t)(access->value >> (8 * i)) & vcpu->gic.priority_mask;
+        if (priority[i] != value)
+            changed |= (uint32_t)BIT64(first + i);
+        priority[i] = value;
+    }
+    vgic_review(view, changed);
+    vgic_unlock_view(view);
+}
+
+// ---- The table
+
+#define BLOCK_SHIFT    7
+#define BLOCK_PRIORITY (0x400 >> BLOCK_SHIFT)
+#define BLOCK_TARGETS  (0x800 >> BLOCK_SHIFT)
+#define BLOCK_CONFIG   (0xc00 >> BLOCK_SHIFT)
+
+// NULL: reads as zero, writes ignored (with affinity routing and one Security state that is right for the rest).
+static const struct {
+    word_read read;
+    word_write write;
+} blocks[VGIC_BANK_END >> BLOCK_SHIFT] = {
+    [0x080 >> BLOCK_SHIFT] = {read_group, write_group},
+    [0x100 >> BLOCK_SHIFT] = {read_enabled, write_set_enable},
+    [0x180 >> BLOCK_SHIFT] = {read_enabled, write_clear_enable},
+    [0x200 >> BLOCK_SHIFT] = {read_pending, write_set_pending},
+    [0x280 >> BLOCK_SHIFT] = {read_pending, write_clear_pending},
+    [0x300 >> BLOCK_SHIFT] = {read_active, write_set_active},
+    [0x380 >> BLOCK_SHIFT] = {read_active, write_clear_active},
+    [0xc00 >> BLOCK_SHIFT] = {read_config, write_config},
+    [0xc80 >> BLOCK_SHIFT] = {read_config, write_config},
+};
+
+// The INTID of the first interrupt that the register at offset is about.
+static unsigned int first_intid(unsigned int block, uint32_t offset)
+{
+    if (block < BLOCK_PRIORITY)
+        return (offset & 0x7c) * 8;
+    return block < BLOCK_TARGETS ? offset & 0x3ff : (offset & 0xfc) * 4;
+}
+
+enum trap_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, struct mmio_access *access, uint32_t offset)
+{
+    unsigned int block = offset >> BLOCK_SHIFT;
+    unsigned int intid = first_intid(block, offset);
+    bool bytes = block >= BLOCK_PRIORITY && block < BLOCK_CONFIG; // GICD_ITARGETSR too
+
+    if (access->size != 4 && !(bytes && access->size == 1))
+        return TRAP_INJECT_ABORT;
+    if (!access->write)
+        access->value = 0;
+    // A redistributor has INTIDs 0 .. 31 only, the distributor all the others.
+    if ((owner != NULL) != (intid < 32) || intid >= VGIC_INTIDS)
+        return TRAP_DONE;
+    struct vgic_view view = vgic_view_of(vcpu->vm, owner, intid);
+    if (block >= BLOCK_PRIORITY && block < BLOCK_TARGETS)
+        access_priority(vcpu, &view, access, intid % 32);
+    else if (access->write && blocks[block].write != NULL)
+        blocks[block].write(&view, intid % 32 / 16, (uint32_t)access->value);
+    else if (!access->write && blocks[block].read != NULL)
+        access->value = blocks[block].read(&view, intid % 32 / 16);
+    return TRAP_DONE;
+}
+
+uint32_t vgic_identification(uint32_t offset, uint32_t part)
+{
+    switch (offset) {
+    case 0xffd0:
+        return 0x44; // PIDR4: JEP106 continuation code 4, 64 KiB
+    case 0xffe0:
+        return part; // PIDR0
+    case 0xffe4:
+        return 0xb4; // PIDR1
+    case 0xffe8:
+        return 0x3b; // PIDR2: GICv3
+    case 0xfff0:
+        return 0x0d; // CIDR0 .. 3
+    case 0xfff4:
+        return 0xf0;
+    case 0xfff8:
+        return 0x05;
+    case 0xfffc:
+        return 0xb1;
+    default:
+        return 0;
+    }
+}

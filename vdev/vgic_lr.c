@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: Apache-2.0
+// List registers (IHI 0069 11.4): which interrupts occupy them, and their shadow gic.lr, so that no exit but an
+// interrupt's own reads ICH_LR. An interrupt is either in memory or listed. Listing moves an edge's or an SGI's pending
+// state and any active state into the register; a level's pending state is copied, and asks for a maintenance interrupt
+// at deactivation (EOI), because the line may still be high then. Hardware changes listed state while the guest runs;
+// a refill takes all of it back and chooses again: the best pending one first, so that it can preempt; active ones by
+// priority, so that their end is found; then the other pending ones. What is left over asks for a maintenance
+// interrupt: pending ones when no listed one is pending any more (NPIE), active ones when the guest ends an interrupt
+// that has no register (LRENPIE for EOIR, TDIR for DIR).
+
+#include "vgic_internal.h"
+
+#include <hv/arch/registers.h>
+#include <hv/gicv3.h>
+#include <hv/policy.h>
+
+// clang-format off
+#define LR_LIST(LR) LR(0) LR(1) LR(2) LR(3) LR(4) LR(5) LR(6) LR(7) LR(8) LR(9) LR(10) LR(11) LR(12) LR(13) LR(14) LR(15)
+// clang-format on
+
+static uint64_t read_lr(unsigned int k)
+{
+    switch (k) {
+#define READ_CASE(n)                                                                                                   \
+    case n:                                                                                                            \
+        return READ_SYSREG(ICH_LR##n##_EL2);
+        LR_LIST(READ_CASE)
+    default:
+        return 0;
+    }
+}
+
+static void write_lr(struct vgic_cpu *gic, unsigned int k, uint64_t value)
+{
+    gic->lr[k] = value;
+    switch (k) {
+#define WRITE_CASE(n)                                                                                                  \
+    case n:                                                                                                            \
+        WRITE_SYSREG(ICH_LR##n##_EL2, value);                                                                          \
+        break;
+        LR_LIST(WRITE_CASE)
+    }
+}
+
+// A list register's value for an interrupt of bank in state (ICH_LR_EL2_PENDING and _ACTIVE).
+static uint64_t compose(const struct vgic_bank *bank, unsigned int intid, uint64_t state)
+{
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+    uint64_t value = state | FIELD_PREP(ICH_LR_EL2_PRIORITY, bank->priority[intid % 32]) | intid;
+
+    if (bank->group & bit)
+        value |= ICH_LR_EL2_GROUP;
+    if (bank->forwarded & bit)
+        return value | ICH_LR_EL2_HW | FIELD_PREP(ICH_LR_EL2_PINTID, intid);
+    if (!(bank->edge & bit) && (vgic_pending(bank) & bit))
+        value |= ICH_LR_EL2_EOI;
+    return value;
+}
+
+// Pending states that move into the list register; the other ones are copied.
+static uint32_t moving(const struct vgic_bank *bank)
+{
+    return bank->edge | bank->forwarded;
+}
+
+static void occupy(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid, unsigned int k, uint64_t state)
+{
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+
+    write_lr(&vcpu->gic, k, compose(bank, intid, state));
+    vcpu->gic.lr_used |= (uint16_t)BIT64(k);
+    bank->listed |= bit;
+    bank->place[intid % 32] = (uint8_t)(vcpu->id << 4 | k);
+    if (state & ICH_LR_EL2_PENDING)
+        bank->latched &= ~(bit & moving(bank));
+}
+
+// intid has a list register already: what the guest has made of it decides.
+static void list_again(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
+{
+    struct vgic_cpu *gic = &vcpu->gic;
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+    unsigned int k = bank->place[intid % 32] & 15;
+    uint64_t value = read_lr(k);
+
+    if (!(value & ICH_LR_EL2_STATE)) {
+        occupy(vcpu, bank, intid, k, ICH_LR_EL2_PENDING);
+    } else if ((value & ICH_LR_EL2_HW) || (bank->forwarded & bit)) {
+        gic->work = 1;
+    } else if (bank->edge & bit) {
+        bank->latched &= ~bit;
+        write_lr(gic, k, value | ICH_LR_EL2_PENDING);
+    } else if (!(value & ICH_LR_EL2_PENDING)) {
+        write_lr(gic, k, value | ICH_LR_EL2_EOI);
+    }
+}
+
+void vgic_list(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
+{
+    struct vgic_cpu *gic = &vcpu->gic;
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+    uint32_t free = ~(uint32_t)gic->lr_used & (uint32_t)(BIT64(gic->lr_count) - 1);
+
+    if (bank->listed & bit)
+        list_again(vcpu, bank, intid);
+    else if (free != 0 && !(bank->active & bit))
+        occupy(vcpu, bank, intid, (unsigned int)__builtin_ctz(free), ICH_LR_EL2_PENDING);
+    else
+        gic->work = 1;
+}
+
+void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
+{
+    unsigned int k = bank->place[intid % 32] & 15;
+    uint64_t value = read_lr(k);
+
+    if (value & ICH_LR_EL2_HW)
+        return;
+    if (vgic_pending(bank) & BIT64(intid % 32))
+        return; // GICD_ISPENDR holds it pending
+    value &= ~(ICH_LR_EL2_PENDING | ICH_LR_EL2_EOI);
+    write_lr(&vcpu->gic, k, value);
+}
+
+void vgic_observe(void *argument)
+{
+    struct vcpu *vcpu = argument;
+    struct vgic_cpu *gic = &vcpu->gic;
+
+    spinlock_acquire(&gic->lock);
+    for (uint32_t left = gic->lr_used; left != 0; left &= left - 1) {
+        unsigned int k = (unsigned int)__builtin_ctz(left);
+        gic->lr[k] = read_lr(k);
+    }
+    spinlock_release(&gic->lock);
+}
+
+// Takes the state of list register k back into memory, and does what other CPUs wanted dropped.
+static void take_back(struct vcpu *vcpu, unsigned int k)
+{
+    uint64_t value = read_lr(k);
+    unsigned int intid = (unsigned int)(vcpu->gic.lr[k] & ICH_LR_EL2_VINTID);
+    struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, intid);
+    struct vgic_bank *bank = view.bank;
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+
+    bank->listed &= ~bit;
+    if (value & ICH_LR_EL2_ACTIVE)
+        bank->active |= bit;
+    if (!(value & ICH_LR_EL2_PENDING)) {
+        if (!(bank->edge & bit) && !(bank->drop_pending & bit) && !(value & ICH_LR_EL2_HW))
+            bank->latched &= ~bit; // acknowledged: a level held by GICD_ISPENDR is so no longer
+    } else if (moving(bank) & bit) {
+        bank->latched |= bit;
+    }
+    if ((value & ICH_LR_EL2_HW) && !(value & ICH_LR_EL2_STATE) && !(bank->latched & bit))
+        bank->forwarded &= ~bit; // the guest's deactivation was the physical one's
+    if (bank->drop_active & bit)
+        bank->active &= ~bit;
+    if (bank->drop_pending & bit)
+        bank->latched &= ~bit;
+    bank->drop_active &= ~bit;
+    bank->drop_pending &= ~bit;
+    if (view.owner == NULL)
+        vcpu->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
+}
+
+// Physical interrupts that are active for the guest's sake, but that the guest does not wait for: given back. Their
+// line, when it is still up, makes them pending again; they are taken when the guest enables them.
+static void give_back(struct vcpu *vcpu)
+{
+    struct vgic_bank *bank = &vcpu->gic.bank;
+    uint32_t idle = bank->forwarded & ~bank->active & ~(bank->latched & vgic_deliverable(vcpu->vm, bank));
+
+    bank->forwarded &= ~idle;
+    bank->latched &= ~idle;
+    for (; idle != 0; idle &= idle - 1)
+        gicv3_deactivate((unsigned int)__builtin_ctz(idle));
+}
+
+// ---- Choosing
+
+struct choice {
+    uint32_t keys[VGIC_LR_MAX]; // active or not, priority, INTID: the least first
+    unsigned int count;
+    unsigned int max;
+    uint32_t best_pending; // key, or ~0
+    bool pending_left;
+    bool active_left;
+};
+
+#define KEY_PENDING                        0x01000000u // pending only: behind every active one
+#define KEY(pending_only, priority, intid) ((pending_only ? KEY_PENDING : 0) | (uint32_t)(priority) << 16 | (intid))
+
+static void consider(struct choice *choice, uint32_t key)
+{
+    unsigned int at = choice->count;
+
+    if (choice->count == choice->max) {
+        uint32_t last = choice->keys[choice->max - 1];
+        uint32_t loser = key < last ? last : key;
+        if (loser & KEY_PENDING)
+            choice->pending_left = true;
+        else
+            choice->active_left = true;
+        if (loser == key)
+            return;
+        at = --choice->count;
+    }
+    for (; at > 0 && choice->keys[at - 1] > key; at--)
+        choice->keys[at] = choice->keys[at - 1];
+    choice->keys[at] = key;
+    choice->count++;
+}
+
+static bool consider_bank(struct vcpu *vcpu, struct choice *choice, const struct vgic_view *view)
+{
+    struct vgic_bank *bank = view->bank;
+    uint32_t pending = vgic_pending(bank) & vgic_deliverable(vcpu->vm, bank) & ~bank->listed;
+    uint32_t active = bank->active & ~bank->listed;
+    bool any = false;
+
+    for (uint32_t left = pending | active; left != 0; left &= left - 1) {
+        unsigned int n = (unsigned int)__builtin_ctz(left);
+        uint32_t bit = (uint32_t)BIT64(n);
+        bool is_active = active & bit;
+        if (view->owner == NULL && is_active && bank->place[n] >> 4 != vcpu->id)
+            continue;
+        if (view->owner == NULL && !is_active && !vgic_targets(vcpu->vm, view->first + n, vcpu))
+            continue;
+        uint32_t key = KEY(!is_active, bank->priority[n], view->first + n);
+        if (!is_active && key < choice->best_pending)
+            choice->best_pending = key;
+        consider(choice, key);
+        any = true;
+    }
+    return any;
+}
+
+// The best pending interrupt must be listed even when active ones fill every register: it may outrank them all.
+static void keep_best_pending(struct choice *choice)
+{
+    if (choice->count == 0 || choice->best_pending == ~0u || (choice->keys[choice->count - 1] & KEY_PENDING) ||
+        choice->count < choice->max)
+        return;
+    choice->keys[choice->count - 1] = choice->best_pending;
+    choice->active_left = true;
+}
+
+static void list_chosen(struct vcpu *vcpu, const struct choice *choice)
+{
+    struct vgic_cpu *gic = &vcpu->gic;
+    uint16_t was_used = gic->lr_used;
+
+    gic->lr_used = 0;
+    for (unsigned int k = 0; k < choice->count; k++) {
+        unsigned int intid = choice->keys[k] & 0xffff;
+        struct vgic_bank *bank = vgic_view_of(vcpu->vm, vcpu, intid).bank;
+        uint32_t bit = (uint32_t)BIT64(intid % 32);
+        uint64_t state = bank->active & bit ? ICH_LR_EL2_ACTIVE : ICH_LR_EL2_PENDING;
+        // Pending and active at once only where the pending state moved here and no physical one stands behind it.
+        if ((bank->active & bank->latched & bank->edge & ~bank->forwarded & vgic_deliverable(vcpu->vm, bank)) & bit)
+            state |= ICH_LR_EL2_PENDING;
+        occupy(vcpu, bank, intid, k, state);
+        bank->active &= ~bit;
+    }
+    for (uint32_t left = was_used & ~(uint32_t)gic->lr_used; left != 0; left &= left - 1)
+        write_lr(gic, (unsigned int)__builtin_ctz(left), 0);
+}
+
+// The guest has ended interrupts that had no list register: the highest priorities, since ends come in reverse order.
+static void end_unlisted(struct vcpu *vcpu, unsigned int count)
+{
+    while (count-- > 0) {
+        uint32_t best = ~0u;
+        for (unsigned int intid = 0; intid < VGIC_INTIDS; intid++) {
+            struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, intid);
+            uint32_t bit = (uint32_t)BIT64(intid % 32);
+            if (!(view.bank->active & ~view.bank->listed & bit))
+                continue;
+            if (view.owner == NULL && view.bank->place[intid % 32] >> 4 != vcpu->id)
+                continue;
+            uint32_t key = KEY(false, view.bank->priority[intid % 32], intid);
+            best = key < best ? key : best;
+        }
+        if (best == ~0u)
+            return;
+        vgic_view_of(vcpu->vm, vcpu, best & 0xffff).bank->active &= ~(uint32_t)BIT64(best % 32);
+    }
+}
+
+static void choose(struct vcpu *vcpu, struct choice *choice)
+{
+    struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, 0);
+
+    consider_bank(vcpu, choice, &view);
+    for (uint32_t left = vcpu->gic.spi_hint; left != 0; left &= left - 1) {
+        unsigned int b = (unsigned int)__builtin_ctz(left);
+        view = vgic_view_of(vcpu->vm, vcpu, 32 * (b + 1));
+        if (!consider_bank(vcpu, choice, &view))
+            vcpu->gic.spi_hint &= ~(uint32_t)BIT64(b);
+    }
+    keep_best_pending(choice);
+}
+
+void vgic_refill(struct vcpu *vcpu)
+{
+    struct vgic_cpu *gic = &vcpu->gic;
+    struct choice choice = {.max = gic->lr_count, .best_pending = ~0u};
+    uint64_t hcr = gic->hcr_base;
+
+    // Cleared before anything is looked at: what another CPU posts from here on stays posted.
+    __atomic_exchange_n(&gic->work, 0, __ATOMIC_ACQ_REL);
+    spinlock_acquire(&vcpu->vm->vgic.lock);
+    spinlock_acquire(&gic->lock);
+    gic->refill_count++;
+    for (uint32_t left = gic->lr_used; left != 0; left &= left - 1)
+        take_back(vcpu, (unsigned int)__builtin_ctz(left));
+    if (gic->hcr & ICH_HCR_EL2_LRENPIE)
+        end_unlisted(vcpu, (unsigned int)FIELD_GET(ICH_HCR_EL2_EOICOUNT, READ_SYSREG(ICH_HCR_EL2)));
+    give_back(vcpu);
+    choose(vcpu, &choice);
+    list_chosen(vcpu, &choice);
+    if (choice.pending_left)
+        hcr |= ICH_HCR_EL2_NPIE;
+    if (choice.active_left)
+        hcr |= ICH_HCR_EL2_LRENPIE | ICH_HCR_EL2_TDIR;
+    if (hcr != gic->hcr || (hcr & ICH_HCR_EL2_LRENPIE))
+        WRITE_SYSREG(ICH_HCR_EL2, hcr); // EOIcount starts again from 0
+    gic->hcr = hcr;
+    gic->spill = choice.pending_left || choice.active_left;
+    spinlock_release(&gic->lock);
+    spinlock_release(&vcpu->vm->vgic.lock);
+}
+
+void vgic_reset_cpu_interface(struct vcpu *vcpu)
+{
+    for (unsigned int k = 0; k < vcpu->gic.lr_count; k++)
+        write_lr(&vcpu->gic, k, 0);
+    vcpu->gic.lr_used = 0;
+}
+
+void vgic_stop_cpu(struct vcpu *vcpu)
+{
+    struct vgic_cpu *gic = &vcpu->gic;
+
+    spinlock_acquire(&vcpu->vm->vgic.lock);
+    spinlock_acquire(&gic->lock);
+    for (uint32_t left = gic->lr_used; left != 0; left &= left - 1) {
+        unsigned int k = (unsigned int)__builtin_ctz(left);
+        take_back(vcpu, k);
+        write_lr(gic, k, 0);
+    }
+    gic->lr_used = 0;
+    gic->work = 1;
+    give_back(vcpu);
+    spinlock_release(&gic->lock);
+    for (unsigned int b = 0; b < VGIC_SPI_BANKS; b++) {
+        struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, 32 * (b + 1));
+        vgic_raise(&view, vgic_pending(view.bank) & vgic_deliverable(vcpu->vm, view.bank) & ~view.bank->listed);
+    }
+    spinlock_release(&vcpu->vm->vgic.lock);
+}

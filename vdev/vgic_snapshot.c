@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the monitor shows of the virtual GIC: copies, taken on the CPU that has the registers.
+
+#include "vgic_internal.h"
+
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/string.h>
+
+struct request {
+    struct vcpu *vcpu;
+    struct vgic_snapshot *snapshot;
+};
+
+static void take(void *argument)
+{
+    struct request *request = argument;
+    struct vgic_snapshot *snapshot = request->snapshot;
+    struct vgic_cpu *gic = &request->vcpu->gic;
+
+    vgic_observe(request->vcpu);
+    memcpy(snapshot->lr, gic->lr, sizeof(snapshot->lr));
+    snapshot->hcr = READ_SYSREG(ICH_HCR_EL2);
+    snapshot->vmcr = READ_SYSREG(ICH_VMCR_EL2);
+}
+
+void vgic_snapshot(struct vcpu *vcpu, struct vgic_snapshot *snapshot)
+{
+    struct request request = {.vcpu = vcpu, .snapshot = snapshot};
+
+    memset(snapshot, 0, sizeof(*snapshot));
+    snapshot->ctlr = vcpu->vm->vgic.ctlr | 0x50;
+    snapshot->lr_count = vcpu->gic.lr_count;
+    snapshot->maintenance_count = vcpu->gic.maintenance_count;
+    snapshot->refill_count = vcpu->gic.refill_count;
+    (void)cpu_call(vcpu->id, take, &request);
+}
+
+bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *interrupt)
+{
+    struct vm *vm = vcpu->vm;
+    unsigned int n = intid % 32;
+    uint64_t state = 0;
+
+    if (intid >= VGIC_INTIDS)
+        return false;
+    struct vgic_view view = vgic_view_of(vm, vcpu, intid);
+    const struct vgic_bank *bank = view.bank;
+    struct vcpu *target = view.owner != NULL ? vcpu : vgic_spi_target(vm, intid);
+    vgic_lock_view(&view);
+    if (bank->listed >> n & 1)
+        state = vm->vcpus[bank->place[n] >> 4].gic.lr[bank->place[n] & 15];
+    *interrupt = (struct vgic_interrupt){
+        .intid = (uint16_t)intid,
+        .priority = bank->priority[n],
+        .target = target != NULL ? (uint8_t)target->id : VGIC_NO_TARGET,
+        .enabled = bank->enabled >> n & 1,
+        .pending = (vgic_pending(bank) >> n & 1) || (state & ICH_LR_EL2_PENDING),
+        .active = (bank->active >> n & 1) || (state & ICH_LR_EL2_ACTIVE),
+        .edge = bank->edge >> n & 1,
+        .group1 = bank->group >> n & 1,
+        .line = bank->line >> n & 1,
+        .listed = bank->listed >> n & 1,
+        .hardware = bank->hardware >> n & 1,
+    };
+    vgic_unlock_view(&view);
+    return true;
+}

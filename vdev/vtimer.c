@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Guest time. The virtual timer is the hardware's: CNTVOFF_EL2 shifts its counter by the time spent paused, and its
+// interrupt is forwarded with the HW bit. The physical timer, where policy traps it, is emulated on EL2's own timer
+// (CNTHP): one deadline at a time; its line is computed anew at each access and each interrupt. All on the vCPU's CPU.
+
+#include <hv/vtimer.h>
+
+#include <hv/arch/barrier.h>
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+#include <hv/policy.h>
+#include <hv/string.h>
+#include <hv/vgic.h>
+#include <hv/vm.h>
+
+void vtimer_init_cpu(struct vcpu *vcpu)
+{
+    memset(&vcpu->timer, 0, sizeof(vcpu->timer));
+    WRITE_SYSREG(CNTHCTL_EL2, policy_controls.cnthctl_el2);
+    WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
+    WRITE_SYSREG(CNTV_CTL_EL0, 0);
+    WRITE_SYSREG(CNTP_CTL_EL0, 0);
+    WRITE_SYSREG(CNTHP_CTL_EL2, 0);
+    barrier_context(); // the timers are off before their interrupts are let in
+    gicv3_enable(INTID_HYP_TIMER, vcpu->id);
+}
+
+void vtimer_interrupt(struct vcpu *vcpu)
+{
+    uint64_t late = READ_SYSREG(CNTVCT_EL0) - READ_SYSREG(CNTV_CVAL_EL0);
+    unsigned int bucket = late == 0 ? 0 : 64 - (unsigned int)__builtin_clzll(late);
+
+    vcpu->timer.late[bucket < VTIMER_LATE_BUCKETS ? bucket : VTIMER_LATE_BUCKETS - 1]++;
+    vgic_forward(vcpu, INTID_VIRTUAL_TIMER);
+}
+
+// ---- The physical timer
+
+// What the guest's physical counter is behind the real one. A guest that reads the real one must find its timer there.
+static uint64_t physical_offset(const struct vcpu *vcpu)
+{
+    return policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? 0 : vcpu->vm->virtual_offset;
+}
+
+static uint64_t physical_count(const struct vcpu *vcpu)
+{
+    barrier_context(); // the counter is read here, not earlier
+    return READ_SYSREG(CNTPCT_EL0) - physical_offset(vcpu);
+}
+
+static bool is_due(const struct vcpu *vcpu)
+{
+    return (vcpu->timer.physical_ctl & CNTX_CTL_ENABLE) && physical_count(vcpu) >= vcpu->timer.physical_cval;
+}
+
+// Drives the guest's line, and CNTHP when the deadline is still to come.
+static void update_physical(struct vcpu *vcpu)
+{
+    uint32_t ctl = vcpu->timer.physical_ctl;
+    bool wanted = (ctl & (CNTX_CTL_ENABLE | CNTX_CTL_IMASK)) == CNTX_CTL_ENABLE;
+    bool due = wanted && is_due(vcpu);
+
+    if (wanted && !due) {
+        WRITE_SYSREG(CNTHP_CVAL_EL2, vcpu->timer.physical_cval + physical_offset(vcpu));
+        WRITE_SYSREG(CNTHP_CTL_EL2, CNTX_CTL_ENABLE);
+    } else {
+        WRITE_SYSREG(CNTHP_CTL_EL2, 0);
+    }
+    barrier_context(); // before EL2 ends the interrupt: a CNTHP that is still asserted would come again
+    (void)vgic_set_line(vcpu->vm, vcpu->id, INTID_PHYSICAL_TIMER, due);
+}
+
+void vtimer_update_offset(struct vcpu *vcpu)
+{
+    WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
+    if (vcpu->timer.physical_ctl & CNTX_CTL_ENABLE)
+        update_physical(vcpu);
+}
+
+void vtimer_hyp_interrupt(struct vcpu *vcpu)
+{
+    update_physical(vcpu);
+}
+
+uint64_t vtimer_physical_read(struct vcpu *vcpu, enum vtimer_register reg)
+{
+    switch (reg) {
+    case VTIMER_CNTPCT:
+        return physical_count(vcpu);
+    case VTIMER_CNTP_CTL:
+        return vcpu->timer.physical_ctl | (is_due(vcpu) ? CNTX_CTL_ISTATUS : 0);
+    case VTIMER_CNTP_CVAL:
+        return vcpu->timer.physical_cval;
+    case VTIMER_CNTP_TVAL:
+        return (uint32_t)(vcpu->timer.physical_cval - physical_count(vcpu));
+    }
+    return 0;
+}
+
+void vtimer_physical_write(struct vcpu *vcpu, enum vtimer_register reg, uint64_t value)
+{
+    switch (reg) {
+    case VTIMER_CNTPCT:
+        return;
+    case VTIMER_CNTP_CTL:
+        vcpu->timer.physical_ctl = (uint32_t)(value & (CNTX_CTL_ENABLE | CNTX_CTL_IMASK));
+        break;
+    case VTIMER_CNTP_CVAL:
+        vcpu->timer.physical_cval = value;
+        break;
+    case VTIMER_CNTP_TVAL:
+        vcpu->timer.physical_cval = physical_count(vcpu) + (uint64_t)(int64_t)(int32_t)value;
+        break;
+    }
+    update_physical(vcpu);
+}
+
+// ---- For the monitor
+
+struct request {
+    struct vcpu *vcpu;
+    struct vtimer_snapshot *snapshot;
+};
+
+static void take(void *argument)
+{
+    struct request *request = argument;
+    struct vtimer_snapshot *snapshot = request->snapshot;
+    struct vcpu *vcpu = request->vcpu;
+
+    snapshot->virtual_ctl = READ_SYSREG(CNTV_CTL_EL0);
+    snapshot->virtual_cval = READ_SYSREG(CNTV_CVAL_EL0);
+    snapshot->physical_ctl = vtimer_physical_read(vcpu, VTIMER_CNTP_CTL);
+    snapshot->physical_cval = vcpu->timer.physical_cval;
+    if (policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN) {
+        snapshot->physical_ctl = READ_SYSREG(CNTP_CTL_EL0);
+        snapshot->physical_cval = READ_SYSREG(CNTP_CVAL_EL0);
+    }
+    memcpy(snapshot->late, vcpu->timer.late, sizeof(snapshot->late));
+}
+
+void vtimer_snapshot(struct vcpu *vcpu, struct vtimer_snapshot *snapshot)
+{
+    struct request request = {.vcpu = vcpu, .snapshot = snapshot};
+    const struct vm *vm = vcpu->vm;
+
+    memset(snapshot, 0, sizeof(*snapshot));
+    snapshot->frequency = READ_SYSREG(CNTFRQ_EL0);
+    snapshot->physical_count = READ_SYSREG(CNTPCT_EL0);
+    snapshot->offset = vm->virtual_offset;
+    snapshot->paused_ticks = vm->paused_ticks;
+    // While the VM is paused its clock stands at the moment of the pause.
+    snapshot->virtual_count =
+        (vm->state == VM_RUNNING ? snapshot->physical_count : vm->pause_started) - vm->virtual_offset;
+    (void)cpu_call(vcpu->id, take, &request);
+    snapshot->virtual_due = (int64_t)(snapshot->virtual_cval - snapshot->virtual_count);
+}

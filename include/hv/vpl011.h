@@ -10,13 +10,33 @@
 
 struct vm;
 
+#define VPL011_FIFO_SIZE 32 // r1p5, as PeriphID2 says
+
 struct vpl011 {
-    struct spinlock lock;
+    struct spinlock lock; // guards all below; flags, which FR reads, is written under it and read without
+    uint32_t flags;       // UARTFR
+    uint32_t raw;         // UARTRIS, but for RTRIS, which is "the receive FIFO holds something"
+    uint32_t mask;        // UARTIMSC
+    uint32_t control;     // UARTCR
+    uint32_t line_control;
+    uint32_t levels;                 // UARTIFLS
+    uint32_t integer_baud;           // UARTIBRD, kept for reading back
+    uint32_t fractional_baud;        // UARTFBRD
+    uint32_t low_power;              // UARTILPR
+    uint32_t status;                 // UARTRSR
+    bool level;                      // what the interrupt line was last set to
+    bool refused;                    // vpl011_receive returned false since there was room last
+    uint8_t count;                   // bytes in the receive FIFO
+    uint8_t head;                    // where the oldest is
+    uint16_t fifo[VPL011_FIFO_SIZE]; // UARTDR values: byte and error bits
+    uint64_t overruns;               // loopback only: the serial line waits instead
 };
 
 void vpl011_init(struct vm *vm);
+// TRAP_DONE; TRAP_INJECT_ABORT for a 64-bit access and for one outside the device.
 enum trap_result vpl011_access(struct vcpu *vcpu, struct mmio_access *access);
-// A byte from the serial line for the guest. False when its FIFO is full: the caller keeps the byte and offers it again
-// after vpl011_has_room, so that nothing is lost.
+// A byte from the serial line for the guest. False when its FIFO is full or its receiver is off: the caller keeps the
+// byte, and is called back through console_guest_room when the guest has made room, so that nothing is lost. The
+// caller may hold the console's queue lock.
 bool vpl011_receive(struct vm *vm, uint8_t byte);
 bool vpl011_has_room(struct vm *vm);

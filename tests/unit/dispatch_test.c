@@ -1,0 +1,489 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policy applied: for every kind of event, each action has the effect that docs/POLICY.md gives it, and is logged when
+// its row says so.
+//
+// Links: core/dispatch.c
+
+#include <hv/arch/guarded.h>
+#include <hv/arch/inject.h>
+#include <hv/arch/sysreg.h>
+#include <hv/call.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+#include <hv/guest_abi.h>
+#include <hv/log.h>
+#include <hv/policy.h>
+#include <hv/trap.h>
+#include <hv/vm.h>
+#include <hv/vtimer.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <cmocka.h>
+
+#define HARDWARE UINT64_C(0x1111)
+#define EMULATED UINT64_C(0x2222)
+#define REGISTER KEY_SYSREG_FIRST
+#define UART_FR  (PL011_PA + 0x18)
+
+static struct trap_frame frame;
+static struct vm vm;
+static struct vcpu *vcpu = &vm.vcpus[0];
+static struct event event;
+static struct policy_verdict verdict;
+static struct policy_range range;
+static unsigned int logged, broke, stopped, waited, waited_for_interrupt, emulated, passed, deactivated;
+static uint64_t device_value;
+static unsigned int pending[32], pending_count;
+static const char *served;
+
+// The const tables of the build, under a second name that the test may write.
+struct policy_verdict verdict_table[KEY_COUNT][2];
+__asm__(".globl policy_verdicts\n.set policy_verdicts, verdict_table");
+
+const struct policy_range *policy_find_range(ipa_t ipa)
+{
+    return ipa.v - range.base < range.size ? &range : NULL;
+}
+
+void log_verdict(const struct event *of)
+{
+    assert_ptr_equal(of, &event);
+    logged++;
+}
+
+void log_record(enum log_level level, enum log_class class, const char *word, const char *format, ...)
+{
+    (void)level, (void)class, (void)format;
+    served = word;
+}
+
+void vm_break(struct vm *of, const char *reason)
+{
+    (void)of, (void)reason;
+    broke++;
+}
+
+void vm_stop(struct vm *of, const char *reason)
+{
+    (void)of, (void)reason;
+    stopped++;
+}
+
+void vcpu_wait(struct vcpu *of)
+{
+    (void)of;
+    assert_int_equal(emulated, 0); // a pause comes before the access
+    waited++;
+}
+
+void vcpu_wait_for_interrupt(struct vcpu *of)
+{
+    (void)of;
+    waited_for_interrupt++;
+}
+
+enum trap_result sysreg_emulate(struct vcpu *of, struct event *access)
+{
+    (void)of;
+    emulated++;
+    if (!access->write)
+        access->value = EMULATED;
+    return TRAP_DONE;
+}
+
+enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+{
+    passed++;
+    if (key == KEY_SYSREG_UNKNOWN)
+        return HV_ERR_INVALID;
+    *value = HARDWARE;
+    return HV_OK;
+}
+
+enum hv_status sysreg_write(unsigned int key, uint64_t value)
+{
+    passed++;
+    device_value = value;
+    return key == KEY_SYSREG_UNKNOWN ? HV_ERR_INVALID : HV_OK;
+}
+
+unsigned int call_key(unsigned int cause, uint32_t syndrome, uint64_t number)
+{
+    (void)cause, (void)syndrome;
+    return number == 1 ? KEY_HVC_GET_STATUS : KEY_HVC_UNKNOWN;
+}
+
+int64_t call_handle(struct vcpu *of, unsigned int key)
+{
+    (void)of, (void)key;
+    emulated++;
+    return (int64_t)EMULATED;
+}
+
+static enum trap_result device(struct mmio_access *access, uint64_t offset)
+{
+    emulated++;
+    assert_int_equal(access->offset, offset);
+    if (access->write)
+        device_value = access->value;
+    else
+        access->value = EMULATED;
+    return TRAP_DONE;
+}
+
+enum trap_result vgic_distributor_access(struct vcpu *of, struct mmio_access *access)
+{
+    (void)of;
+    return device(access, 4);
+}
+
+enum trap_result vgic_redistributor_access(struct vcpu *of, struct mmio_access *access)
+{
+    (void)of;
+    return device(access, 8);
+}
+
+enum trap_result vpl011_access(struct vcpu *of, struct mmio_access *access)
+{
+    (void)of;
+    return device(access, 0x18);
+}
+
+void inject_serror(struct vcpu *of)
+{
+    (void)of;
+    emulated++;
+}
+
+unsigned int gicv3_acknowledge(void)
+{
+    return pending_count > 0 ? pending[--pending_count] : INTID_SPURIOUS;
+}
+
+void gicv3_drop_priority(unsigned int intid)
+{
+    (void)intid;
+}
+
+void gicv3_deactivate(unsigned int intid)
+{
+    (void)intid;
+    deactivated++;
+}
+
+void gicv3_disable(unsigned int intid, unsigned int cpu)
+{
+    (void)intid, (void)cpu;
+}
+
+unsigned int cpu_id(void)
+{
+    return 0;
+}
+
+void cpu_serve_kick(void)
+{
+    served = "kick";
+}
+
+void console_receive(void)
+{
+    served = "console";
+}
+
+void vgic_maintenance(struct vcpu *of)
+{
+    (void)of;
+    served = "maintenance";
+}
+
+void vtimer_interrupt(struct vcpu *of)
+{
+    (void)of;
+    served = "vtimer";
+}
+
+void vtimer_hyp_interrupt(struct vcpu *of)
+{
+    (void)of;
+    served = "hyp timer";
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&frame, 0, sizeof(frame));
+    memset(&event, 0, sizeof(event));
+    memset(verdict_table, 0, sizeof(verdict_table));
+    vcpu->frame = &frame;
+    vcpu->vm = &vm;
+    range = (struct policy_range){.base = PL011_PA, .size = PL011_SIZE, .key = KEY_DEVICE_PL011, .widths = 0xf};
+    logged = broke = stopped = waited = waited_for_interrupt = emulated = passed = deactivated = pending_count = 0;
+    device_value = 0;
+    return 0;
+}
+
+// The device itself, at its own address (tests/fake/hv/arch/guarded.h).
+static int map_device(void **state)
+{
+    (void)state;
+    void *page = mmap((void *)PL011_PA, PL011_SIZE, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    return page == (void *)PL011_PA ? 0 : -1;
+}
+
+// Every key has this verdict from now on.
+static void decree(enum policy_action action, uint8_t flags)
+{
+    verdict = (struct policy_verdict){.action = (uint8_t)action, .flags = flags, .row = 7};
+    for (unsigned int key = 0; key < KEY_COUNT; key++)
+        verdict_table[key][0] = verdict_table[key][1] = verdict;
+    range.verdict[0] = range.verdict[1] = verdict;
+    logged = broke = stopped = waited = waited_for_interrupt = emulated = passed = 0;
+}
+
+static enum trap_result sysreg(bool write, unsigned int key)
+{
+    event = (struct event){.key = (uint16_t)key, .write = write, .value = 0x77};
+    enum trap_result result = trap_sysreg(vcpu, &event);
+    assert_int_equal(event.verdict, verdict.action);
+    assert_int_equal(event.row, 7);
+    return result;
+}
+
+static void a_register_by_each_action(void **state)
+{
+    (void)state;
+    decree(POLICY_EMULATE, 0);
+    assert_int_equal(sysreg(false, REGISTER), TRAP_DONE);
+    assert_int_equal(event.value, EMULATED);
+    decree(POLICY_ALLOW, 0);
+    assert_int_equal(sysreg(false, REGISTER), TRAP_DONE);
+    assert_int_equal(event.value, HARDWARE);
+    assert_int_equal(sysreg(true, REGISTER), TRAP_DONE);
+    assert_int_equal(device_value, 0x77);
+    assert_int_equal(sysreg(false, KEY_SYSREG_UNKNOWN), TRAP_INJECT_UNDEF);
+    assert_int_equal(emulated, 0);
+    decree(POLICY_RAZ_WI, 0);
+    assert_int_equal(sysreg(false, REGISTER), TRAP_DONE);
+    assert_int_equal(event.value, 0);
+    assert_int_equal(sysreg(true, REGISTER), TRAP_DONE);
+    assert_int_equal(event.value, 0x77); // the record shows what was ignored
+    decree(POLICY_DENY, 0);
+    assert_int_equal(sysreg(false, REGISTER), TRAP_INJECT_UNDEF);
+    assert_int_equal(emulated + passed, 0);
+}
+
+static void pause_comes_before_the_access_and_stop_instead(void **state)
+{
+    (void)state;
+    decree(POLICY_PAUSE, 0);
+    assert_int_equal(sysreg(false, REGISTER), TRAP_DONE);
+    assert_int_equal(event.value, EMULATED);
+    assert_int_equal(broke, 1);
+    assert_int_equal(waited, 1);
+    assert_int_equal(logged, 1);
+    decree(POLICY_STOP, 0);
+    assert_int_equal(sysreg(false, REGISTER), TRAP_STOP);
+    assert_int_equal(stopped, 1);
+    assert_int_equal(emulated, 0);
+}
+
+static void the_log_flag_writes_one_record(void **state)
+{
+    (void)state;
+    for (unsigned int action = POLICY_ALLOW; action <= POLICY_DENY; action++) {
+        decree(action, POLICY_FLAG_LOG);
+        (void)sysreg(false, REGISTER);
+        assert_int_equal(logged, 1);
+        decree(action, 0);
+        (void)sysreg(false, REGISTER);
+        assert_int_equal(logged, 0);
+    }
+}
+
+static enum trap_result call(uint64_t number)
+{
+    event = (struct event){.cause = KEY_CAUSE_HVC};
+    frame.x[0] = number;
+    return trap_call(vcpu, &event);
+}
+
+static void a_call_by_each_action(void **state)
+{
+    (void)state;
+    decree(POLICY_EMULATE, 0);
+    assert_int_equal(call(1), TRAP_DONE);
+    assert_int_equal(frame.x[0], EMULATED);
+    assert_int_equal(event.address, 1);
+    decree(POLICY_ALLOW, 0);
+    assert_int_equal(call(1), TRAP_DONE);
+    assert_int_equal(frame.x[0], EMULATED);
+    decree(POLICY_DENY, 0);
+    assert_int_equal(call(1), TRAP_DONE);
+    assert_int_equal((int64_t)frame.x[0], HVC_NOT_SUPPORTED);
+    assert_int_equal(emulated, 0);
+    decree(POLICY_RAZ_WI, 0);
+    assert_int_equal(call(1), TRAP_DONE);
+    assert_int_equal(frame.x[0], 0);
+    decree(POLICY_STOP, 0);
+    assert_int_equal(call(1), TRAP_STOP);
+    assert_int_equal(frame.x[0], 1); // untouched
+}
+
+static enum trap_result mmio(uint64_t address, bool write, unsigned int size)
+{
+    event = (struct event){.address = address, .write = write, .value = 0x77};
+    return trap_mmio(vcpu, &event, size);
+}
+
+static void a_device_by_each_action(void **state)
+{
+    (void)state;
+    decree(POLICY_EMULATE, 0);
+    assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
+    assert_int_equal(event.value, EMULATED);
+    assert_int_equal(event.key, KEY_DEVICE_PL011);
+    assert_int_equal(mmio(UART_FR, true, 4), TRAP_DONE);
+    assert_int_equal(device_value, 0x77);
+    decree(POLICY_ALLOW, 0);
+    *(uint32_t *)UART_FR = HARDWARE;
+    assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
+    assert_int_equal(event.value, HARDWARE);
+    assert_int_equal(mmio(UART_FR, true, 4), TRAP_DONE);
+    assert_int_equal(*(uint32_t *)UART_FR, 0x77);
+    fake_guarded_fault = (const void *)UART_FR;
+    assert_int_equal(mmio(UART_FR, true, 4), TRAP_INJECT_ABORT);
+    fake_guarded_fault = NULL;
+    decree(POLICY_DENY, 0);
+    assert_int_equal(mmio(UART_FR, false, 4), TRAP_INJECT_ABORT);
+    decree(POLICY_RAZ_WI, 0);
+    assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
+    assert_int_equal(event.value, 0);
+}
+
+static void each_emulated_device_is_reached_at_its_offset(void **state)
+{
+    (void)state;
+    decree(POLICY_EMULATE, 0);
+    range = (struct policy_range){
+        .base = GICD_PA, .size = GICD_SIZE, .key = KEY_DEVICE_GICD, .widths = 0xf, .verdict = {verdict, verdict}};
+    assert_int_equal(mmio(GICD_PA + 4, false, 4), TRAP_DONE);
+    range.base = GICR_PA;
+    range.key = KEY_DEVICE_GICR;
+    assert_int_equal(mmio(GICR_PA + 8, false, 8), TRAP_DONE);
+    // A row on a part of a device does not shift the offset.
+    range.base = PL011_PA + 0x10;
+    range.size = 0x10;
+    range.key = KEY_DEVICE_PL011;
+    assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
+    assert_int_equal(emulated, 3);
+    // Nothing emulates the others.
+    range.key = KEY_DEVICE_PL061;
+    assert_int_equal(mmio(UART_FR, false, 4), TRAP_INJECT_ABORT);
+}
+
+static void widths_and_holes_are_refused(void **state)
+{
+    (void)state;
+    decree(POLICY_EMULATE, 0);
+    range.widths = 4; // 4 bytes alone
+    assert_int_equal(mmio(UART_FR, false, 8), TRAP_INJECT_ABORT);
+    assert_int_equal(event.verdict, POLICY_DENY);
+    assert_int_equal(mmio(UART_FR, false, 1), TRAP_INJECT_ABORT);
+    assert_int_equal(emulated, 0);
+    assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
+    assert_int_equal(mmio(0x80000000, false, 4), TRAP_INJECT_ABORT);
+    assert_int_equal(event.key, KEY_DEVICE_NONE);
+}
+
+static void waits_and_the_rest(void **state)
+{
+    (void)state;
+    decree(POLICY_EMULATE, 0);
+    event = (struct event){.key = KEY_CAUSE_WFI};
+    assert_int_equal(trap_wfx(vcpu, &event), TRAP_DONE);
+    assert_int_equal(waited_for_interrupt, 1);
+    event = (struct event){.key = KEY_CAUSE_WFE};
+    assert_int_equal(trap_wfx(vcpu, &event), TRAP_DONE);
+    assert_int_equal(waited_for_interrupt, 1);
+    event = (struct event){.key = KEY_CAUSE_SVE};
+    assert_int_equal(trap_other(vcpu, &event), TRAP_INJECT_UNDEF);
+    decree(POLICY_DENY, 0);
+    event = (struct event){.key = KEY_CAUSE_WFI};
+    assert_int_equal(trap_wfx(vcpu, &event), TRAP_INJECT_UNDEF);
+    decree(POLICY_STOP, 0);
+    event = (struct event){.key = KEY_CAUSE_SVE};
+    assert_int_equal(trap_other(vcpu, &event), TRAP_STOP);
+}
+
+static void interrupts_reach_their_owners(void **state)
+{
+    (void)state;
+    static const struct {
+        unsigned int intid;
+        const char *owner;
+        unsigned int deactivates;
+    } rows[] = {{INTID_VIRTUAL_TIMER, "vtimer", 0},    {INTID_HYP_TIMER, "hyp timer", 1},
+                {INTID_MAINTENANCE, "maintenance", 1}, {GICV3_SGI_KICK, "kick", 1},
+                {PL011_INTID, "console", 1},           {99, "stray", 1}};
+    for (unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
+        deactivated = 0;
+        pending[0] = rows[i].intid;
+        pending_count = 1;
+        assert_int_equal(trap_irq(vcpu), rows[i].intid);
+        assert_string_equal(served, rows[i].owner);
+        assert_int_equal(deactivated, rows[i].deactivates);
+    }
+    assert_int_equal(trap_irq(vcpu), INTID_SPURIOUS);
+}
+
+static void a_storm_of_interrupts_ends_the_exit(void **state)
+{
+    (void)state;
+    for (pending_count = 0; pending_count < ARRAY_COUNT(pending); pending_count++)
+        pending[pending_count] = PL011_INTID;
+    (void)trap_irq(vcpu);
+    assert_int_equal(pending_count, ARRAY_COUNT(pending) - 16);
+}
+
+static void serror_is_handed_on(void **state)
+{
+    (void)state;
+    trap_serror(vcpu, &event);
+    assert_int_equal(emulated, 1);
+    assert_string_equal(served, "serror");
+}
+
+static void results_have_names(void **state)
+{
+    (void)state;
+    assert_string_equal(trap_result_name(TRAP_DONE), "done");
+    assert_string_equal(trap_result_name(TRAP_STOP), "stop");
+    assert_string_equal(trap_result_name(TRAP_RESULT_COUNT), "?");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_register_by_each_action, setup),
+        cmocka_unit_test_setup(pause_comes_before_the_access_and_stop_instead, setup),
+        cmocka_unit_test_setup(the_log_flag_writes_one_record, setup),
+        cmocka_unit_test_setup(a_call_by_each_action, setup),
+        cmocka_unit_test_setup(a_device_by_each_action, setup),
+        cmocka_unit_test_setup(each_emulated_device_is_reached_at_its_offset, setup),
+        cmocka_unit_test_setup(widths_and_holes_are_refused, setup),
+        cmocka_unit_test_setup(waits_and_the_rest, setup),
+        cmocka_unit_test_setup(interrupts_reach_their_owners, setup),
+        cmocka_unit_test_setup(a_storm_of_interrupts_ends_the_exit, setup),
+        cmocka_unit_test_setup(serror_is_handed_on, setup),
+        cmocka_unit_test_setup(results_have_names, setup),
+    };
+    return cmocka_run_group_tests(tests, map_device, NULL);
+}

@@ -127,6 +127,7 @@ const struct monitor_command monitor_commands[] = {
     {"step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step, 0, 2},
     {"timer",   "", "", "[vcpu]", "guest time, its drift and deadlines", cmd_timer, 0, 1},
     {"version", "", "", "", "of ariel", cmd_version, 0, 0},
+    {"vm",      "", "walk", "walk <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm, 2, 3},
     {"xp",      "x", "", "/<count>x<b|h|w|g> <ipa> | <ipa> [bytes [width]]", "guest memory, as gdb and QEMU spell it",
      cmd_xp, 1, 3},
 };

@@ -17,16 +17,26 @@
 #include <hv/vm.h>
 
 #define CAUSE_ROW(id, ec, name, control, sentence) {(ec), (control), (sentence)},
+
+// The control bits of sysreg_table.h, each named once: a byte per register then says which.
+// clang-format off
+#define CONTROL_TABLE(CONTROL)
+
+// clang-format on
+#define CONTROL_ENUM(name) CONTROL_##name,
+#define CONTROL_NAME(name) #name,
 #define SYSREG_CONTROL(name, op0, op1, crn, crm, op2, class, access, control, ...)                                     \
-    [KEY_##name - KEY_SYSREG_FIRST] = #control,
+    [KEY_##name - KEY_SYSREG_FIRST] = CONTROL_##control,
+
+enum { CONTROL_TABLE(CONTROL_ENUM) };
+static const char *const control_names[] = {CONTROL_TABLE(CONTROL_NAME)};
+static const uint8_t sysreg_controls[] = {SYSREG_TABLE(SYSREG_CONTROL)};
 
 static const struct {
     uint8_t class;
     const char *control;
     const char *sentence;
 } causes[] = {CAUSE_TABLE(CAUSE_ROW)};
-
-static const char *const sysreg_controls[] = {SYSREG_TABLE(SYSREG_CONTROL)};
 
 uint64_t monitor_nanoseconds(uint64_t ticks)
 {
@@ -100,7 +110,7 @@ static void label(const char *text)
 static const char *control_of(const struct event *event)
 {
     if (event->key >= KEY_SYSREG_FIRST && event->key < KEY_SYSREG_UNKNOWN)
-        return sysreg_controls[event->key - KEY_SYSREG_FIRST];
+        return control_names[sysreg_controls[event->key - KEY_SYSREG_FIRST]];
     return event->cause < ARRAY_COUNT(causes) ? causes[event->cause].control : "?";
 }
 

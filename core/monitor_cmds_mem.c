@@ -314,8 +314,11 @@ const char *key_memory(const struct monitor_words *words)
     struct stage2_entry entry;
     uint64_t ipa = GUEST_RAM_IPA;
     uint64_t mapped = 0;
+    unsigned int tables = 0;
 
     (void)words;
+    for (uint64_t used = vm0.stage2.pool_used; used != 0; used &= used - 1)
+        tables++;
     while (ipa < GUEST_RAM_IPA + GUEST_RAM_SIZE && stage2_query(&vm0.stage2, ipa_make(ipa), &entry) == HV_OK) {
         uint64_t size = entry.size > 0 ? entry.size - (ipa & (entry.size - 1)) : KIB(4);
 
@@ -326,7 +329,7 @@ const char *key_memory(const struct monitor_words *words)
     out_hex("guest_ram", 0, GUEST_RAM_IPA);
     out_number("size_kib", 0, GUEST_RAM_SIZE >> 10);
     out_number("mapped_kib", 0, mapped >> 10);
-    out_number("tables", 0, (uint64_t)__builtin_popcountll(vm0.stage2.pool_used));
+    out_number("tables", 0, tables);
     out_number("tables_max", 0, STAGE2_POOL_PAGES);
     out_end();
     return NULL;

@@ -59,11 +59,10 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
 {
     switch (event->verdict) {
     case POLICY_DENY:
-        return refusal;
     case POLICY_RAZ_WI:
         if (!event->write)
-            event->value = 0;
-        return TRAP_DONE;
+            event->value = 0; // what a denied read got is not what the slot held before
+        return event->verdict == POLICY_DENY ? refusal : TRAP_DONE;
     case POLICY_STOP:
         log_verdict(event);
         vm_stop(vcpu->vm, "a policy row says stop");

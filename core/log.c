@@ -235,9 +235,6 @@ __attribute__((noinline)) static bool read_line(bool previous, enum log_class cl
     do {
         spinlock_acquire(&state.lock);
         const struct log_half *half = log_ring_half(state.ring, previous);
-        if (half != NULL && *position < half->floor) {
-            *position = half->floor;
-        }
         found = half != NULL && log_ring_read(state.ring, half, position, line, LOG_LINE_MAX);
         spinlock_release(&state.lock);
     } while (found && !line_is_of(line, class));

@@ -58,9 +58,11 @@ bool log_ring_read(const struct log_ring *ring, const struct log_half *half, uin
     size_t length = 0;
     bool whole = true;
 
-    if (*position > half->head || *position < oldest) {
+    if (half->floor > oldest && half->floor <= half->head && *position < half->floor) {
+        *position = half->floor;
+    } else if (*position < oldest) {
         *position = oldest;
-        whole = oldest == 0; // a line whose beginning was overwritten is no line
+        whole = false; // a line whose beginning was overwritten is no line
     }
     while (*position < half->head) {
         char byte = text[(*position)++ % LOG_HALF_SIZE];

@@ -53,6 +53,6 @@ struct log_half *log_ring_half(struct log_ring *ring, bool previous);
 void log_ring_append(struct log_ring *ring, const char *line, size_t length);
 
 // Copies the first whole line at or after *position into line (cut to size - 1 bytes, terminated) and moves *position
-// behind it. Returns false at the end. Bytes that are not printable come out as '?'.
+// behind it, at least half->floor. Returns false at the end. Bytes that are not printable come out as '?'.
 bool log_ring_read(const struct log_ring *ring, const struct log_half *half, uint64_t *position, char *line,
                    size_t size);

@@ -1,0 +1,559 @@
+// SPDX-License-Identifier: Apache-2.0
+// The log: line format, tag and boot chain, levels and hidden records, cut records, the ring (wrap, clear, the boot
+// before, damage), rate limits, the panic path, counters.
+// Links: core/log.c core/log_ring.c core/log_verdict.c core/log_counters.c core/telemetry.c lib/printf.c lib/siphash.c
+#include <hv/log.h>
+
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/pl011.h>
+#include <hv/policy.h>
+#include <hv/siphash.h>
+#include <hv/telemetry.h>
+
+#include <hv/arch/registers.h>
+#include <hv/arch/sysreg.h>
+
+#include "../../core/log_ring.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define HZ 1000000u
+
+static struct log_ring ring;
+static char console[4096][LOG_LINE_MAX + 1];
+static unsigned int console_count;
+static char uart[8192];
+static size_t uart_length;
+static bool panic_in_console;
+static uint64_t now;
+
+// ---- What the log calls ----
+
+void console_line(const char *line, size_t length)
+{
+    assert_true(length < LOG_LINE_MAX);
+    memcpy(console[console_count % 4096], line, length);
+    console[console_count++ % 4096][length] = '\0';
+    if (panic_in_console) {
+        panic_in_console = false;
+        log_panic("panic", "reason=%pQ", "the console died");
+    }
+}
+
+void pl011_put(uint8_t byte)
+{
+    uart[uart_length++] = (char)byte;
+    uart[uart_length] = '\0';
+}
+
+unsigned int cpu_id(void)
+{
+    return 3;
+}
+
+const char *event_key_name(unsigned int key)
+{
+    return key == KEY_CAUSE_WFI ? "wfi" : "pl031";
+}
+
+unsigned int cpu_count(void)
+{
+    return 2;
+}
+
+void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
+{
+    snprintf(buffer, size, "S3_0_C1_C2_%u", syndrome & 7);
+}
+
+const struct policy_row policy_rows[] = {
+    {"policy/test.toml", "default", "", 1, 0},
+    {"policy/test.toml", "sysreg PMU", "no \"counters\" here", 17, 10},
+    {"policy/test.toml", "mmio pl031", "quiet", 40000, 1},
+};
+const unsigned int policy_row_count = 3;
+
+const char *policy_action_name(unsigned int action)
+{
+    static const char *const names[] = {"allow", "emulate", "raz-wi", "deny", "pause", "stop"};
+    return names[action];
+}
+
+// ---- Help ----
+
+static void set_time(uint64_t ticks)
+{
+    now = ticks;
+    fake_sysreg_set("CNTPCT_EL0", ticks);
+}
+
+static const char *last_line(void)
+{
+    return console_count == 0 ? "" : console[(console_count - 1) % 4096];
+}
+
+static void boot(void)
+{
+    console_count = 0;
+    uart_length = 0;
+    log_set_level(LOG_INFO);
+    log_init_at(&ring);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&ring, 0, sizeof(ring));
+    memset(telemetry_cpu, 0, 2 * sizeof(telemetry_cpu[0]));
+    fake_sysreg_reset();
+    fake_sysreg_set("CNTFRQ_EL0", HZ);
+    set_time(now + 1000000 * (uint64_t)HZ); // buckets of an earlier test are full again
+
+    boot();
+    log_flush();
+    memset(&ring, 0, sizeof(ring));
+    boot();
+    return 0;
+}
+
+struct collected {
+    unsigned int count;
+    char first[LOG_LINE_MAX];
+    char last[LOG_LINE_MAX];
+};
+
+static void collect(const char *line, size_t length, void *argument)
+{
+    struct collected *collected = argument;
+
+    assert_int_equal(length, strlen(line));
+    if (collected->count++ == 0) {
+        strcpy(collected->first, line);
+    }
+    strcpy(collected->last, line);
+}
+
+static bool has(const char *line, const char *part)
+{
+    return strstr(line, part) != NULL;
+}
+
+// ---- Tests ----
+
+static void test_line_format(void **state)
+{
+    char expected[LOG_LINE_MAX];
+    (void)state;
+
+    set_time(now + 90061 * (uint64_t)HZ + 7);
+    log_record(LOG_WARN, LOG_FAULT, "fault", "address=0x%x name=%pQ", 0x1000, "two words");
+    snprintf(expected, sizeof(expected),
+             "ariel: seq=1 t=90061000007 cpu=3 level=warn class=fault event=fault address=0x1000 name=\"two words\" "
+             "tag=%08x",
+             log_tag());
+    assert_string_equal(last_line(), expected);
+    log_record(LOG_INFO, LOG_VM, "vm-resume", "%s", "");
+    assert_true(has(last_line(), "seq=2 "));
+    assert_int_equal(log_sequence(), 3);
+}
+
+static void test_frequency_zero_is_survived(void **state)
+{
+    (void)state;
+    fake_sysreg_set("CNTFRQ_EL0", 0);
+    boot();
+    assert_true(has(last_line(), "hz=1 "));
+}
+
+static void test_guest_bytes_cannot_break_the_line(void **state)
+{
+    (void)state;
+    log_record(LOG_INFO, LOG_GUEST, "guest-exception", "raw=%s", "a\nariel: seq=9\r\x1b[2J\xff");
+    assert_true(has(last_line(), "raw=a?ariel: seq=9??[2J? tag="));
+    log_record(LOG_INFO, LOG_GUEST, "guest-exception", "value=%pQ", "a\nb\" tag=00000000");
+    assert_true(has(last_line(), "value=\"a\\nb\\\" tag=00000000\" tag="));
+}
+
+static void test_hidden_records_are_told(void **state)
+{
+    struct collected collected = {0};
+    (void)state;
+
+    log_record(LOG_DEBUG, LOG_VM, "a", "%s", "");
+    log_record(LOG_DEBUG, LOG_VM, "b", "%s", "");
+    assert_int_equal(console_count, 1);
+    log_record(LOG_INFO, LOG_VM, "c", "x=1");
+    assert_int_equal(console_count, 2);
+    assert_true(has(last_line(), "seq=3 "));
+    assert_true(has(last_line(), " x=1 hidden=2 tag="));
+    log_record(LOG_INFO, LOG_VM, "d", "%s", "");
+    assert_false(has(last_line(), "hidden="));
+    assert_int_equal(log_for_each(100, LOG_CLASS_COUNT, collect, &collected), 5);
+    assert_int_equal(log_set_level(LOG_LEVEL_COUNT), LOG_INFO);
+    log_record(LOG_ERROR, LOG_VM, "e", "%s", "");
+    assert_int_equal(console_count, 3);
+    assert_int_equal(log_get_level(), LOG_LEVEL_COUNT);
+}
+
+static void test_long_fields_are_left_out_whole(void **state)
+{
+    char longest[LOG_LINE_MAX + 100];
+    (void)state;
+
+    memset(longest, 'x', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = '\0';
+    longest[50] = ' ';
+    log_record(LOG_DEBUG, LOG_VM, "hide", "%s", "");
+    log_record(LOG_INFO, LOG_VM, "long", "a=1 b=%pQ c=3", longest);
+    assert_true(has(last_line(), "event=long a=1 cut=1 hidden=1 tag="));
+    for (unsigned int length = 300; length < LOG_LINE_MAX; length++) {
+        longest[length] = '\0';
+        longest[50] = 'x';
+        log_record(LOG_INFO, LOG_VM, "long", "b=%s c=%pQ", longest, "a \" b");
+        longest[length] = 'x';
+        assert_true(strlen(last_line()) < LOG_LINE_MAX);
+        bool whole = has(last_line(), "c=\"a \\\" b\" tag=");
+        assert_true(whole || has(last_line(), " cut=1 tag="));
+        assert_true(strlen(strstr(last_line(), "tag=")) == 12);
+    }
+}
+
+static void test_tag_differs_between_boots(void **state)
+{
+    uint32_t tag = log_tag();
+    (void)state;
+
+    set_time(now + 1);
+    memset(&ring, 0, sizeof(ring));
+    boot();
+    assert_true(log_tag() != tag);
+    tag = log_tag();
+    memset(&ring, 0, sizeof(ring));
+    fake_sysreg_set("ID_AA64ISAR0_EL1", ID_AA64ISAR0_EL1_RNDR);
+    fake_sysreg_set("S3_3_C2_C4_0", 42);
+    boot();
+    assert_true(log_tag() != tag);
+    assert_true(has(last_line(), " rng=rndr "));
+}
+
+static void test_boots_are_chained(void **state)
+{
+    unsigned long long next, proof[2];
+    (void)state;
+
+    assert_true(has(last_line(), "event=log-start boots=1 hz=1000000 rng=counter next="));
+    assert_true(has(last_line(), " proof=none tag="));
+    assert_int_equal(sscanf(strstr(last_line(), "next="), "next=%16llx", &next), 1);
+    set_time(now + 1);
+    boot(); // a warm reset: the ring is what it was
+    assert_true(has(last_line(), "seq=0 "));
+    assert_true(has(last_line(), " boots=2 "));
+    assert_int_equal(sscanf(strstr(last_line(), "proof="), "proof=%16llx%16llx", &proof[0], &proof[1]), 2);
+    assert_true(siphash_word((uint64_t[]){proof[0], proof[1]}, 0x7478656e) == next);
+}
+
+static void test_ring_keeps_the_newest(void **state)
+{
+    struct collected collected = {0};
+    char last[80];
+    (void)state;
+
+    for (unsigned int i = 1; i <= 5000; i++) {
+        log_record(LOG_DEBUG, i % 10 == 0 ? LOG_PSCI : LOG_VM, "tick", "n=%u", i);
+    }
+    unsigned int kept = log_for_each(UINT32_MAX, LOG_CLASS_COUNT, collect, &collected);
+    assert_in_range(kept, 300, LOG_HALF_SIZE / 40);
+    assert_int_equal(kept, collected.count);
+    assert_true(has(collected.last, " n=5000 tag="));
+    assert_memory_equal(collected.first, "seq=", 4);
+    snprintf(last, sizeof(last), " n=%u tag=", 5000 - kept + 1);
+    assert_true(has(collected.first, last));
+
+    memset(&collected, 0, sizeof(collected));
+    assert_int_equal(log_for_each(3, LOG_PSCI, collect, &collected), 3);
+    assert_true(has(collected.first, " n=4980 "));
+    assert_true(has(collected.last, " n=5000 "));
+    assert_int_equal(log_for_each(3, LOG_PANIC, collect, &collected), 0);
+    assert_int_equal(log_for_each(0, LOG_CLASS_COUNT, collect, &collected), 0);
+}
+
+static void test_class_is_not_taken_from_a_value(void **state)
+{
+    struct collected collected = {0};
+    (void)state;
+
+    log_record(LOG_INFO, LOG_GUEST, "guest-exception", "text=%pQ", "x class=panic y");
+    assert_int_equal(log_for_each(9, LOG_PANIC, collect, &collected), 0);
+    assert_int_equal(log_for_each(9, LOG_GUEST, collect, &collected), 1);
+}
+
+static void test_clear_hides_and_goes_on(void **state)
+{
+    struct collected collected = {0};
+    (void)state;
+
+    log_record(LOG_INFO, LOG_VM, "old", "%s", "");
+    log_clear();
+    assert_int_equal(log_for_each(9, LOG_CLASS_COUNT, collect, &collected), 0);
+    log_record(LOG_INFO, LOG_VM, "new", "%s", "");
+    assert_int_equal(log_for_each(9, LOG_CLASS_COUNT, collect, &collected), 1);
+    assert_true(has(collected.first, "seq=2 "));
+    assert_true(has(ring.text[ring.boots % 2], "event=old")); // a dump still has it
+}
+
+static void test_previous_boot_stays(void **state)
+{
+    struct collected collected = {0};
+    (void)state;
+
+    assert_int_equal(log_previous_for_each(9, LOG_CLASS_COUNT, collect, &collected), 0);
+    log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", "first boot");
+    boot();
+    log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", "second boot");
+    assert_int_equal(log_previous_for_each(1, LOG_VM, collect, &collected), 1);
+    assert_true(has(collected.last, "first boot"));
+    boot();
+    assert_int_equal(log_boots(), 3);
+    memset(&collected, 0, sizeof(collected));
+    assert_int_equal(log_previous_for_each(9, LOG_VM, collect, &collected), 1);
+    assert_true(has(collected.last, "second boot"));
+    assert_int_equal(log_for_each(9, LOG_CLASS_COUNT, collect, &collected), 1);
+}
+
+static void test_dump_prints_no_new_records(void **state)
+{
+    (void)state;
+    log_record(LOG_INFO, LOG_VM, "x", "%s", "");
+    unsigned int before = console_count;
+    log_dump();
+    assert_int_equal(console_count, before + 2);
+    assert_memory_equal(last_line(), "seq=1 ", 6);
+}
+
+// Whatever an old ring holds: it is read within bounds, or not believed.
+static void test_damaged_ring(void **state)
+{
+    struct collected collected = {0};
+    uint64_t random = 88172645463325252u;
+    (void)state;
+
+    for (unsigned int round = 0; round < 200; round++) {
+        boot();
+        for (unsigned int i = 0; i < 40; i++) {
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            size_t at = (size_t)(random >> 8) % (round % 2 == 0 ? LOG_RING_HEADER : sizeof(ring));
+            ((uint8_t *)&ring)[round % 4 == 0 ? 40 + at % 100 : at] = (uint8_t)random;
+        }
+        boot();
+        log_previous_for_each(UINT32_MAX, LOG_CLASS_COUNT, collect, &collected);
+        assert_int_equal(log_for_each(UINT32_MAX, LOG_CLASS_COUNT, collect, &collected), 1);
+    }
+    boot();
+    ring.version++;
+    boot();
+    assert_int_equal(log_boots(), 1);
+    assert_true(has(last_line(), " proof=none "));
+    memset(&ring, 0xff, sizeof(ring));
+    boot();
+    assert_int_equal(log_boots(), 1);
+}
+
+static void test_panic_takes_the_lock_when_it_can(void **state)
+{
+    struct collected collected = {0};
+    (void)state;
+
+    log_panic("panic", "reason=%pQ", "a bug");
+    assert_true(has(uart, "\r\nariel: seq=1 "));
+    assert_true(has(uart, " level=error class=panic event=panic reason=\"a bug\" tag="));
+    assert_int_equal(log_for_each(9, LOG_PANIC, collect, &collected), 1);
+    log_record(LOG_INFO, LOG_VM, "next", "%s", ""); // the lock was released
+}
+
+static void test_panic_goes_on_without_the_lock(void **state)
+{
+    (void)state;
+    panic_in_console = true;
+    log_record(LOG_INFO, LOG_VM, "holds-the-lock", "%s", "");
+    assert_true(has(uart, "event=panic reason=\"the console died\""));
+    assert_true(has(ring.text[ring.boots % 2], "event=panic"));
+}
+
+static struct event verdict_event(uint16_t row)
+{
+    return (struct event){.pc = 0x40001000,
+                          .address = 0x9010000,
+                          .value = 0x55,
+                          .syndrome = 0x93800006,
+                          .key = KEY_DEVICE_PL031,
+                          .row = row,
+                          .verdict = POLICY_DENY,
+                          .write = 1};
+}
+
+static void test_verdict_cites_its_row(void **state)
+{
+    struct event event = verdict_event(1);
+    (void)state;
+
+    log_verdict(&event);
+    assert_true(has(last_line(), "level=warn class=policy event=verdict key=pl031 op=write verdict=deny pc=0x40001000 "
+                                 "addr=0x9010000 value=0x55 esr=0x93800006 row=1 at=policy/test.toml:17 "
+                                 "why=\"no \\\"counters\\\" here\" tag="));
+    event.key = KEY_SYSREG_UNKNOWN;
+    event.write = 0;
+    event.verdict = POLICY_STOP;
+    log_verdict(&event);
+    assert_true(has(last_line(), "level=error class=policy event=verdict key=S3_0_C1_C2_6 op=read verdict=stop "));
+    event.row = 3;
+    unsigned int before = console_count;
+    log_verdict(&event); // no such row: nothing
+    assert_int_equal(console_count, before);
+}
+
+static unsigned int count_events(const char *part)
+{
+    unsigned int count = 0;
+
+    for (unsigned int i = 0; i < console_count && i < 4096; i++) {
+        count += has(console[i], part);
+    }
+    return count;
+}
+
+static void test_rate_limit(void **state)
+{
+    struct event event = verdict_event(1);
+    uint64_t held = log_suppressed();
+    (void)state;
+
+    for (unsigned int i = 0; i < 1000; i++) { // at once: a second's worth
+        log_verdict(&event);
+    }
+    assert_int_equal(count_events("event=verdict"), 10);
+    assert_int_equal(log_suppressed() - held, 990);
+    for (unsigned int i = 0; i < 1000; i++) { // a second in steps of a millisecond
+        set_time(now + HZ / 1000);
+        log_verdict(&event);
+    }
+    assert_int_equal(count_events("event=verdict"), 20);
+    assert_true(has(console[11], "event=suppressed row=1 at=policy/test.toml:17 count=1089 "));
+    assert_true(has(console[12], "event=verdict"));
+    set_time(now + 100 * (uint64_t)HZ); // never more than one second's worth is saved up
+    for (unsigned int i = 0; i < 1000; i++) {
+        log_verdict(&event);
+    }
+    assert_int_equal(count_events("event=verdict"), 30);
+}
+
+static void test_every_held_verdict_is_told(void **state)
+{
+    struct event event = verdict_event(2);
+    uint64_t held = log_suppressed();
+    unsigned long told = 0;
+    (void)state;
+
+    for (unsigned int i = 0; i < 5000; i++) {
+        set_time(now + HZ / 100);
+        log_verdict(&event);
+    }
+    assert_int_equal(count_events("event=verdict"), 50);
+    log_flush(); // not quiet yet: nothing to tell
+    set_time(now + 2 * HZ);
+    log_flush();
+    for (unsigned int i = 0; i < console_count; i++) {
+        unsigned long count;
+        if (has(console[i], "event=suppressed") && sscanf(strstr(console[i], "count="), "count=%lu", &count) == 1) {
+            told += count;
+        }
+    }
+    assert_int_equal(told, log_suppressed() - held);
+    assert_int_equal(told, 5000 - 50);
+}
+
+static void test_another_row_tells_for_the_quiet_one(void **state)
+{
+    struct event quiet = verdict_event(2);
+    struct event other = verdict_event(0);
+    (void)state;
+
+    log_verdict(&quiet);
+    log_verdict(&quiet);
+    set_time(now + 5 * HZ);
+    for (unsigned int i = 0; i < policy_row_count; i++) {
+        log_verdict(&other); // row 0 has no limit
+    }
+    assert_int_equal(count_events("event=suppressed row=2 at=policy/test.toml:40000 count=1 "), 1);
+}
+
+static void test_counters(void **state)
+{
+    struct telemetry_stat *stat = &telemetry_cpu[0].stat[KEY_CAUSE_WFI];
+    (void)state;
+
+    stat->bucket[2] = 60;
+    stat->bucket[5] = 39;
+    stat->ticks = 500;
+    telemetry_cpu[1].stat[KEY_CAUSE_WFI].bucket[9] = 1;
+    telemetry_cpu[1].stat[KEY_CAUSE_WFI].ticks = 400;
+    telemetry_cpu[0].row_count[2] = 4;
+    telemetry_cpu[1].row_count[2] = 5;
+    log_counters();
+    assert_int_equal(console_count, 3);
+    assert_true(has(console[1], "class=trap event=counters key=wfi count=100 ticks=900 p50=4 p99=32 tag="));
+    assert_true(has(console[2], "event=row row=2 at=policy/test.toml:40000 count=9 what=\"mmio pl031\" tag="));
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < LOG_CLASS_COUNT; i++) {
+        assert_int_equal(log_class_find(log_class_name(i)), i);
+    }
+    for (unsigned int i = 0; i < LOG_LEVEL_COUNT; i++) {
+        assert_int_equal(log_level_find(log_level_name(i)), i);
+    }
+    assert_int_equal(log_class_find("all"), LOG_CLASS_COUNT);
+    assert_int_equal(log_level_find(""), LOG_LEVEL_COUNT);
+    assert_string_equal(log_class_name(LOG_CLASS_COUNT), "?");
+    assert_string_equal(log_level_name(99), "?");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_line_format, set_up),
+        cmocka_unit_test_setup(test_frequency_zero_is_survived, set_up),
+        cmocka_unit_test_setup(test_guest_bytes_cannot_break_the_line, set_up),
+        cmocka_unit_test_setup(test_hidden_records_are_told, set_up),
+        cmocka_unit_test_setup(test_long_fields_are_left_out_whole, set_up),
+        cmocka_unit_test_setup(test_tag_differs_between_boots, set_up),
+        cmocka_unit_test_setup(test_boots_are_chained, set_up),
+        cmocka_unit_test_setup(test_ring_keeps_the_newest, set_up),
+        cmocka_unit_test_setup(test_class_is_not_taken_from_a_value, set_up),
+        cmocka_unit_test_setup(test_clear_hides_and_goes_on, set_up),
+        cmocka_unit_test_setup(test_previous_boot_stays, set_up),
+        cmocka_unit_test_setup(test_dump_prints_no_new_records, set_up),
+        cmocka_unit_test_setup(test_damaged_ring, set_up),
+        cmocka_unit_test_setup(test_panic_takes_the_lock_when_it_can, set_up),
+        cmocka_unit_test_setup(test_verdict_cites_its_row, set_up),
+        cmocka_unit_test_setup(test_rate_limit, set_up),
+        cmocka_unit_test_setup(test_every_held_verdict_is_told, set_up),
+        cmocka_unit_test_setup(test_another_row_tells_for_the_quiet_one, set_up),
+        cmocka_unit_test_setup(test_counters, set_up),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test_setup(test_panic_goes_on_without_the_lock, set_up), // last: the lock stays lost
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

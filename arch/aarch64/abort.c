@@ -7,6 +7,7 @@
 #include <hv/arch/abort.h>
 
 #include <hv/arch/frame.h>
+#include <hv/arch/inject.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/simd_access.h>
 #include <hv/event_key.h>
@@ -217,4 +218,9 @@ enum trap_result abort_handle(struct vcpu *vcpu, struct event *event)
     if (result == TRAP_DONE)
         vcpu_set_reg(vcpu, (unsigned int)FIELD_GET(ISS_ABORT_SRT, event->syndrome), (uint32_t)event->value);
     return result;
+}
+
+void abort_inject(struct vcpu *vcpu)
+{
+    inject_abort_trapped(vcpu, vcpu->frame->esr_el2 & ISS_ABORT_S1PTW ? abort_walk_level(vcpu) : 0);
 }

@@ -9,6 +9,7 @@
 #include <hv/arch/registers.h>
 #include <hv/arch/tlb.h>
 #include <hv/guest_mem.h>
+#include <hv/guest_walk.h>
 #include <hv/vm.h>
 
 #define PAGE_OFFSET  UINT64_C(0xfff)
@@ -113,22 +114,22 @@ static void decode_syndrome(uint64_t esr, struct abort_access *access)
     access->acquire_release = esr & ISS_ABORT_AR;
 }
 
-// Guest virtual to IPA, as the guest's stage 1 has it now. False when it does not translate.
-static bool translate(struct vcpu *vcpu, gva_t va, ipa_t *ipa)
+static bool walk_stage1(struct vcpu *vcpu, gva_t va, struct guest_walk *walk)
 {
-    (void)vcpu;
-    *ipa = ipa_make(va.v);
-    return !(READ_SYSREG(SCTLR_EL1) & SCTLR_ELX_M);
+    struct guest_walk_registers registers;
+
+    guest_walk_registers_read(&registers);
+    return guest_walk(vcpu->vm, &registers, va, walk);
 }
 
 // The 4 bytes at the guest's PC; A64 instructions are little-endian whatever SCTLR_EL1.EE says.
 static bool read_instruction(struct vcpu *vcpu, uint32_t *instruction)
 {
     uint64_t pc = vcpu->frame->elr_el2;
-    ipa_t ipa;
+    struct guest_walk walk;
 
-    return (pc & 3) == 0 && translate(vcpu, gva_make(pc), &ipa) &&
-           guest_mem_read(vcpu->vm, ipa, instruction, sizeof(*instruction)) == HV_OK;
+    return (pc & 3) == 0 && walk_stage1(vcpu, gva_make(pc), &walk) &&
+           guest_mem_read(vcpu->vm, walk.ipa, instruction, sizeof(*instruction)) == HV_OK;
 }
 
 // The access as the faulting instruction has it. The instruction is read once; it may no longer be what faulted, so
@@ -194,9 +195,14 @@ static void classify_device(struct vcpu *vcpu, uint64_t esr, struct abort_plan *
 static bool find_address(struct vcpu *vcpu, uint64_t fsc, ipa_t *ipa)
 {
     const struct trap_frame *frame = vcpu->frame;
+    struct guest_walk walk;
 
-    if ((fsc & ~UINT64_C(3)) == FSC_PERMISSION)
-        return translate(vcpu, gva_make(frame->far_el2), ipa);
+    if ((fsc & ~UINT64_C(3)) == FSC_PERMISSION) {
+        if (!walk_stage1(vcpu, gva_make(frame->far_el2), &walk))
+            return false;
+        *ipa = walk.ipa;
+        return true;
+    }
     *ipa = ipa_make(HPFAR_IPA(frame->hpfar_el2) | (frame->far_el2 & PAGE_OFFSET));
     return true;
 }
@@ -220,4 +226,16 @@ void abort_classify(struct vcpu *vcpu, struct abort_plan *plan)
         decide(plan, ABORT_INJECT, "an instruction fetch outside guest RAM");
     else
         classify_device(vcpu, esr, plan);
+}
+
+unsigned int abort_walk_level(struct vcpu *vcpu)
+{
+    uint64_t page = HPFAR_IPA(vcpu->frame->hpfar_el2);
+    struct guest_walk walk;
+
+    walk_stage1(vcpu, gva_make(vcpu->frame->far_el2), &walk);
+    for (unsigned int i = 0; i < walk.step_count; i++)
+        if ((walk.steps[i].address.v & ~PAGE_OFFSET) == page)
+            return walk.steps[i].level;
+    return walk.fault_level; // the table that could not be read, as for hardware
 }

@@ -82,13 +82,23 @@ void inject_abort(struct vcpu *vcpu, gva_t far, bool instruction_fetch, bool wri
     take_abort(vcpu, far, instruction_fetch, FSC_EXTERNAL | (write && !instruction_fetch ? ISS_ABORT_WNR : 0));
 }
 
+// Fault status codes that mean to EL1 what they mean to EL2: external and parity, alignment, TLB conflict, lockdown,
+// unsupported atomic. The others name faults of stage 2, which the guest has none of.
+static bool is_own_status(uint64_t fsc)
+{
+    return (fsc >= FSC_EXTERNAL && fsc <= FSC_ALIGNMENT) || fsc >= FSC_TLB_CONFLICT;
+}
+
 void inject_abort_trapped(struct vcpu *vcpu, unsigned int level)
 {
     uint64_t esr = vcpu->frame->esr_el2;
     bool instruction_fetch = FIELD_GET(ESR_ELX_EC, esr) == ESR_EC_IABT_LOWER;
     uint64_t iss = esr & (instruction_fetch ? ISS_ABORT_FNV : ISS_ABORT_KEPT);
 
-    iss |= esr & ISS_ABORT_S1PTW ? FSC_EXTERNAL_WALK + (level & 3) : FSC_EXTERNAL;
+    if (esr & ISS_ABORT_S1PTW)
+        iss |= FSC_EXTERNAL_WALK + (level & 3);
+    else
+        iss |= is_own_status(FIELD_GET(ISS_ABORT_FSC, esr)) ? esr & ISS_ABORT_FSC : FSC_EXTERNAL;
     take_abort(vcpu, gva_make(vcpu->frame->far_el2), instruction_fetch, iss);
 }
 

@@ -50,3 +50,9 @@ enum trap_result abort_handle(struct vcpu *vcpu, struct event *event);
 
 // Where the frame keeps the stack pointer that the guest's SP names: SP_EL0 or SP_EL1, after SPSR_EL2.
 uint64_t *abort_stack_pointer(const struct vcpu *vcpu);
+
+// The level of the guest's stage-1 table that an abort on a walk (S1PTW) could not read.
+unsigned int abort_walk_level(struct vcpu *vcpu);
+
+// What TRAP_INJECT_ABORT means after an abort: the frame's syndrome as an external abort of the guest.
+void abort_inject(struct vcpu *vcpu);

@@ -98,7 +98,7 @@ static void advance_aarch32(struct trap_frame *frame)
                       FIELD_PREP(SPSR_AARCH32_IT_HIGH, it >> 2);
 }
 
-static void finish_slowly(struct vcpu *vcpu, const struct event *event, enum trap_result result, bool fetch)
+static void finish_slowly(struct vcpu *vcpu, enum trap_result result)
 {
     switch (result) {
     case TRAP_DONE:
@@ -108,7 +108,7 @@ static void finish_slowly(struct vcpu *vcpu, const struct event *event, enum tra
         inject_undef(vcpu);
         break;
     case TRAP_INJECT_ABORT:
-        inject_abort(vcpu, gva_make(vcpu->frame->far_el2), fetch, event->write);
+        abort_inject(vcpu);
         break;
     case TRAP_STOP:
     case TRAP_RETRY:
@@ -155,7 +155,7 @@ void trap_from_sync(struct trap_frame *frame)
     if (__builtin_expect(result == TRAP_DONE && !(frame->spsr_el2 & SPSR_ELX_M4), 1))
         frame->elr_el2 += class->advance;
     else
-        finish_slowly(vcpu, event, result, class->cause == KEY_CAUSE_IABT);
+        finish_slowly(vcpu, result);
     leave(vcpu, event);
 }
 

@@ -10,6 +10,8 @@ BUILD ?= build
 POLICY ?= diag
 ## 1: the diagnostic guest powers the machine off after its summary
 GUEST_POWEROFF ?= 0
+## the diagnostic guest runs this suite alone (gic, mmio ...)
+GUEST_TEST ?=
 ## 1: clang and lld instead of GCC
 LLVM ?= 0
 ## prefix of the GCC tools

@@ -33,7 +33,7 @@ HV_CFLAGS := $(COMMON_CFLAGS) -fstack-protector-strong -fno-omit-frame-pointer
 # memcpy must not be compiled into a call of itself.
 $(BUILD)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)
 
-GUEST_CPPFLAGS := -Iinclude -I$(GENERATED) -Iguest -DGUEST_POWEROFF=$(GUEST_POWEROFF)
+GUEST_CPPFLAGS := -Iinclude -I$(GENERATED) -Iguest -DGUEST_POWEROFF=$(GUEST_POWEROFF) -DGUEST_TEST=$(GUEST_TEST)
 GUEST_CFLAGS := $(COMMON_CFLAGS) -fno-stack-protector
 
 HV_LDFLAGS := -static -nostdlib --gc-sections --build-id=none -z max-page-size=4096 -z noexecstack

@@ -3,8 +3,10 @@
 // lines are put together and executed with interrupts masked, so that tests run as they did the first time.
 #include "lib/console.h"
 
+#include <hv/guest_abi.h>
 #include <hv/memory_map.h>
 
+#include "lib/call.h"
 #include "lib/cpu.h"
 #include "lib/gic.h"
 #include "lib/mmio.h"
@@ -72,6 +74,8 @@ static void execute(const char *line)
         run_tests(filter);
     else if (argument_of(line, "list"))
         test_list();
+    else if (argument_of(line, "pause"))
+        print("# HVC_PAUSE returned %ld\n", call_hvc(HVC_PAUSE, 0, 0, 0));
 }
 
 static void type(char c)

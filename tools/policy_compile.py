@@ -31,8 +31,10 @@ TOP = ("name", "description", "default")
 OWNED = ("GICD", "GICR", "PL011")  # devices that EL2 itself drives, and emulates for the guest
 PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR")  # emulations that are the access itself (sysreg_read, sysreg_write)
 # Causes that a row can name, by what ariel can do about them; the others have keys of their own (hvc, sysreg, dabt).
-IDLE, DIRECT, ABSENT, FAULT = ("WFI", "WFE"), ("FP", "BREAKPOINT", "WATCHPOINT", "BRK", "PAC"), ("SVE", "SME", "LS64"), (
-    "UNKNOWN", "BTI", "ILLEGAL", "IABT", "PC_ALIGN", "SERROR")
+IDLE = ("WFI", "WFE")
+DIRECT = ("FP", "BREAKPOINT", "WATCHPOINT", "BRK", "PAC")
+ABSENT = ("SVE", "SME", "LS64")
+FAULT = ("UNKNOWN", "BTI", "ILLEGAL", "IABT", "PC_ALIGN", "SERROR")
 CAUSE_ACTIONS = {**dict.fromkeys(IDLE, ("allow", "emulate", "deny", "pause", "stop")),
                  **dict.fromkeys(DIRECT, ("allow", "deny", "stop")),
                  **dict.fromkeys(ABSENT, ("deny", "stop")), **dict.fromkeys(FAULT, ("deny", "stop"))}
@@ -83,13 +85,13 @@ class Key:
 
 def preprocess(cc, include, text):
     command = cc.split() + ["-E", "-P", "-x", "c", *(f"-I{path}" for path in include), "-"]
+    prefix = f"{command[0]}: cannot preprocess the headers"
     try:
         done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
     except OSError as error:
-        raise PolicyError([f"{command[0]}: cannot preprocess the headers: {error.strerror}; name a compiler with --cc"]) \
-            from None
+        raise PolicyError([f"{prefix}: {error.strerror}; name a compiler with --cc"]) from None
     if done.returncode != 0:
-        raise PolicyError([f"{command[0]}: cannot preprocess the headers: {line}" for line in done.stderr.splitlines()[:3]])
+        raise PolicyError([f"{prefix}: {line}" for line in done.stderr.splitlines()[:3]])
     return done.stdout
 
 
@@ -127,9 +129,11 @@ def read_tables(cc="cc", include=("include",)):
     return groups, numbers
 
 
-# ---- Lines: where rows and their fields stand in the text (tomllib tells values only) ------------------------------------
+# ---- Lines: where rows and their fields stand in the text (tomllib tells values only) -------------------------------
 
-TOKEN = re.compile(r'"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|\'[^\'\n]*\'|#[^\n]*|\n|[^"\'#\n]', re.S)
+TOKEN = re.compile(r'''"""(?:\\.|[^\\])*?"{3,5}
+                       | '{3}.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | \#[^\n]* | \n | [^"'#\n]''',
+                   re.S | re.X)
 
 
 def split_statements(text):
@@ -273,8 +277,8 @@ class Compiler:
         self.rows += sorted(found, key=lambda row: row.line)
         if len(self.rows) > self.numbers["ROW_MAX"]:
             row = self.rows[self.numbers["ROW_MAX"]]
-            self.error(row.line, f"too many rows: {len(self.rows)} with the default, at most {self.numbers['ROW_MAX']}; "
-                       "join rows with lists or classes")
+            self.error(row.line, f"too many rows: {len(self.rows)} with the default, at most "
+                       f"{self.numbers['ROW_MAX']}; join rows with lists or classes")
         for index, row in enumerate(self.rows):
             row.index = index
             self.check_fields(row, COMMON + SUBJECTS.get(row.table, ()))
@@ -296,7 +300,7 @@ class Compiler:
         for name, value in row.fields.items():
             if name not in allowed:
                 self.error(row.at(name), f"unknown field \"{name}\" in {row.table}{nearest(name, allowed)}")
-            elif name in kinds and (not isinstance(value, kinds[name]) or kinds[name] is int and isinstance(value, bool)):
+            elif name in kinds and type(value) is not kinds[name]:
                 word = {bool: "true or false", str: "a string", int: "an integer"}[kinds[name]]
                 self.error(row.at(name), f"{name} must be {word}, not {value!r}")
         if "action" not in row.fields:
@@ -430,7 +434,8 @@ class Compiler:
         for word in self.words(row, "device") if field == "device" else ():
             key = next((key for key in self.groups["device"] if key.name == word), None)
             if key is None or key.id == "GUEST_RAM":
-                self.error(row.at("device"), f"unknown device \"{word}\"{nearest(word, [d.name for d in self.groups['device'][:-1]])}")
+                known = [device.name for device in self.groups["device"][:-1]]
+                self.error(row.at("device"), f"unknown device \"{word}\"{nearest(word, known)}")
             elif key.base is None:
                 row.targets += [(key, way) for way in row.directions]
             else:
@@ -468,11 +473,13 @@ class Compiler:
         mine = [target for target in row.targets if len(target) == 3]
         for other in self.rows[1:row.index]:
             for base, end, way in mine:
-                hit = next((t for t in other.targets if len(t) == 3 and t[2] == way and t[0] < end and base < t[1]), None)
-                if hit and other.table == "mmio":
+                theirs = (target for target in other.targets if len(target) == 3 and target[2] == way)
+                hit = next((target for target in theirs if target[0] < end and base < target[1]), None)
+                if hit:
                     covered = hit[0] <= base and end <= hit[1]
                     word = "never reached: covered by" if covered else "overlaps"
-                    self.error(row.line, f"{row.text}: {word} line {other.line} ({other.text}) at {max(base, hit[0]):#x}")
+                    self.error(row.line, f"{row.text}: {word} line {other.line} ({other.text}) at "
+                               f"{max(base, hit[0]):#x}")
                     return
 
     # -- folding: one verdict for each key and direction
@@ -482,7 +489,8 @@ class Compiler:
         if key.group in ("hvc", "smccc", "smc"):
             if action == "allow":
                 return "emulate", "a guest's call is never passed on to the firmware; emulate answers it"
-            return (action, None) if action in CALL_ACTIONS else ("deny", "a call has no zero to read; deny returns NOT_SUPPORTED")
+            no_zero = "a call has no zero to read; deny returns NOT_SUPPORTED"
+            return (action, None) if action in CALL_ACTIONS else ("deny", no_zero)
         if key.group == "cause":
             return self.possible_cause(key, action, log)
         if key.group == "device":
@@ -508,11 +516,13 @@ class Compiler:
 
     def possible_device(self, key, action):
         if key.base is None:
-            return (action, None) if action not in ("allow", "emulate") else ("deny", "there is nothing to pass it on to")
+            nothing = "there is nothing to pass it on to"
+            return ("deny", nothing) if action in ("allow", "emulate") else (action, None)
         if key.id in OWNED and action == "allow":
             return "emulate", "EL2 drives this device itself; emulate gives the guest one of its own"
         if key.kind == "MASTER" and action == "allow":
-            return "deny", "it is a bus master: it would write at PA what the guest means as IPA; deny, raz-wi, pause or stop"
+            return "deny", ("it is a bus master: it would write at PA what the guest means as IPA; "
+                            "deny, raz-wi, pause or stop")
         if action == "emulate" and key.id not in OWNED:
             return "deny", "ariel has no emulation of it; allow, raz-wi or deny"
         return action, None
@@ -528,7 +538,8 @@ class Compiler:
             names = row.changed.setdefault(f"{row.action} {word}: {reason}", [])
             if key.name not in names:
                 names.append(key.name)
-        mute = action == "allow" and (key.kind == "NONE" and key.group == "sysreg" or key.group == "cause" and key.id in DIRECT)
+        direct = key.kind == "NONE" if key.group == "sysreg" else key.group == "cause" and key.id in DIRECT
+        mute = action == "allow" and direct
         log = row.log and not mute
         trapped = action != "allow" or (log or row.count and not mute)
         return {"action": action, "log": log, "row": row, "trapped": trapped}
@@ -553,15 +564,15 @@ class Compiler:
     # -- the address space
 
     def device_at(self, address):
-        return next((key for key in self.groups["device"] if key.base is not None and key.base <= address < key.base + key.size),
-                    None)
+        return next((key for key in self.devices if key.base <= address < key.base + key.size), None)
 
     def row_at(self, address, way):
         return next((row for row in self.rows[1:] for target in row.targets
                      if len(target) == 3 and target[2] == way and target[0] <= address < target[1]), self.rows[0])
 
     def fold_ranges(self):
-        edges = {edge for key in self.groups["device"] if key.base is not None for edge in (key.base, key.base + key.size)}
+        self.devices = [key for key in self.groups["device"] if key.base is not None]
+        edges = {edge for key in self.devices for edge in (key.base, key.base + key.size)}
         edges |= {edge for row in self.rows[1:] for target in row.targets if len(target) == 3 for edge in target[:2]}
         none, self.ranges = self.groups["device"][-2], []
         edges = sorted(edges)
@@ -577,19 +588,22 @@ class Compiler:
             item["direct"] = int(not any(v["trapped"] for v in verdicts) and base % PAGE == 0 and end % PAGE == 0
                                  and item["widths"] == 15)
             last = self.ranges[-1] if self.ranges else None
-            if last and last["base"] + last["size"] == base and all(last[n] == item[n] for n in ("key", "widths", "verdicts", "direct")):
+            same = last and all(last[name] == item[name] for name in ("key", "widths", "verdicts", "direct"))
+            if same and last["base"] + last["size"] == base:
                 last["size"] += end - base
             else:
                 self.ranges.append(item)
         for item in reversed(self.ranges):
             for way in (0, 1):
-                self.verdicts[item["key"], way] = item["verdicts"][way] if item["key"] is not none else self.verdicts[none, way]
+                if item["key"] is not none:
+                    self.verdicts[item["key"], way] = item["verdicts"][way]
 
     def join_widths(self, rows, verdicts):
         widths = [getattr(row, "widths", 15) if v["action"] != "deny" else None for row, v in zip(rows, verdicts)]
         known = [width for width in widths if width is not None]
         if len(set(known)) > 1:
-            self.error(max(row.line for row in rows), "reads and writes of one range have different width; give both the same")
+            self.error(max(row.line for row in rows),
+                       "reads and writes of one range have different width; give both the same")
         return known[0] if known else 15
 
     # -- what the verdicts need trapped
@@ -618,7 +632,9 @@ class Compiler:
     def bits_of(key, way):
         if key.group == "cause" and key.id not in CAUSE_ACTIONS or key.group not in ("cause", "sysreg"):
             return ()
-        if key.control.upper() == "ALWAYS" or key.control in BASE or key.group == "sysreg" and way not in key.directions:
+        if key.control.upper() == "ALWAYS" or key.control in BASE:
+            return ()
+        if key.group == "sysreg" and way not in key.directions:
             return ()
         if key.control == "HCR_EL2_TVM" and way == 0:
             return ("HCR_EL2_TRVM",)
@@ -631,8 +647,8 @@ class Compiler:
             verdict = self.verdicts[key, way]
             if key.kind == "NONE" or key.group == "cause" and bit not in LETS_THROUGH and key.id in DIRECT:
                 first = self.verdicts[wants[0]]["row"]
-                self.error(first.line, f"{first.text}: {wants[0][0].name} needs {bit}, which traps {key.name} too, and that "
-                           "cannot be passed on; give both the same verdict")
+                self.error(first.line, f"{first.text}: {wants[0][0].name} needs {bit}, which traps {key.name} "
+                           "too, and that cannot be passed on; give both the same verdict")
             elif key.group == "sysreg" and key.kind not in PASSABLE:
                 verdict["action"] = "emulate"
         if along:
@@ -645,11 +661,12 @@ class Compiler:
 
 def quote(text):
     """A C string literal: printable ASCII as it is, other bytes in octal."""
-    return '"' + "".join(chr(b) if 32 <= b < 127 and chr(b) not in '"\\?' else f"\\{b:03o}" for b in text.encode()) + '"'
+    plain = set(range(32, 127)) - set(b'"\\?')
+    return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
 
 
 def verdict_text(verdict):
-    flags = [name for name, on in (("POLICY_FLAG_LOG", verdict["log"]), ("POLICY_FLAG_DEFAULT", verdict["row"].index == 0)) if on]
+    flags = ["POLICY_FLAG_LOG"] * verdict["log"] + ["POLICY_FLAG_DEFAULT"] * (verdict["row"].index == 0)
     action = verdict["action"].upper().replace("-", "_")
     return f"{{POLICY_{action}, {' | '.join(flags) or '0'}, {verdict['row'].index}}}"
 
@@ -661,7 +678,7 @@ def lookup_pages(keys):
         if key.enum == "KEY_SYSREG_UNKNOWN":
             continue
         op0, op1, crn, crm, op2 = key.encoding
-        slot = op0 << 8 | op1 << 5 | crn << 1 | crm >> 3
+        slot = crm >> 3 << 9 | op0 << 7 | op1 << 4 | crn
         if not index[slot]:
             index[slot] = len(pages)
             pages.append({})
@@ -703,7 +720,8 @@ def generate(policy):
         bits = sorted(bit for bit in policy.bits if bit.startswith(register + "_"))
         out.append(f"    .{register.lower()} = {' | '.join(bits) or '0'},")
     index, pages = lookup_pages(policy.groups["sysreg"])
-    out += ["};\n", "const uint8_t sysreg_page[1024] = {", wrap(f"[{i}] = {p}" for i, p in enumerate(index) if p), "};\n",
+    out += ["};\n", "const uint8_t sysreg_page[1024] = {",
+            wrap(f"[{i}] = {page}" for i, page in enumerate(index) if page), "};\n",
             "const uint16_t sysreg_page_key[][64] = {"]
     for page in pages:
         out += ["    {", wrap(page.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "    },"]
@@ -718,12 +736,14 @@ def row_cost(policy, row):
         return "HCR_EL2.TSC for smc" if row.table != "hypercall" else "hvc"
     dotted = sorted(re.sub(r"^([A-Z]+(?:_HCR)?_EL2)_", r"\1.", bit) for bit in row.bits)
     shown = ", ".join(("no " if bit.replace(".", "_") in LETS_THROUGH + NEVER_SET else "") + bit for bit in dotted)
-    return shown or ("always traps" if any(v["trapped"] for v in policy.verdicts.values() if v["row"] is row) else "no trap")
+    trapped = any(verdict["trapped"] for verdict in policy.verdicts.values() if verdict["row"] is row)
+    return shown or ("always traps" if trapped else "no trap")
 
 
 def describe(policy):
-    rows = [{"row": row.index, "line": row.line, "subject": row.text, "access": "".join("rw"[way] for way in row.directions),
-             "action": row.action, "log": row.log, "limit": row.limit, "cost": row_cost(policy, row), "why": row.why,
+    rows = [{"row": row.index, "line": row.line, "subject": row.text,
+             "access": "".join("rw"[way] for way in row.directions), "action": row.action, "log": row.log,
+             "limit": row.limit, "cost": row_cost(policy, row), "why": row.why,
              "notes": [f"{some(names)}: {note}" for note, names in row.changed.items()]} for row in policy.rows]
     controls = {register: sorted(bit[len(register) + 1:] for bit in policy.bits if bit.startswith(register + "_"))
                 for register in REGISTERS}

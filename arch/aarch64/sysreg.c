@@ -131,23 +131,28 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
     return sysreg_access_write(index, value) ? HV_OK : HV_ERR_UNSUPPORTED;
 }
 
-enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event)
+static __attribute__((noinline)) enum trap_result emulate_other(struct vcpu *vcpu, struct event *event)
 {
-    unsigned int index = INDEX((unsigned int)event->key);
     enum hv_status status;
 
-    if (__builtin_expect(info[index] == (SYSREG_RO | SYSREG_ID) && !event->write, 1)) {
-        event->value = id_value[index];
-        return TRAP_DONE;
-    }
-    if (info[index] == (SYSREG_WO | SYSREG_SGI) && event->write) {
-        // Affinity routing with one security state: SGI0R and ASGI1R name groups that the guest has not enabled.
+    if (info[INDEX(event->key)] == (SYSREG_WO | SYSREG_SGI) && event->write) {
+        // SGI0R and ASGI1R make interrupts of Group 0 and of the other security state: the guest has neither.
         if (event->key == KEY_ICC_SGI1R_EL1)
             vgic_write_sgi1r(vcpu, event->value);
         return TRAP_DONE;
     }
     status = event->write ? sysreg_write(event->key, event->value) : sysreg_read(event->key, &event->value);
     return status == HV_OK ? TRAP_DONE : TRAP_INJECT_UNDEF;
+}
+
+// The usual case without a stack frame: an ID register is read.
+enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event)
+{
+    const uint8_t *row = &info[INDEX(event->key)];
+    if (__builtin_expect(*row != (SYSREG_RO | SYSREG_ID) || event->write, 0))
+        return emulate_other(vcpu, event);
+    event->value = id_value[INDEX(event->key)];
+    return TRAP_DONE;
 }
 
 void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)

@@ -6,7 +6,7 @@
 #include <hv/status.h>
 #include <hv/trap.h>
 
-// Two levels, made by tools/policy_compile.py from sysreg_table.h: a page for each op0, op1, CRn and upper half of CRm
+// Two levels, made by tools/policy_compile.py from sysreg_table.h: a page for each CRm[3], op0, op1, CRn (from the top)
 // that has a row, else page 0; in it a key for each CRm[2:0], op2.
 extern const uint8_t sysreg_page[1024];
 extern const uint16_t sysreg_page_key[][64];
@@ -14,10 +14,11 @@ extern const uint16_t sysreg_page_key[][64];
 // The key of the register in an EC 0x18 syndrome; KEY_SYSREG_UNKNOWN when sysreg_table.h does not have it.
 static inline unsigned int sysreg_key(uint32_t syndrome)
 {
-    uint64_t op1_crn = FIELD_GET(ISS_SYSREG_OP1 | ISS_SYSREG_CRN, syndrome);
     uint64_t crm = FIELD_GET(ISS_SYSREG_CRM, syndrome);
-    unsigned int page = sysreg_page[FIELD_GET(ISS_SYSREG_OP0, syndrome) << 8 | op1_crn << 1 | crm >> 3];
-    return sysreg_page_key[page][(crm & 7) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome)];
+    uint64_t high =
+        crm >> 3 << 9 | FIELD_GET(ISS_SYSREG_OP0, syndrome) << 7 | FIELD_GET(ISS_SYSREG_OP1 | ISS_SYSREG_CRN, syndrome);
+    uint64_t low = (crm & 7) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome);
+    return sysreg_page_key[sysreg_page[high]][low];
 }
 
 // Makes the guest's ID registers from this CPU's. Once, on the boot CPU, before a guest runs.

@@ -96,11 +96,24 @@ static void leave(void)
     close_monitor();
 }
 
+// What the step command promised: where the vCPUs stand now, and its last line.
+static void finish_step(void)
+{
+    console_show_input("", 0, 0);
+    monitor_show_places();
+    monitor_end_reply(NULL);
+    show_line();
+}
+
 void monitor_open(const char *reason)
 {
     char text[120];
     bool fresh = state() != OPEN;
 
+    if (!fresh && monitor_reply_deferred()) {
+        finish_step();
+        return;
+    }
     console_hold_guest(true);
     (void)format_text(text, sizeof(text), "-- monitor: %s; guest %s (help: commands, quit: back to the guest)", reason,
                       vm_words());
@@ -182,7 +195,7 @@ static void run_line(void)
     monitor.running = false;
     if (monitor_close_asked())
         leave();
-    else
+    else if (!monitor_reply_deferred())
         show_line();
 }
 
@@ -281,6 +294,12 @@ static void complete(void)
 
 static void line_key(uint8_t byte)
 {
+    if (monitor_reply_deferred()) {
+        // The guest runs its steps. Ctrl-C stops waiting for them.
+        if (byte != KEY_INTERRUPT)
+            return;
+        monitor_end_reply("the guest still steps: pause stops it");
+    }
     switch (monitor_line_byte(&monitor.line, byte)) {
     case LINE_NONE:
         return;

@@ -14,11 +14,12 @@
 
 static void help_row(const struct monitor_command *command)
 {
-    out_text("name", 9, command->name);
-    out_text("usage", 44, command->usage);
+    out_text("name", 8, command->name);
     out_text("help", 1, command->help);
-    if (out_is_json())
+    if (out_is_json()) {
+        out_text("usage", 0, command->usage);
         out_text("alias", 0, command->alias);
+    }
     out_end();
 }
 
@@ -29,13 +30,14 @@ static const char *cmd_help(const struct monitor_words *words)
     if (words->count == 1) {
         for (unsigned int n = 0; n < monitor_command_count; n++)
             help_row(&monitor_commands[n]);
-        out_note("-j with any command: one JSON object a line. After Ctrl-]: one key, h lists them.\n");
+        out_note("help <command>: its arguments. -j: one JSON object a line. Ctrl-] h: one-key commands.\n");
         return NULL;
     }
     command = monitor_find_command(words->word[1]);
     if (command == NULL)
         return monitor_error("no command '%s' (help lists them)", words->word[1]);
     help_row(command);
+    out_note("usage: %s %s\n", command->name, command->usage);
     if (command->alias[0] != '\0')
         out_note("also: %s\n", command->alias);
     return NULL;
@@ -107,6 +109,7 @@ const struct monitor_command monitor_commands[] = {
     {"exc",     "", "top last reset", "[top [class|call|device|register|row] [n] | last [n] | reset]",
      "counts and latency of the guest's exits, the last ones", cmd_exc, 0, 3},
     {"explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, 1, 2},
+    {"gic",     "", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, 0, 1},
     {"halt",    "poweroff", "", "", "power the machine off", cmd_halt, 0, 0},
     {"help",    "?", "", "[command]", "what there is, or one command", cmd_help, 0, 1},
     {"hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv, 1, 1},

@@ -8,6 +8,7 @@
 #include <hv/cpu.h>
 #include <hv/monitor_event.h>
 #include <hv/monitor_out.h>
+#include <hv/vgic.h>
 #include <hv/vm.h>
 
 struct timer_state {
@@ -30,7 +31,7 @@ static void show_deadline(const struct timer_state *timer, uint64_t now)
     bool late = timer->deadline <= now;
     uint64_t ticks = late ? now - timer->deadline : timer->deadline - now;
 
-    out_hex("cntv_ctl", 1, timer->control);
+    out_hex("cntv_ctl", 0, timer->control);
     out_fields(register_fields("CNTV_CTL_EL0"), timer->control);
     out_hex("cntv_cval", 0, timer->deadline);
     out_number(late ? "past_us" : "due_us", 0, monitor_microseconds(ticks));
@@ -58,5 +59,52 @@ const char *cmd_timer(const struct monitor_words *words)
     out_number("paused_us", 0, monitor_microseconds(vm0.paused_ticks));
     out_end();
     show_deadline(&timer, now);
+    return NULL;
+}
+
+static void show_interrupt(const struct vgic_interrupt *interrupt)
+{
+    out_number("intid", 4, interrupt->intid);
+    out_hex("priority", 2, interrupt->priority);
+    if (interrupt->target != VGIC_NO_TARGET)
+        out_number("target", 0, interrupt->target);
+    out_bool("enabled", interrupt->enabled);
+    out_bool("pending", interrupt->pending);
+    out_bool("active", interrupt->active);
+    out_bool("line", interrupt->line);
+    out_text("trigger", 0, interrupt->edge ? "edge" : "level");
+    out_bool("listed", interrupt->listed);
+    out_bool("hardware", interrupt->hardware);
+    out_end();
+}
+
+const char *cmd_gic(const struct monitor_words *words)
+{
+    struct vgic_snapshot snapshot;
+    struct vgic_interrupt interrupt;
+    struct vcpu *vcpu;
+    const char *error = monitor_vcpu(words->count > 1 ? words->word[1] : NULL, &vcpu);
+
+    if (error != NULL)
+        return error;
+    vgic_snapshot(vcpu, &snapshot);
+    out_number("vcpu", 0, vcpu->id);
+    out_hex("gicd_ctlr", 0, snapshot.ctlr);
+    out_hex("ich_hcr", 0, snapshot.hcr);
+    out_hex("ich_vmcr", 0, snapshot.vmcr);
+    out_number("maintenance", 0, snapshot.maintenance_count);
+    out_number("refills", 0, snapshot.refill_count);
+    out_end();
+    for (unsigned int n = 0; n < snapshot.lr_count; n++) {
+        if (snapshot.lr[n] == 0)
+            continue;
+        out_number("list_register", 0, n);
+        out_hex("value", 16, snapshot.lr[n]);
+        out_end();
+    }
+    for (unsigned int intid = 0; intid < 1020; intid++) {
+        if (vgic_query(vcpu, intid, &interrupt) && (interrupt.enabled || interrupt.pending || interrupt.active))
+            show_interrupt(&interrupt);
+    }
     return NULL;
 }

@@ -99,7 +99,21 @@ const char *cmd_step(const struct monitor_words *words)
     if (vcpu->power != VCPU_ON)
         return monitor_error("vcpu %u is off", vcpu->id);
     step_start(vcpu, (uint32_t)count);
-    return vm_resume(&vm0) == HV_OK ? NULL : "the guest did not resume";
+    if (vm_resume(&vm0) != HV_OK)
+        return "the guest did not resume";
+    monitor_defer_reply(); // until the VM pauses again, which opens the monitor
+    return NULL;
+}
+
+void monitor_show_places(void)
+{
+    for (unsigned int i = 0; i < vm0.vcpu_count; i++) {
+        if (vm0.vcpus[i].power != VCPU_ON)
+            continue;
+        out_number("vcpu", 0, i);
+        out_hex("pc", 0, vm0.vcpus[i].frame->elr_el2);
+        out_end();
+    }
 }
 
 struct injection {

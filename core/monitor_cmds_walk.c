@@ -70,8 +70,9 @@ static const char *walk_stage2(ipa_t ipa)
         out_text("type", 0, (entry.permissions & STAGE2_DEVICE) != 0 ? "device" : "normal");
     }
     out_end();
-    return entry.valid ? NULL
-                       : monitor_error("stage 2: no valid descriptor at level %u: this access comes to EL2", entry.level);
+    return entry.valid
+               ? NULL
+               : monitor_error("stage 2: no valid descriptor at level %u: this access comes to EL2", entry.level);
 }
 
 const char *cmd_vm(const struct monitor_words *words)

@@ -16,6 +16,7 @@
 #include <hv/trap.h>
 #include <hv/vm.h>
 
+#define EC_SYSREG                                  0x18
 #define CAUSE_ROW(id, ec, name, control, sentence) {(ec), (control), (sentence)},
 
 // The control bits of sysreg_table.h, each named once: a byte per register then says which.
@@ -115,11 +116,11 @@ static void label(const char *text)
     out_note("%-5s", text);
 }
 
-static const char *control_of(const struct event *event)
+static const char *control_of(unsigned int cause, unsigned int key)
 {
-    if (event->key >= KEY_SYSREG_FIRST && event->key < KEY_SYSREG_UNKNOWN)
-        return control_names[sysreg_controls[event->key - KEY_SYSREG_FIRST]];
-    return event->cause < ARRAY_COUNT(causes) ? causes[event->cause].control : "?";
+    if (key >= KEY_SYSREG_FIRST && key < KEY_SYSREG_UNKNOWN)
+        return control_names[sysreg_controls[key - KEY_SYSREG_FIRST]];
+    return cause < ARRAY_COUNT(causes) ? causes[cause].control : "?";
 }
 
 static void explain_syndrome(uint64_t esr)
@@ -137,7 +138,7 @@ static void explain_syndrome(uint64_t esr)
         if (level >= 0)
             out_number("level", 0, (uint64_t)level);
     }
-    if (FIELD_GET(ESR_ELX_EC, esr) == 0x18) {
+    if (FIELD_GET(ESR_ELX_EC, esr) == EC_SYSREG) {
         char name[24];
         unsigned int key = sysreg_key((uint32_t)esr);
 
@@ -168,7 +169,7 @@ static void explain_event(const struct event *event)
     out_end();
     explain_syndrome(event->syndrome);
     label("why");
-    out_text("control", 1, control_of(event));
+    out_text("control", 1, control_of(event->cause, event->key));
     out_note(" traps it;");
     out_text("verdict", 0, policy_action_name(event->verdict));
     out_note(" by");
@@ -189,16 +190,19 @@ static const char *explain_esr(const char *word)
 {
     uint64_t esr;
     const char *error = monitor_number("esr", word, 0, UINT64_MAX, &esr);
+    unsigned int known_key = KEY_COUNT;
     bool known = false;
 
     if (error != NULL)
         return error;
     explain_syndrome(esr);
+    if (FIELD_GET(ESR_ELX_EC, esr) == EC_SYSREG)
+        known_key = sysreg_key((uint32_t)esr);
     for (unsigned int i = 0; i < ARRAY_COUNT(causes) && !known; i++) {
         known = causes[i].class == FIELD_GET(ESR_ELX_EC, esr);
         if (known) {
             label("why");
-            out_text("control", 1, causes[i].control);
+            out_text("control", 1, control_of(i, known_key));
             out_note(" traps");
             out_text("cause", 1, causes[i].sentence);
             out_end();

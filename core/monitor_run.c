@@ -13,6 +13,7 @@
 static char error_text[200];
 static void (*after_reply)(void);
 static bool close_asked;
+static bool deferred; // the reply comes later
 
 const char *monitor_error(const char *format, ...)
 {
@@ -55,6 +56,16 @@ bool monitor_close_asked(void)
     return asked;
 }
 
+void monitor_defer_reply(void)
+{
+    deferred = true;
+}
+
+bool monitor_reply_deferred(void)
+{
+    return deferred;
+}
+
 // Takes text apart in place; "..." makes one word of what has blanks. False when there are too many words.
 static bool split(char *text, struct monitor_words *words, bool *json)
 {
@@ -87,7 +98,7 @@ static bool split(char *text, struct monitor_words *words, bool *json)
     }
 }
 
-static void reply(const char *error)
+void monitor_end_reply(const char *error)
 {
     void (*function)(void) = after_reply;
 
@@ -96,8 +107,15 @@ static void reply(const char *error)
     else
         out_line("ok");
     after_reply = NULL;
+    deferred = false;
     if (error == NULL && function != NULL)
         function();
+}
+
+static void end_unless_deferred(const char *error)
+{
+    if (error != NULL || !deferred)
+        monitor_end_reply(error);
 }
 
 static const char *run_words(const struct monitor_words *words)
@@ -124,14 +142,14 @@ void monitor_run(const char *line)
     text[length] = '\0';
     if (!split(text, &words, &json)) {
         out_begin(false);
-        reply(monitor_error("more than %u words", MONITOR_WORDS_MAX));
+        monitor_end_reply(monitor_error("more than %u words", MONITOR_WORDS_MAX));
         return;
     }
     out_begin(json);
     if (words.count > 0)
-        reply(run_words(&words));
+        end_unless_deferred(run_words(&words));
     else if (json)
-        reply("usage: <command> -j");
+        monitor_end_reply("usage: <command> -j");
 }
 
 void monitor_run_key(const struct monitor_command *command)
@@ -139,5 +157,5 @@ void monitor_run_key(const struct monitor_command *command)
     struct monitor_words words = {.count = 1, .word = {command->name}};
 
     out_begin(false);
-    reply(command->handler(&words));
+    monitor_end_reply(command->handler(&words));
 }

@@ -79,6 +79,13 @@ MONITOR_HANDLER(key_memory);
 
 // Asks for something that must not happen before the reply is out: called after "ok".
 void monitor_after_reply(void (*function)(void));
+// Says that the reply comes later, by monitor_end_reply; whether one is still due.
+void monitor_defer_reply(void);
+bool monitor_reply_deferred(void);
+// The last line of a reply: "ok" (NULL) or "err ...".
+void monitor_end_reply(const char *error);
+// A row per vCPU that is on: where it stands. The VM is paused or stopped.
+void monitor_show_places(void);
 // Asks to close the monitor after this reply; whether that was asked since the last question.
 void monitor_ask_close(void);
 bool monitor_close_asked(void);

@@ -210,6 +210,9 @@ static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
     case INTID_VIRTUAL_TIMER:
         vtimer_interrupt(vcpu);
         return; // the guest deactivates it (HW bit)
+    case INTID_PHYSICAL_TIMER:
+        vgic_forward(vcpu, intid);
+        return;
     case INTID_HYP_TIMER:
         vtimer_hyp_interrupt(vcpu);
         break;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // List registers (IHI 0069 11.4): which interrupts occupy them, and their shadow gic.lr, so that no exit but an
-// interrupt's own reads ICH_LR. An interrupt is either in memory or listed. Listing moves an edge's or an SGI's pending
-// state and any active state into the register; a level's pending state is copied, and asks for a maintenance interrupt
-// at deactivation (EOI), because the line may still be high then. Hardware changes listed state while the guest runs;
-// a refill takes all of it back and chooses again: the best pending one first, so that it can preempt; active ones by
-// priority, so that their end is found; then the other pending ones. What is left over asks for a maintenance
-// interrupt: pending ones when no listed one is pending any more (NPIE), active ones when the guest ends an interrupt
-// that has no register (LRENPIE for EOIR, TDIR for DIR).
+// interrupt's own reads ICH_LR. An interrupt is either in memory or listed. Listing moves the latched pending state
+// (`soft` remembers that) and the active state into the register; what is pending by its level asks for a maintenance
+// interrupt at deactivation (EOI), because the line may still be high then. Hardware changes listed state while the
+// guest runs; a refill takes all of it back and chooses again: the best pending one first, so that it can preempt;
+// active ones by priority, so that their end is found; then the other pending ones. What is left over asks for a
+// maintenance interrupt: pending ones when no listed one is pending any more (NPIE), active ones when the guest ends an
+// interrupt that has no register (LRENPIE for EOIR, TDIR for DIR).
 
 #include "vgic_internal.h"
 
@@ -57,22 +57,19 @@ static uint64_t compose(const struct vgic_bank *bank, unsigned int intid, uint64
     return value;
 }
 
-// Pending states that move into the list register; the other ones are copied.
-static uint32_t moving(const struct vgic_bank *bank)
-{
-    return bank->edge | bank->forwarded;
-}
-
 static void occupy(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid, unsigned int k, uint64_t state)
 {
     uint32_t bit = (uint32_t)BIT64(intid % 32);
 
-    write_lr(&vcpu->gic, k, compose(bank, intid, state));
-    vcpu->gic.lr_used |= (uint16_t)BIT64(k);
+    bank->soft &= ~bit;
+    if (state & ICH_LR_EL2_PENDING) {
+        bank->soft |= bank->latched & bit;
+        bank->latched &= ~bit;
+    }
     bank->listed |= bit;
     bank->place[intid % 32] = (uint8_t)(vcpu->id << 4 | k);
-    if (state & ICH_LR_EL2_PENDING)
-        bank->latched &= ~(bit & moving(bank));
+    vcpu->gic.lr_used |= (uint16_t)BIT64(k);
+    write_lr(&vcpu->gic, k, compose(bank, intid, state));
 }
 
 // intid has a list register already: what the guest has made of it decides.
@@ -89,6 +86,7 @@ static void list_again(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int i
         gic->work = 1;
     } else if (bank->edge & bit) {
         bank->latched &= ~bit;
+        bank->soft |= bit;
         write_lr(gic, k, value | ICH_LR_EL2_PENDING);
     } else if (!(value & ICH_LR_EL2_PENDING)) {
         write_lr(gic, k, value | ICH_LR_EL2_EOI);
@@ -116,8 +114,8 @@ void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int i
 
     if (value & ICH_LR_EL2_HW)
         return;
-    if (vgic_pending(bank) & BIT64(intid % 32))
-        return; // GICD_ISPENDR holds it pending
+    if ((bank->soft | bank->latched) & BIT64(intid % 32))
+        return; // GICD_ISPENDR has made it pending, or will again
     value &= ~(ICH_LR_EL2_PENDING | ICH_LR_EL2_EOI);
     write_lr(&vcpu->gic, k, value);
 }
@@ -135,6 +133,12 @@ void vgic_observe(void *argument)
     spinlock_release(&gic->lock);
 }
 
+// The state bits of a list register that others wanted dropped: what memory holds since is newer.
+static uint64_t dropped(const struct vgic_bank *bank, uint32_t bit)
+{
+    return (bank->drop_active & bit ? ICH_LR_EL2_ACTIVE : 0) | (bank->drop_pending & bit ? ICH_LR_EL2_PENDING : 0);
+}
+
 // Takes the state of list register k back into memory, and does what other CPUs wanted dropped.
 static void take_back(struct vcpu *vcpu, unsigned int k)
 {
@@ -145,20 +149,12 @@ static void take_back(struct vcpu *vcpu, unsigned int k)
     uint32_t bit = (uint32_t)BIT64(intid % 32);
 
     bank->listed &= ~bit;
-    if (value & ICH_LR_EL2_ACTIVE)
+    if (value & ~dropped(bank, bit) & ICH_LR_EL2_ACTIVE)
         bank->active |= bit;
-    if (!(value & ICH_LR_EL2_PENDING)) {
-        if (!(bank->edge & bit) && !(bank->drop_pending & bit) && !(value & ICH_LR_EL2_HW))
-            bank->latched &= ~bit; // acknowledged: a level held by GICD_ISPENDR is so no longer
-    } else if (moving(bank) & bit) {
-        bank->latched |= bit;
-    }
-    if ((value & ICH_LR_EL2_HW) && !(value & ICH_LR_EL2_STATE) && !(bank->latched & bit))
+    if (value & ~dropped(bank, bit) & ICH_LR_EL2_PENDING)
+        bank->latched |= bank->soft & bit;
+    if ((value & ICH_LR_EL2_HW) && !(value & ICH_LR_EL2_STATE))
         bank->forwarded &= ~bit; // the guest's deactivation was the physical one's
-    if (bank->drop_active & bit)
-        bank->active &= ~bit;
-    if (bank->drop_pending & bit)
-        bank->latched &= ~bit;
     bank->drop_active &= ~bit;
     bank->drop_pending &= ~bit;
     if (view.owner == NULL)

@@ -20,6 +20,7 @@ struct vgic_bank {
     uint32_t latched;      // pending by an edge, an SGI or a write to ISPENDR, and not yet in a list register
     uint32_t active;       // active, and not in a list register
     uint32_t listed;       // in a list register: pending and active are there
+    uint32_t soft;         // listed, and the pending state there came from latched, not from the level
     uint32_t hardware;     // stands for a physical interrupt
     uint32_t forwarded;    // its physical interrupt is active until the guest deactivates this one
     uint32_t physical;     // its physical interrupt is enabled

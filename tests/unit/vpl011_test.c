@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links: vdev/vpl011.c
+// The guest's UART: reset values, FIFO levels and their interrupts, flow in both directions, loopback, odd accesses.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <hv/console.h>
+#include <hv/vm.h>
+#include <hv/vpl011.h>
+
+#define DR    0x00
+#define RSR   0x04
+#define FR    0x18
+#define ILPR  0x20
+#define IBRD  0x24
+#define FBRD  0x28
+#define LCR_H 0x2c
+#define CR    0x30
+#define IFLS  0x34
+#define IMSC  0x38
+#define RIS   0x3c
+#define MIS   0x40
+#define ICR   0x44
+#define DMACR 0x48
+
+#define FEN    0x10
+#define INT_RX 0x10
+#define INT_TX 0x20
+#define INT_RT 0x40
+#define INT_OE 0x400
+
+static struct vm vm;
+static bool line;
+static unsigned int line_changes;
+static uint8_t sent[256];
+static unsigned int sent_count;
+static unsigned int room_calls;
+static uint8_t typed[512]; // what the console still has for the guest
+static unsigned int typed_count, typed_next;
+
+enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int intid, bool level)
+{
+    assert_ptr_equal(of, &vm);
+    assert_int_equal(vcpu_id, 0);
+    assert_int_equal(intid, PL011_INTID);
+    assert_int_not_equal(level, line);
+    line = level;
+    line_changes++;
+    return HV_OK;
+}
+
+void console_guest_byte(uint8_t byte)
+{
+    assert_int_equal(vm.uart.lock.held, 0); // the console may call in with its own lock held
+    sent[sent_count++ % sizeof(sent)] = byte;
+}
+
+void console_guest_room(void)
+{
+    assert_int_equal(vm.uart.lock.held, 0);
+    room_calls++;
+    while (typed_next < typed_count && vpl011_receive(&vm, typed[typed_next]))
+        typed_next++;
+}
+
+static uint32_t rd(uint32_t offset)
+{
+    struct mmio_access access = {.offset = offset, .size = 4, .value = 0xdead};
+    assert_int_equal(vpl011_access(&vm.vcpus[0], &access), TRAP_DONE);
+    return (uint32_t)access.value;
+}
+
+static void wr(uint32_t offset, uint32_t value)
+{
+    struct mmio_access access = {.offset = offset, .size = 4, .value = value, .write = true};
+    assert_int_equal(vpl011_access(&vm.vcpus[0], &access), TRAP_DONE);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&vm, 0, sizeof(vm));
+    vm.vcpu_count = 1;
+    vm.vcpus[0].vm = &vm;
+    line = false;
+    line_changes = sent_count = room_calls = typed_count = typed_next = 0;
+    vpl011_init(&vm);
+    return 0;
+}
+
+static void reset_values(void **state)
+{
+    static const struct {
+        uint32_t offset, value;
+    } rows[] = {
+        {RSR, 0},      {FR, 0x97},    {ILPR, 0},     {IBRD, 0},     {FBRD, 0},     {LCR_H, 0},
+        {CR, 0x300},   {IFLS, 0x12},  {IMSC, 0},     {RIS, 0},      {MIS, 0},      {ICR, 0},
+        {DMACR, 0},    {0x80, 0},     {0xfe0, 0x11}, {0xfe4, 0x10}, {0xfe8, 0x34}, {0xfec, 0x00},
+        {0xff0, 0x0d}, {0xff4, 0xf0}, {0xff8, 0x05}, {0xffc, 0xb1}, {DR, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
+        assert_int_equal(rd(rows[i].offset), rows[i].value);
+}
+
+static void stored_registers_keep_their_bits(void **state)
+{
+    static const struct {
+        uint32_t offset, bits;
+    } rows[] = {{ILPR, 0xff}, {IBRD, 0xffff}, {FBRD, 0x3f}, {LCR_H, 0xff}, {CR, 0xff87}, {IFLS, 0x3f}, {IMSC, 0x7ff}};
+    (void)state;
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        wr(rows[i].offset, ~0u);
+        assert_int_equal(rd(rows[i].offset), rows[i].bits);
+        wr(rows[i].offset, 0);
+        assert_int_equal(rd(rows[i].offset), 0);
+    }
+    wr(DMACR, 7);
+    assert_int_equal(rd(DMACR), 0);
+    wr(0xfe0, 0);
+    assert_int_equal(rd(0xfe0), 0x11);
+    wr(RIS, ~0u);
+    assert_int_equal(rd(RIS), 0);
+}
+
+static void output_goes_out_at_once(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < 100; i++) {
+        assert_int_equal(rd(FR) & 0x28, 0); // never BUSY, never TXFF
+        wr(DR, 'a' + i % 26);
+    }
+    assert_int_equal(sent_count, 100);
+    assert_int_equal(sent[27], 'b');
+    assert_int_equal(rd(RIS), INT_TX);
+    assert_false(line);
+    wr(IMSC, INT_TX);
+    assert_true(line);
+    assert_int_equal(rd(MIS), INT_TX);
+    wr(ICR, INT_TX);
+    assert_false(line);
+    assert_int_equal(rd(MIS), 0);
+    wr(DR, 'x');
+    assert_true(line);
+    wr(DR, 'y');
+    assert_int_equal(line_changes, 3);
+}
+
+static void receive_levels(void **state)
+{
+    static const unsigned int levels[] = {4, 8, 16, 24, 28};
+    (void)state;
+    for (unsigned int select = 0; select < ARRAY_COUNT(levels); select++) {
+        setup(NULL);
+        wr(LCR_H, FEN);
+        wr(IFLS, select << 3);
+        wr(IMSC, INT_RX);
+        for (unsigned int i = 1; i < levels[select]; i++) {
+            assert_true(vpl011_receive(&vm, (uint8_t)i));
+            assert_false(line);
+        }
+        assert_true(vpl011_receive(&vm, 'z'));
+        assert_true(line);
+        assert_int_equal(rd(MIS), INT_RX);
+        assert_int_equal(rd(DR), 1);
+        assert_false(line);
+    }
+}
+
+static void receive_interrupt_cleared_comes_again_with_the_level(void **state)
+{
+    (void)state;
+    wr(LCR_H, FEN);
+    wr(IFLS, 0);
+    wr(IMSC, INT_RX);
+    for (unsigned int i = 0; i < 4; i++)
+        vpl011_receive(&vm, 'a');
+    assert_true(line);
+    wr(ICR, INT_RX);
+    assert_false(line);
+    vpl011_receive(&vm, 'b'); // above the level already: no edge
+    assert_false(line);
+    rd(DR);
+    rd(DR);
+    assert_true(vpl011_receive(&vm, 'c'));
+    assert_true(line);
+    // Moving the level to the other side of what is there counts as well.
+    wr(IFLS, 4 << 3);
+    assert_false(line);
+    wr(IFLS, 0);
+    assert_true(line);
+}
+
+static void timeout_interrupt_stays_while_there_is_something(void **state)
+{
+    (void)state;
+    wr(LCR_H, FEN);
+    wr(IMSC, INT_RT);
+    vpl011_receive(&vm, 'a');
+    vpl011_receive(&vm, 'b');
+    assert_true(line);
+    wr(ICR, INT_RT); // cleared, and run out again at once
+    assert_true(line);
+    assert_int_equal(rd(DR), 'a');
+    assert_true(line);
+    assert_int_equal(rd(DR), 'b');
+    assert_false(line);
+    assert_int_equal(rd(FR), 0x97);
+}
+
+static void without_fifo_there_is_room_for_one(void **state)
+{
+    (void)state;
+    wr(IMSC, INT_RX);
+    assert_true(vpl011_has_room(&vm));
+    assert_true(vpl011_receive(&vm, 'a'));
+    assert_true(line);
+    assert_int_equal(rd(FR) & 0x50, 0x40);
+    assert_false(vpl011_has_room(&vm));
+    assert_false(vpl011_receive(&vm, 'b'));
+    assert_int_equal(rd(DR), 'a');
+    assert_false(line);
+    assert_int_equal(room_calls, 1);
+    assert_true(vpl011_has_room(&vm));
+}
+
+static void a_paste_arrives_whole_and_in_order(void **state)
+{
+    unsigned int got = 0;
+    (void)state;
+    wr(LCR_H, FEN);
+    for (typed_count = 0; typed_count < sizeof(typed); typed_count++)
+        typed[typed_count] = (uint8_t)(typed_count * 7);
+    console_guest_room();
+    assert_int_equal(vm.uart.count, VPL011_FIFO_SIZE);
+    while (!(rd(FR) & 0x10))
+        assert_int_equal(rd(DR), (uint8_t)(got++ * 7));
+    assert_int_equal(got, sizeof(typed));
+    assert_true(room_calls < sizeof(typed) / 8);
+}
+
+static void a_receiver_turned_off_keeps_the_console_waiting(void **state)
+{
+    (void)state;
+    wr(CR, 0x101);
+    typed[0] = 'k';
+    typed_count = 1;
+    console_guest_room();
+    assert_int_equal(typed_next, 0);
+    assert_false(vpl011_has_room(&vm));
+    wr(CR, 0x301);
+    assert_int_equal(typed_next, 1);
+    assert_int_equal(rd(DR), 'k');
+}
+
+static void fifo_turned_off_loses_nothing(void **state)
+{
+    (void)state;
+    wr(LCR_H, FEN);
+    for (unsigned int i = 0; i < 5; i++)
+        vpl011_receive(&vm, (uint8_t)('a' + i));
+    wr(LCR_H, 0);
+    assert_int_equal(rd(FR) & 0x50, 0x40);
+    for (unsigned int i = 0; i < 5; i++)
+        assert_int_equal(rd(DR), 'a' + i);
+    assert_int_equal(rd(FR) & 0x50, 0x10);
+}
+
+static void loopback(void **state)
+{
+    (void)state;
+    wr(LCR_H, FEN);
+    wr(CR, 0x381);
+    wr(IMSC, INT_OE);
+    for (unsigned int i = 0; i < VPL011_FIFO_SIZE; i++)
+        wr(DR, i);
+    assert_int_equal(sent_count, 0);
+    assert_false(vpl011_receive(&vm, 'q')); // the line is disconnected
+    assert_false(line);
+    wr(DR, 99);
+    assert_true(line);
+    assert_int_equal(vm.uart.overruns, 1);
+    for (unsigned int i = 0; i + 1 < VPL011_FIFO_SIZE; i++)
+        assert_int_equal(rd(DR), i);
+    assert_int_equal(rd(DR), 0x800 | (VPL011_FIFO_SIZE - 1));
+    assert_int_equal(rd(RSR), 8);
+    wr(RSR, 0);
+    assert_int_equal(rd(RSR), 0);
+    wr(ICR, INT_OE);
+    assert_false(line);
+    wr(CR, 0x181); // receiver off: nothing comes back
+    wr(DR, 1);
+    assert_int_equal(rd(FR) & 0x10, 0x10);
+}
+
+static uint64_t sized(uint32_t offset, unsigned int size, bool write, uint64_t value, enum trap_result expect)
+{
+    struct mmio_access access = {.offset = offset, .size = (uint8_t)size, .write = write, .value = value};
+    assert_int_equal(vpl011_access(&vm.vcpus[0], &access), expect);
+    return access.value;
+}
+
+static void narrow_and_wide_accesses(void **state)
+{
+    (void)state;
+    assert_int_equal(sized(FR, 1, false, 0, TRAP_DONE), 0x97);
+    assert_int_equal(sized(FR, 2, false, 0, TRAP_DONE), 0x97);
+    assert_int_equal(sized(FR + 1, 1, false, 9, TRAP_DONE), 0);
+    sized(IBRD, 2, true, 0x1234, TRAP_DONE);
+    assert_int_equal(rd(IBRD), 0x1234);
+    sized(IBRD + 1, 1, true, 0x56, TRAP_DONE);
+    assert_int_equal(rd(IBRD), 0x5634);
+    assert_int_equal(sized(IBRD + 1, 1, false, 0, TRAP_DONE), 0x56);
+    sized(DR, 1, true, 'b', TRAP_DONE);
+    assert_int_equal(sent_count, 1);
+    sized(DR + 1, 1, true, 'c', TRAP_DONE); // not the data
+    assert_int_equal(sent_count, 1);
+    vpl011_receive(&vm, 'd');
+    assert_int_equal(sized(DR + 1, 1, false, 0, TRAP_DONE), 0);
+    assert_int_equal(sized(DR, 1, false, 0, TRAP_DONE), 'd');
+    sized(DR, 8, true, 'e', TRAP_INJECT_ABORT);
+    sized(PL011_SIZE, 4, false, 0, TRAP_INJECT_ABORT);
+    assert_int_equal(sent_count, 1);
+}
+
+// Every write to every offset keeps the device sane: FR and the line agree with the registers.
+static void any_access_keeps_flags_and_line_true(void **state)
+{
+    uint32_t seed = 1;
+    (void)state;
+    for (unsigned int i = 0; i < 200000; i++) {
+        seed = seed * 1664525 + 1013904223;
+        uint32_t offset = (seed >> 8 & 0x1f) * 4;
+        seed = seed * 1664525 + 1013904223;
+        if (seed >> 31)
+            vpl011_receive(&vm, (uint8_t)seed);
+        else if (seed >> 30)
+            wr(offset, seed >> 4);
+        else
+            rd(offset);
+        assert_true(vm.uart.count <= VPL011_FIFO_SIZE);
+        assert_int_equal(!!(rd(FR) & 0x10), vm.uart.count == 0);
+        assert_int_equal(line, (rd(RIS) & rd(IMSC)) != 0);
+        assert_int_equal(rd(MIS), rd(RIS) & rd(IMSC));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(reset_values, setup),
+        cmocka_unit_test_setup(stored_registers_keep_their_bits, setup),
+        cmocka_unit_test_setup(output_goes_out_at_once, setup),
+        cmocka_unit_test_setup(receive_levels, setup),
+        cmocka_unit_test_setup(receive_interrupt_cleared_comes_again_with_the_level, setup),
+        cmocka_unit_test_setup(timeout_interrupt_stays_while_there_is_something, setup),
+        cmocka_unit_test_setup(without_fifo_there_is_room_for_one, setup),
+        cmocka_unit_test_setup(a_paste_arrives_whole_and_in_order, setup),
+        cmocka_unit_test_setup(a_receiver_turned_off_keeps_the_console_waiting, setup),
+        cmocka_unit_test_setup(fifo_turned_off_loses_nothing, setup),
+        cmocka_unit_test_setup(loopback, setup),
+        cmocka_unit_test_setup(narrow_and_wide_accesses, setup),
+        cmocka_unit_test_setup(any_access_keeps_flags_and_line_true, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

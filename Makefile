@@ -38,7 +38,7 @@ ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell mkdir -p $(GENERATED) 2>/dev/null && [ -w $(BUILD) ] && [ -w $(GENERATED) ] && echo writable),)
 $(error BUILD=$(BUILD): cannot write to this folder; name another with BUILD=<folder>)
 endif
-ifeq ($(wildcard $(POLICY_FILE) $(if $(wildcard policy/*.toml),,Makefile)),)
+ifeq ($(wildcard $(POLICY_FILE)),)
 $(error POLICY=$(POLICY): no file $(POLICY_FILE); there are: $(basename $(notdir $(wildcard policy/*.toml))))
 endif
 endif
@@ -52,8 +52,7 @@ HV_SOURCES := $(sort $(wildcard $(HV_FOLDERS:%=%/*.c) $(HV_FOLDERS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S,$(HV_SOURCES))
 GUEST_SOURCES := $(filter-out %.ld.S,$(sort $(wildcard guest/*.[cS] guest/*/*.[cS])))
 
-HV_OBJECTS := $(HV_SOURCES:%=$(BUILD)/%.o) $(if $(wildcard tools/policy_compile.py),$(GENERATED)/policy_tables.c.o)
-ASM_OFFSETS := $(if $(wildcard arch/aarch64/asm-offsets.c),$(GENERATED)/asm-offsets.h)
+HV_OBJECTS := $(HV_SOURCES:%=$(BUILD)/%.o) $(GENERATED)/policy_tables.c.o
 GUEST_OBJECTS := $(GUEST_SOURCES:%=$(BUILD)/%.o)
 PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin map symbols)
 
@@ -106,9 +105,18 @@ $(BUILD)/arch/aarch64/asm-offsets.s: arch/aarch64/asm-offsets.c $(FLAGS_STAMP)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -g0 -MMD -MP -MF $@.d -S -o $@ $<
 
-$(GENERATED)/policy_tables.c: $(POLICY_FILE) tools/policy_compile.py $(GENERATED)/policy.stamp
+# The compiler reads the tables of causes, registers, calls and devices from the headers.
+POLICY_COMPILE = $(PYTHON) tools/policy_compile.py --cc '$(HOSTCC)' --policy $(POLICY_FILE)
+
+$(GENERATED)/policy_tables.c: $(POLICY_FILE) tools/policy_compile.py $(GENERATED)/policy.stamp \
+                              $(wildcard include/hv/*_table.h include/hv/arch/*_table.h) include/hv/memory_map.h
 	$(call say,POLICY,$(POLICY_FILE))
-	$(Q)$(PYTHON) tools/policy_compile.py --policy $(POLICY_FILE) --output $@
+	$(Q)$(POLICY_COMPILE) --output $@
+
+## the effective policy as a table, with what each row costs
+.PHONY: policy-show
+policy-show: | tools
+	@$(POLICY_COMPILE) --show
 
 $(GENERATED)/version.h: $(GENERATED)/version.stamp
 	$(Q)echo '#define ARIEL_VERSION "$(VERSION)"' > $@
@@ -144,7 +152,7 @@ $(GUEST_OBJECTS): $(BUILD)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/version.h
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
 
-$(filter-out $(GENERATED)/%,$(HV_OBJECTS)): $(BUILD)/%.o: % $(FLAGS_STAMP) | $(ASM_OFFSETS) $(GENERATED)/version.h
+$(filter-out $(GENERATED)/%,$(HV_OBJECTS)): $(BUILD)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/asm-offsets.h $(GENERATED)/version.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<

@@ -18,7 +18,7 @@ test:
 
 ## host unit tests (ASan, UBSan); UNIT=stage2 runs one
 .PHONY: test-unit
-test-unit: $(GENERATED)/version.h $(if $(wildcard tools/policy_compile.py),$(GENERATED)/policy_tables.c)
+test-unit: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
 	$(Q)scripts/bootstrap test
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/unit --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)" $(UNIT)
 
@@ -51,7 +51,7 @@ release:
 
 ## line coverage of the files that the unit tests link
 .PHONY: coverage
-coverage: $(GENERATED)/version.h $(if $(wildcard tools/policy_compile.py),$(GENERATED)/policy_tables.c)
+coverage: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
 	$(Q)scripts/bootstrap test check
 	$(Q)rm -rf $(BUILD)/coverage
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/coverage --cc "$(HOSTCC)" --cflags "$(COVERAGE_CFLAGS)"

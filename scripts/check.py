@@ -103,7 +103,7 @@ def gate_policies():
 def gate_tidy():
     """clang-tidy"""
     database = f"{CLANG}/compile_commands.json"
-    make(f"BUILD={CLANG}", "LLVM=1", database)
+    make(f"BUILD={CLANG}", "LLVM=1", database, f"{CLANG}/generated/version.h")
     with open(database, encoding="utf-8") as file:
         files = [entry["file"] for entry in json.load(file)]
     return each(files, "clang-tidy", "--quiet", "-p", CLANG)

@@ -1,0 +1,711 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Reads ariel's log records out of a captured console, and says whether any are missing, doubled or forged.
+
+  make run 2>&1 | tee uart.log
+  python3 tools/log_decode.py --summary < uart.log
+  python3 tools/log_decode.py --class policy --level warn uart.log
+  python3 tools/log_decode.py --ring dump.bin       (memory of a dead machine: QEMU's pmemsave or dump-guest-memory)
+
+Each FILE is one capture, from its boot on. Memory use does not grow with the input. docs/LOG.md has the schema and says
+why a guest can't forge a record.
+
+exit status: 0 every record is accounted for; 1 some are missing, doubled, forged or can't be verified; 2 no records, or
+the input can't be read.
+"""
+
+import argparse
+import json
+import os
+import re
+import struct
+import sys
+import time
+
+LEVELS = ("debug", "info", "warn", "error")
+RECORD_MAX = 512  # LOG_LINE_MAX of include/hv/log.h
+LINE_MAX = 64 * 1024  # of a captured line; the rest of a longer one is passed over
+CHUNK = 1 << 16
+MARK = b"ariel: seq="
+MASK64 = (1 << 64) - 1
+
+RECORD = re.compile(
+    rb"ariel: seq=(\d{1,20}) t=(\d{1,20}) cpu=(\d{1,3}) level=(debug|info|warn|error) class=([a-z]{1,16})"
+    rb" event=([a-z0-9-]{1,32})"
+    rb'((?: [A-Za-z0-9_]{1,32}=(?:"(?:[^"\\]|\\.)*"|[^ "]*))*?) tag=([0-9a-f]{8})(?= |$|ariel: )'
+)
+FIELD = re.compile(r' ([A-Za-z0-9_]+)=("(?:[^"\\]|\\.)*"|[^ "]*)')
+ESCAPE = re.compile(r"\\(x[0-9a-f]{2}|.)")
+ANSI = re.compile(rb"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|[@-Z\\^_])")
+DURATION = re.compile(r"(\d+(?:\.\d+)?)(us|ms|s|m|h)?\Z")
+UNITS = {None: 1, "us": 1, "ms": 10**3, "s": 10**6, "m": 60 * 10**6, "h": 3600 * 10**6}
+
+
+# ---- Records ---------------------------------------------------------------------------------------------------------
+
+
+class Record:
+    __slots__ = ("seq", "t", "cpu", "level", "klass", "event", "text", "tag", "_fields")
+
+    def __init__(self, match):
+        self.seq, self.t, self.cpu = int(match[1]), int(match[2]), int(match[3])
+        self.level, self.klass, self.event = match[4].decode(), match[5].decode(), match[6].decode()
+        self.text = match[7].decode("ascii", "replace")
+        self.tag = match[8].decode()
+        self._fields = None
+
+    @property
+    def fields(self):
+        """name -> value as text. The first of two equal names counts."""
+        if self._fields is None:
+            self._fields = {}
+            for name, value in FIELD.findall(self.text):
+                self._fields.setdefault(name, unquote(value))
+        return self._fields
+
+    def number(self, name):
+        try:
+            return int(self.fields.get(name, "0"), 0)
+        except ValueError:
+            return 0
+
+    def as_json(self):
+        return {
+            "seq": self.seq, "t": self.t, "cpu": self.cpu, "level": self.level, "class": self.klass,
+            "event": self.event, "fields": {name: json_value(value) for name, value in self.fields.items()},
+        }  # fmt: skip
+
+
+def unquote(value):
+    if not value.startswith('"'):
+        return value
+    plain = {"n": "\n"}
+    return ESCAPE.sub(lambda m: chr(int(m[1][1:], 16)) if len(m[1]) == 3 else plain.get(m[1], m[1]), value[1:-1])
+
+
+def json_value(value):
+    """Decimal numbers as numbers. Hexadecimal ones stay text: they may not fit what readers of JSON call a number."""
+    return int(value) if re.match(r"-?(?:0|[1-9]\d{0,14})\Z", value) else value
+
+
+def lines_of(stream, follow=False):
+    """The lines of a binary stream without their ends; CR ends one as LF does. Of a longer one, the first LINE_MAX."""
+    rest = b""
+    skip = False
+    while True:
+        chunk = stream.read1(CHUNK) if hasattr(stream, "read1") else stream.read(CHUNK)
+        if not chunk:
+            if follow:
+                time.sleep(0.2)
+                continue
+            break
+        pieces = chunk.replace(b"\r", b"\n").split(b"\n")
+        for piece in pieces[:-1]:
+            if not skip:
+                yield rest + piece
+            rest, skip = b"", False
+        if not skip:
+            rest += pieces[-1]
+        if len(rest) > LINE_MAX:
+            yield rest[:LINE_MAX]
+            rest, skip = b"", True
+    if rest:
+        yield rest
+
+
+def records_of(line):
+    """(Record, or None for what begins like one and is none; whether it stands at the line's beginning) ..."""
+    if MARK not in line:
+        return
+    if b"\x1b" in line:
+        line = ANSI.sub(b"", line)
+    line = line.replace(b"\0", b"")
+    if line.startswith(b"guest: "):  # what a guest printed by hypercall, marked as such and escaped
+        return
+    at = line.find(MARK)
+    while at >= 0:
+        match = RECORD.match(line[at : at + 2 * RECORD_MAX])
+        if match:
+            yield Record(match), at == 0
+            at += match.end()
+        else:
+            yield None, at == 0
+            at += len(MARK)
+        at = line.find(MARK, at)
+
+
+# ---- Which of them are genuine ---------------------------------------------------------------------------------------
+
+
+def siphash_word(key0, key1, word):
+    """SipHash-2-4 of eight bytes, as lib/siphash.c computes it."""
+    v = [key0 ^ 0x736F6D6570736575, key1 ^ 0x646F72616E646F6D, key0 ^ 0x6C7967656E657261, key1 ^ 0x7465646279746573]
+
+    def rotate(value, count):
+        return (value << count | value >> (64 - count)) & MASK64
+
+    def rounds(count):
+        for _ in range(count):
+            v[0] = (v[0] + v[1]) & MASK64
+            v[2] = (v[2] + v[3]) & MASK64
+            v[1] = rotate(v[1], 13) ^ v[0]
+            v[3] = rotate(v[3], 16) ^ v[2]
+            v[0] = (rotate(v[0], 32) + v[3]) & MASK64
+            v[2] = (v[2] + v[1]) & MASK64
+            v[3] = rotate(v[3], 21) ^ v[0]
+            v[1] = rotate(v[1], 17) ^ v[2]
+            v[2] = rotate(v[2], 32)
+
+    for block in (word, 8 << 56):
+        v[3] ^= block
+        rounds(2)
+        v[0] ^= block
+    v[2] ^= 0xFF
+    rounds(4)
+    return v[0] ^ v[1] ^ v[2] ^ v[3]
+
+
+NEXT_WORD = int.from_bytes(b"next", "little")
+
+
+def proves(proof, announced):
+    """Whether proof (32 hex digits) is the secret whose hash the boot before announced."""
+    if not re.match(r"[0-9a-f]{32}\Z", proof) or not re.match(r"[0-9a-f]{16}\Z", announced):
+        return False
+    return siphash_word(int(proof[:16], 16), int(proof[16:], 16), NEXT_WORD) == int(announced, 16)
+
+
+class Verifier:
+    """Takes the records of one capture in order and tells what is wrong with them. Bounded state."""
+
+    OPEN_GAPS = 64
+    KINDS = ("missing", "doubled", "forged", "unverified", "unproven")
+
+    def __init__(self, tag=None, trust_starts=False):
+        self.tag = tag
+        self.trust_starts = trust_starts
+        self.announced = ""
+        self.expected = None  # None: whatever comes first
+        self.seen = False  # any record, of whatever sort
+        self.gaps = []  # the latest ranges that are missing: a late record may still fill one
+        self.counts = dict.fromkeys(self.KINDS, 0)
+        self.reordered = 0
+        self.broken = 0
+        self.sessions = 0
+
+    def check(self, record, at_start):
+        """None when record is genuine, else (kind, text)."""
+        if record is None:
+            self.broken += at_start
+            return "broken", None
+        first, self.seen = not self.seen, True
+        if record.event == "log-start" and record.seq == 0:
+            return self.check_start(record, first)
+        if self.tag is None:
+            return self.trouble("unverified", 1, f"seq {record.seq}: no boot came before it; is tag={record.tag} genuine?"
+                                " Give it by --tag if you know it")  # fmt: skip
+        if record.tag != self.tag:
+            if not at_start:  # look-alikes inside a line are no claim to be a record
+                return "broken", None
+            return self.trouble("forged", 1, f"seq {record.seq} event {record.event}: tag {record.tag} is not this"
+                                f" boot's")  # fmt: skip
+        return self.check_sequence(record)
+
+    def check_start(self, record, first):
+        if record.tag == self.tag:
+            return self.trouble("doubled", 1, "log-start: this boot's first record again")
+        if self.tag is not None and not self.trust_starts:
+            if not proves(record.fields.get("proof", ""), self.announced):
+                return self.trouble("forged", 1, "log-start: a boot that does not prove to follow this one (forged, or"
+                                    " another capture: see --trust-starts)")  # fmt: skip
+        problem = None
+        if self.tag is None and not first and not self.trust_starts:
+            problem = self.trouble("unproven", 1, "log-start: other records came before it, so nothing proves this boot")
+        self.tag = record.tag
+        self.announced = record.fields.get("next", "")
+        self.expected, self.gaps = 1, []
+        self.sessions += 1
+        return problem
+
+    def check_sequence(self, record):
+        expected, self.expected = self.expected, max(record.seq + 1, self.expected or 0)
+        if expected is None or record.seq == expected:
+            return None
+        if record.seq < expected:
+            return self.fill_gap(record)
+        missing = record.seq - expected - record.number("hidden")
+        if missing <= 0:  # the others went to the ring only
+            return None
+        self.gaps = self.gaps[1 - self.OPEN_GAPS :] + [(expected, record.seq - 1)]
+        span = f"between seq {expected - 1} and {record.seq}"
+        return self.trouble("missing", missing, f"{missing} missing {span}")
+
+    def fill_gap(self, record):
+        for i, (low, high) in enumerate(self.gaps):
+            if low <= record.seq <= high:
+                parts = [(low, record.seq - 1), (record.seq + 1, high)]
+                self.gaps[i : i + 1] = [part for part in parts if part[0] <= part[1]]
+                self.counts["missing"] -= self.counts["missing"] > 0
+                self.reordered += 1
+                return None
+        return self.trouble("doubled", 1, f"seq {record.seq} event {record.event}: seen before")
+
+    def trouble(self, kind, count, text):
+        self.counts[kind] += count
+        return kind, text
+
+
+# ---- The summary -----------------------------------------------------------------------------------------------------
+
+
+class TopCounter:
+    """The most frequent of arbitrarily many keys in bounded memory (after space-saving, Metwally et al. 2005). A count
+    may be too high by at most the error kept beside it: what the key may have had when it was thrown out."""
+
+    def __init__(self, capacity=1024):
+        self.capacity = capacity
+        self.items = {}  # key -> [count, error]
+        self.floor = 0  # no key that is not here had more
+
+    def add(self, key, count=1):
+        item = self.items.get(key)
+        if item:
+            item[0] += count
+            return
+        self.items[key] = [self.floor + count, self.floor]
+        if len(self.items) > 2 * self.capacity:
+            ranked = sorted(self.items.items(), key=lambda item: -item[1][0])
+            self.items = dict(ranked[: self.capacity])
+            self.floor = ranked[self.capacity][1][0]
+
+    def top(self, limit):
+        return sorted(self.items.items(), key=lambda item: (-item[1][0], str(item[0])))[:limit]
+
+
+class Summary:
+    KEPT = 20  # of each sort of thing that is quoted
+
+    def __init__(self):
+        self.records = 0
+        self.bytes_span = [None, None]
+        self.boots = []
+        self.boot_count = 0
+        self.hz = 0
+        self.levels = TopCounter(16)
+        self.events = TopCounter(256)
+        self.counters = {}  # key -> latest counters record's fields
+        self.rows = {}  # (row, at) -> [records, held back, verdicts by counters, why or what]
+        self.pcs = TopCounter()
+        self.verdicts = TopCounter(512)  # (key, op, verdict)
+        self.quoted = []  # faults and the like
+        self.quoted_count = 0
+        self.troubles = []
+        self.trouble_count = 0
+
+    def add(self, record):
+        self.records += 1
+        self.levels.add(record.level)
+        self.events.add(f"{record.klass}/{record.event}")
+        handler = getattr(self, "add_" + record.event.replace("-", "_"), None)
+        if handler:
+            handler(record)
+        if record.klass in ("fault", "panic") or record.level == "error" or record.event == "guest-exception":
+            self.quoted_count += 1
+            if len(self.quoted) < self.KEPT:
+                self.quoted.append(record)
+        if record.event in ("verdict", "abort", "guest-exception"):
+            pc = record.fields.get("pc", record.fields.get("elr"))
+            if pc:
+                self.pcs.add(pc)
+        self.bytes_span = [record.t if self.bytes_span[0] is None else self.bytes_span[0], record.t]
+
+    def add_trouble(self, text):
+        self.trouble_count += 1
+        if len(self.troubles) < self.KEPT:
+            self.troubles.append(text)
+
+    def add_log_start(self, record):
+        self.boot_count += 1
+        self.hz = record.number("hz") or self.hz
+        self.counters.clear()
+        self.boots = self.boots[-self.KEPT :] + [{"boots": record.number("boots"), "tag": record.tag}]
+
+    def add_end(self, record):
+        if self.boots:
+            self.boots[-1]["end"] = record.event + (": " + record.fields["reason"] if "reason" in record.fields else "")
+
+    add_vm_off = add_vm_reset = add_vm_stop = add_panic = add_refused = add_end
+
+    def add_boot(self, record):
+        if self.boots:
+            self.boots[-1].update(record.fields)
+
+    def add_guest_enter(self, record):
+        if self.boots:
+            self.boots[-1].update({"guest": record.fields.get("guest", "?"), "vcpus": record.fields.get("vcpus", "?")})
+
+    def row(self, record):
+        key = (record.number("row"), record.fields.get("at", "?"))
+        if key not in self.rows and len(self.rows) >= 1024:
+            key = (-1, "others")
+        return self.rows.setdefault(key, [0, 0, 0, "", {}])
+
+    def add_verdict(self, record):
+        fields = record.fields
+        row = self.row(record)
+        row[0] += 1
+        row[3] = fields.get("why", "") or row[3]
+        verdict = fields.get("verdict", "?")[:16]
+        if verdict in row[4] or len(row[4]) < 8:
+            row[4][verdict] = row[4].get(verdict, 0) + 1
+        self.verdicts.add((fields.get("key", "?"), fields.get("op", "?"), verdict))
+
+    def add_suppressed(self, record):
+        self.row(record)[1] += record.number("count")
+
+    def add_row(self, record):
+        row = self.row(record)
+        row[2] = record.number("count")
+        row[3] = row[3] or record.fields.get("what", "")
+
+    def add_counters(self, record):
+        key = record.fields.get("key", "?")
+        if key in self.counters or len(self.counters) < 4096:
+            self.counters[key] = {name: record.number(name) for name in ("count", "ticks", "p50", "p99")}
+
+    def as_json(self, verifier_counts):
+        return {
+            "records": self.records, "boots": self.boots, "boot_count": self.boot_count,
+            "levels": {key: item[0] for key, item in self.levels.top(16)},
+            "events": {key: item[0] for key, item in self.events.top(256)},
+            "traps": self.counters, "hz": self.hz,
+            "rows": [{"row": key[0], "at": key[1], "records": row[0], "suppressed": row[1], "count": row[2],
+                      "why": row[3], "verdicts": row[4]} for key, row in sorted(self.rows.items())],
+            "top_pcs": [{"pc": key, "count": item[0], "error": item[1]} for key, item in self.pcs.top(10)],
+            "faults": self.quoted_count, "trouble": verifier_counts, "trouble_texts": self.troubles,
+        }  # fmt: skip
+
+
+def table(out, title, head, rows):
+    """Columns as wide as they need; numbers to the right."""
+    if not rows:
+        return
+    cells = [head] + [[str(cell) for cell in row] for row in rows]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
+    right = [all(isinstance(row[i], (int, float)) or str(row[i])[:1].isdigit() for row in rows) for i in range(len(head))]
+    out.write(f"\n{title}\n")
+    for row in cells:
+        text = (cell.rjust(width) if r else cell.ljust(width) for cell, width, r in zip(row, widths, right))
+        out.write("  " + "  ".join(text).rstrip() + "\n")
+
+
+def seconds(microseconds):
+    return f"{microseconds // 10**6}.{microseconds % 10**6:06d}"
+
+
+def printable(text):
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+def nanoseconds(ticks, hz):
+    if not hz:
+        return f"{ticks} ticks"
+    value = ticks * 10**9 / hz
+    for unit in ("ns", "us", "ms"):
+        if value < 10000:
+            return f"{value:.0f} {unit}"
+        value /= 1000
+    return f"{value:.1f} s"
+
+
+def write_summary(out, summary, verifier_counts, extra):
+    first, last = summary.bytes_span
+    span = f", t = {seconds(first)} s to {seconds(last)} s" if first is not None else ""
+    out.write(f"{summary.records} records of {summary.boot_count} boots{span}\n")
+    boots = [(b.get("boots", "?"), b["tag"], b.get("version", "?"), b.get("policy", "?"), b.get("guest", "-"),
+              b.get("vcpus", "-"), b.get("end", "was still running")) for b in summary.boots]  # fmt: skip
+    table(out, "Boots", ["boot", "tag", "version", "policy", "guest", "vcpus", "end"], boots)
+    table(out, "Records", ["count", "class/event"], [(item[0], key) for key, item in summary.events.top(40)])
+    write_traps(out, summary)
+    rows = sorted(summary.rows.items(), key=lambda item: -max(item[1][0] + item[1][1], item[1][2]))
+    table(out, "Policy rows (count: all verdicts, from the last counters; logged and held back: records)",
+          ["row", "at", "count", "logged", "held back", "verdicts", "why"],
+          [(key[0], key[1], row[2] or "-", row[0], row[1],
+            " ".join(f"{name}:{n}" for name, n in sorted(row[4].items())) or "-", row[3]) for key, row in rows[:40]])  # fmt: skip
+    table(out, "Logged accesses", ["count", "key", "op", "verdict"],
+          [(item[0], *key) for key, item in summary.verdicts.top(20)])  # fmt: skip
+    table(out, "Top program counters (of verdicts, aborts and guest exceptions)", ["count", "pc"],
+          [(item[0], key + (f" (at most {item[1]} too many)" if item[1] else "")) for key, item in summary.pcs.top(10)])  # fmt: skip
+    if summary.quoted:
+        out.write(f"\nFaults and errors: {summary.quoted_count}\n")
+        for record in summary.quoted:
+            out.write("  " + human(record) + "\n")
+    write_verdict(out, summary, verifier_counts, extra)
+
+
+def write_traps(out, summary):
+    traps = sorted(summary.counters.items(), key=lambda item: -item[1]["count"])
+    rows = []
+    for key, stat in traps:
+        mean = nanoseconds(stat["ticks"] // max(stat["count"], 1), summary.hz)
+        rows.append((stat["count"], key, mean, "< " + nanoseconds(stat["p50"], summary.hz),
+                     "< " + nanoseconds(stat["p99"], summary.hz)))  # fmt: skip
+    table(out, "Traps (from the last counters: `exc log`, VM stop or power off)",
+          ["count", "kind", "mean", "half", "99 %"], rows)  # fmt: skip
+
+
+def write_verdict(out, summary, counts, extra):
+    if not any(counts.values()):
+        out.write("\nNo record is missing, doubled or forged.\n")
+    else:
+        words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
+        out.write(f"\nNot as it should be: {words}\n")
+        for text in summary.troubles:
+            out.write(f"  {text}\n")
+        if summary.trouble_count > len(summary.troubles):
+            out.write(f"  ... and {summary.trouble_count - len(summary.troubles)} more\n")
+    for text in extra:
+        out.write(text + "\n")
+
+
+# ---- Output and filters ----------------------------------------------------------------------------------------------
+
+
+def human(record):
+    return (f"{record.seq:>6} {seconds(record.t):>12} cpu{record.cpu} {record.level:<5} {record.klass:<7} "
+            f"{record.event:<12}{printable(record.text)}")  # fmt: skip
+
+
+def make_filter(options):
+    least = LEVELS.index(options.level) if options.level else 0
+
+    def wanted(record):
+        return (
+            LEVELS.index(record.level) >= least
+            and (not options.klass or record.klass in options.klass)
+            and (not options.event or record.event in options.event)
+            and (options.cpu is None or record.cpu == options.cpu)
+            and (options.since is None or record.t >= options.since)
+            and (options.until is None or record.t <= options.until)
+            and (not options.key or record.fields.get("key", "").lower() == options.key.lower())
+            and (not options.grep or options.grep in record.text or options.grep in record.event)
+        )
+
+    return wanted
+
+
+class Decoder:
+    def __init__(self, options, out):
+        self.options = options
+        self.out = out
+        self.wanted = make_filter(options)
+        self.summary = Summary()
+        self.counts = dict.fromkeys(Verifier.KINDS, 0)
+        self.reordered = 0
+        self.broken = 0
+
+    def write(self, record):
+        if self.options.json:
+            self.out.write(json.dumps(record.as_json()) + "\n")
+        else:
+            if record.event == "log-start":
+                self.out.write(f"---- boot {record.number('boots')}, tag {record.tag} ----\n")
+            self.out.write(human(record) + "\n")
+
+    def tell(self, kind, text):
+        self.summary.add_trouble(f"{kind}: {text}")
+        if not self.options.summary:
+            line = json.dumps({"trouble": kind, "text": text}) if self.options.json else f"!!!! {kind}: {text}"
+            self.out.write(line + "\n")
+
+    def take(self, verifier, record, at_start):
+        problem = verifier.check(record, at_start)
+        if problem:
+            kind, text = problem
+            if text:
+                self.tell(kind, printable(text))
+            if kind not in ("missing", "unproven", "unverified"):
+                return
+        if self.wanted(record):
+            self.summary.add(record)
+            if not self.options.summary:
+                self.write(record)
+                if self.options.follow:
+                    self.out.flush()
+
+    def capture(self, stream):
+        verifier = Verifier(self.options.tag, self.options.trust_starts)
+        for line in lines_of(stream, self.options.follow):
+            for record, at_start in records_of(line):
+                self.take(verifier, record, at_start)
+        self.end(verifier)
+
+    def end(self, verifier):
+        for kind, count in verifier.counts.items():
+            self.counts[kind] += count
+        self.reordered += verifier.reordered
+        self.broken += verifier.broken
+
+    def finish(self):
+        """Writes what is left to write; the exit status."""
+        bad = any(self.counts.values())
+        if self.options.summary and self.options.json:
+            self.out.write(json.dumps(self.summary.as_json(self.counts)) + "\n")
+        elif self.options.summary:
+            extra = []
+            if self.broken:
+                extra.append(f"{self.broken} lines begin like a record and are none (cut, mangled, or made by a guest).")
+            if self.reordered:
+                extra.append(f"{self.reordered} records came out of order.")
+            write_summary(self.out, self.summary, self.counts, extra)
+        if bad and not self.options.summary:
+            words = ", ".join(f"{count} {kind}" for kind, count in self.counts.items() if count)
+            print(f"log_decode: {words}", file=sys.stderr)
+        return 1 if bad else 0
+
+
+# ---- The ring in a memory dump ---------------------------------------------------------------------------------------
+
+RING_MAGIC = b"arielLOG"
+RING_HEAD = struct.Struct("<8sIIIIIIQQ")  # struct log_ring of core/log_ring.h
+RING_HALF = struct.Struct("<QQQII")
+
+
+def find_rings(file):
+    """(offset, header values, halves, texts) of every ring in a dump, read in pieces."""
+    base, tail = 0, b""
+    while True:
+        chunk = file.read(1 << 20)
+        if not chunk:
+            return
+        data = tail + chunk
+        at = data.find(RING_MAGIC)
+        while at >= 0:
+            place = file.tell()
+            ring = read_ring(file, base + at)
+            file.seek(place)
+            if ring:
+                yield ring
+            at = data.find(RING_MAGIC, at + 1)
+        tail = data[-(len(RING_MAGIC) - 1) :]
+        base += len(data) - len(tail)
+
+
+def read_ring(file, offset):
+    file.seek(offset)
+    header = file.read(RING_HEAD.size + 2 * RING_HALF.size)
+    if len(header) < RING_HEAD.size + 2 * RING_HALF.size:
+        return None
+    _, version, size, header_size, half_size, boots, _, _, _ = RING_HEAD.unpack_from(header)
+    if version != 1 or not 4096 <= size <= 1 << 24 or header_size + 2 * half_size != size or header_size < len(header):
+        return None
+    halves = []
+    for n in range(2):
+        head, _, sequence, tag, boot = RING_HALF.unpack_from(header, RING_HEAD.size + n * RING_HALF.size)
+        file.seek(offset + header_size + n * half_size)
+        text = file.read(half_size)
+        if boot and len(text) == half_size:
+            at = head % half_size
+            # The oldest line has lost its beginning once the ring is full.
+            text = (text[at:] + text[:at]).partition(b"\n")[2] if head > half_size else text[:at]
+            halves.append((boot, f"{tag:08x}", sequence, text))
+    return offset, boots, sorted(halves)
+
+
+def decode_ring(decoder, path):
+    """False when there is none."""
+    found = False
+    with open(path, "rb") as file:
+        for offset, boots, halves in find_rings(file):
+            found = True
+            for boot, tag, _, text in halves:
+                if not decoder.options.json and not decoder.options.summary:
+                    which = "the last boot" if boot == boots else "the boot before"
+                    decoder.out.write(f"---- ring at offset {offset:#x}: boot {boot} ({which}), tag {tag} ----\n")
+                verifier = Verifier(tag)
+                for line in text.split(b"\n"):
+                    for record, at_start in records_of(line):
+                        verifier.tag = None if record and record.event == "log-start" and record.tag == tag else tag
+                        verifier.seen = False
+                        decoder.take(verifier, record, at_start)
+                decoder.end(verifier)
+    return found
+
+
+# ---- The command -----------------------------------------------------------------------------------------------------
+
+
+def duration(text):
+    match = DURATION.match(text)
+    if not match:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time: say 1500 (microseconds), 20ms, 1.5s, 2m or 1h")
+    return int(float(match[1]) * UNITS[match[2]])
+
+
+def tag_type(text):
+    if not re.match(r"[0-9a-f]{8}\Z", text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no tag: eight of 0-9 and a-f")
+    return text
+
+
+def parse_arguments(arguments):
+    parser = argparse.ArgumentParser(
+        prog="log_decode.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("files", metavar="FILE", nargs="*", help="captured console; - or none is standard input")
+    add("--summary", action="store_true", help="what happened, in tables")
+    add("--json", action="store_true", help="one JSON object a line")
+    add("--ring", metavar="DUMP", help="read the ring in a memory dump instead")
+    add("--follow", action="store_true", help="go on reading as the last FILE grows")
+    add("--class", dest="klass", action="append", metavar="CLASS", help="only this class (may be given again)")
+    add("--event", action="append", metavar="EVENT", help="only this event (may be given again)")
+    add("--level", choices=LEVELS, help="only this level and above")
+    add("--cpu", type=int, help="only this CPU")
+    add("--since", type=duration, metavar="TIME", help="only from TIME on: microseconds, or 20ms, 1.5s, 2m, 1h")
+    add("--until", type=duration, metavar="TIME", help="only up to TIME")
+    add("--key", help="only records about this key (a register, device, call or cause)")
+    add("--grep", metavar="TEXT", help="only records whose event or fields have TEXT")
+    add("--tag", type=tag_type, help="the tag, for a capture that does not begin with a boot")
+    add("--trust-starts", action="store_true", help="believe every log-start (captures joined together)")
+    return parser.parse_args(arguments)
+
+
+def decode(options, decoder):
+    if options.ring:
+        if not decode_ring(decoder, options.ring):
+            print(f"log_decode: {options.ring}: no log ring in it (want raw memory: QEMU's pmemsave 0x41f00000 0x10000"
+                  " FILE, or dump-guest-memory without -z)", file=sys.stderr)  # fmt: skip
+            return 2
+        return decoder.finish()
+    for name in options.files or ["-"]:
+        if name == "-":
+            decoder.capture(sys.stdin.buffer)
+        else:
+            with open(name, "rb") as stream:
+                decoder.capture(stream)
+    status = decoder.finish()
+    if decoder.summary.records == 0 and status == 0:
+        print("log_decode: no record" + (" passes the filters" if sys.argv[1:] else " in it"), file=sys.stderr)
+        return 2
+    return status
+
+
+def main(arguments=None):
+    options = parse_arguments(arguments)
+    try:
+        status = decode(options, Decoder(options, sys.stdout))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        print(f"log_decode: {error.filename or 'input'}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every monitor command, good and bad, on a real boot; the keys; and that the guest goes on afterwards."""
+
+import json
+import re
+
+import pytest
+from harness import ATTENTION, PROMPT, Ariel
+
+
+@pytest.fixture(scope="module")
+def ariel():
+    """One machine with two CPUs for all commands that leave the guest alive. Only records of errors on the console."""
+    with Ariel(smp=2, life=300) as machine:
+        machine.expect_line(r"^1\.\.\d+")
+        machine.attention()
+        machine.command("log level error")
+        machine.command("pause")
+        yield machine
+
+
+GOOD = [
+    ("help", r"(?m)^mem +guest memory"),
+    ("help mem", r"usage: mem read <ipa>"),
+    ("help cont", r"usage: resume"),
+    ("status", r"vm=paused guest=.*\n.*policy=diag(.*\n)+vcpu=1 "),
+    ("version", r"ariel=\S+ policy=diag"),
+    ("log -n 3", r"seq=\d+"),
+    ("log -n 5 -c boot", r"class=boot"),
+    ("log level", r"level=error"),
+    ("exc", r"\d+ exits"),
+    ("exc top 3", r"(?m)^\w+ +\S+ +\d+ +\d+%"),
+    ("exc top device", r"device +pl011"),
+    ("exc top call", r"call "),
+    ("exc top class 2", r"exits"),
+    ("exc top register", r"exits"),
+    ("exc top row", r"diag\.toml"),
+    ("exc last 4", r"(?m)^ *\d+ \d +\d+ 0x[0-9a-f]+ [rw] \S+"),
+    ("explain esr 0x93810006", r"data abort, lower EL ISV SAS=2 SRT=1 .*translation fault level=2"),
+    ("explain esr 0xf2000001", r"BRK Comment=1"),
+    ("explain esr 0x6230001f", r"register=\S+ direction=read"),
+    ("mem read 0x40000000", r"(?m)^0x40000000( [0-9a-f]{8}){4}  .{16}$"),
+    ("mem read 0x40000000 16 1", r"^0x40000000( [0-9a-f]{2}){16} "),
+    ("mem read 0x40000001 3 1", r"^0x40000001( [0-9a-f]{2}){3} "),
+    ("xp /4xw 0x40000000", r"^0x40000000( [0-9a-f]{8}){4} "),
+    ("xp /2xg 0x40000000", r"^0x40000000( [0-9a-f]{16}){2} "),
+    ("x 0x40000000 8", r"^0x40000000"),
+    ("mem crc 0x40000000 1M", r"crc32=0x[0-9a-f]+"),
+    ("vm walk 0x40000000", r"stage=2 level=2 .*pa=0x42000000"),
+    ("regs", r"(?s)x0  0x[0-9a-f]{16}.*PC +0x.*SPSR_EL2 .*EL=.*SCTLR_EL1"),
+    ("regs 1", r"vcpu 1 is"),
+    ("sr SCTLR_EL1", r"SCTLR_EL1 +0x[0-9a-f]{16}"),
+    ("sr tcr_el1", r"T0SZ="),
+    ("sr MIDR_EL1", r"0x"),
+    ("sr x30", r"x30"),
+    ("policy show", r"policy=diag rows=\d+"),
+    ("policy stat", r"diag\.toml"),
+    ("policy test 0x09000000", r"(?m)^read +pl011 +emulate(.*\n)write +pl011"),
+    ("policy test write hvc-pause", r"^write +hvc-pause"),
+    ("policy test read ID_AA64PFR0_EL1", r"ID_AA64PFR0_EL1"),
+    ("gic", r"vcpu=0 gicd_ctlr=0x"),
+    ("gic 1", r"vcpu=1 gicd_ctlr=0x"),
+    ("timer", r"(?s)frequency=\d+.*cntvoff=.*drift_us=.*cntv_ctl=0x"),
+    ("timer 1", r"vcpu=1"),
+    ("hv selftest", r"(?s)stage 2 guest ram +passed.*every cpu answers +passed"),
+]
+
+BAD = [
+    ("nonsense", r"no command 'nonsense'"),
+    ("help nonsense", r"no command 'nonsense'"),
+    ("status now", r"usage: status"),
+    ("log -n", r"'-n' wants a value"),
+    ("log -n x", r"N 'x' is not a number"),
+    ("log -c nope", r"no class 'nope'"),
+    ("log level loud", r"level 'loud' is none of"),
+    ("log fast", r"wants a value"),
+    ("exc bottom", r"exc 'bottom' is none of"),
+    ("exc top nope", r"'nope' is none of"),
+    ("exc last 0", r"n 0x0 is outside 0x1"),
+    ("explain", r"usage: explain"),
+    ("explain x", r"seq 'x' is not a number"),
+    ("explain 99999999", r"is not kept"),
+    ("explain 1 9", r"vcpu 0x9 is outside"),
+    ("explain esr", r"usage: explain esr"),
+    ("explain esr 0xg", r"esr '0xg' is not a number"),
+    ("mem", r"usage: mem"),
+    ("mem peek 0", r"mem 'peek' is none of"),
+    ("mem read 0x70000000", r"is not in guest RAM 0x40000000..0x6fffffff"),
+    ("mem read 0x6ffffff0 32", r"is not in guest RAM"),
+    ("mem read 0xfffffffffffffff0 64", r"is not in guest RAM"),
+    ("mem read 0x40000000 0", r"bytes 0x0 is outside"),
+    ("mem read 0x40000000 8K", r"bytes 0x2000 is outside"),
+    ("mem read 0x40000000 16 3", r"width '3' is none of"),
+    ("mem read 0x40000000 10 4", r"not a multiple of width 4"),
+    ("mem write 0x40000000", r"usage: mem write"),
+    ("mem write 0x40080000 0x100 1", r"value 0x100 is outside 0x0..0xff"),
+    ("mem write 0x9000000 1", r"is not in guest RAM"),
+    ("mem find 0x40000000 0x100", r"usage: mem find"),
+    ("mem find 0x40000000 1G 1", r"more than"),
+    ('mem find 0x40000000 16 ""', r"nothing to look for"),
+    ("mem find 0x40000000 4096 0x0badc0de5eedf00d 8", r"not found"),
+    ("mem crc 0x40000000 0", r"empty"),
+    ("xp /4dw 0x40000000", r"format '/4dw' is not"),
+    ("xp /4xw", r"usage: xp"),
+    ("vm stroll 0", r"vm 'stroll' is not walk"),
+    ("vm walk 0x90000000", r"stage 2: no valid descriptor at level 1"),
+    ("regs 2", r"vcpu 0x2 is outside 0x0..0x1"),
+    ("sr NOPE_EL1", r"no register 'NOPE_EL1'"),
+    ("sr x31", r"no register 'x31'"),
+    ("sr x0 hello", r"value 'hello' is not a number"),
+    ("sr SPSR_EL2 0x3c9", r"SPSR_EL2.M may be"),
+    ("pause", r"the guest is paused"),
+    ("step 0", r"n 0x0 is outside"),
+    ("step 1 7", r"vcpu 0x7 is outside"),
+    ("policy drop", r"policy 'drop' is none of"),
+    ("policy test", r"usage: policy test"),
+    ("policy test nope", r"'nope' is no register"),
+    ("policy test 0x40000000", r"is guest RAM"),
+    ("inject", r"usage: inject"),
+    ("inject headache", r"inject 'headache' is none of"),
+    ("inject irq", r"usage: inject irq"),
+    ("inject irq 4096", r"irq 0x1000 is outside"),
+    ("hv crash", r"hv 'crash' is not selftest"),
+    ("timer 2", r"vcpu 0x2 is outside"),
+    ("a b c d e f g h i j k l m n o p q", r"more than 16 words"),
+]
+
+
+@pytest.mark.parametrize("text,pattern", GOOD, ids=[row[0] for row in GOOD])
+def test_good(ariel, text, pattern):
+    assert re.search(pattern, ariel.command(text).text)
+
+
+@pytest.mark.parametrize("text,pattern", BAD, ids=[row[0] for row in BAD])
+def test_bad(ariel, text, pattern):
+    assert re.search(pattern, ariel.command(text, fails=True).status)
+
+
+@pytest.mark.parametrize("text", ["help", "status", "version", "log -n 3", "exc top 3", "exc last 3", "explain esr 0x93810006",
+                                  "mem read 0x40000000", "vm walk 0x40000000", "regs", "sr SCTLR_EL1", "policy show",
+                                  "policy stat", "gic", "timer", "hv selftest"])
+def test_json_is_one_object_a_line(ariel, text):
+    lines = ariel.command(f"{text} -j")
+    assert lines
+    for line in lines:
+        assert isinstance(json.loads(line), dict)
+
+
+def test_explain_takes_what_exc_last_shows(ariel):
+    event = json.loads(ariel.command("exc last 1 -j")[0])
+    reply = ariel.command(f"explain {event['seq']} {event['cpu']}").text
+    assert f"pc={event['pc']}" in reply
+    assert re.search(r"(?s)^who .*\nwhat .*\nesr .*\nwhy .*traps it.*\ngot ", reply)
+
+
+def test_writes_are_done_and_logged_with_the_old_value(ariel):
+    ariel.command("mem write 0x40300000 0x11223344")
+    assert "old=0x11223344 new=0x55667788" in ariel.command("mem write 0x40300000 0x55667788").text
+    assert "55667788" in ariel.command("xp /1xw 0x40300000").text
+    assert "0x40300000" in ariel.command("mem find 0x40300000 64 0x55667788").text
+    ariel.command('mem write 0x40300000 0x6c656972 4')
+    assert "0x40300000" in ariel.command('mem find 0x402ff000 8K "riel"').text
+    old = json.loads(ariel.command("sr x19 -j")[0])["value"]
+    ariel.command("sr x19 0x1234")
+    ariel.command(f"sr x19 {old}")
+    text = ariel.command("log -n 4 -c monitor").text
+    assert re.search(r"event=monitor-write what=mem ipa=0x40300000 width=4 old=0x11223344 new=0x55667788", text) or \
+        "old=0x55667788" in text
+    assert re.search(rf"event=monitor-write what=sr name=x19 vcpu=0 old={old} new=0x1234", text)
+
+
+def test_step_moves_the_program_counter_and_waits(ariel):
+    places = [ariel.command("step").text for _ in range(3)]
+    assert all("vcpu=0 pc=0x" in place for place in places)
+    assert len(set(places)) > 1
+    assert "vcpu=0 pc=0x" in ariel.command("step 500").text
+
+
+def test_editing_history_and_completion(ariel):
+    ariel.send("statux\x7fs\x01\x05\r")
+    ariel.expect_line(r"^ok$")
+    ariel.expect_prompt()
+    ariel.send("\x1b[A\r")
+    ariel.expect_line("vm=paused")
+    ariel.expect_line(r"^ok$")
+    ariel.expect_prompt()
+    ariel.send("vers\t\r")
+    ariel.expect_line("ariel=")
+    ariel.expect_line(r"^ok$")
+    ariel.expect_prompt()
+    ariel.send("re\t")
+    ariel.expect_line(r"regs reset resume")
+    ariel.send("\x15garbage \x80\xff\x1b[99;99~\x1b\x1b[Zhelp\x03")
+    ariel.expect_prompt()
+    ariel.send("x" * 400 + "\r")
+    ariel.expect_line("err no command")
+    ariel.expect_prompt()
+    assert ariel.command("status").ok
+
+
+def test_one_key_commands_return_to_the_guest():
+    with Ariel() as machine:
+        machine.expect_line(r"^1\.\.\d+")
+        for key, pattern in [("h", "this list"), ("q", "vm=running"), ("d", "SCTLR_EL1"), ("t", "cntvoff"),
+                             ("m", "mapped_kib=786432"), ("-", "level=warn"), ("+", "level=info"), ("P", "ok"),
+                             ("*", "exits")]:
+            machine.send(ATTENTION)
+            machine.child.expect_exact(PROMPT)
+            machine.send(key)
+            machine.expect_line(pattern)
+            if pattern != "ok":
+                machine.expect_line(r"^ok$")
+        machine.attention()
+        assert "vm=running" in machine.command("status").text
+
+
+def test_break_opens_the_monitor_and_pause_makes_time_stand_still():
+    with Ariel() as machine:
+        machine.expect_line(r"^1\.\.\d+")
+        machine.send_break()
+        machine.expect_line("monitor: break")
+        machine.expect_prompt()
+        machine.command("pause")
+        first = json.loads(machine.command("timer -j")[0])
+        second = json.loads(machine.command("timer -j")[0])
+        assert first["guest_us"] == second["guest_us"]
+        assert second["physical_us"] > first["physical_us"]
+        machine.command("resume")
+        machine.expect_line("guest console; guest running")
+        machine.attention()
+        assert "vm=running" in machine.command("status").text
+        third = json.loads(machine.command("timer -j")[0])
+        assert third["guest_us"] > second["guest_us"]
+
+
+def test_halt_ends_the_machine():
+    with Ariel() as machine:
+        machine.attention()
+        machine.send("halt\r")
+        assert machine.expect_exit() == 0
+
+
+def test_reset_starts_again():
+    with Ariel() as machine:
+        machine.expect_line("event=log-start")
+        machine.attention()
+        machine.send("reset\r")
+        machine.expect_line("event=vm-reset")
+        machine.expect_line("event=log-start")
+        machine.expect_line(r"^1\.\.\d+")

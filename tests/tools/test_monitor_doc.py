@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""docs/MONITOR.md says what the tables in core/monitor_cmds.c say."""
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+STRING = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
+ROW = re.compile(r"\{" + r",\s*".join([STRING] * 5) + r",\s*(\w+),\s*(\d+),\s*(\d+)\}")
+
+
+def table(name):
+    source = (ROOT / "core/monitor_cmds.c").read_text(encoding="utf-8")
+    start = source.index(f"{name}[] = {{")
+    body = source[start:source.index("\n};", start)]
+    rows = [[("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', field))) for field in match.groups()[:5]] + list(match.groups()[5:])
+            for match in ROW.finditer(body)]
+    assert len(rows) == body.count("\n    {"), "a row that this test cannot read"
+    return rows
+
+
+def document():
+    return (ROOT / "docs/MONITOR.md").read_text(encoding="utf-8")
+
+
+def test_every_command_is_documented_as_it_is():
+    text = document()
+    rows = table("monitor_commands")
+    assert len(rows) > 20
+    for name, alias, _, usage, help_text, *_ in rows:
+        also = " ".join(f"`{word}`" for word in alias.split())
+        usage = usage.replace("|", "\\|")
+        usage = f"`{usage}`" if usage else ""
+        assert f"| `{name}` | {also} | {usage} | {help_text} |\n" in text
+
+
+def test_no_command_is_documented_that_is_not_there():
+    names = {row[0] for row in table("monitor_commands")}
+    section = document().split("## Commands", 1)[1].split("## ", 1)[0]
+    assert set(re.findall(r"^\| `([a-z]+)` \|", section, re.MULTILINE)) == names
+
+
+def test_every_key_is_documented_as_it_is():
+    section = document().split("## One-key commands", 1)[1].split("## ", 1)[0]
+    rows = [(row[0], row[4]) for row in table("keys")]
+    assert re.findall(r"^\| `(.)` \| (.*) \|$", section, re.MULTILINE) == rows
+
+
+def test_names_and_aliases_are_unique_and_sorted():
+    rows = table("monitor_commands")
+    names = [row[0] for row in rows]
+    words = names + [word for row in rows for word in row[1].split()]
+    assert names == sorted(names)
+    assert len(words) == len(set(words))
+    assert all(int(row[6]) <= int(row[7]) for row in rows)

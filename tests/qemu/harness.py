@@ -136,8 +136,7 @@ class Ariel:
         AssertionError when it ends in `err`, or, with fails=True, when it does not.
         """
         self.send(text + "\r")
-        echo = self.read_line(wait)
-        assert echo.endswith(text), f"typed {text!r}, the monitor echoed {echo!r}"
+        self.expect_line(re.escape(text) + "$", wait)  # the echo; records may come before it
         lines = []
         while True:
             line = self.read_line(wait)
@@ -151,7 +150,7 @@ class Ariel:
 
     def expect_prompt_after(self, text, wait):
         """A command that leaves the monitor is followed by no prompt."""
-        if text.split()[:1] not in (["resume"], ["cont"], ["c"], ["quit"], ["q"], ["exit"], ["reset"], ["halt"]):
+        if text.split()[:1] not in (["resume"], ["cont"], ["c"], ["quit"], ["q"], ["close"], ["exit"], ["reset"], ["halt"]):
             self.expect_prompt(wait)
 
 

@@ -12,6 +12,7 @@
 #include <hv/monitor_out.h>
 #include <hv/pl011.h>
 #include <hv/policy.h>
+#include <hv/selftest.h>
 #include <hv/string.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
@@ -182,24 +183,6 @@ static void check(const char *name, bool passed, unsigned int *failed)
     *failed += !passed;
 }
 
-// Every stage-2 leaf in guest RAM leads to its own place in the guest's backing and nowhere else.
-static bool stage2_is_sound(void)
-{
-    struct stage2_entry entry;
-
-    for (uint64_t at = 0; at < GUEST_RAM_SIZE; at += KIB(4)) {
-        if (stage2_query(&vm0.stage2, ipa_make(GUEST_RAM_IPA + at), &entry) != HV_OK)
-            return false;
-        if (!entry.valid)
-            continue;
-        if (entry.size == 0 || entry.size > GUEST_RAM_SIZE - at ||
-            entry.pa.v != GUEST_RAM_PA + at - (at & (entry.size - 1)))
-            return false;
-        at += entry.size - KIB(4);
-    }
-    return true;
-}
-
 // Nothing beside guest RAM reaches RAM.
 static bool direct_ranges_are_sound(void)
 {
@@ -252,7 +235,8 @@ const char *cmd_hv(const struct monitor_words *words)
     if (strcmp(words->word[1], "selftest") != 0)
         return monitor_error("hv '%s' is not selftest", words->word[1]);
     check("el2 mmu, caches, wxn", el2_is_translated(), &failed);
-    check("stage 2 guest ram", stage2_is_sound(), &failed);
+    const char *wrong = selftest_memory();
+    check(wrong == NULL ? "memory protection" : wrong, wrong == NULL, &failed);
     check("stage 2 devices", direct_ranges_are_sound(), &failed);
     check("policy rows", keys_round_trip(), &failed);
     check("command table", commands_are_sorted(), &failed);

@@ -3,15 +3,14 @@
 //
 // Who may hold what, by the state of a descriptor (level 1 is the root, level 3 the pages):
 //
-//   descriptor  | level | points to             | bit in pool_used | made by                    | gone by
-//   ------------+-------+-----------------------+------------------+----------------------------+-----------------------
-//   invalid     | 1-3   | nothing               | -                | stage2_init, unmap         | map
-//   table       | 1-2   | one pool page, which  | set              | map; split of a block      | unmap (last entry
-//   gone),
-//               |       | no other descriptor   |                  | (protect, unmap)           | merge (protect, map)
-//               |       | names; never empty    |                  |                            |
-//   block, page | 2-3   | memory that others    | -                | map, merge, protect        | unmap, split
-//               |       | own: never freed here |                  |                            |
+//   descriptor  | level | points to              | its bit in pool_used | made by              | gone by
+//   ------------+-------+------------------------+----------------------+----------------------+---------------------
+//   invalid     | 1-3   | nothing                | -                    | stage2_init, unmap   | map
+//   table       | 1-2   | one pool page that no  | set                  | map; splitting a     | unmap of the last
+//               |       | other descriptor names |                      | block (protect,      | entry; merging
+//               |       | and that is not empty  |                      | unmap)               | (map, protect)
+//   block, page | 2-3   | memory of others,      | -                    | map, protect,        | unmap, splitting
+//               |       | never freed here       |                      | merging, splitting   |
 //
 // A level-1 block is never made, but understood. Operations go over their range in pieces of at most 2 MiB and twice:
 // the first pass only looks (is all of it mapped, or none; how many tables are missing), the second changes and cannot

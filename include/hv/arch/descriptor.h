@@ -25,6 +25,9 @@
 // XN[1]: never executable at EL1 and EL0. Without FEAT_XNX, XN[0] is RES0 and this encoding means the same.
 #define S2_XN_NEVER 2
 
+// Stage 1 leaves of EL2 (HCR_EL2.E2H = 0): one exception level, one XN
+#define EL2_DESC_XN BIT64(54)
+
 // 64 KiB granule with 52-bit addresses: PA[51:48]
 #define DESC_ADDRESS_HIGH GENMASK64(15, 12)
 

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: Apache-2.0
+// Memory protection, looked at from within: asks the hardware (AT) and reads the tables, rather than believe what
+// stage1.c and stage2.c meant to build. Reads only, bounded by the number of pages of EL2 and of table entries.
+#include <hv/selftest.h>
+
+#include <hv/arch/descriptor.h>
+#include <hv/arch/el2_translate.h>
+#include <hv/arch/guarded.h>
+#include <hv/arch/registers.h>
+#include <hv/arch/s2_pte.h>
+#include <hv/vm.h>
+
+#include "log_ring.h"
+
+#define PAGE_SIZE KIB(4)
+#define EL2_BITS  39
+
+extern const char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], stacks_end[],
+    data_end[];
+
+enum protection { READ_EXECUTE, READ_ONLY, READ_WRITE };
+
+// The descriptor that EL2's walk for address ends at, 0 when there is none.
+static uint64_t el2_descriptor(uint64_t address)
+{
+    const uint64_t *table = (const uint64_t *)(READ_SYSREG(TTBR0_EL2) & DESC_ADDRESS);
+
+    for (unsigned int shift = 30;; shift -= 9) {
+        uint64_t descriptor = table[(address >> shift) % 512];
+
+        if ((descriptor & DESC_VALID) == 0)
+            return 0;
+        if (shift == 12 || (descriptor & DESC_TABLE) == 0)
+            return descriptor;
+        table = (const uint64_t *)(descriptor & DESC_ADDRESS);
+    }
+}
+
+static bool page_is(uint64_t address, enum protection protection)
+{
+    const void *page = (const void *)address;
+    bool write = protection == READ_WRITE;
+    bool never_executed = (el2_descriptor(address) & EL2_DESC_XN) != 0;
+
+    return el2_may_access(page, false) && el2_may_access(page, true) == write &&
+           never_executed == (protection != READ_EXECUTE);
+}
+
+static bool range_is(const char *start, const char *end, uint64_t step, enum protection protection)
+{
+    for (uint64_t page = (uint64_t)start; page < (uint64_t)end; page += step)
+        if (!page_is(page, protection))
+            return false;
+    return start < end;
+}
+
+// Under each CPU's stack lies a page that nobody may touch; touching it is an exception that guarded_copy survives.
+static bool guard_pages_are_unmapped(void)
+{
+    uint64_t stride = (uint64_t)(stacks_end - stacks_start) / CPU_MAX;
+    uint64_t word;
+
+    for (const char *guard = stacks_start; guard < stacks_end; guard += stride) {
+        if (el2_may_access(guard, false) || el2_may_access(guard, true))
+            return false;
+        if (!range_is(guard + PAGE_SIZE, guard + stride, PAGE_SIZE, READ_WRITE))
+            return false;
+    }
+    return guarded_copy(&word, stacks_start, sizeof(word)) == sizeof(word);
+}
+
+static bool page_zero_is_unmapped(void)
+{
+    uint64_t value;
+
+    return el2_descriptor(0) == 0 && !guarded_device_read(pa_make(0), 4, &value);
+}
+
+static const char *check_el2(void)
+{
+    const char *ram = (const char *)GUEST_RAM_PA, *log = (const char *)LOG_RING_PA;
+
+    if (64 - FIELD_GET(TCR_EL2_T0SZ, READ_SYSREG(TCR_EL2)) != EL2_BITS)
+        return "TCR_EL2.T0SZ is not as built";
+    if ((READ_SYSREG(SCTLR_EL2) & (SCTLR_ELX_M | SCTLR_ELX_WXN)) != (SCTLR_ELX_M | SCTLR_ELX_WXN))
+        return "SCTLR_EL2: the MMU or WXN is off";
+    if (!range_is(text_start, text_end, PAGE_SIZE, READ_EXECUTE))
+        return "EL2 text is not read-only and executable";
+    if (!range_is(rodata_start, rodata_end, PAGE_SIZE, READ_ONLY))
+        return "EL2 read-only data is writable or executable";
+    if (!range_is(data_start, stacks_start, PAGE_SIZE, READ_WRITE) ||
+        !range_is(stacks_end, data_end, PAGE_SIZE, READ_WRITE) ||
+        !range_is(log, log + LOG_RING_SIZE, PAGE_SIZE, READ_WRITE) ||
+        !range_is(ram, ram + GUEST_RAM_SIZE, MIB(2), READ_WRITE))
+        return "EL2 data is executable or not writable";
+    if (!guard_pages_are_unmapped())
+        return "a guard page under an EL2 stack is mapped";
+    return page_zero_is_unmapped() ? NULL : "page 0 of EL2 is mapped";
+}
+
+// A leaf says what s2_pte_leaf would write for its own meaning; guest RAM leads to its backing, all else to devices.
+static bool leaf_is_sound(const struct stage2_entry *entry, uint64_t ipa)
+{
+    uint64_t offset = ipa - GUEST_RAM_IPA;
+
+    if (entry->descriptor != s2_pte_leaf(entry->level, entry->pa, entry->permissions))
+        return false;
+    if (offset < GUEST_RAM_SIZE)
+        return entry->size <= GUEST_RAM_SIZE - offset && entry->pa.v == GUEST_RAM_PA + offset;
+    return entry->pa.v + entry->size <= RAM_PA && (entry->permissions & STAGE2_DEVICE) != 0 &&
+           (entry->permissions & STAGE2_EXECUTE) == 0;
+}
+
+static const char *check_stage2(struct vm *vm)
+{
+    struct stage2_entry entry;
+
+    if (READ_SYSREG(VTTBR_EL2) != stage2_vttbr(&vm->stage2) || (READ_SYSREG(HCR_EL2) & HCR_EL2_VM) == 0)
+        return "stage 2 is off, or not this VM's";
+    for (uint64_t ipa = 0; ipa < BIT64(STAGE2_IPA_BITS); ipa += entry.size) {
+        if (stage2_query(&vm->stage2, ipa_make(ipa), &entry) != HV_OK)
+            return "stage 2 can't be read";
+        if (entry.valid && !leaf_is_sound(&entry, ipa))
+            return "a stage-2 entry is not as map or protect would write it";
+    }
+    return NULL;
+}
+
+const char *selftest_memory(void)
+{
+    const char *wrong = check_el2();
+
+    if (wrong == NULL)
+        wrong = check_stage2(&vm0);
+    if (wrong == NULL && !log_ring_is_valid((const struct log_ring *)LOG_RING_PA))
+        wrong = "the log ring's header is damaged";
+    return wrong;
+}

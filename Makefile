@@ -128,9 +128,6 @@ $(BUILD)/hypervisor.ld $(BUILD)/guest.ld:
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -E -P -x assembler-with-cpp -undef -D__LINKER__ -Iinclude -MMD -MP -MF $@.d -MT $@ -o $@ $<
 
-# The monitor's words and tables weigh more than its speed.
-$(BUILD)/core/monitor%.o $(BUILD)/core/console.c.o $(BUILD)/arch/aarch64/esr_fields.c.o: HV_CFLAGS += -Os
-
 # A stamp changes when its value does: another POLICY, other flags or another compiler rebuild what depends on them.
 $(call stamp,$(FLAGS_STAMP),$(CC) $(LD) $(HV_CPPFLAGS) $(HV_CFLAGS) $(HV_LDFLAGS) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS))
 $(call stamp,$(GENERATED)/policy.stamp,$(POLICY_FILE))

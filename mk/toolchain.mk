@@ -23,18 +23,23 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 # What every object has in common, EL2's and the guest's. No FP or SIMD registers, no unaligned access (the guest runs
 # with its MMU off, EL2 until it has turned its own on), no call to a libgcc atomic, no path of this machine.
 COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
-                 -std=gnu2x -O2 -g -ffreestanding -fno-pic -fno-common -ffunction-sections -fdata-sections \
+                 -std=gnu2x -g -ffreestanding -fno-pic -fno-common -ffunction-sections -fdata-sections \
                  -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-asynchronous-unwind-tables \
                  -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
 
 # EL2 keeps frame pointers: panic() walks them.
 HV_CPPFLAGS := -Iinclude -I$(GENERATED)
-HV_CFLAGS := $(COMMON_CFLAGS) -fstack-protector-strong -fno-omit-frame-pointer
+HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) -fstack-protector-strong -fno-omit-frame-pointer
+# What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
+HOT := arch/aarch64/trap arch/aarch64/abort arch/aarch64/abort_decode arch/aarch64/abort_classify arch/aarch64/sysreg \
+       core/dispatch core/mmio core/policy core/telemetry core/vcpu core/hypercall core/psci lib/string \
+       drivers/gicv3 vdev/vgic vdev/vgic_lr vdev/vgic_bank vdev/vtimer vdev/vpl011
+optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,-Os)
 # memcpy must not be compiled into a call of itself.
 $(BUILD)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)
 
 GUEST_CPPFLAGS := -Iinclude -I$(GENERATED) -Iguest -DGUEST_POWEROFF=$(GUEST_POWEROFF) -DGUEST_TEST=$(GUEST_TEST)
-GUEST_CFLAGS := $(COMMON_CFLAGS) -fno-stack-protector
+GUEST_CFLAGS := $(COMMON_CFLAGS) -O2 -fno-stack-protector
 
 HV_LDFLAGS := -static -nostdlib --gc-sections --build-id=none -z max-page-size=4096 -z noexecstack
 GUEST_LDFLAGS := $(HV_LDFLAGS)

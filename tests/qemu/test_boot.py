@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From reset to the guest on every CPU model and count, and what is said about a machine that ariel can't run on."""
+
+import re
+
+import pytest
+
+MODELS = ("cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max")
+
+
+@pytest.mark.parametrize("cpu", MODELS)
+def test_every_cpu_model_reaches_the_guest(boot, cpu):
+    ariel = boot(cpu=cpu)
+    ariel.expect_line(r"^ariel: seq=\d+ .* event=features midr=0x[0-9a-f]+ pa_bits=\d+ gic=1 ")
+    ariel.expect_line(r"event=guest-enter .* vcpus=1 ")
+    ariel.expect_line(r"^TAP version 13$")
+
+
+@pytest.mark.parametrize("smp", range(2, 9))
+def test_every_cpu_count_comes_up(boot, smp):
+    ariel = boot(smp=smp)
+    ariel.expect_line(rf"event=guest-enter .* vcpus={smp} ")
+    up = {int(cpu) for cpu in re.findall(r"cpu=(\d+) [^\n]* event=cpu-up ", "\n".join(ariel.lines))}
+    assert up == set(range(1, smp))
+    ariel.expect_line(r"^TAP version 13$")
+
+
+def test_more_memory_changes_nothing_for_the_guest(boot):
+    boot(mem="2G").expect_line(r"^TAP version 13$")
+
+
+@pytest.mark.parametrize("machine, why", [
+    ({"extra": "-M virtualization=off"}, r"^ariel: entered at EL1, needs EL2"),
+    ({"extra": "-M secure=on"}, r"^ariel: entered at EL3, needs EL2"),
+    ({"extra": "-M gic-version=2"}, r"event=refused reason=\"no GICv3: .*gic-version=3\""),
+    ({"mem": "256M"}, r"event=refused reason=\"too little RAM: "),
+])
+def test_a_machine_it_cannot_run_on(boot, machine, why):
+    boot(**machine).expect_line(why)
+
+
+def test_nine_cpus_are_one_too_many(boot):
+    boot(smp=9).expect_line(r"event=refused|event=guest-enter .* vcpus=8 ")

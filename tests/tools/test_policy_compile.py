@@ -1,0 +1,231 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The policy compiler: errors by message and line, folding against an independent model, derived controls, output."""
+import glob
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+import policy_compile as pc  # noqa: E402
+
+TABLES = pc.read_tables(include=(os.path.join(ROOT, "include"),))
+DEFAULT = 'default = { action = "deny", log = true }\n'
+
+
+def build(text, default=DEFAULT):
+    return pc.Compiler("test.toml", default + text, *TABLES)
+
+
+def errors(text, default=DEFAULT):
+    with pytest.raises(pc.PolicyError) as caught:
+        build(text, default)
+    return "\n".join(caught.value.args[0])
+
+
+def verdict(policy, name, way=0):
+    key = next(key for key in policy.keys if key.name == name)
+    return policy.verdicts[key, way]
+
+
+@pytest.mark.parametrize("text, message", [
+    ('[[sysreg]]\nname = "PMCCNTR_EL1"\naction = "deny"', 'test.toml:3: unknown register "PMCCNTR_EL1"; did you mean "PMCCNTR_EL0"?'),
+    ('[[sysreg]]\nclass = "PNU"\naction = "deny"', 'test.toml:3: unknown class "PNU"; did you mean "PMU"?'),
+    ('[[sysreg]]\nclass = "PMU"\naction = "dany"', 'test.toml:4: unknown action "dany"; did you mean "deny"?'),
+    ('[[sysreg]]\nclass = "PMU"', 'test.toml:2: sysreg PMU: no action'),
+    ('[[sysreg]]\naction = "deny"', "test.toml:2: sysreg: needs one of name or class"),
+    ('[[sysreg]]\nclass = "PMU"\nacton = "deny"', 'test.toml:4: unknown field "acton" in sysreg; did you mean "action"?'),
+    ('[[sysreg]]\nclass = "PMU"\naction = "deny"\nlog = 1', "test.toml:5: log must be true or false, not 1"),
+    ('[[sysreg]]\nclass = "PMU"\naction = "deny"\naccess = "x"', 'test.toml:5: access "x" is not'),
+    ('[[sysreg]]\nname = "OSLAR_EL1"\naction = "deny"\naccess = "r"', "OSLAR_EL1 can only be written"),
+    ('[[sysrag]]\nclass = "PMU"', 'test.toml:2: unknown table or field "sysrag"; did you mean "sysreg"?'),
+    ('[[sysreg]]\nclass = "PMU"\naction = "deny"\nlog = true\nlimit = "5"', 'test.toml:6: limit "5" is not "N/s"'),
+    ('[[sysreg]]\nclass = "PMU"\naction = "deny"\nlimit = "5/s"', "test.toml:5: limit without log"),
+    ('[[sysreg]]\nclass = "PMU"\naction = "deny"\n[[sysreg]]\nname = "PMCR_EL0"\naction = "deny"',
+     "test.toml:5: sysreg PMCR_EL0: never reached: line 2 (sysreg PMU) comes first"),
+    ('[[sysreg]]\nname = "ID_AA64PFR0_EL1"\naction = "allow"', "would offer the guest what ariel does not virtualize"),
+    ('[[sysreg]]\nname = "GCR_EL1"\naction = "emulate"', "no part of the guest's CPU"),
+    ('[[sysreg]]\nname = "ICC_PMR_EL1"\naction = "allow"\nlog = true', "EL2 cannot do it in the guest's place"),
+    ('[[sysreg]]\nname = "ICC_IAR1_EL1"\naction = "deny"\n[[sysreg]]\nclass = "GIC"\naction = "allow"',
+     "needs ICH_HCR_EL2_TALL1, which traps ICC_AP1R0_EL1 too"),
+    ('[[mmio]]\ndevice = "virtio-mmio"\naction = "allow"', "it is a bus master"),
+    ('[[mmio]]\ndevice = "pl011"\naction = "allow"', "EL2 drives this device itself"),
+    ('[[mmio]]\ndevice = "pl031"\naction = "emulate"', "ariel has no emulation of it"),
+    ('[[mmio]]\ndevice = "pl01"\naction = "deny"', 'unknown device "pl01"; did you mean'),
+    ('[[mmio]]\ndevice = "pl031"\nsize = 0\naction = "deny"', "test.toml:4: mmio pl031: the range is empty"),
+    ('[[mmio]]\ndevice = "pl031"\noffset = 2\nsize = 4\naction = "deny"', "not a multiple of 4 bytes"),
+    ('[[mmio]]\ndevice = "pl031"\noffset = 0x1000\naction = "deny"', "runs past its 0x1000 bytes"),
+    ('[[mmio]]\nbase = 0x40000000\nsize = 4096\naction = "deny"', "over guest RAM"),
+    ('[[mmio]]\nbase = 0x3ffffffc\nsize = 8\naction = "deny"', "over guest RAM"),
+    ('[[mmio]]\nbase = 0x7ffffffffffffffc\nsize = 0x7fffffffffffffff\naction = "deny"', "is not a multiple of 4"),
+    ('[[mmio]]\nbase = -4\nsize = 8\naction = "deny"', "wraps"),
+    ('[[mmio]]\ndevice = "pl031"\nwidth = 3\naction = "deny"', "width 3 is not 1, 2, 4 or 8"),
+    ('[[mmio]]\ndevice = "pl031"\naction = "deny"\n[[mmio]]\ndevice = "pl031"\noffset = 4\nsize = 4\naction = "allow"',
+     "test.toml:5: mmio pl031+0x4: never reached: covered by line 2"),
+    ('[[mmio]]\ndevice = "pl031"\noffset = 4\nsize = 4\naction = "deny"\n[[mmio]]\ndevice = "pl031"\naction = "allow"',
+     "test.toml:7: mmio pl031: overlaps line 2"),
+    ('[[mmio]]\ndevice = "pl031"\naccess = "r"\nwidth = 4\naction = "allow"\n[[mmio]]\ndevice = "pl031"\naccess = "w"\n'
+     'width = 1\naction = "allow"', "different width"),
+    ('[[smccc]]\nnumber = 0x84000099\naction = "deny"', 'unknown smccc 0x84000099; what call_table.h does not have'),
+    ('[[smccc]]\nname = "psci-version"\naction = "allow"', "never passed on to the firmware"),
+    ('[[hypercall]]\nname = "hvc-paus"\naction = "deny"', 'did you mean "hvc-pause"?'),
+    ('[[trap]]\nname = "sysreg"\naction = "deny"', "it has rows of its own"),
+    ('[[trap]]\nname = "brk"\naction = "allow"\nlog = true', "allow without log or count"),
+    ('[[trap]]\nname = "sve"\naction = "allow"', "possible: deny, stop"),
+    ('[[wfi]]\naction = "raz-wi"', "possible: allow, emulate"),
+    ('sysreg = 3', "test.toml:2: sysreg must be an array of tables"),
+    ('[[sysreg]]\nname = ', "test.toml:3: not TOML"),
+    ('[[sysreg]]\nname = "A', "test.toml:3: not TOML"),
+])
+def test_errors_name_line_value_and_cure(text, message):
+    assert message in errors(text)
+
+
+def test_missing_and_bad_default():
+    assert "test.toml:1: no default" in errors("", "")
+    assert "default must be a table" in errors("", 'default = "deny"\n')
+    assert 'unknown action "x"' in errors("", 'default = { action = "x" }\n')
+
+
+def test_several_errors_in_one_run():
+    text = errors('[[sysreg]]\nname = "X1"\naction = "deny"\n[[mmio]]\ndevice = "nope"\naction = "what"\n')
+    assert [line.split(":")[1] for line in text.splitlines()] == ["3", "6", "7"]
+
+
+def test_too_many_rows():
+    names = [key.name for key in TABLES[0]["sysreg"][:-1] if key.kind == "HW"]
+    rows = "".join(f'[[sysreg]]\nname = "{name}"\naction = "emulate"\n' for name in names[:128])
+    assert "too many rows: 129" in errors(rows)
+
+
+def test_lines_survive_comments_strings_and_arrays():
+    text = '# [[sysreg]]\n[[sysreg]] # first\nname = [\n  "PMCR_EL0", # [x]\n]\naction = "deny"\nwhy = """\n[[sysreg]]\n"""\n' \
+        "[[ sysreg ]]\n\"name\" = '#[[PMSELR_EL0'\naction = 'deny'\n"
+    assert 'test.toml:12: unknown register' in errors(text)
+    inline = 'sysreg = [\n  { name = "PMCR_EL0", action = "deny" },\n  { name = "NOPE", action = "deny" },\n]\n'
+    assert "test.toml:4: unknown register" in errors(inline)
+
+
+def test_crlf_keeps_lines():
+    assert "test.toml:3: unknown register" in errors('[[sysreg]]\r\nname = "NOPE"\r\naction = "deny"\r\n')
+
+
+@pytest.mark.parametrize("text, bits, absent", [
+    ("", {"HCR_EL2_TVM", "HCR_EL2_TRVM", "HCR_EL2_TSC"}, {"CNTHCTL_EL2_EL1PCEN", "HCR_EL2_APK"}),
+    ('[[sysreg]]\nclass = ["*"]\naction = "allow"\n', {"HCR_EL2_TID3", "CNTHCTL_EL2_EL1PCEN", "HCR_EL2_APK"},
+     {"HCR_EL2_TVM", "HCR_EL2_TRVM", "HCR_EL2_TTLB", "HCR_EL2_TDZ", "MDCR_EL2_TPM", "HCR_EL2_TID2"}),
+    ('[[sysreg]]\nname = "TCR_EL1"\naccess = "w"\naction = "allow"\nlog = true\n[[sysreg]]\nclass = "VM"\naction = "allow"\n',
+     {"HCR_EL2_TVM"}, {"HCR_EL2_TRVM"}),
+    ('[[sysreg]]\nname = "PMCR_EL0"\naction = "deny"\n[[sysreg]]\nclass = "PMU"\naction = "allow"\n',
+     {"MDCR_EL2_TPMCR"}, {"MDCR_EL2_TPM"}),
+    ('[[wfi]]\naction = "allow"\n', {"HCR_EL2_TWE"}, {"HCR_EL2_TWI"}),
+])
+def test_controls_are_what_the_rows_need(text, bits, absent):
+    both = '[[trap]]\nname = ["fp", "brk", "breakpoint", "watchpoint"]\naction = "allow"\n'
+    gic = '[[sysreg]]\nname = "ICC_*"\naction = "allow"\n' if "*" not in text else ""
+    policy = build(both + text + gic)
+    assert bits <= policy.bits and not absent & policy.bits
+
+
+def test_coarse_bit_passes_the_others_on():
+    policy = build('[[sysreg]]\nname = "OSLAR_EL1"\naction = "deny"\n[[sysreg]]\nclass = "*"\naction = "allow"\n'
+                   '[[trap]]\nname = ["fp", "brk", "breakpoint", "watchpoint"]\naction = "allow"\n')
+    assert verdict(policy, "OSLSR_EL1")["action"] == "allow"      # passed on to the hardware
+    assert verdict(policy, "OSDLR_EL1")["action"] == "emulate"    # EL2 does not touch it: ariel's own answer
+    assert any("MDCR_EL2_TDOSA traps" in note for note in policy.notes)
+
+
+def test_mmio_is_mapped_only_without_log_and_in_whole_pages():
+    direct = {r["base"]: r["direct"] for r in build('[[mmio]]\ndevice = "pl031"\naction = "allow"\n').ranges}
+    assert direct[0x09010000] == 1 and direct[0x09000000] == 0
+    for row in ('device = "pl031"\nlog = true', 'device = "pl031"\ncount = true', 'device = "pl031"\naccess = "r"',
+                'device = "pl031"\nwidth = 4', 'device = "pl031"\nsize = 4'):
+        ranges = build(f'[[mmio]]\naction = "allow"\n{row}\n').ranges
+        assert not next(r for r in ranges if r["base"] == 0x09010000)["direct"]
+
+
+# An independent model of "first match wins": rows as (set of names, directions, action), no code of the compiler's.
+PLAIN = [key for key in TABLES[0]["sysreg"] if key.kind == "HW" and key.cls in ("VM", "PMU", "TLB", "CACHE", "FP")]
+ROW = st.tuples(st.lists(st.sampled_from([key.name for key in PLAIN]), min_size=1, max_size=4, unique=True),
+                st.sampled_from(["r", "w", "rw"]), st.sampled_from(pc.ACTIONS), st.booleans())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ROW, max_size=6))
+def test_folding_equals_the_model(rows):
+    text, expected, wanted = "", {}, []
+    ways = {"r": {0}, "w": {1}, "rw": {0, 1}}
+    by_name = {key.name: key for key in PLAIN}
+    for names, access, action, log in rows:
+        names = [name for name in names if access == "rw" or ways[access] <= set(by_name[name].directions)]
+        targets = [(name, way) for name in names for way in ways[access]]
+        if not targets or all(target in expected for target in targets):
+            continue
+        wanted.append(len(wanted) + 1)
+        for target in targets:
+            expected.setdefault(target, (action, log, wanted[-1]))
+        text += f'[[sysreg]]\nname = {json.dumps(names)}\naccess = "{access}"\naction = "{action}"\nlog = {str(log).lower()}\n' \
+            if access != "rw" else f'[[sysreg]]\nname = {json.dumps(names)}\naction = "{action}"\nlog = {str(log).lower()}\n'
+    policy = build(text)
+    for key in PLAIN:
+        for way in key.directions:
+            got = policy.verdicts[key, way]
+            assert (got["action"], got["log"], got["row"].index) == expected.get((key.name, way), ("deny", True, 0))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(alphabet=st.sampled_from('[]{}="\'#\n\\ ,.sysregnamction012'), max_size=60))
+def test_any_text_is_compiled_or_refused(text):
+    try:
+        build(text)
+    except pc.PolicyError as error:
+        assert error.args[0] and all(line.startswith("test.toml:") for line in error.args[0])
+
+
+@pytest.mark.parametrize("path", sorted(glob.glob(os.path.join(ROOT, "policy", "*.toml"))))
+def test_shipped_policies_compile_and_show(path, tmp_path):
+    output = tmp_path / "policy_tables.c"
+    base = [sys.executable, os.path.join(ROOT, "tools", "policy_compile.py"), "--policy", path]
+    done = subprocess.run(base + ["--output", output, "--show", "--json"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    data = json.loads(done.stdout)
+    assert data["rows"][0]["subject"] == "default" and "TID3" in data["controls"]["HCR_EL2"]
+    assert all(row["why"] for row in data["rows"][1:])
+    compiled = subprocess.run(["cc", "-std=gnu2x", "-Wall", "-Wextra", "-Werror", "-Itests/fake", "-Iinclude", "-c",
+                               "-o", tmp_path / "tables.o", output], cwd=ROOT, capture_output=True, text=True)
+    assert compiled.returncode == 0, compiled.stderr
+
+
+def test_command_line_refuses_in_one_line(tmp_path):
+    base = [sys.executable, os.path.join(ROOT, "tools", "policy_compile.py")]
+    for arguments, message in ((["--policy", "none.toml", "--show"], "none.toml: cannot read the policy"),
+                               (["--policy", "policy/diag.toml", "--show", "--cc", "no-such-cc"], "name a compiler with --cc"),
+                               (["--policy", "policy/diag.toml", "--output", "/proc/none/x.c"], "cannot write")):
+        done = subprocess.run(base + arguments, cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
+    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    done = subprocess.run(base + ["--policy", tmp_path / "bad.toml", "--show"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and "not UTF-8" in done.stderr
+
+
+def test_lookup_pages_hold_each_row_once():
+    keys = TABLES[0]["sysreg"]
+    index, pages = pc.lookup_pages(keys)
+    assert sorted(name for page in pages for name in page.values()) == sorted(key.enum for key in keys[:-1])
+    assert pages[0] == {} and max(index) == len(pages) - 1 and 1024 + len(pages) * 128 <= 6 * 1024
+
+
+def test_document_lists_every_class():
+    with open(os.path.join(ROOT, "docs", "POLICY.md"), encoding="utf-8") as file:
+        text = file.read()
+    words = {key.cls for key in TABLES[0]["sysreg"][:-1]} | {key.kind for key in TABLES[0]["sysreg"][:-1]}
+    words |= {key.name for key in TABLES[0]["device"]} | set(pc.CAUSE_ACTIONS and pc.ACTIONS)
+    words |= {key.name for key in TABLES[0]["cause"] if key.id in pc.CAUSE_ACTIONS}
+    words |= {field for fields in pc.SUBJECTS.values() for field in fields} | set(pc.COMMON)
+    missing = sorted(word for word in words if f"`{word}`" not in text)
+    assert not missing, f"docs/POLICY.md does not name {missing}"

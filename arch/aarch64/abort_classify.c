@@ -153,7 +153,7 @@ static void decode_memory(struct vcpu *vcpu, uint64_t esr, struct abort_plan *pl
 
 static uint64_t base_register(const struct vcpu *vcpu, unsigned int n)
 {
-    return n == 31 ? *abort_stack_pointer(vcpu) : vcpu_get_reg(vcpu, n);
+    return n == 31 ? abort_stack_pointer(vcpu) : vcpu_get_reg(vcpu, n);
 }
 
 // What a device access must fulfil beyond being a load or store: whole registers naturally aligned (memory of type

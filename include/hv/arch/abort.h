@@ -48,8 +48,8 @@ bool abort_decode_instruction(uint32_t instruction, struct abort_access *access,
 // of address; when one is refused no register changes, and frame->far_el2 points at the part that was.
 enum trap_result abort_handle(struct vcpu *vcpu, struct event *event);
 
-// Where the frame keeps the stack pointer that the guest's SP names: SP_EL0 or SP_EL1, after SPSR_EL2.
-uint64_t *abort_stack_pointer(const struct vcpu *vcpu);
+// The stack pointer that the guest's SP names: SP_EL0 or SP_EL1, after SPSR_EL2.
+uint64_t abort_stack_pointer(const struct vcpu *vcpu);
 
 // The level of the guest's stage-1 table that an abort on a walk (S1PTW) could not read.
 unsigned int abort_walk_level(struct vcpu *vcpu);

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// The events of the log and their fields. No code includes it: docs/LOG.md is made from it by tools/log_schema.py, and a
+// test holds every log_record and log_panic call in the tree to it. In order of class and event:
+//   EVENT("event", CLASS, "fields, in any order", "one sentence")
+// A field in brackets may be missing; x* and * stand for names that are made at run time.
+//   FIELD("name", "one sentence, with the unit")
+#pragma once
+
+// clang-format off
+#define LOG_EVENT_TABLE(EVENT) \
+    EVENT("boot",                BOOT,    "version policy el", "ariel runs at EL2 with its MMU on") \
+    EVENT("log-start",           BOOT,    "boots hz rng next proof", "first record of a boot: it brings the tag and links this boot to the one before") \
+    EVENT("refused",             BOOT,    "reason * bound", "no guest can run; the monitor opens. The second field is named after what was wrong") \
+    EVENT("cpu-fail",            CPU,     "cpu result", "a CPU could not be started; result is PSCI's") \
+    EVENT("cpu-late",            CPU,     "vcpu limit_ms", "a CPU did not answer a call in time") \
+    EVENT("cpu-up",              CPU,     "up", "a secondary CPU runs at EL2") \
+    EVENT("features",            CPU,     "midr pa_bits gic vmid_bits hafdbs xnx fgt ecv vhe", "what the CPU can do (numbers as its ID registers have them)") \
+    EVENT("abort",               FAULT,   "key op result pc addr esr held reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
+    EVENT("serror",              FAULT,   "pc esr", "an asynchronous abort reached EL2 while the guest ran") \
+    EVENT("guest-exception",     GUEST,   "vcpu esr elr far", "the guest reported an exception that it could not handle (HVC_REPORT_EXCEPTION)") \
+    EVENT("gic-no-redistributor",IRQ,     "affinity", "the GIC has no redistributor for this CPU") \
+    EVENT("gic-timeout",         IRQ,     "wait register", "the GIC did not finish in time") \
+    EVENT("stray",               IRQ,     "intid", "an interrupt that nobody asked for was acknowledged and dropped") \
+    EVENT("guest-output-dropped",MONITOR, "bytes", "guest output that did not fit the buffer while the monitor was open") \
+    EVENT("monitor-write",       MONITOR, "what [vcpu] [intid] [ipa] [width] [name] [old] [new]", "a person changed the guest: memory, a register, or by an injected exception or interrupt") \
+    EVENT("backtrace",           PANIC,   "depth pc", "one frame of EL2's stack") \
+    EVENT("el2-registers",       PANIC,   "[elr] [spsr] [esr] [far] [hpfar] [sp] [x*] [x28] [x29] [x30]", "EL2's registers when it failed") \
+    EVENT("panic",               PANIC,   "reason [vector] [kind] [ec]", "a bug of ariel's own: this CPU parks") \
+    EVENT("row",                 POLICY,  "row at count what", "verdicts that a policy row gave since the counters were reset") \
+    EVENT("suppressed",          POLICY,  "row at count", "verdict records that the row's rate limit has held back since the last one") \
+    EVENT("verdict",             POLICY,  "key op verdict pc addr value esr row at why", "a policy row with log decided about an access") \
+    EVENT("cpu-off",             PSCI,    "vcpu", "the guest turned a vCPU off") \
+    EVENT("cpu-on",              PSCI,    "vcpu entry", "the guest turned a vCPU on") \
+    EVENT("counters",            TRAP,    "key count ticks p50 p99", "exits of one kind since the counters were reset, and how long they took in EL2") \
+    EVENT("cpu-late",            VM,      "vcpu limit_ms", "a vCPU did not stop in time for a pause") \
+    EVENT("guest-enter",         VM,      "guest entry vcpus", "the guest is loaded and about to run") \
+    EVENT("vm-off",              VM,      "vcpus", "the machine is about to be powered off") \
+    EVENT("vm-pause",            VM,      "vcpus", "every vCPU waits in EL2; the guest's time stands still") \
+    EVENT("vm-reset",            VM,      "vcpus", "the machine is about to be reset; the next boot proves itself by log-start") \
+    EVENT("vm-resume",           VM,      "paused_ticks", "the vCPUs run again") \
+    EVENT("vm-stop",             VM,      "reason", "the VM stopped for good: only a reset leaves this state")
+
+#define LOG_FIELD_TABLE(FIELD) \
+    FIELD("addr",      "IPA of an access, function number of a call, else 0") \
+    FIELD("affinity",  "MPIDR_EL1's affinity fields") \
+    FIELD("at",        "file and line of a policy row") \
+    FIELD("boots",     "boots that the ring remembers, this one included; 1 when memory held no ring") \
+    FIELD("bound",     "what the field before it must not pass, or must be") \
+    FIELD("bytes",     "bytes") \
+    FIELD("count",     "how many") \
+    FIELD("cpu",       "physical CPU") \
+    FIELD("depth",     "0 is the innermost frame") \
+    FIELD("ec",        "ESR_EL2.EC") \
+    FIELD("ecv",       "FEAT_ECV") \
+    FIELD("el",        "exception level") \
+    FIELD("elr",       "ELR_ELx: address to return to") \
+    FIELD("entry",     "entry point, IPA") \
+    FIELD("esr",       "ESR_ELx: syndrome") \
+    FIELD("far",       "FAR_ELx: faulting virtual address") \
+    FIELD("fgt",       "FEAT_FGT") \
+    FIELD("gic",       "GIC system register interface") \
+    FIELD("guest",     "what runs: diagnostic guest or Linux Image") \
+    FIELD("hafdbs",    "FEAT_HAFDBS") \
+    FIELD("held",      "abort records that the rate limit has held back before this one") \
+    FIELD("hpfar",     "HPFAR_EL2") \
+    FIELD("hz",        "CNTFRQ_EL0: counter ticks in a second") \
+    FIELD("intid",     "interrupt number") \
+    FIELD("ipa",       "guest physical address") \
+    FIELD("key",       "register, device, call or cause, as policy files spell it") \
+    FIELD("kind",      "sync, irq, fiq or serror") \
+    FIELD("limit_ms",  "how long was waited, milliseconds") \
+    FIELD("midr",      "MIDR_EL1") \
+    FIELD("name",      "system register") \
+    FIELD("new",       "value after a write") \
+    FIELD("next",      "hash of the secret that the next boot shows as proof") \
+    FIELD("old",       "value before a write") \
+    FIELD("op",        "read, or write (calls too)") \
+    FIELD("p50",       "half of the exits took less, counter ticks (a power of two)") \
+    FIELD("p99",       "99 of 100 exits took less, counter ticks (a power of two)") \
+    FIELD("pa_bits",   "physical address size, bits") \
+    FIELD("paused_ticks", "how long the pause took, counter ticks") \
+    FIELD("pc",        "address of the instruction") \
+    FIELD("policy",    "the policy compiled in") \
+    FIELD("proof",     "the secret whose hash the boot before announced as next; none after power on") \
+    FIELD("reason",    "what happened, in words") \
+    FIELD("register",  "address of a device register") \
+    FIELD("result",    "what came of it") \
+    FIELD("rng",       "where the tag comes from: rndr (FEAT_RNG) or counter (jitter of CNTPCT_EL0)") \
+    FIELD("row",       "number of a policy row") \
+    FIELD("sp",        "stack pointer") \
+    FIELD("spsr",      "SPSR_EL2") \
+    FIELD("ticks",     "sum of the time in EL2, counter ticks") \
+    FIELD("up",        "physical CPU that came up") \
+    FIELD("value",     "written by the guest, or given to it") \
+    FIELD("vcpu",      "virtual CPU") \
+    FIELD("vcpus",     "number of virtual CPUs") \
+    FIELD("vector",    "where an exception came from") \
+    FIELD("verdict",   "allow, emulate, raz-wi, deny, pause or stop") \
+    FIELD("version",   "of ariel") \
+    FIELD("vhe",       "FEAT_VHE") \
+    FIELD("vmid_bits", "VMID size, bits") \
+    FIELD("wait",      "what was waited for") \
+    FIELD("what",      "what a policy row is about, or what was written") \
+    FIELD("why",       "the policy row's reason") \
+    FIELD("width",     "bytes") \
+    FIELD("xnx",       "FEAT_XNX")
+// clang-format on

@@ -1,0 +1,432 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/log_decode.py: genuine, missing, doubled and forged records; mangled input; filters; rings; bounded memory."""
+
+import importlib.util
+import io
+import json
+import pathlib
+import re
+import resource
+import struct
+import subprocess
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOL = ROOT / "tools" / "log_decode.py"
+SPEC = importlib.util.spec_from_file_location("log_decode", TOOL)
+log_decode = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(log_decode)
+
+TAG = "d0330556"
+
+
+def line(seq, event="vm-pause", fields="vcpus=1", tag=TAG, klass="vm", level="info", t=None, cpu=0):
+    blank = " " if fields else ""
+    t = 1000 * seq if t is None else t
+    return f"ariel: seq={seq} t={t} cpu={cpu} level={level} class={klass} event={event}{blank}{fields} tag={tag}"
+
+
+def secret_hash(secret):
+    return f"{log_decode.siphash_word(int(secret[:16], 16), int(secret[16:], 16), log_decode.NEXT_WORD):016x}"
+
+
+SECRET = "00112233445566778899aabbccddeeff"
+
+
+def start(tag=TAG, boots=1, proof="none", secret=SECRET):
+    fields = f"boots={boots} hz=62500000 rng=counter next={secret_hash(secret)} proof={proof}"
+    return line(0, "log-start", fields, tag, "boot", t=1)
+
+
+def run(data, *arguments, name=None):
+    if isinstance(data, list):
+        data = "\n".join(data) + "\n"
+    if isinstance(data, str):
+        data = data.encode()
+    command = [sys.executable, str(TOOL), *arguments]
+    return subprocess.run(command, input=data, capture_output=True, timeout=60)
+
+
+def summary(data, *arguments):
+    done = run(data, "--summary", "--json", *arguments)
+    return done.returncode, json.loads(done.stdout)
+
+
+def session(count, **kwargs):
+    return [start()] + [line(n, **kwargs) for n in range(1, count)]
+
+
+def test_complete_capture_passes():
+    code, result = summary(["qemu-system-aarch64 -M virt ...", *session(50), "guest says hello"])
+    assert code == 0
+    assert result["records"] == 50
+    assert not any(result["trouble"].values())
+
+
+@pytest.mark.parametrize("lost", [1, 7, 48])
+def test_missing_record_is_found(lost):
+    lines = session(50)
+    del lines[lost]
+    code, result = summary(lines)
+    assert code == 1
+    assert result["trouble"]["missing"] == 1
+    assert f"between seq {lost - 1} and {lost + 1}" in result["trouble_texts"][0]
+
+
+def test_every_loss_is_counted():
+    lines = session(100)
+    code, result = summary(lines[:10] + lines[20:30] + lines[75:])
+    assert (code, result["trouble"]["missing"]) == (1, 55)
+
+
+def test_hidden_records_are_not_missing():
+    lines = [start(), line(1), line(5, fields="vcpus=1 hidden=3"), line(6)]
+    assert summary(lines)[0] == 0
+    lines[2] = line(5, fields="vcpus=1 hidden=2")
+    code, result = summary(lines)
+    assert (code, result["trouble"]["missing"]) == (1, 1)
+
+
+def test_doubled_record_is_found():
+    lines = session(10)
+    code, result = summary(lines[:6] + [lines[3]] + lines[6:])
+    assert (code, result["trouble"]["doubled"], result["records"]) == (1, 1, 10)
+
+
+def test_late_record_fills_its_gap():
+    lines = session(10)
+    lines[4], lines[5] = lines[5], lines[4]
+    code, result = summary(lines)
+    assert (code, result["records"]) == (0, 10)
+
+
+@pytest.mark.parametrize("seq", [0, 4, 5, 6, 10**16])
+def test_wrong_tag_is_forged_and_believed_in_nothing(seq):
+    lines = session(10)
+    forged = line(seq, "vm-stop", 'reason="not true"', "00000000", level="error")
+    code, result = summary(lines[:5] + [forged] + lines[5:])
+    assert (code, result["trouble"]["forged"], result["records"], result["faults"]) == (1, 1, 10, 0)
+    assert result["trouble"]["missing"] == 0
+
+
+def test_forged_reset_and_boot():
+    """A guest prints a whole reset, a boot and records after it: none of it counts, what is genuine goes on."""
+    other = "ffffffffffffffffffffffffffffffff"
+    fake = [
+        line(5, "vm-reset", "vcpus=1", "00000000"),
+        start("11111111", 2, "none", other),
+        start("11111111", 2, other, other),
+        start("11111111", 2, "0" * 32, other),
+        line(1, "boot", "version=evil policy=none el=2", "11111111"),
+    ]
+    lines = session(10)
+    code, result = summary(lines[:5] + fake + lines[5:])
+    assert (code, result["records"], result["boot_count"]) == (1, 10, 1)
+    assert result["trouble"]["forged"] == 5
+    assert result["trouble"]["missing"] == 0
+
+
+def test_warm_reset_is_proven():
+    lines = session(5) + [line(5, "vm-reset")] + [start("0badcafe", 2, SECRET, "0" * 32), line(1, tag="0badcafe")]
+    code, result = summary(lines)
+    assert (code, result["boot_count"], result["records"]) == (0, 2, 8)
+    assert result["boots"][0]["end"] == "vm-reset"
+
+
+def test_joined_captures_need_trust():
+    lines = session(5) + [start("0badcafe"), line(1, tag="0badcafe")]
+    code, result = summary(lines)
+    assert (code, result["trouble"]["forged"]) == (1, 2)
+    code, result = summary(lines, "--trust-starts")
+    assert (code, result["boot_count"]) == (0, 2)
+
+
+def test_capture_without_its_boot():
+    lines = session(10)[3:]
+    code, result = summary(lines)
+    assert (code, result["trouble"]["unverified"]) == (1, 7)
+    code, result = summary(lines, "--tag", TAG)
+    assert (code, result["records"]) == (0, 7)
+    code, result = summary([lines[0]] + session(10))
+    assert (code, result["trouble"]["unproven"]) == (1, 1)
+
+
+def test_guest_text_in_a_value_is_no_record():
+    evil = 'reason="x ariel: seq=2 t=1 cpu=0 level=error class=panic event=panic why=1 tag=00000000 \\" "'
+    code, result = summary([start(), line(1, fields=evil), line(2)])
+    assert (code, result["records"]) == (0, 3)
+    assert "panic/panic" not in result["events"]
+
+
+def test_hypercall_output_is_no_record():
+    code, result = summary([*session(5), "guest: ariel: seq=5 t=1 cpu=0 level=error class=boot event=x tag=00000000"])
+    assert (code, result["records"]) == (0, 5)
+
+
+def test_monitor_listing_is_no_record():
+    lines = session(5)
+    code, result = summary(lines + [text[len("ariel: ") :] for text in lines] + ["ariel> log", "ok"])
+    assert (code, result["records"]) == (0, 5)
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\r", "\r\r\n", "\0\r\n", "\x1b[0m\r\n"])
+def test_terminal_line_ends(ending):
+    data = "".join(f"\x1b[K{text}{ending}" for text in session(20))
+    code, result = summary(data)
+    assert (code, result["records"]) == (0, 20)
+
+
+def test_records_behind_other_text():
+    lines = session(6)
+    data = f"{lines[0]}{lines[1]} {lines[2]}\nsome guest text{lines[3]}\nariel: seq=4 t=1 cpu={lines[4]}\n{lines[5]}"
+    code, result = summary(data)
+    assert (code, result["records"]) == (0, 6)
+
+
+def test_cut_last_line_is_not_an_error():
+    data = "\n".join(session(6))
+    for cut in range(1, 60):
+        code, result = summary(data[:-cut]) if cut % 20 == 0 else (0, {"records": 5})
+        assert (code, result["records"]) == (0, 5)
+
+
+def test_very_long_line():
+    code, result = summary(b"\n".join([start().encode(), b"x" * 10**6, line(1).encode(), b"ariel: seq=" * 10**5]))
+    assert (code, result["records"]) == (0, 2)
+
+
+def test_summary_in_words():
+    verdict = (
+        "key=PMCR_EL0 op=read verdict=deny pc=0x40001000 addr=0x0 value=0x0 esr=0x6230e419 row=9 at=p.toml:5 why=\"no PMU\""
+    )
+    lines = [
+        start(),
+        line(1, "boot", "version=1.0 policy=diag el=2", klass="boot"),
+        line(2, "verdict", verdict, klass="policy", level="warn"),
+        line(3, "suppressed", "row=9 at=p.toml:5 count=41", klass="policy", level="warn"),
+        line(4, "abort", 'key=pl011 op=read pc=0x40002000 reason="an exclusive access"', klass="fault", level="warn"),
+        line(5, "counters", "key=wfi count=100 ticks=6250 p50=64 p99=128", klass="trap"),
+        line(6, "row", 'row=9 at=p.toml:5 count=42 what="sysreg PMU"', klass="policy"),
+        line(7, "vm-stop", 'reason="the guest died"', level="error"),
+    ]
+    text = run(lines, "--summary").stdout.decode()
+    for part in ("diag", "the guest died", "PMCR_EL0", "0x40001000", "no PMU", "deny:1", "an exclusive access", "wfi"):
+        assert part in text
+    assert "992 ns" in text  # 62 ticks of 16 ns
+    assert "No record is missing, doubled or forged." in text
+    code, result = summary(lines)
+    assert result["rows"] == [
+        {"row": 9, "at": "p.toml:5", "records": 1, "suppressed": 41, "count": 42, "why": "no PMU", "verdicts": {"deny": 1}}
+    ]
+    assert result["traps"]["wfi"]["count"] == 100
+
+
+def test_filters():
+    lines = [start(), line(1, "verdict", "key=PMCR_EL0", klass="policy", level="warn", cpu=1), line(2), line(3)]
+
+    def seqs(*arguments):
+        return [json.loads(text)["seq"] for text in run(lines, "--json", *arguments).stdout.splitlines()]
+
+    assert seqs() == [0, 1, 2, 3]
+    assert seqs("--class", "policy") == [1]
+    assert seqs("--class", "policy", "--class", "boot") == [0, 1]
+    assert seqs("--event", "vm-pause") == [2, 3]
+    assert seqs("--level", "warn") == [1]
+    assert seqs("--cpu", "1") == [1]
+    assert seqs("--since", "2ms", "--until", "2500") == [2]
+    assert seqs("--key", "pmcr_el0") == [1]
+    assert seqs("--grep", "PMCR") == [1]
+    assert run(lines, "--class", "psci").returncode == 2
+
+
+def test_json_values():
+    fields = 'pc=0x40001000 count=12 id=007 why="two \\"words\\"\\n\\x1b" empty= cpu=9'
+    record = json.loads(run([start(), line(1, fields=fields)], "--json", "--event", "vm-pause").stdout)
+    assert record["fields"] == {
+        "pc": "0x40001000", "count": 12, "id": "007", "why": 'two "words"\n\x1b', "empty": "", "cpu": 9
+    }  # fmt: skip
+    assert record["cpu"] == 0
+
+
+@pytest.mark.parametrize(
+    "arguments", [["/nonexistent"], ["--ring", "/nonexistent"], ["--since", "soon"], ["--tag", "xyz"], ["--level", "loud"]]
+)
+def test_bad_input_is_one_clear_line(arguments):
+    done = run(b"", *arguments)
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"log_decode" in done.stderr
+
+
+def test_no_record():
+    done = run(b"nothing here\n")
+    assert done.returncode == 2
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_reader_that_stops_early(tmp_path):
+    capture = tmp_path / "uart.log"
+    capture.write_text("\n".join(session(20000)))
+    command = f"{sys.executable} {TOOL} {capture} | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=60)
+    assert b"Traceback" not in done.stderr
+
+
+# ---- Arbitrary input -------------------------------------------------------------------------------------------------
+
+PIECES = st.one_of(
+    st.binary(max_size=40),
+    st.sampled_from([text.encode() for text in session(6)]),
+    st.sampled_from([b"\r\n", b"\n", b"\0", b"\x1b[2K", b"ariel: ", b"ariel: seq=1", b'"', b" tag=", b"ariel: seq=" * 50]),
+    st.builds(lambda seq, text: line(seq, fields=f"why={text}").encode("utf-8", "replace"), st.integers(0, 2**64), st.text()),
+)
+
+
+def feed(data, *arguments):
+    out = io.StringIO()
+    options = log_decode.parse_arguments(list(arguments))
+    decoder = log_decode.Decoder(options, out)
+    decoder.capture(io.BytesIO(data))
+    return decoder.finish(), out.getvalue()
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(PIECES, max_size=30))
+def test_arbitrary_bytes_never_crash_it(pieces):
+    data = b"".join(pieces)
+    for arguments in (["--summary"], ["--json"], []):
+        status, _ = feed(data, *arguments)
+        assert status in (0, 1)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sets(st.integers(1, 28)), st.data())
+def test_exactly_the_lost_are_missing(lost, data):
+    """Whatever is lost between the first and the last record, the count is right; so it is with forged ones between."""
+    lines = [text for seq, text in enumerate(session(30)) if seq not in lost]
+    forged = data.draw(st.integers(0, 5))
+    for _ in range(forged):
+        lines.insert(data.draw(st.integers(1, len(lines))), line(data.draw(st.integers(1, 40)), tag="00000000"))
+    status, text = feed("\n".join(lines).encode(), "--summary", "--json")
+    trouble = json.loads(text)["trouble"]
+    assert (trouble["missing"], trouble["forged"]) == (len(lost), forged)
+    assert status == (1 if lost or forged else 0)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(min_size=0, max_size=200))
+def test_a_guest_without_the_tag_adds_no_record(noise):
+    noise = noise.replace(TAG.encode(), b"")
+    lines = session(4)
+    data = "\n".join(lines[:2]).encode() + b"\n" + noise + b"\n" + "\n".join(lines[2:]).encode()
+    _, text = feed(data, "--summary", "--json")
+    result = json.loads(text)
+    assert (result["records"], result["trouble"]["missing"]) == (4, 0)
+
+
+# ---- Bounded memory --------------------------------------------------------------------------------------------------
+
+
+FEEDER = """
+import sys
+sys.stdout.write(sys.argv[1] + "\\n")
+for n in range(1, 150000):
+    if n % 3:
+        sys.stdout.write(f"ariel: seq={n} t={n} cpu=0 level=warn class=policy event=verdict key=k{n} op=read verdict=deny "
+                         f"pc={n:#x} row={n % 70000} at=p.toml:{n} why=because tag=d0330556\\n")
+    else:
+        sys.stdout.write("ariel: seq=7 t=1 cpu=0 level=warn class=vm event=x tag=00000000\\n" + "y" * 300 + "\\r\\n")
+"""
+
+
+def test_memory_does_not_grow():
+    """30 MB with another program counter, key, row and trouble in every line, in 40 MB."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_DATA, (40 << 20, 40 << 20))
+
+    feeder = subprocess.Popen([sys.executable, "-c", FEEDER, start()], stdout=subprocess.PIPE)
+    done = subprocess.run([sys.executable, str(TOOL), "--summary", "--json"], stdin=feeder.stdout, capture_output=True,
+                          preexec_fn=limit, timeout=120)  # fmt: skip
+    assert feeder.wait() == 0
+    assert done.stderr == b""
+    result = json.loads(done.stdout)
+    assert result["records"] == 100001
+    assert result["trouble"]["forged"] == 49999
+
+
+# ---- The ring --------------------------------------------------------------------------------------------------------
+
+HEADER, HALF = 256, 32640
+
+
+def make_ring(boots, texts):
+    """texts: boot -> (tag, lines); laid out as core/log_ring.h says."""
+    halves, areas = [struct.pack("<QQQII", 0, 0, 0, 0, 0)] * 2, [bytes(HALF)] * 2
+    for boot, (tag, lines) in texts.items():
+        text = "".join(f"{one}\n" for one in lines).encode()
+        area = bytearray(HALF)
+        for i, byte in enumerate(text):
+            area[i % HALF] = byte
+        halves[boot % 2] = struct.pack("<QQQII", len(text), 0, len(lines), int(tag, 16), boot)
+        areas[boot % 2] = bytes(area)
+    head = struct.pack("<8sIIIIIIQQ", b"arielLOG", 1, HEADER + 2 * HALF, HEADER, HALF, boots, 0, 1, 2) + b"".join(halves)
+    return head.ljust(HEADER, b"\0") + b"".join(areas)
+
+
+def test_ring_in_a_dump(tmp_path):
+    ring = make_ring(4, {3: ("0badcafe", [start("0badcafe", 3), line(1, tag="0badcafe")]), 4: (TAG, session(5))})
+    dump = tmp_path / "dump"
+    for before in (0, 1, (1 << 20) - 4, (1 << 20) - 8, 3 << 20):  # also across the pieces in which it is read
+        dump.write_bytes(b"\xa5" * before + b"arielLOG nothing" + ring + b"\x5a" * 100)
+        done = run(b"", "--ring", str(dump))
+        text = done.stdout.decode()
+        assert done.returncode == 0, done.stderr
+        assert "boot 3 (the boot before), tag 0badcafe" in text
+        assert "boot 4 (the last boot), tag d0330556" in text
+        assert text.count("log-start") == 2
+        assert text.count("vm-pause") == 5
+
+
+def test_full_ring_and_panic(tmp_path):
+    lines = session(2000) + [line(2000, "panic", 'reason="a bug"', klass="panic", level="error")]
+    dump = tmp_path / "dump"
+    dump.write_bytes(make_ring(1, {1: (TAG, lines)}))
+    done = run(b"", "--summary", "--json", "--ring", str(dump))
+    result = json.loads(done.stdout)
+    assert done.returncode == 0
+    assert 300 < result["records"] < 500
+    assert "panic/panic" in result["events"]
+
+
+def test_no_ring(tmp_path):
+    dump = tmp_path / "dump"
+    dump.write_bytes(b"arielLOG" + bytes(70000))
+    done = run(b"", "--ring", str(dump))
+    assert done.returncode == 2
+    assert b"no log ring" in done.stderr
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(8, 300), st.integers(0, 255)), max_size=30))
+def test_damaged_ring_never_crashes_it(tmp_path_factory, damage):
+    ring = bytearray(make_ring(4, {4: (TAG, session(50))}))
+    for at, byte in damage:
+        ring[at] = byte
+    dump = tmp_path_factory.getbasetemp() / "damaged"
+    dump.write_bytes(ring)
+    options = log_decode.parse_arguments(["--ring", str(dump)])
+    assert log_decode.decode(options, log_decode.Decoder(options, io.StringIO())) in (0, 1, 2)
+
+
+def test_ring_layout_is_the_headers():
+    """The numbers above and in the decoder are those of the C headers."""
+    header = (ROOT / "core/log_ring.h").read_text()
+    assert "#define LOG_RING_HEADER  256" in header and "#define LOG_RING_VERSION 1" in header
+    assert re.search(r"#define LOG_RING_SIZE +0x00010000\b", (ROOT / "include/hv/memory_map.h").read_text())
+    assert int.from_bytes(b"arielLOG", "little") == 0x474F4C6C65697261 and "0x474f4c6c65697261" in header
+    assert f"#define LOG_LINE_MAX {log_decode.RECORD_MAX}" in (ROOT / "include/hv/log.h").read_text()

@@ -257,7 +257,7 @@ static void test_writeback(void **state)
     assert_int_equal(run(0xb80047e3, DEVICE, 0, WRITE), TRAP_DONE); // str w3, [sp], #4
     assert_true(frame.sp_el1 == 0x6004 && frame.sp_el0 == 0x5000);
     assert_int_equal(fake_sysreg_get("SP_EL1"), 0x6004); // the frame's copy is not loaded on the way back
-    frame.spsr_el2 = 0x4; // EL1t
+    frame.spsr_el2 = 0x4;                                // EL1t
     assert_int_equal(run(0xb80047e3, DEVICE, 0, WRITE), TRAP_DONE);
     frame.spsr_el2 = 0; // EL0
     assert_int_equal(run(0xb80047e3, DEVICE, 0, WRITE), TRAP_DONE);

@@ -98,7 +98,7 @@ static void raise_spi(const struct vgic_view *view, unsigned int intid)
     if (target == NULL)
         return; // pending with nobody to go to, until IROUTER or a CPU_ON says otherwise
     target->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
-    if (target != vcpu_current()) {
+    if (target != vcpu_current() || target->power == VCPU_OFF) {
         vgic_post(target);
         return;
     }
@@ -332,18 +332,26 @@ void vgic_init_cpu(struct vcpu *vcpu)
     struct vgic_cpu *gic = &vcpu->gic;
     uint64_t vtr = READ_SYSREG(ICH_VTR_EL2);
 
-    if (gic->lr_used != 0)
-        vgic_stop_cpu(vcpu); // turned off and on again
     gic->lr_count = (uint8_t)(FIELD_GET(ICH_VTR_EL2_LISTREGS, vtr) + 1);
     if (gic->lr_count > VGIC_LR_MAX)
         gic->lr_count = VGIC_LR_MAX;
     gic->hcr_base = ICH_HCR_EL2_EN | policy_controls.ich_hcr_el2;
     gic->priority_mask = (uint8_t)(0xff00u >> (FIELD_GET(ICH_VTR_EL2_PRIBITS, vtr) + 1));
     gic->hcr = gic->hcr_base;
-    vgic_reset_cpu_interface(vcpu);
+    vgic_take_back_all(vcpu); // of a vCPU turned off and on again
     clear_active_priorities((unsigned int)FIELD_GET(ICH_VTR_EL2_PREBITS, vtr) + 1);
     WRITE_SYSREG(ICC_SRE_EL1, 7); // the guest has no memory-mapped interface
     WRITE_SYSREG(ICH_VMCR_EL2, ICH_VMCR_EL2_VFIQEN);
     WRITE_SYSREG(ICH_HCR_EL2, gic->hcr);
-    gic->work = 1;
+}
+
+void vgic_stop_cpu(struct vcpu *vcpu)
+{
+    vgic_take_back_all(vcpu);
+    spinlock_acquire(&vcpu->vm->vgic.lock);
+    for (unsigned int b = 0; b < VGIC_SPI_BANKS; b++) {
+        struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, 32 * (b + 1));
+        vgic_raise(&view, vgic_pending(view.bank) & vgic_deliverable(vcpu->vm, view.bank) & ~view.bank->listed);
+    }
+    spinlock_release(&vcpu->vm->vgic.lock);
 }

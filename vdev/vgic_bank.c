@@ -263,6 +263,7 @@ static void access_priority(struct vcpu *vcpu, const struct vgic_view *view, str
         priority[i] = value;
     }
     vgic_review(view, changed);
+    vgic_raise(view, changed & ~view->bank->listed & vgic_pending(view->bank) & vgic_deliverable(view->vm, view->bank));
     vgic_unlock_view(view);
 }
 

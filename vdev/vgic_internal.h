@@ -47,7 +47,8 @@ void vgic_list(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid);
 void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid);
 // Reads the list registers in use into gic.lr. argument: the vCPU; takes its lock.
 void vgic_observe(void *argument);
-void vgic_reset_cpu_interface(struct vcpu *vcpu);
+// Empties the list registers into memory. Takes the locks.
+void vgic_take_back_all(struct vcpu *vcpu);
 
 // ---- vgic.c: with the view's lock.
 // Interrupts bits of the view have become pending or deliverable: to list registers, here or on their vCPU.

@@ -81,15 +81,19 @@ static void list_again(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int i
     uint64_t value = read_lr(k);
 
     if (!(value & ICH_LR_EL2_STATE)) {
+        bank->drop_active &= ~bit;
+        bank->drop_pending &= ~bit;
         occupy(vcpu, bank, intid, k, ICH_LR_EL2_PENDING);
-    } else if ((value & ICH_LR_EL2_HW) || (bank->forwarded & bit)) {
+    } else if ((value & ICH_LR_EL2_HW) || ((bank->forwarded | bank->drop_active | bank->drop_pending) & bit)) {
         gic->work = 1;
-    } else if (bank->edge & bit) {
+    } else if ((value & ICH_LR_EL2_PENDING) || (bank->edge & bit)) {
+        bank->soft |= bank->latched & bit;
         bank->latched &= ~bit;
-        bank->soft |= bit;
+        if (bank->line & ~bank->edge & bit)
+            value |= ICH_LR_EL2_EOI;
         write_lr(gic, k, value | ICH_LR_EL2_PENDING);
-    } else if (!(value & ICH_LR_EL2_PENDING)) {
-        write_lr(gic, k, value | ICH_LR_EL2_EOI);
+    } else {
+        write_lr(gic, k, value | ICH_LR_EL2_EOI); // pending behind an active level: looked at when that ends
     }
 }
 
@@ -157,8 +161,11 @@ static void take_back(struct vcpu *vcpu, unsigned int k)
         bank->forwarded &= ~bit; // the guest's deactivation was the physical one's
     bank->drop_active &= ~bit;
     bank->drop_pending &= ~bit;
-    if (view.owner == NULL)
-        vcpu->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
+    if (view.owner != NULL)
+        return;
+    vcpu->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
+    if (!(bank->active & bit) && !vgic_targets(vcpu->vm, intid, vcpu))
+        vgic_raise(&view, bit & vgic_pending(bank) & vgic_deliverable(vcpu->vm, bank)); // routed elsewhere since
 }
 
 // Physical interrupts that are active for the guest's sake, but that the guest does not wait for: given back. Their
@@ -329,31 +336,19 @@ void vgic_refill(struct vcpu *vcpu)
     spinlock_release(&vcpu->vm->vgic.lock);
 }
 
-void vgic_reset_cpu_interface(struct vcpu *vcpu)
-{
-    for (unsigned int k = 0; k < vcpu->gic.lr_count; k++)
-        write_lr(&vcpu->gic, k, 0);
-    vcpu->gic.lr_used = 0;
-}
-
-void vgic_stop_cpu(struct vcpu *vcpu)
+void vgic_take_back_all(struct vcpu *vcpu)
 {
     struct vgic_cpu *gic = &vcpu->gic;
 
     spinlock_acquire(&vcpu->vm->vgic.lock);
     spinlock_acquire(&gic->lock);
-    for (uint32_t left = gic->lr_used; left != 0; left &= left - 1) {
-        unsigned int k = (unsigned int)__builtin_ctz(left);
-        take_back(vcpu, k);
+    for (uint32_t left = gic->lr_used; left != 0; left &= left - 1)
+        take_back(vcpu, (unsigned int)__builtin_ctz(left));
+    for (unsigned int k = 0; k < gic->lr_count; k++)
         write_lr(gic, k, 0);
-    }
     gic->lr_used = 0;
-    gic->work = 1;
     give_back(vcpu);
     spinlock_release(&gic->lock);
-    for (unsigned int b = 0; b < VGIC_SPI_BANKS; b++) {
-        struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, 32 * (b + 1));
-        vgic_raise(&view, vgic_pending(view.bank) & vgic_deliverable(vcpu->vm, view.bank) & ~view.bank->listed);
-    }
     spinlock_release(&vcpu->vm->vgic.lock);
+    gic->work = 1;
 }

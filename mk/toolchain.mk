@@ -50,7 +50,7 @@ FLAGS_STAMP = $(GENERATED)/flags.stamp
 
 Q := $(if $(filter 1,$(V)),,@)
 # $(call say,WHAT,file): one short line per step
-say = $(if $(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
+say = $(if $(findstring s,$(firstword -$(MAKEFLAGS)))$(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 .PHONY: FORCE
 FORCE:

@@ -22,7 +22,7 @@
 #define INSN(text)                                                                                                     \
     ({                                                                                                                 \
         uint32_t word_;                                                                                                \
-        __asm__ volatile("ldr %w0, 771f\n b 772f\n 771: " text "\n 772:" : "=r"(word_));                               \
+        __asm__ volatile(".arch_extension fp\n ldr %w0, 771f\n b 772f\n 771: " text "\n 772:" : "=r"(word_));          \
         word_;                                                                                                         \
     })
 

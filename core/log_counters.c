@@ -7,7 +7,7 @@
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 
-// The upper bound, in ticks, of the bucket in which the exit of this rank (1 .. count) lies.
+// The upper bound, in ticks, of the bucket in which the exit of this rank (1 .. count) lies; 0 when it has none.
 static uint64_t bound_of_rank(const struct telemetry_stat *stat, uint64_t rank)
 {
     unsigned int bucket = 0;
@@ -15,7 +15,7 @@ static uint64_t bound_of_rank(const struct telemetry_stat *stat, uint64_t rank)
     for (uint64_t seen = stat->bucket[0]; seen < rank && bucket + 1 < TELEMETRY_BUCKETS; seen += stat->bucket[bucket]) {
         bucket++;
     }
-    return UINT64_C(1) << bucket;
+    return bucket + 1 < TELEMETRY_BUCKETS ? UINT64_C(1) << bucket : 0;
 }
 
 static void record_key(unsigned int key)

@@ -106,7 +106,7 @@ static const char *key_help(const struct monitor_words *words);
 // clang-format off
 const struct monitor_command monitor_commands[] = {
     {"close",   "quit q exit", "", "", "back to the guest's console", cmd_close, 0, 0},
-    {"exc",     "", "top last reset", "[top [class|call|device|register|row] [n] | last [n] | reset]",
+    {"exc",     "", "top last log reset", "[top [class|call|device|register|row] [n] | last [n] | log | reset]",
      "counts and latency of the guest's exits, the last ones", cmd_exc, 0, 3},
     {"explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, 1, 2},
     {"gic",     "", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, 0, 1},
@@ -115,7 +115,8 @@ const struct monitor_command monitor_commands[] = {
     {"hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv, 1, 1},
     {"inject",  "", "undef abort serror irq", "undef|abort|serror [vcpu] | irq <n> [vcpu]",
      "give the guest an exception or interrupt", cmd_inject, 1, 3},
-    {"log",     "", "-n -c level clear", "[-n N] [-c class] | level [name] | clear", "records of the ring, newest last",
+    {"log",     "", "-n -c level clear previous",
+     "[-n N] [-c class] | level [name] | clear | previous", "records of the ring, newest last",
      cmd_log, 0, 4},
     {"mem",     "", "read write find crc", "read <ipa> [bytes [width]] | write <ipa> <value> [width] | "
      "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory by IPA", cmd_mem, 2, 5},

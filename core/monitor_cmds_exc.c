@@ -177,7 +177,11 @@ const char *cmd_exc(const struct monitor_words *words)
         return exc_last(words);
     if (strcmp(words->word[1], "reset") == 0)
         return key_counters_reset(words);
-    return monitor_error("exc '%s' is none of top, last, reset", words->word[1]);
+    if (strcmp(words->word[1], "log") == 0) {
+        log_counters();
+        return NULL;
+    }
+    return monitor_error("exc '%s' is none of top, last, log, reset", words->word[1]);
 }
 
 // ---- policy
@@ -301,7 +305,7 @@ static const char *log_show(const struct monitor_words *words)
         else if (strcmp(words->word[i], "-c") == 0)
             class = log_class_find(words->word[i + 1]);
         else
-            return monitor_error("'%s' is none of -n, -c, level, clear", words->word[i]);
+            return monitor_error("'%s' is none of -n, -c, level, clear, previous", words->word[i]);
         if (strcmp(words->word[i], "-c") == 0 && class == LOG_CLASS_COUNT)
             error = monitor_error("no class '%s'", words->word[i + 1]);
     }
@@ -331,6 +335,10 @@ const char *cmd_log(const struct monitor_words *words)
         return log_level(words);
     if (words->count == 2 && strcmp(words->word[1], "clear") == 0) {
         log_clear();
+        return NULL;
+    }
+    if (words->count == 2 && strcmp(words->word[1], "previous") == 0) {
+        log_previous_for_each(UINT32_MAX, LOG_CLASS_COUNT, show_record, NULL);
         return NULL;
     }
     return log_show(words);

@@ -130,6 +130,7 @@ void vm_stop(struct vm *vm, const char *reason)
     __atomic_store_n(&vm->state, VM_STOPPED, __ATOMIC_RELEASE);
     gather(vm);
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
+    log_counters();
     log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", reason);
     vm_open_monitor(reason);
 }
@@ -151,12 +152,14 @@ const char *vm_take_monitor_request(void)
 
 _Noreturn void vm_reset(struct vm *vm)
 {
+    log_counters();
     log_record(LOG_INFO, LOG_VM, "vm-reset", "vcpus=%u", vm->vcpu_count);
     firmware_reset();
 }
 
 _Noreturn void vm_power_off(struct vm *vm)
 {
+    log_counters();
     log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u", vm->vcpu_count);
     firmware_power_off();
 }

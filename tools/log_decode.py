@@ -437,7 +437,8 @@ def write_summary(out, summary, verifier_counts, extra):
     table(out, "Top program counters (of verdicts, aborts and guest exceptions)", ["count", "pc"],
           [(item[0], key + (f" (at most {item[1]} too many)" if item[1] else "")) for key, item in summary.pcs.top(10)])  # fmt: skip
     if summary.quoted:
-        out.write(f"\nFaults and errors: {summary.quoted_count}\n")
+        shown = f" (the first {len(summary.quoted)})" if summary.quoted_count > len(summary.quoted) else ""
+        out.write(f"\nFaults and errors: {summary.quoted_count}{shown}\n")
         for record in summary.quoted:
             out.write("  " + human(record) + "\n")
     write_verdict(out, summary, verifier_counts, extra)
@@ -448,10 +449,13 @@ def write_traps(out, summary):
     rows = []
     for key, stat in traps:
         mean = nanoseconds(stat["ticks"] // max(stat["count"], 1), summary.hz)
-        rows.append((stat["count"], key, mean, "< " + nanoseconds(stat["p50"], summary.hz),
-                     "< " + nanoseconds(stat["p99"], summary.hz)))  # fmt: skip
-    table(out, "Traps (from the last counters: `exc log`, VM stop or power off)",
-          ["count", "kind", "mean", "half", "99 %"], rows)  # fmt: skip
+        bounds = ["< " + nanoseconds(stat[p], summary.hz) if stat[p] else "longer" for p in ("p50", "p99")]
+        rows.append((stat["count"], key, mean, *bounds))
+    table(out, "Traps (from the last counters: `exc log`, VM stop, reset or power off)",
+          ["count", "kind", "mean", "half", "99 %"], rows[:30])  # fmt: skip
+    if len(rows) > 30:
+        rest = sum(stat["count"] for _, stat in traps[30:])
+        out.write(f"  ... and {len(rows) - 30} more kinds with {rest} exits (all of them: --json)\n")
 
 
 def write_verdict(out, summary, counts, extra):

@@ -75,8 +75,8 @@
     FIELD("next",      "hash of the secret that the next boot shows as proof") \
     FIELD("old",       "value before a write") \
     FIELD("op",        "read, or write (calls too)") \
-    FIELD("p50",       "half of the exits took less, counter ticks (a power of two)") \
-    FIELD("p99",       "99 of 100 exits took less, counter ticks (a power of two)") \
+    FIELD("p50",       "half of the exits took less, counter ticks: a power of two, or 0 when longer than the histogram counts") \
+    FIELD("p99",       "99 of 100 exits took less, counter ticks: a power of two, or 0 when longer than the histogram counts") \
     FIELD("pa_bits",   "physical address size, bits") \
     FIELD("paused_ticks", "how long the pause took, counter ticks") \
     FIELD("pc",        "address of the instruction") \

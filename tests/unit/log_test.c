@@ -506,12 +506,14 @@ static void test_counters(void **state)
     stat->ticks = 500;
     telemetry_cpu[1].stat[KEY_CAUSE_WFI].bucket[9] = 1;
     telemetry_cpu[1].stat[KEY_CAUSE_WFI].ticks = 400;
+    telemetry_cpu[1].stat[KEY_CAUSE_WFE].bucket[TELEMETRY_BUCKETS - 1] = 1;
     telemetry_cpu[0].row_count[2] = 4;
     telemetry_cpu[1].row_count[2] = 5;
     log_counters();
-    assert_int_equal(console_count, 3);
+    assert_int_equal(console_count, 4);
+    assert_true(has(console[2], "event=counters key=pl031 count=1 ticks=0 p50=0 p99=0 tag="));
     assert_true(has(console[1], "class=trap event=counters key=wfi count=100 ticks=900 p50=4 p99=32 tag="));
-    assert_true(has(console[2], "event=row row=2 at=policy/test.toml:40000 count=9 what=\"mmio pl031\" tag="));
+    assert_true(has(console[3], "event=row row=2 at=policy/test.toml:40000 count=9 what=\"mmio pl031\" tag="));
 }
 
 static void test_names(void **state)

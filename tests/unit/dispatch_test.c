@@ -203,6 +203,13 @@ void vgic_maintenance(struct vcpu *of)
     served = "maintenance";
 }
 
+void vgic_forward(struct vcpu *of, unsigned int intid)
+{
+    (void)of;
+    (void)intid;
+    served = "forwarded";
+}
+
 void vtimer_interrupt(struct vcpu *of)
 {
     (void)of;
@@ -430,9 +437,13 @@ static void interrupts_reach_their_owners(void **state)
         unsigned int intid;
         const char *owner;
         unsigned int deactivates;
-    } rows[] = {{INTID_VIRTUAL_TIMER, "vtimer", 0},    {INTID_HYP_TIMER, "hyp timer", 1},
-                {INTID_MAINTENANCE, "maintenance", 1}, {GICV3_SGI_KICK, "kick", 1},
-                {PL011_INTID, "console", 1},           {99, "stray", 1}};
+    } rows[] = {{INTID_VIRTUAL_TIMER, "vtimer", 0},
+                {INTID_PHYSICAL_TIMER, "forwarded", 0},
+                {INTID_HYP_TIMER, "hyp timer", 1},
+                {INTID_MAINTENANCE, "maintenance", 1},
+                {GICV3_SGI_KICK, "kick", 1},
+                {PL011_INTID, "console", 1},
+                {99, "stray", 1}};
     for (unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
         deactivated = 0;
         pending[0] = rows[i].intid;

@@ -33,10 +33,12 @@ ASM = re.compile(r"\b(__asm__|asm)\b[^;]*;", re.S)
 
 
 def owner_of(header):
-    """The folder that implements include/hv/<header>.h: the one with a file of that name."""
+    """The folder that implements include/hv/<header>.h: the one with a file of that name, or of its first words."""
     if header in COMMON:
         return "COMMON"
-    return next((folder for folder in ALLOWED if os.path.exists(f"{folder}/{header}.c")), None)
+    words = header.split("_")
+    names = ["_".join(words[:count]) for count in range(len(words), 0, -1)]
+    return next((folder for name in names for folder in ALLOWED if os.path.exists(f"{folder}/{name}.c")), None)
 
 
 def include_fault(path, folder, kind, name):

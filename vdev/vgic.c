@@ -138,11 +138,13 @@ static void lower(const struct vgic_view *view, unsigned int intid)
         vgic_post(owner);
         return;
     }
-    if (view->owner == NULL)
-        spinlock_acquire(&owner->gic.lock);
+    if (view->owner != NULL) {
+        vgic_unlist_level(owner, view->bank, intid);
+        return;
+    }
+    spinlock_acquire(&owner->gic.lock);
     vgic_unlist_level(owner, view->bank, intid);
-    if (view->owner == NULL)
-        spinlock_release(&owner->gic.lock);
+    spinlock_release(&owner->gic.lock);
 }
 
 static bool exists(const struct vm *vm, unsigned int vcpu_id, unsigned int intid)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The events of the log and their fields. No code includes it: docs/LOG.md is made from it by tools/log_schema.py, and a
-// test holds every log_record and log_panic call in the tree to it. In order of class and event:
+// The events of the log and their fields. No code includes it: docs/LOG.md is made from it by tools/log_schema.py, and
+// a test holds every log_record and log_panic call in the tree to it. In order of class and event:
 //   EVENT("event", CLASS, "fields, in any order", "one sentence")
 // A field in brackets may be missing; x* and * stand for names that are made at run time.
 //   FIELD("name", "one sentence, with the unit")

@@ -7,7 +7,7 @@
 #include <hv/memory_map.h>
 #include <hv/policy.h>
 
-#define TELEMETRY_BUCKETS 15 // with ticks, 128 bytes: keys are found by a shift
+#define TELEMETRY_BUCKETS 15  // with ticks, 128 bytes: keys are found by a shift
 #define TELEMETRY_LAST    256 // events kept per CPU; a power of two
 
 // bucket n counts exits of [2^(n-1), 2^n) counter ticks, bucket 0 those of 0 ticks, the last bucket all longer ones.

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links: vdev/vtimer.c
+// Guest time: the offset, the forwarded virtual timer and its lateness, and the emulated physical timer.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+#include <hv/policy.h>
+#include <hv/vgic.h>
+#include <hv/vm.h>
+#include <hv/vtimer.h>
+
+const struct policy_controls policy_controls = {.cnthctl_el2 = 0};
+
+static struct vm vm;
+static struct vcpu *const vcpu = &vm.vcpus[0];
+static bool line;
+static unsigned int forwarded, enabled;
+
+enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int intid, bool level)
+{
+    assert_ptr_equal(of, &vm);
+    assert_int_equal(vcpu_id, 0);
+    assert_int_equal(intid, INTID_PHYSICAL_TIMER);
+    line = level;
+    return HV_OK;
+}
+
+void vgic_forward(struct vcpu *of, unsigned int intid)
+{
+    assert_ptr_equal(of, vcpu);
+    forwarded = intid;
+}
+
+void gicv3_enable(unsigned int intid, unsigned int cpu)
+{
+    assert_int_equal(cpu, 0);
+    enabled = intid;
+}
+
+bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument)
+{
+    assert_int_equal(cpu, 0);
+    function(argument);
+    return true;
+}
+
+static void now(uint64_t count)
+{
+    fake_sysreg_set("CNTPCT_EL0", count);
+    fake_sysreg_set("CNTVCT_EL0", count - vm.virtual_offset);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_trace_reset();
+    fake_sysreg_reset();
+    memset(&vm, 0, sizeof(vm));
+    vm.vcpu_count = 1;
+    vcpu->vm = &vm;
+    vm.virtual_offset = 1000;
+    line = false;
+    forwarded = enabled = 0;
+    fake_sysreg_set("CNTV_CTL_EL0", 5);
+    fake_sysreg_set("CNTHP_CTL_EL2", 1);
+    now(5000);
+    vtimer_init_cpu(vcpu);
+    return 0;
+}
+
+static void starts_with_every_timer_off(void **state)
+{
+    (void)state;
+    assert_int_equal(fake_sysreg_get("CNTVOFF_EL2"), 1000);
+    assert_int_equal(fake_sysreg_get("CNTHCTL_EL2"), 0);
+    assert_int_equal(fake_sysreg_get("CNTV_CTL_EL0"), 0);
+    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 0);
+    assert_int_equal(enabled, INTID_HYP_TIMER);
+}
+
+static void virtual_interrupts_are_forwarded_and_their_lateness_counted(void **state)
+{
+    struct vtimer_snapshot snapshot;
+    (void)state;
+    fake_sysreg_set("CNTV_CVAL_EL0", 4000);
+    vtimer_interrupt(vcpu);
+    assert_int_equal(forwarded, INTID_VIRTUAL_TIMER);
+    fake_sysreg_set("CNTV_CVAL_EL0", 3999);
+    vtimer_interrupt(vcpu);
+    fake_sysreg_set("CNTV_CVAL_EL0", 4000 - 5);
+    vtimer_interrupt(vcpu);
+    fake_sysreg_set("CNTV_CVAL_EL0", 0);
+    vtimer_interrupt(vcpu);
+    now(UINT64_MAX / 2);
+    vtimer_interrupt(vcpu);
+    vtimer_snapshot(vcpu, &snapshot);
+    assert_int_equal(snapshot.late[0], 1);
+    assert_int_equal(snapshot.late[1], 1);
+    assert_int_equal(snapshot.late[3], 1);
+    assert_int_equal(snapshot.late[12], 1);
+    assert_int_equal(snapshot.late[VTIMER_LATE_BUCKETS - 1], 1);
+}
+
+static void physical_timer_fires_once_its_time_has_come(void **state)
+{
+    (void)state;
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTPCT), 4000);
+    vtimer_physical_write(vcpu, VTIMER_CNTPCT, 1);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_TVAL, 100);
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CVAL), 4100);
+    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 0);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 0xff);
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 3);
+    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 0); // masked
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
+    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 1);
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), 5100);
+    assert_false(line);
+    now(5099);
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 1);
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_TVAL), 1);
+    now(5101);
+    vtimer_hyp_interrupt(vcpu);
+    assert_true(line);
+    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 0);
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 5);
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_TVAL), 0xffffffff);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CVAL, 9000);
+    assert_false(line);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_TVAL, 0xffffffff); // one tick ago
+    assert_true(line);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 3);
+    assert_false(line);
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 7);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 0);
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 0);
+}
+
+static void a_pause_does_not_make_it_jump(void **state)
+{
+    (void)state;
+    vtimer_physical_write(vcpu, VTIMER_CNTP_TVAL, 100);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
+    now(55000);
+    vm.virtual_offset += 50000;
+    vtimer_update_offset(vcpu);
+    assert_int_equal(fake_sysreg_get("CNTVOFF_EL2"), 51000);
+    assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTPCT), 4000);
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), 55100);
+    assert_false(line);
+}
+
+static void what_the_monitor_sees(void **state)
+{
+    struct vtimer_snapshot snapshot;
+    (void)state;
+    fake_sysreg_set("CNTFRQ_EL0", 62500000);
+    fake_sysreg_set("CNTV_CTL_EL0", 1);
+    fake_sysreg_set("CNTV_CVAL_EL0", 4010);
+    vm.paused_ticks = 77;
+    vtimer_snapshot(vcpu, &snapshot);
+    assert_int_equal(snapshot.frequency, 62500000);
+    assert_int_equal(snapshot.physical_count, 5000);
+    assert_int_equal(snapshot.virtual_count, 4000);
+    assert_int_equal(snapshot.offset, 1000);
+    assert_int_equal(snapshot.paused_ticks, 77);
+    assert_int_equal(snapshot.virtual_due, 10);
+    assert_int_equal(snapshot.virtual_ctl, 1);
+    vm.state = VM_PAUSED;
+    vm.pause_started = 4500;
+    vtimer_snapshot(vcpu, &snapshot);
+    assert_int_equal(snapshot.virtual_count, 3500);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(starts_with_every_timer_off, setup),
+        cmocka_unit_test_setup(virtual_interrupts_are_forwarded_and_their_lateness_counted, setup),
+        cmocka_unit_test_setup(physical_timer_fires_once_its_time_has_come, setup),
+        cmocka_unit_test_setup(a_pause_does_not_make_it_jump, setup),
+        cmocka_unit_test_setup(what_the_monitor_sees, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

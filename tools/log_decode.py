@@ -679,7 +679,7 @@ def decode(options, decoder):
     if options.ring:
         if not decode_ring(decoder, options.ring):
             print(f"log_decode: {options.ring}: no log ring in it (want raw memory: QEMU's pmemsave 0x41f00000 0x10000"
-                  " FILE, or dump-guest-memory without -z)", file=sys.stderr)  # fmt: skip
+                  ' "FILE", or dump-guest-memory without -z)', file=sys.stderr)  # fmt: skip
             return 2
         return decoder.finish()
     for name in options.files or ["-"]:

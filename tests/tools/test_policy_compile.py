@@ -34,12 +34,14 @@ def verdict(policy, name, way=0):
 
 
 @pytest.mark.parametrize("text, message", [
-    ('[[sysreg]]\nname = "PMCCNTR_EL1"\naction = "deny"', 'test.toml:3: unknown register "PMCCNTR_EL1"; did you mean "PMCCNTR_EL0"?'),
+    ('[[sysreg]]\nname = "PMCCNTR_EL1"\naction = "deny"',
+     'test.toml:3: unknown register "PMCCNTR_EL1"; did you mean "PMCCNTR_EL0"'),
     ('[[sysreg]]\nclass = "PNU"\naction = "deny"', 'test.toml:3: unknown class "PNU"; did you mean "PMU"?'),
     ('[[sysreg]]\nclass = "PMU"\naction = "dany"', 'test.toml:4: unknown action "dany"; did you mean "deny"?'),
     ('[[sysreg]]\nclass = "PMU"', 'test.toml:2: sysreg PMU: no action'),
     ('[[sysreg]]\naction = "deny"', "test.toml:2: sysreg: needs one of name or class"),
-    ('[[sysreg]]\nclass = "PMU"\nacton = "deny"', 'test.toml:4: unknown field "acton" in sysreg; did you mean "action"?'),
+    ('[[sysreg]]\nclass = "PMU"\nacton = "deny"',
+     'test.toml:4: unknown field "acton" in sysreg; did you mean "action"?'),
     ('[[sysreg]]\nclass = "PMU"\naction = "deny"\nlog = 1', "test.toml:5: log must be true or false, not 1"),
     ('[[sysreg]]\nclass = "PMU"\naction = "deny"\naccess = "x"', 'test.toml:5: access "x" is not'),
     ('[[sysreg]]\nname = "OSLAR_EL1"\naction = "deny"\naccess = "r"', "OSLAR_EL1 can only be written"),
@@ -104,7 +106,8 @@ def test_too_many_rows():
 
 
 def test_lines_survive_comments_strings_and_arrays():
-    text = '# [[sysreg]]\n[[sysreg]] # first\nname = [\n  "PMCR_EL0", # [x]\n]\naction = "deny"\nwhy = """\n[[sysreg]]\n"""\n' \
+    text = '# [[sysreg]]\n[[sysreg]] # first\nname = [\n  "PMCR_EL0", # [x]\n]\naction = "deny"\n' \
+        'why = """\n[[sysreg]]\n"""\n' \
         "[[ sysreg ]]\n\"name\" = '#[[PMSELR_EL0'\naction = 'deny'\n"
     assert 'test.toml:12: unknown register' in errors(text)
     inline = 'sysreg = [\n  { name = "PMCR_EL0", action = "deny" },\n  { name = "NOPE", action = "deny" },\n]\n'
@@ -119,7 +122,8 @@ def test_crlf_keeps_lines():
     ("", {"HCR_EL2_TVM", "HCR_EL2_TRVM", "HCR_EL2_TSC"}, {"CNTHCTL_EL2_EL1PCEN", "HCR_EL2_APK"}),
     ('[[sysreg]]\nclass = ["*"]\naction = "allow"\n', {"HCR_EL2_TID3", "CNTHCTL_EL2_EL1PCEN", "HCR_EL2_APK"},
      {"HCR_EL2_TVM", "HCR_EL2_TRVM", "HCR_EL2_TTLB", "HCR_EL2_TDZ", "MDCR_EL2_TPM", "HCR_EL2_TID2"}),
-    ('[[sysreg]]\nname = "TCR_EL1"\naccess = "w"\naction = "allow"\nlog = true\n[[sysreg]]\nclass = "VM"\naction = "allow"\n',
+    ('[[sysreg]]\nname = "TCR_EL1"\naccess = "w"\naction = "allow"\nlog = true\n'
+     '[[sysreg]]\nclass = "VM"\naction = "allow"\n',
      {"HCR_EL2_TVM"}, {"HCR_EL2_TRVM"}),
     ('[[sysreg]]\nname = "PMCR_EL0"\naction = "deny"\n[[sysreg]]\nclass = "PMU"\naction = "allow"\n',
      {"MDCR_EL2_TPMCR"}, {"MDCR_EL2_TPM"}),
@@ -169,8 +173,8 @@ def test_folding_equals_the_model(rows):
         wanted.append(len(wanted) + 1)
         for target in targets:
             expected.setdefault(target, (action, log, wanted[-1]))
-        text += f'[[sysreg]]\nname = {json.dumps(names)}\naccess = "{access}"\naction = "{action}"\nlog = {str(log).lower()}\n' \
-            if access != "rw" else f'[[sysreg]]\nname = {json.dumps(names)}\naction = "{action}"\nlog = {str(log).lower()}\n'
+        way = f'access = "{access}"\n' if access != "rw" else ""
+        text += f'[[sysreg]]\nname = {json.dumps(names)}\n{way}action = "{action}"\nlog = {str(log).lower()}\n'
     policy = build(text)
     for key in PLAIN:
         for way in key.directions:
@@ -204,12 +208,13 @@ def test_shipped_policies_compile_and_show(path, tmp_path):
 def test_command_line_refuses_in_one_line(tmp_path):
     base = [sys.executable, os.path.join(ROOT, "tools", "policy_compile.py")]
     for arguments, message in ((["--policy", "none.toml", "--show"], "none.toml: cannot read the policy"),
-                               (["--policy", "policy/diag.toml", "--show", "--cc", "no-such-cc"], "name a compiler with --cc"),
+                               (["--policy", "policy/diag.toml", "--show", "--cc", "no-cc"], "name a compiler with --cc"),
                                (["--policy", "policy/diag.toml", "--output", "/proc/none/x.c"], "cannot write")):
         done = subprocess.run(base + arguments, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
     (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
-    done = subprocess.run(base + ["--policy", tmp_path / "bad.toml", "--show"], cwd=ROOT, capture_output=True, text=True)
+    bad = base + ["--policy", tmp_path / "bad.toml", "--show"]
+    done = subprocess.run(bad, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "not UTF-8" in done.stderr
 
 

@@ -208,7 +208,8 @@ def test_shipped_policies_compile_and_show(path, tmp_path):
 def test_command_line_refuses_in_one_line(tmp_path):
     base = [sys.executable, os.path.join(ROOT, "tools", "policy_compile.py")]
     for arguments, message in ((["--policy", "none.toml", "--show"], "none.toml: cannot read the policy"),
-                               (["--policy", "policy/diag.toml", "--show", "--cc", "no-cc"], "name a compiler with --cc"),
+                               (["--policy", "policy/diag.toml", "--show", "--cc", "no-cc"],
+                                "name a compiler with --cc"),
                                (["--policy", "policy/diag.toml", "--output", "/proc/none/x.c"], "cannot write")):
         done = subprocess.run(base + arguments, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr

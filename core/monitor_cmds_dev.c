@@ -6,7 +6,7 @@
 #include <hv/arch/esr_fields.h>
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
-#include <hv/monitor_event.h>
+#include <hv/monitor_explain.h>
 #include <hv/monitor_out.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>

@@ -3,7 +3,7 @@
 // log. Counters and events belong to running CPUs: what is read here may be one exit old, and an event that is
 // overwritten while it is copied is left out.
 #include <hv/monitor_cmds.h>
-#include <hv/monitor_event.h>
+#include <hv/monitor_explain.h>
 
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
@@ -111,7 +111,7 @@ static const char *exc_top(const struct monitor_words *words)
         show_stat(best, total);
         counts[best] = 0;
     }
-    out_note("%lu exits; |log2 of counter ticks, 0 to 2^15|\n", (unsigned long)total);
+    out_note("%lu exits; |log2 of counter ticks|\n", (unsigned long)total);
     return NULL;
 }
 
@@ -138,8 +138,8 @@ static bool step_back(uint64_t *position, unsigned int *from)
 
 static const char *exc_last(const struct monitor_words *words)
 {
-    uint64_t position[CPU_MAX];
-    uint64_t end[CPU_MAX];
+    uint64_t position[CPU_MAX] = {0};
+    uint64_t end[CPU_MAX] = {0};
     uint64_t wanted = LAST_DEFAULT;
     unsigned int from;
     const char *error;

@@ -119,8 +119,8 @@ static const char *read_words(const struct monitor_words *words, unsigned int fi
 {
     unsigned int width = 4;
     uint64_t size = 64;
-    uint64_t count;
-    uint64_t ipa;
+    uint64_t count = 0;
+    uint64_t ipa = 0;
     const char *error = NULL;
 
     if (first < words->count && words->word[first][0] == '/') {

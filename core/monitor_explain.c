@@ -3,7 +3,7 @@
 // verdict it got, and what the guest was given. All words come from the tables of causes, registers, devices and calls
 // and from the policy's rows.
 #include <hv/monitor_cmds.h>
-#include <hv/monitor_event.h>
+#include <hv/monitor_explain.h>
 
 #include <hv/arch/esr_fields.h>
 #include <hv/arch/registers.h>
@@ -22,23 +22,23 @@
 // The control bits of sysreg_table.h, each named once: a byte per register then says which.
 // clang-format off
 #define CONTROL_TABLE(CONTROL) \
-    CONTROL(ALWAYS) CONTROL(CNTHCTL_EL2_EL1PCEN) CONTROL(CNTHCTL_EL2_EL1PCTEN) CONTROL(CPTR_EL2_TAM) \
-    CONTROL(CPTR_EL2_TCPAC) CONTROL(HCR_EL2_APK) CONTROL(HCR_EL2_ATA) CONTROL(HCR_EL2_ENSCXT) \
-    CONTROL(HCR_EL2_TACR) CONTROL(HCR_EL2_TDZ) CONTROL(HCR_EL2_TERR) CONTROL(HCR_EL2_TID1) \
-    CONTROL(HCR_EL2_TID2) CONTROL(HCR_EL2_TID3) CONTROL(HCR_EL2_TID5) CONTROL(HCR_EL2_TIDCP) \
-    CONTROL(HCR_EL2_TLOR) CONTROL(HCR_EL2_TPC) CONTROL(HCR_EL2_TPU) CONTROL(HCR_EL2_TSW) \
-    CONTROL(HCR_EL2_TTLB) CONTROL(HCR_EL2_TVM) CONTROL(ICH_HCR_EL2_TALL0) CONTROL(ICH_HCR_EL2_TALL1) \
-    CONTROL(ICH_HCR_EL2_TC) CONTROL(ICH_HCR_EL2_TDIR) CONTROL(MDCR_EL2_E2PB) CONTROL(MDCR_EL2_TDA) \
-    CONTROL(MDCR_EL2_TDOSA) CONTROL(MDCR_EL2_TDRA) CONTROL(MDCR_EL2_TPM) CONTROL(MDCR_EL2_TPMCR) \
-    CONTROL(MDCR_EL2_TPMS) CONTROL(MDCR_EL2_TTRF)
+    CONTROL(CNTHCTL_EL2, EL1PCEN) CONTROL(CNTHCTL_EL2, EL1PCTEN) CONTROL(CPTR_EL2, TAM) CONTROL(CPTR_EL2, TCPAC) \
+    CONTROL(HCR_EL2, APK) CONTROL(HCR_EL2, ATA) CONTROL(HCR_EL2, ENSCXT) CONTROL(HCR_EL2, TACR) \
+    CONTROL(HCR_EL2, TDZ) CONTROL(HCR_EL2, TERR) CONTROL(HCR_EL2, TID1) CONTROL(HCR_EL2, TID2) \
+    CONTROL(HCR_EL2, TID3) CONTROL(HCR_EL2, TID5) CONTROL(HCR_EL2, TIDCP) CONTROL(HCR_EL2, TLOR) \
+    CONTROL(HCR_EL2, TPC) CONTROL(HCR_EL2, TPU) CONTROL(HCR_EL2, TSW) CONTROL(HCR_EL2, TTLB) \
+    CONTROL(HCR_EL2, TVM) CONTROL(ICH_HCR_EL2, TALL0) CONTROL(ICH_HCR_EL2, TALL1) CONTROL(ICH_HCR_EL2, TC) \
+    CONTROL(ICH_HCR_EL2, TDIR) CONTROL(MDCR_EL2, E2PB) CONTROL(MDCR_EL2, TDA) CONTROL(MDCR_EL2, TDOSA) \
+    CONTROL(MDCR_EL2, TDRA) CONTROL(MDCR_EL2, TPM) CONTROL(MDCR_EL2, TPMCR) CONTROL(MDCR_EL2, TPMS) \
+    CONTROL(MDCR_EL2, TTRF)
 // clang-format on
-#define CONTROL_ENUM(name) CONTROL_##name,
-#define CONTROL_NAME(name) #name,
+#define CONTROL_ENUM(reg, bit) CONTROL_##reg##_##bit,
+#define CONTROL_NAME(reg, bit) #reg "." #bit,
 #define SYSREG_CONTROL(name, op0, op1, crn, crm, op2, class, access, control, ...)                                     \
     [KEY_##name - KEY_SYSREG_FIRST] = CONTROL_##control,
 
-enum { CONTROL_TABLE(CONTROL_ENUM) };
-static const char *const control_names[] = {CONTROL_TABLE(CONTROL_NAME)};
+enum { CONTROL_ALWAYS, CONTROL_TABLE(CONTROL_ENUM) };
+static const char *const control_names[] = {"always", CONTROL_TABLE(CONTROL_NAME)};
 static const uint8_t sysreg_controls[] = {SYSREG_TABLE(SYSREG_CONTROL)};
 
 static const struct {

@@ -36,6 +36,7 @@ GOOD = [
     ("exc top call", r"call "),
     ("exc top class 2", r"exits"),
     ("exc top register", r"exits"),
+    ("exc log", r""),
     ("exc top row", r"diag\.toml"),
     ("exc last 4", r"(?m)^ *\d+ \d +\d+ 0x[0-9a-f]+ [rw] \S+"),
     ("explain esr 0x93810006", r"data abort, lower EL ISV SAS=2 SRT=1 .*translation fault level=2"),
@@ -64,7 +65,7 @@ GOOD = [
     ("gic 1", r"vcpu=1 gicd_ctlr=0x"),
     ("timer", r"(?s)frequency=\d+.*cntvoff=.*drift_us=.*cntv_ctl=0x"),
     ("timer 1", r"vcpu=1"),
-    ("hv selftest", r"(?s)stage 2 guest ram +passed.*every cpu answers +passed"),
+    ("hv selftest", r"(?s)memory protection +passed.*every cpu answers +passed"),
 ]
 
 BAD = [

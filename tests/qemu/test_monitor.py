@@ -238,6 +238,7 @@ def test_break_opens_the_monitor_and_pause_makes_time_stand_still():
 
 def test_halt_ends_the_machine():
     with Ariel() as machine:
+        machine.expect_line(SUMMARY)
         machine.attention()
         machine.send("halt\r")
         assert machine.expect_exit() == 0

@@ -24,3 +24,12 @@ run:
 .PHONY: debug
 debug: override QEMU_EXTRA += -s -S
 debug: run
+
+## table or json, for `make bench`
+FORMAT ?= table
+
+## counts instructions per operation (QEMU -icount) and holds them to their budgets
+.PHONY: bench
+bench: all
+	$(Q)scripts/bootstrap run test
+	$(Q)$(PYTHON) tools/bench.py --elf $(BUILD)/hypervisor.elf --cpu $(CPU) --format $(FORMAT)

@@ -10,6 +10,7 @@
 #include <hv/call.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
+#include <hv/device.h>
 #include <hv/gicv3.h>
 #include <hv/guest_abi.h>
 #include <hv/log.h>
@@ -129,27 +130,26 @@ static enum trap_result pass_mmio(struct event *event, unsigned int size)
     return done ? TRAP_DONE : TRAP_INJECT_ABORT;
 }
 
-static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
+enum trap_result device_emulate(struct vcpu *vcpu, unsigned int key, uint64_t ipa, struct mmio_access *access)
 {
-    struct mmio_access access = {.offset = event->address - device_base(event->key),
-                                 .value = event->value,
-                                 .size = (uint8_t)size,
-                                 .write = event->write};
-    enum trap_result result;
-
-    switch (event->key) {
+    access->offset = ipa - device_base(key);
+    switch (key) {
     case KEY_DEVICE_GICD:
-        result = vgic_distributor_access(vcpu, &access);
-        break;
+        return vgic_distributor_access(vcpu, access);
     case KEY_DEVICE_GICR:
-        result = vgic_redistributor_access(vcpu, &access);
-        break;
+        return vgic_redistributor_access(vcpu, access);
     case KEY_DEVICE_PL011:
-        result = vpl011_access(vcpu, &access);
-        break;
+        return vpl011_access(vcpu, access);
     default:
         return TRAP_INJECT_ABORT;
     }
+}
+
+static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
+{
+    struct mmio_access access = {.value = event->value, .size = (uint8_t)size, .write = event->write};
+    enum trap_result result = device_emulate(vcpu, event->key, event->address, &access);
+
     event->value = access.value;
     return result;
 }

@@ -11,14 +11,9 @@
 #include <hv/vm.h>
 
 #define CALL_IMMEDIATE 0xffffu
-#define SMCCC_FIRST    0x80000000u
-#define SMCCC_64       0x40000000u
-#define PSCI_FIRST     0x84000000u
-#define PSCI_COUNT     0x13u
 #define CONSOLE_PIECE  128
 
-// [0] 32-bit, [1] 64-bit functions, by number from PSCI_FIRST; 0 is no key of a call.
-static const uint16_t psci_keys[2][PSCI_COUNT] = {
+const uint16_t call_psci_keys[2][PSCI_COUNT] = {
     {
         [0x00] = KEY_PSCI_VERSION,
         [0x01] = KEY_PSCI_CPU_SUSPEND_32,
@@ -39,28 +34,15 @@ static const uint16_t psci_keys[2][PSCI_COUNT] = {
     },
 };
 
-static unsigned int smccc_key(uint32_t number)
-{
-    uint32_t offset = (number & ~SMCCC_64) - PSCI_FIRST;
-    if (offset < PSCI_COUNT) {
-        unsigned int key = psci_keys[(number & SMCCC_64) != 0][offset];
-        return key != 0 ? key : KEY_SMCCC_UNKNOWN;
-    }
-    if (number - SMCCC_FIRST < 2)
-        return KEY_SMCCC_VERSION + (number - SMCCC_FIRST);
-    return KEY_SMCCC_UNKNOWN;
-}
-
 unsigned int call_key(unsigned int cause, uint32_t syndrome, uint64_t number)
 {
     bool hvc = cause == KEY_CAUSE_HVC;
+
     if ((syndrome & CALL_IMMEDIATE) != 0)
         return hvc ? KEY_HVC_IMMEDIATE : KEY_SMC_IMMEDIATE;
-    if ((uint32_t)number >= SMCCC_FIRST)
-        return smccc_key((uint32_t)number);
-    if (!hvc)
-        return KEY_SMCCC_UNKNOWN;
-    return number < KEY_HVC_UNKNOWN - KEY_HVC_FIRST ? KEY_HVC_FIRST + (unsigned int)number : KEY_HVC_UNKNOWN;
+    if (hvc)
+        return call_hvc_key(number);
+    return (uint32_t)number >= SMCCC_FIRST ? call_smccc_key((uint32_t)number) : KEY_SMCCC_UNKNOWN;
 }
 
 static int64_t write_console(struct vcpu *vcpu)
@@ -97,14 +79,14 @@ static int64_t pause(struct vcpu *vcpu)
 
 int64_t call_handle(struct vcpu *vcpu, unsigned int key)
 {
+    int64_t value;
+
+    if (call_constant(vcpu, key, &value))
+        return value;
     switch (key) {
-    case KEY_HVC_GET_HV_ID:
-        return HV_ID;
     case KEY_HVC_DUMP_LOG:
         log_dump();
         return HVC_SUCCESS;
-    case KEY_HVC_GET_STATUS:
-        return (int64_t)vcpu->telemetry->sequence;
     case KEY_HVC_PAUSE:
         return pause(vcpu);
     case KEY_HVC_GUEST_CONSOLE_WRITE:

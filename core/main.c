@@ -67,7 +67,6 @@ static void check_machine(void)
 static void prepare_cpu(struct vcpu *vcpu)
 {
     el2_setup();
-    sysreg_init();
     gicv3_init_cpu(vcpu->id);
     vgic_init_cpu(vcpu);
     vtimer_init_cpu(vcpu);
@@ -96,6 +95,7 @@ _Noreturn void main_boot_cpu(void)
     if (vm_init(&vm0, gicv3_cpu_count()) != HV_OK)
         refuse("the policy's direct devices do not fit stage 2", "ranges", policy_range_count, STAGE2_POOL_PAGES);
     gicv3_init_distributor();
+    sysreg_init();
     prepare_cpu(vcpu);
     gicv3_enable(PL011_INTID, 0);
     if (!cpu_start_others(vm0.vcpu_count))

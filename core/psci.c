@@ -8,9 +8,6 @@
 #include <hv/log.h>
 #include <hv/vm.h>
 
-#define PSCI_VERSION_1_1  0x00010001
-#define SMCCC_VERSION_1_1 0x00010001
-
 #define PSCI_SUCCESS            0
 #define PSCI_NOT_SUPPORTED      (-1)
 #define PSCI_INVALID            (-2)
@@ -99,10 +96,6 @@ int64_t psci_call(struct vcpu *vcpu, unsigned int key)
     uint64_t x3 = vcpu_get_reg(vcpu, 3);
 
     switch (key) {
-    case KEY_PSCI_VERSION:
-        return PSCI_VERSION_1_1;
-    case KEY_SMCCC_VERSION:
-        return SMCCC_VERSION_1_1;
     case KEY_SMCCC_ARCH_FEATURES:
         return arch_features((uint32_t)x1);
     case KEY_PSCI_FEATURES:

@@ -27,12 +27,12 @@ COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
                  -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-asynchronous-unwind-tables \
                  -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
 
-# EL2 keeps frame pointers: panic() walks them.
+# EL2 keeps frame pointers, since panic() walks them, and leaves x18 to the guest (vectors.S).
 HV_CPPFLAGS := -Iinclude -I$(GENERATED)
-HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) -fstack-protector-strong -fno-omit-frame-pointer
+HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) -fstack-protector-strong -fno-omit-frame-pointer -ffixed-x18
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
-HOT := arch/aarch64/trap arch/aarch64/abort arch/aarch64/abort_decode arch/aarch64/abort_classify arch/aarch64/sysreg \
-       core/dispatch core/mmio core/policy core/telemetry core/vcpu core/hypercall core/psci lib/string \
+HOT := arch/aarch64/trap arch/aarch64/trap_quick arch/aarch64/abort arch/aarch64/abort_decode \
+       arch/aarch64/abort_classify arch/aarch64/sysreg core/dispatch core/mmio core/policy core/telemetry core/vcpu core/hypercall core/psci lib/string \
        drivers/gicv3 vdev/vgic vdev/vgic_lr vdev/vgic_bank vdev/vtimer vdev/vpl011
 optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,-Os)
 # memcpy must not be compiled into a call of itself.

@@ -665,8 +665,11 @@ def quote(text):
     return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
 
 
-def verdict_text(verdict):
+def verdict_text(verdict, key, way):
+    # The shorter way of an exit (arch/aarch64/trap_quick.c) takes no registers but the ID registers, read.
+    quick = verdict["action"] == "emulate" and not verdict["log"] and (key.group != "sysreg" or (key.kind, way) == ("ID", 0))
     flags = ["POLICY_FLAG_LOG"] * verdict["log"] + ["POLICY_FLAG_DEFAULT"] * (verdict["row"].index == 0)
+    flags += ["POLICY_FLAG_QUICK"] * quick
     action = verdict["action"].upper().replace("-", "_")
     return f"{{POLICY_{action}, {' | '.join(flags) or '0'}, {verdict['row'].index}}}"
 
@@ -702,7 +705,7 @@ def generate(policy):
            "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg.h>\n#include <hv/policy.h>\n",
            f"const char policy_name[] = {quote(name)};\n",
            "const struct policy_verdict policy_verdicts[KEY_COUNT][2] = {"]
-    out += [f"    [{key.enum}] = {{{verdict_text(policy.verdicts[key, 0])}, {verdict_text(policy.verdicts[key, 1])}}},"
+    out += [f"    [{key.enum}] = {{{', '.join(verdict_text(policy.verdicts[key, way], key, way) for way in (0, 1))}}},"
             for key in policy.keys]
     out += ["};\n", "const struct policy_row policy_rows[] = {"]
     out += [f"    {{{quote(policy.path)}, {quote(row.text)}, {quote(row.why)}, {min(row.line, 65535)}, {row.limit}}},"
@@ -710,7 +713,7 @@ def generate(policy):
     out += ["};\n", f"const unsigned int policy_row_count = {len(policy.rows)};\n",
             "const struct policy_range policy_ranges[] = {"]
     out += [f"    {{{r['base']:#x}, {r['size']:#x}, {r['key'].enum}, {r['widths']}, {r['direct']}, "
-            f"{{{verdict_text(r['verdicts'][0])}, {verdict_text(r['verdicts'][1])}}}}}," for r in policy.ranges]
+            f"{{{', '.join(verdict_text(r['verdicts'][way], r['key'], way) for way in (0, 1))}}}}}," for r in policy.ranges]
     out += ["};\n", f"const unsigned int policy_range_count = {len(policy.ranges)};\n",
             "const uint8_t policy_range_hint[POLICY_RANGE_HINTS] = {"]
     hints = [next((i for i, r in enumerate(policy.ranges) if r["base"] + r["size"] > slot << 24), len(policy.ranges))
@@ -725,7 +728,10 @@ def generate(policy):
             "const uint16_t sysreg_page_key[][64] = {"]
     for page in pages:
         out += ["    {", wrap(page.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "    },"]
-    return "\n".join(out + ["};\n"])
+    ids = pages[index[3 << 7]]
+    out += ["};\n", "const uint16_t sysreg_id_key[64] = {",
+            wrap(ids.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "};\n"]
+    return "\n".join(out)
 
 
 def row_cost(policy, row):

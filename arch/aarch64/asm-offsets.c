@@ -6,11 +6,10 @@
 #define OFFSET(name, type, member) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(offsetof(type, member)))
 #define VALUE(name, value)         __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(value))
 
-// vectors.S stores these as pairs.
-_Static_assert(offsetof(struct trap_frame, sp_el0) == offsetof(struct trap_frame, x) + 31 * 8);
-_Static_assert(offsetof(struct trap_frame, elr_el2) == offsetof(struct trap_frame, sp_el1) + 8);
-_Static_assert(offsetof(struct trap_frame, esr_el2) == offsetof(struct trap_frame, spsr_el2) + 8);
-_Static_assert(offsetof(struct trap_frame, hpfar_el2) == offsetof(struct trap_frame, far_el2) + 8);
+// vectors.S loads these as pairs, and x[] from the base of the frame.
+_Static_assert(offsetof(struct trap_frame, x) % 16 == 0);
+_Static_assert(offsetof(struct trap_frame, sp_el1) == offsetof(struct trap_frame, sp_el0) + 8);
+_Static_assert(offsetof(struct trap_frame, spsr_el2) == offsetof(struct trap_frame, elr_el2) + 8);
 _Static_assert(sizeof(struct trap_frame) % 16 == 0);
 
 void asm_offsets(void);

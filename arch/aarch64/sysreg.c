@@ -32,8 +32,7 @@ enum sysreg_kind {
 #define SYSREG_WO 0x20
 #define SYSREG_RW (SYSREG_RO | SYSREG_WO)
 
-#define SYSREG_COUNT (KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST)
-#define INDEX(key)   ((key)-KEY_SYSREG_FIRST)
+#define INDEX(key) ((key)-KEY_SYSREG_FIRST)
 
 // Of the two rows with one encoding, the enumerators are the same: an error of the compiler.
 #define SYSREG_ENCODING_ENUM(name, op0, op1, crn, crm, op2, ...) SYSREG_AT_##op0##_##op1##_##crn##_##crm##_##op2,
@@ -42,7 +41,7 @@ enum { SYSREG_TABLE(SYSREG_ENCODING_ENUM) };
 #define SYSREG_INFO_ROW(name, op0, op1, crn, crm, op2, class, access, control, kind) (SYSREG_##access | SYSREG_##kind),
 static const uint8_t info[SYSREG_COUNT + 1] = {SYSREG_TABLE(SYSREG_INFO_ROW) SYSREG_UNDEF};
 
-static uint64_t id_value[SYSREG_COUNT]; // of SYSREG_ID rows; written at boot only
+uint64_t sysreg_id_value[SYSREG_COUNT];
 
 static enum sysreg_kind kind_of(unsigned int index)
 {
@@ -55,7 +54,7 @@ void sysreg_init(void)
     for (unsigned int index = 0; index < SYSREG_COUNT; index++) {
         uint64_t value = 0;
         if (kind_of(index) == SYSREG_ID && sysreg_access_read(index, &value))
-            id_value[index] = sysreg_id_visible(index + KEY_SYSREG_FIRST, value, pauth);
+            sysreg_id_value[index] = sysreg_id_visible(index + KEY_SYSREG_FIRST, value, pauth);
     }
 }
 
@@ -83,7 +82,7 @@ enum hv_status sysreg_read(unsigned int key, uint64_t *value)
         return HV_ERR_INVALID;
     switch (kind_of(index)) {
     case SYSREG_ID:
-        *value = id_value[index];
+        *value = sysreg_id_value[index];
         return HV_OK;
     case SYSREG_RAZ:
         *value = 0;
@@ -131,7 +130,7 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
     return sysreg_access_write(index, value) ? HV_OK : HV_ERR_UNSUPPORTED;
 }
 
-static __attribute__((noinline)) enum trap_result emulate_other(struct vcpu *vcpu, struct event *event)
+static enum trap_result emulate_other(struct vcpu *vcpu, struct event *event)
 {
     enum hv_status status;
 
@@ -145,13 +144,11 @@ static __attribute__((noinline)) enum trap_result emulate_other(struct vcpu *vcp
     return status == HV_OK ? TRAP_DONE : TRAP_INJECT_UNDEF;
 }
 
-// The usual case without a stack frame: an ID register is read.
 enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event)
 {
-    const uint8_t *row = &info[INDEX(event->key)];
-    if (__builtin_expect(*row != (SYSREG_RO | SYSREG_ID) || event->write, 0))
+    if (event->write || kind_of(INDEX(event->key)) != SYSREG_ID)
         return emulate_other(vcpu, event);
-    event->value = id_value[INDEX(event->key)];
+    event->value = sysreg_id_value[INDEX(event->key)];
     return TRAP_DONE;
 }
 

@@ -7,8 +7,8 @@
 #define PANIC_STACK_SHIFT 13 /* PANIC_STACK_SIZE of hypervisor.ld.S */
 #define CPU_MASK 0x7
 
-// Saves the rest of a frame at sp whose x0 and x1 may be overwritten: x2..x30, then the system registers. Leaves x0, x1 clobbered.
-.macro save_rest
+// Saves x2..x17 and x30 of a frame at sp: what a function of C may overwrite, but for x0 and x1.
+.macro save_caller_saved
     stp x2, x3, [sp, #X(2)]
     stp x4, x5, [sp, #X(4)]
     stp x6, x7, [sp, #X(6)]
@@ -17,6 +17,11 @@
     stp x12, x13, [sp, #X(12)]
     stp x14, x15, [sp, #X(14)]
     stp x16, x17, [sp, #X(16)]
+    str x30, [sp, #X(30)]
+.endm
+
+// Saves the rest: x18..x29 and the system registers. Leaves x0, x1 clobbered.
+.macro save_rest
     stp x18, x19, [sp, #X(18)]
     stp x20, x21, [sp, #X(20)]
     stp x22, x23, [sp, #X(22)]
@@ -24,23 +29,22 @@
     stp x26, x27, [sp, #X(26)]
     stp x28, x29, [sp, #X(28)]
     mrs x0, sp_el0
-    stp x30, x0, [sp, #X(30)]
-    mrs x0, sp_el1
-    mrs x1, elr_el2
-    stp x0, x1, [sp, #FRAME_SP_EL1]
-    mrs x0, spsr_el2
-    mrs x1, esr_el2
-    stp x0, x1, [sp, #FRAME_SPSR]
-    mrs x0, far_el2
-    mrs x1, hpfar_el2
-    stp x0, x1, [sp, #FRAME_FAR]
+    mrs x1, sp_el1
+    str x0, [sp, #FRAME_SP_EL0]
+    str x1, [sp, #FRAME_SP_EL1]
+    mrs x0, elr_el2
+    mrs x1, spsr_el2
+    str x0, [sp, #FRAME_ELR]
+    str x1, [sp, #FRAME_SPSR]
+    mrs x0, esr_el2
+    mrs x1, far_el2
+    str x0, [sp, #FRAME_ESR]
+    str x1, [sp, #FRAME_FAR]
+    mrs x0, hpfar_el2
+    str x0, [sp, #FRAME_HPFAR]
 .endm
 
-// Restores ELR, SPSR and x0..x30 from the frame at sp. SP_EL0 and SP_EL1 are not EL2's to use and stand as the guest left them.
-.macro restore_frame
-    ldp x0, x1, [sp, #FRAME_ELR]
-    msr elr_el2, x0
-    msr spsr_el2, x1
+.macro restore_caller_saved
     ldp x2, x3, [sp, #X(2)]
     ldp x4, x5, [sp, #X(4)]
     ldp x6, x7, [sp, #X(6)]
@@ -49,14 +53,23 @@
     ldp x12, x13, [sp, #X(12)]
     ldp x14, x15, [sp, #X(14)]
     ldp x16, x17, [sp, #X(16)]
+    ldr x30, [sp, #X(30)]
+    ldp x0, x1, [sp, #X(0)]
+.endm
+
+.macro restore_rest
+    ldp x0, x1, [sp, #FRAME_ELR]
+    msr elr_el2, x0
+    msr spsr_el2, x1
+    ldp x0, x1, [sp, #FRAME_SP_EL0]
+    msr sp_el0, x0
+    msr sp_el1, x1
     ldp x18, x19, [sp, #X(18)]
     ldp x20, x21, [sp, #X(20)]
     ldp x22, x23, [sp, #X(22)]
     ldp x24, x25, [sp, #X(24)]
     ldp x26, x27, [sp, #X(26)]
     ldp x28, x29, [sp, #X(28)]
-    ldr x30, [sp, #X(30)]
-    ldp x0, x1, [sp, #X(0)]
 .endm
 
 // A vector taken from the guest: goes to C as handler(frame).
@@ -104,6 +117,7 @@ vectors:
 
 .macro lower_entry label, handler
 \label:
+    save_caller_saved
     save_rest
     mov x0, sp
     bl \handler
@@ -114,14 +128,22 @@ vectors:
     lower_entry lower_fiq, trap_from_fiq
     lower_entry lower_serror, trap_from_serror
 
+// EL2 is compiled without x18, so that C leaves x18 to x29 as the guest has them.
 lower_sync:
-    save_rest
+    save_caller_saved
+    mov x0, sp
+    bl trap_quick
+    tbz w0, #0, 1f
+    restore_caller_saved
+    eret
+1:  save_rest
     mov x0, sp
     bl trap_from_sync
-// The only way into the guest: sp at the trap frame.
+// The only other way into the guest: sp at the trap frame.
 .global guest_enter
 guest_enter:
-    restore_frame
+    restore_rest
+    restore_caller_saved
     eret
 
 // x0 = base of the panic stack, on which x1 and x2 wait at #8; x1 = vector number; TPIDR_EL2 = x0 of the fault.
@@ -136,11 +158,13 @@ own_exception:
     ldp x1, x2, [x0, #8]
     mrs x0, tpidr_el2
     stp x0, x1, [sp, #X(0)]
+    save_caller_saved
     save_rest
     mov x0, sp
     bl trap_from_el2
     // Back: a guarded access failed (guarded.h): ELR in the frame is its fixup, which expects x17 to be lost.
-    restore_frame
+    restore_rest
+    restore_caller_saved
     ldr x17, [sp, #(FRAME_SIZE + 8)]
     mov sp, x17
     eret

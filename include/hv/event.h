@@ -22,8 +22,8 @@ struct event {
     uint8_t cause;     // row of CAUSE_TABLE
     uint8_t verdict;   // enum policy_action
     uint8_t result;    // enum trap_result
+    uint8_t write;     // direction: 1 = the guest writes (or calls)
     uint8_t cpu;
-    uint8_t write; // direction: 1 = the guest writes (or calls)
     uint8_t spare[3];
 };
 

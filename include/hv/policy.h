@@ -19,6 +19,7 @@ enum policy_action {
 
 #define POLICY_FLAG_LOG     0x01 // write a log record
 #define POLICY_FLAG_DEFAULT 0x02 // nobody named this key: the verdict is the file's default
+#define POLICY_FLAG_QUICK   0x04 // emulated, without a record, by what needs only the event (trap_quick.c)
 
 struct policy_verdict {
     uint8_t action; // enum policy_action

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <hv/arch/fields.h>
+#include <hv/event_key.h>
 #include <hv/status.h>
 #include <hv/trap.h>
 
@@ -10,6 +11,8 @@
 // that has a row, else page 0; in it a key for each CRm[2:0], op2.
 extern const uint8_t sysreg_page[1024];
 extern const uint16_t sysreg_page_key[][64];
+// The page of the ID registers: op0 3, op1 0, CRn 0, CRm 0 to 7.
+extern const uint16_t sysreg_id_key[64];
 
 // The key of the register in an EC 0x18 syndrome; KEY_SYSREG_UNKNOWN when sysreg_table.h does not have it.
 static inline unsigned int sysreg_key(uint32_t syndrome)
@@ -23,6 +26,11 @@ static inline unsigned int sysreg_key(uint32_t syndrome)
 
 // Makes the guest's ID registers from this CPU's. Once, on the boot CPU, before a guest runs.
 void sysreg_init(void);
+
+#define SYSREG_COUNT (KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST)
+
+// By key - KEY_SYSREG_FIRST: what the guest reads of the ID registers. Written at boot only.
+extern uint64_t sysreg_id_value[];
 
 // The emulation of POLICY_EMULATE: event->value in or out. TRAP_INJECT_UNDEF when the register does not allow the
 // direction, or is no part of the guest's CPU.

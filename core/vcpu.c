@@ -8,6 +8,7 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/trap.h>
+#include <hv/vgic.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 
@@ -28,6 +29,8 @@ static bool may_run(struct vcpu *vcpu)
 
 void vcpu_wait(struct vcpu *vcpu)
 {
+    if (vcpu->power == VCPU_OFF)
+        vgic_stop_cpu(vcpu);
     __atomic_store_n(&vcpu->waiting, true, __ATOMIC_RELEASE);
     while (!may_run(vcpu)) {
         trap_irq(vcpu);
@@ -37,6 +40,8 @@ void vcpu_wait(struct vcpu *vcpu)
     __atomic_store_n(&vcpu->waiting, false, __ATOMIC_RELEASE);
     vtimer_update_offset(vcpu);
     if (vcpu->power == VCPU_ON_PENDING) {
+        vgic_init_cpu(vcpu);
+        vtimer_init_cpu(vcpu);
         vcpu_reset(vcpu, vcpu->on_entry, vcpu->on_context);
         __atomic_store_n(&vcpu->power, VCPU_ON, __ATOMIC_RELEASE);
     }

@@ -29,7 +29,7 @@ SUBJECTS = {  # table of the source -> its fields beyond the common ones
 COMMON = ("action", "log", "count", "limit", "why")
 TOP = ("name", "description", "default")
 OWNED = ("GICD", "GICR", "PL011")  # devices that EL2 itself drives, and emulates for the guest
-PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR")  # emulations that are the access itself (sysreg_read, sysreg_write)
+PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR", "TIMER", "DIR")  # emulations that are the access itself (sysreg_read, sysreg_write)
 # Causes that a row can name, by what ariel can do about them; the others have keys of their own (hvc, sysreg, dabt).
 IDLE = ("WFI", "WFE")
 DIRECT = ("FP", "BREAKPOINT", "WATCHPOINT", "BRK", "PAC")

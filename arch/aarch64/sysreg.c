@@ -12,6 +12,7 @@
 #include <hv/printf.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
+#include <hv/vtimer.h>
 
 #include "sysreg_id.h"
 
@@ -26,6 +27,8 @@ enum sysreg_kind {
     SYSREG_VA,
     SYSREG_SGI,
     SYSREG_MDSCR,
+    SYSREG_TIMER,
+    SYSREG_DIR,
 };
 
 #define SYSREG_RO 0x10
@@ -75,6 +78,20 @@ static enum hv_status write_by_address(unsigned int key, uint64_t value)
     return sysreg_access_write(INDEX(key), pa) ? HV_OK : HV_ERR_UNSUPPORTED;
 }
 
+static enum vtimer_register timer_register(unsigned int key)
+{
+    switch (key) {
+    case KEY_CNTP_CTL_EL0:
+        return VTIMER_CNTP_CTL;
+    case KEY_CNTP_CVAL_EL0:
+        return VTIMER_CNTP_CVAL;
+    case KEY_CNTP_TVAL_EL0:
+        return VTIMER_CNTP_TVAL;
+    default:
+        return VTIMER_CNTPCT; // and CNTPCTSS_EL0
+    }
+}
+
 enum hv_status sysreg_read(unsigned int key, uint64_t *value)
 {
     unsigned int index = INDEX(key);
@@ -86,6 +103,9 @@ enum hv_status sysreg_read(unsigned int key, uint64_t *value)
         return HV_OK;
     case SYSREG_RAZ:
         *value = 0;
+        return HV_OK;
+    case SYSREG_TIMER:
+        *value = vtimer_physical_read(vcpu_current(), timer_register(key));
         return HV_OK;
     case SYSREG_MDSCR:
         if (vcpu_current()->step_owned) {
@@ -113,6 +133,12 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
         return HV_OK;
     case SYSREG_VA:
         return write_by_address(key, value);
+    case SYSREG_TIMER:
+        vtimer_physical_write(vcpu_current(), timer_register(key), value);
+        return HV_OK;
+    case SYSREG_DIR:
+        vgic_write_dir(vcpu_current(), value);
+        return HV_OK;
     case SYSREG_MDSCR:
         if (vcpu_current()->step_owned) {
             vcpu_current()->guest_mdscr = value;
@@ -135,9 +161,11 @@ static enum trap_result emulate_other(struct vcpu *vcpu, struct event *event)
     enum hv_status status;
 
     if (info[INDEX(event->key)] == (SYSREG_WO | SYSREG_SGI) && event->write) {
-        // SGI0R and ASGI1R make interrupts of Group 0 and of the other security state: the guest has neither.
+        // ASGI1R makes interrupts of the other Security state, which the guest has not.
         if (event->key == KEY_ICC_SGI1R_EL1)
             vgic_write_sgi1r(vcpu, event->value);
+        else if (event->key == KEY_ICC_SGI0R_EL1)
+            vgic_write_sgi0r(vcpu, event->value);
         return TRAP_DONE;
     }
     status = event->write ? sysreg_write(event->key, event->value) : sysreg_read(event->key, &event->value);

@@ -66,6 +66,31 @@ uint64_t sysreg_access_translate(gva_t address, bool el0, bool write)
     return par;
 }
 
+void vgic_write_sgi0r(struct vcpu *target, uint64_t value)
+{
+    (void)target;
+    (void)value;
+}
+
+void vgic_write_dir(struct vcpu *target, uint64_t value)
+{
+    (void)target;
+    (void)value;
+}
+
+uint64_t vtimer_physical_read(struct vcpu *target, enum vtimer_register reg)
+{
+    (void)target;
+    return 0x7100 + reg;
+}
+
+void vtimer_physical_write(struct vcpu *target, enum vtimer_register reg, uint64_t value)
+{
+    (void)target;
+    (void)reg;
+    (void)value;
+}
+
 void vgic_write_sgi1r(struct vcpu *target, uint64_t value)
 {
     assert_ptr_equal(target, &vcpu);

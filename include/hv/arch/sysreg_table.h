@@ -15,8 +15,10 @@
 //   WI       reads the hardware, ignores writes
 //   SET_WAY  cleans and invalidates the line: what HCR_EL2.SWIO makes of DC ISW, too
 //   VA       cache maintenance by virtual address, on the physical address that the guest's tables lead to
-//   SGI      vgic_write_sgi1r
+//   SGI      vgic_write_sgi1r, vgic_write_sgi0r
 //   MDSCR    the hardware, or the guest's copy while the monitor steps
+//   TIMER    the physical timer that vtimer emulates
+//   DIR      vgic_write_dir; vgic traps it too, while an active interrupt has no list register
 //   NONE     the guest uses it directly; EL2 cannot do it in the guest's place
 //   UNDEF    no part of the guest's CPU
 #pragma once
@@ -278,7 +280,7 @@
     SYSREG(ICC_AP1R1_EL1,     3, 0, 12,  9, 1, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE) \
     SYSREG(ICC_AP1R2_EL1,     3, 0, 12,  9, 2, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE) \
     SYSREG(ICC_AP1R3_EL1,     3, 0, 12,  9, 3, GIC,     RW, ICH_HCR_EL2_TALL1,     NONE) \
-    SYSREG(ICC_DIR_EL1,       3, 0, 12, 11, 1, GIC,     WO, ICH_HCR_EL2_TDIR,      NONE) \
+    SYSREG(ICC_DIR_EL1,       3, 0, 12, 11, 1, GIC,     WO, ICH_HCR_EL2_TDIR,      DIR) \
     SYSREG(ICC_RPR_EL1,       3, 0, 12, 11, 3, GIC,     RO, ICH_HCR_EL2_TC,        NONE) \
     SYSREG(ICC_SGI1R_EL1,     3, 0, 12, 11, 5, GIC,     WO, ALWAYS,                SGI) \
     SYSREG(ICC_ASGI1R_EL1,    3, 0, 12, 11, 6, GIC,     WO, ALWAYS,                SGI) \
@@ -332,11 +334,11 @@
     SYSREG(AMEVCNTR01_EL0,    3, 3, 13,  4, 1, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
     SYSREG(AMEVCNTR02_EL0,    3, 3, 13,  4, 2, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
     SYSREG(AMEVCNTR03_EL0,    3, 3, 13,  4, 3, AMU,     RW, CPTR_EL2_TAM,          UNDEF) \
-    SYSREG(CNTPCT_EL0,        3, 3, 14,  0, 1, TIMER,   RO, CNTHCTL_EL2_EL1PCTEN,  HW) \
-    SYSREG(CNTPCTSS_EL0,      3, 3, 14,  0, 5, TIMER,   RO, CNTHCTL_EL2_EL1PCTEN,  HW) \
-    SYSREG(CNTP_TVAL_EL0,     3, 3, 14,  2, 0, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   HW) \
-    SYSREG(CNTP_CTL_EL0,      3, 3, 14,  2, 1, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   HW) \
-    SYSREG(CNTP_CVAL_EL0,     3, 3, 14,  2, 2, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   HW) \
+    SYSREG(CNTPCT_EL0,        3, 3, 14,  0, 1, TIMER,   RO, CNTHCTL_EL2_EL1PCTEN,  TIMER) \
+    SYSREG(CNTPCTSS_EL0,      3, 3, 14,  0, 5, TIMER,   RO, CNTHCTL_EL2_EL1PCTEN,  TIMER) \
+    SYSREG(CNTP_TVAL_EL0,     3, 3, 14,  2, 0, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   TIMER) \
+    SYSREG(CNTP_CTL_EL0,      3, 3, 14,  2, 1, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   TIMER) \
+    SYSREG(CNTP_CVAL_EL0,     3, 3, 14,  2, 2, TIMER,   RW, CNTHCTL_EL2_EL1PCEN,   TIMER) \
     SYSREG(PMEVCNTR0_EL0,     3, 3, 14,  8, 0, PMU,     RW, MDCR_EL2_TPM,          HW) \
     SYSREG(PMEVCNTR1_EL0,     3, 3, 14,  8, 1, PMU,     RW, MDCR_EL2_TPM,          HW) \
     SYSREG(PMEVCNTR2_EL0,     3, 3, 14,  8, 2, PMU,     RW, MDCR_EL2_TPM,          HW) \

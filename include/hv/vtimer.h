@@ -24,8 +24,6 @@ void vtimer_interrupt(struct vcpu *vcpu);
 void vtimer_hyp_interrupt(struct vcpu *vcpu);
 // Writes CNTVOFF_EL2 anew after a pause.
 void vtimer_update_offset(struct vcpu *vcpu);
-// The interrupt of EL2's own timer, behind the guest's physical timer when that is emulated.
-void vtimer_hyp_interrupt(struct vcpu *vcpu);
 
 // The guest's physical timer, where policy has CNTHCTL_EL2 trap it. CNTPCT is what its counter reads: the virtual
 // counter, unless policy lets the guest read the physical counter directly. TVAL is sign-extended by the caller's view:

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What make and its scripts say to bad input, that README.md tells the truth about them, and that changed values and
-headers rebuild what depends on them."""
+"""What make and its scripts say to bad input, and that README.md tells the truth about them."""
 
 import os
 import re

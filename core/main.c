@@ -9,6 +9,7 @@
 #include <hv/arch/el2_setup.h>
 #include <hv/arch/guarded.h>
 #include <hv/arch/registers.h>
+#include <hv/arch/stacks.h>
 #include <hv/arch/sysreg.h>
 #include <hv/arch/trap.h>
 #include <hv/console.h>
@@ -24,8 +25,6 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
-
-#define STACK_STRIDE (KIB(16) + KIB(4))
 
 extern char stacks_start[];
 

@@ -6,6 +6,7 @@
 
 #include <hv/arch/extable.h>
 #include <hv/arch/registers.h>
+#include <hv/arch/stacks.h>
 #include <hv/arch/trap.h>
 #include <hv/cpu.h>
 #include <hv/log.h>
@@ -22,7 +23,7 @@ extern char text_start[], text_end[], stacks_start[], stacks_end[], panic_stacks
 static bool on_stack(uint64_t fp)
 {
     bool stack = fp >= (uint64_t)stacks_start && fp < (uint64_t)stacks_end - 16;
-    bool panic_stack = fp >= (uint64_t)panic_stacks && fp < (uint64_t)panic_stacks + CPU_MAX * KIB(8) - 16;
+    bool panic_stack = fp >= (uint64_t)panic_stacks && fp < (uint64_t)panic_stacks + CPU_MAX * PANIC_STACK_SIZE - 16;
     return fp % 16 == 0 && (stack || panic_stack);
 }
 

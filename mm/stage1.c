@@ -7,27 +7,23 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/cache.h>
+#include <hv/arch/descriptor.h>
 #include <hv/arch/registers.h>
+#include <hv/arch/stacks.h>
 #include <hv/memory_map.h>
 
-#define PTE_VALID         BIT64(0)
-#define PTE_TABLE_OR_PAGE BIT64(1)
-#define PTE_ATTR_DEVICE   FIELD_PREP(GENMASK64(4, 2), 0)
-#define PTE_ATTR_NORMAL   FIELD_PREP(GENMASK64(4, 2), 1)
-#define PTE_AP_RES1       BIT64(6)
-#define PTE_READ_ONLY     BIT64(7)
-#define PTE_INNER         FIELD_PREP(GENMASK64(9, 8), 3)
-#define PTE_ACCESSED      BIT64(10)
-#define PTE_XN            BIT64(54)
+#define PAGE_SIZE  KIB(4)
+#define BLOCK_SIZE MIB(2)
+#define ENTRIES    512
 
-#define PAGE_SIZE      KIB(4)
-#define BLOCK_SIZE     MIB(2)
-#define ENTRIES        512
-#define TEXT           (PTE_VALID | PTE_AP_RES1 | PTE_ACCESSED | PTE_ATTR_NORMAL | PTE_INNER | PTE_READ_ONLY)
-#define RODATA         (TEXT | PTE_XN)
-#define DATA           (RODATA & ~PTE_READ_ONLY)
-#define DEVICE         (PTE_VALID | PTE_AP_RES1 | PTE_ACCESSED | PTE_ATTR_DEVICE | PTE_XN)
-#define CPU_STACK_SIZE KIB(16)
+// Index into MAIR_EL2, as stage1_init sets it
+enum { ATTR_DEVICE, ATTR_NORMAL };
+
+#define LEAF   (DESC_VALID | DESC_AF | EL2_DESC_AP_RES1)
+#define TEXT   (LEAF | FIELD_PREP(S1_DESC_ATTRINDX, ATTR_NORMAL) | FIELD_PREP(DESC_SH, DESC_SH_INNER) | S1_DESC_AP_RO)
+#define RODATA (TEXT | EL2_DESC_XN)
+#define DATA   (RODATA & ~S1_DESC_AP_RO)
+#define DEVICE (LEAF | FIELD_PREP(S1_DESC_ATTRINDX, ATTR_DEVICE) | EL2_DESC_XN)
 
 extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], data_end[], stacks_start[];
 
@@ -54,7 +50,7 @@ static uint64_t *piece_of(uint64_t address)
 static void map_pages(uint64_t start, uint64_t end, uint64_t attributes)
 {
     for (uint64_t page = start; page < end; page += PAGE_SIZE)
-        piece_of(page)[page / PAGE_SIZE % ENTRIES] = page | attributes | PTE_TABLE_OR_PAGE;
+        piece_of(page)[page / PAGE_SIZE % ENTRIES] = page | attributes | DESC_TABLE;
 }
 
 static void map_blocks(uint64_t *table, uint64_t start, uint64_t end, uint64_t attributes)
@@ -65,13 +61,13 @@ static void map_blocks(uint64_t *table, uint64_t start, uint64_t end, uint64_t a
 
 static uint64_t table_entry(const uint64_t *table)
 {
-    return (uint64_t)table | PTE_VALID | PTE_TABLE_OR_PAGE;
+    return (uint64_t)table | DESC_VALID | DESC_TABLE;
 }
 
 static void unmap_guard_pages(void)
 {
     for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++) {
-        uint64_t guard = (uint64_t)stacks_start + cpu * (PAGE_SIZE + CPU_STACK_SIZE);
+        uint64_t guard = (uint64_t)stacks_start + cpu * STACK_STRIDE;
         piece_of(guard)[guard / PAGE_SIZE % ENTRIES] = 0;
     }
 }
@@ -92,7 +88,7 @@ void stage1_init(void)
     unmap_guard_pages();
 
     stage1_registers = (struct stage1_registers){
-        .mair = MAIR_DEVICE_NGNRE | (MAIR_NORMAL_WB << 8),
+        .mair = MAIR_DEVICE_NGNRE << 8 * ATTR_DEVICE | MAIR_NORMAL_WB << 8 * ATTR_NORMAL,
         .tcr = TCR_EL2_RES1 | FIELD_PREP(TCR_EL2_T0SZ, 64 - 39) | FIELD_PREP(TCR_EL2_IRGN0, 1) |
                FIELD_PREP(TCR_EL2_ORGN0, 1) | FIELD_PREP(TCR_EL2_SH0, 3) | FIELD_PREP(TCR_EL2_PS, 2),
         .ttbr = (uint64_t)root,

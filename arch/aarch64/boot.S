@@ -2,10 +2,9 @@
 // From reset to C: the boot CPU at _start (QEMU enters it at the ELF's entry), the others at secondary_start (PSCI CPU_ON).
 // Leaves each CPU with a clean stack under its trap frame, its vectors, and interrupts masked.
 #include <asm-offsets.h>
+#include <hv/arch/stacks.h>
 #include <hv/memory_map.h>
 
-#define PAGE_SHIFT 12
-#define STACK_STRIDE 0x5000 /* a guard page and 16 KiB, as in hypervisor.ld.S */
 #define CURRENT_EL_EL2 0x8
 #define SCTLR_EL2_RES1 0x30c50830
 

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Where the hypervisor lies: text (R-X), rodata (R--) and data (RW-) each on pages of their own, so that stage 1 can hold W^X.
+#include <hv/arch/stacks.h>
 #include <hv/memory_map.h>
 
 #define PAGE 0x1000
-#define STACK_SIZE 0x4000
-#define PANIC_STACK_SIZE 0x2000
 
 OUTPUT_FORMAT("elf64-littleaarch64")
 OUTPUT_ARCH(aarch64)
@@ -59,7 +58,7 @@ SECTIONS
         . = ALIGN(PAGE);
         // Per CPU: one guard page (unmapped), then the stack, which grows down to it.
         stacks_start = .;
-        . += CPU_MAX * (PAGE + STACK_SIZE);
+        . += CPU_MAX * STACK_STRIDE;
         stacks_end = .;
         // Where an exception taken in EL2 itself runs. Aligned so that vectors.S finds it with one register.
         . = ALIGN(0x10000);

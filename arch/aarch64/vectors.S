@@ -2,9 +2,9 @@
 // The 16 exception vectors of EL2 (DDI 0487 D1.3.1). While a guest runs, SP_EL2 points at this CPU's trap frame, and C uses the
 // stack below it. An exception taken in EL2 itself runs on a stack of its own, since SP_EL2 may be what is broken.
 #include <asm-offsets.h>
+#include <hv/arch/stacks.h>
 
 #define X(n) FRAME_X + 8 * (n)
-#define PANIC_STACK_SHIFT 13 /* PANIC_STACK_SIZE of hypervisor.ld.S */
 #define CPU_MASK 0x7
 
 // Saves x2..x17 and x30 of a frame at sp: what a function of C may overwrite, but for x0 and x1.
@@ -150,11 +150,11 @@ guest_enter:
 own_exception:
     mov x2, sp
     // From the top: the number of the vector and SP as they were, below them the frame.
-    add x0, x0, #(1 << PANIC_STACK_SHIFT)
+    add x0, x0, #PANIC_STACK_SIZE
     stp x1, x2, [x0, #-16]
     mov sp, x0
     sub sp, sp, #(FRAME_SIZE + 16)
-    sub x0, x0, #(1 << PANIC_STACK_SHIFT)
+    sub x0, x0, #PANIC_STACK_SIZE
     ldp x1, x2, [x0, #8]
     mrs x0, tpidr_el2
     stp x0, x1, [sp, #X(0)]

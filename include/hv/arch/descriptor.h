@@ -26,7 +26,8 @@
 #define S2_XN_NEVER 2
 
 // Stage 1 leaves of EL2 (HCR_EL2.E2H = 0): one exception level, one XN
-#define EL2_DESC_XN BIT64(54)
+#define EL2_DESC_XN      BIT64(54)
+#define EL2_DESC_AP_RES1 BIT64(6)
 
 // 64 KiB granule with 52-bit addresses: PA[51:48]
 #define DESC_ADDRESS_HIGH GENMASK64(15, 12)

@@ -23,7 +23,7 @@
 
 const char *trap_result_name(unsigned int result)
 {
-    static const char *const names[TRAP_RESULT_COUNT] = {"done", "retry", "undef", "abort", "stop"};
+    static const char *const names[TRAP_RESULT_COUNT] = {"done", "retry", "undef", "abort", "reflect", "stop"};
     return result < TRAP_RESULT_COUNT ? names[result] : "?";
 }
 
@@ -43,10 +43,11 @@ static inline const struct policy_verdict *judge(struct event *event, const stru
     return verdict;
 }
 
-// The record, when the row asks for one, is written after the access, so that it has the value.
+// The record, when the row asks for one, is written after the access, so that it has the value. Those of pause and
+// stop, which no row can do without, come before (decide).
 static inline void finish(struct event *event, const struct policy_verdict *verdict, enum trap_result result)
 {
-    if (__builtin_expect(verdict->flags & POLICY_FLAG_LOG, 0)) {
+    if (__builtin_expect((verdict->flags & POLICY_FLAG_LOG) && event->verdict < POLICY_PAUSE, 0)) {
         event->result = (uint8_t)result;
         log_verdict(event);
     }
@@ -200,6 +201,20 @@ enum trap_result trap_other(struct vcpu *vcpu, struct event *event)
     // What has no emulation is refused, whatever the row says; a pausing row pauses first.
     if (result == GO_ON)
         result = TRAP_INJECT_UNDEF;
+    finish(event, verdict, result);
+    return result;
+}
+
+enum trap_result trap_debug(struct vcpu *vcpu, struct event *event)
+{
+    event->address = 0;
+    event->value = 0;
+    event->write = 0;
+    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
+    enum trap_result result = decide(vcpu, event, TRAP_REFLECT);
+
+    if (result == GO_ON)
+        result = TRAP_REFLECT;
     finish(event, verdict, result);
     return result;
 }

@@ -8,6 +8,12 @@
 
 struct telemetry telemetry_cpu[CPU_MAX];
 
+void telemetry_init(unsigned int cpu)
+{
+    for (unsigned int i = 0; i < TELEMETRY_LAST; i++)
+        telemetry_cpu[cpu].last[i].cpu = (uint8_t)cpu;
+}
+
 void telemetry_reset(struct telemetry *telemetry)
 {
     memset(telemetry->stat, 0, sizeof(telemetry->stat));

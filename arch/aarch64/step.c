@@ -24,7 +24,8 @@ void step_arm(struct vcpu *vcpu, bool done)
         done = false;
     }
     WRITE_SYSREG(MDCR_EL2, mdcr | MDCR_EL2_TDE);
-    WRITE_SYSREG(MDSCR_EL1, vcpu->guest_mdscr | MDSCR_EL1_SS);
+    // The guest's own breakpoints and watchpoints would come to EL2 as well, masked or not: they rest meanwhile.
+    WRITE_SYSREG(MDSCR_EL1, (vcpu->guest_mdscr & ~MDSCR_EL1_MDE) | MDSCR_EL1_SS);
     if (done)
         vcpu->frame->spsr_el2 &= ~SPSR_ELX_SS;
     else

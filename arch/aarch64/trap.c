@@ -59,27 +59,50 @@ static enum trap_result trap_named(struct vcpu *vcpu, struct event *event)
     return trap_other(vcpu, event);
 }
 
-static enum trap_result trap_debug(struct vcpu *vcpu, struct event *event)
+// An event that moves no data and that no row decides about: fills in what the slot holds of an older one.
+static void note(struct event *event, uint8_t cause)
 {
-    event->key = event->cause;
-    if (event->cause == KEY_CAUSE_STEP && step_take(vcpu))
+    event->cause = cause;
+    event->key = cause;
+    event->row = policy_verdicts[cause][0].row;
+    event->verdict = POLICY_EMULATE;
+    event->result = TRAP_RETRY;
+    event->address = 0;
+    event->value = 0;
+    event->write = 0;
+}
+
+static enum trap_result trap_debug_exception(struct vcpu *vcpu, struct event *event)
+{
+    if (event->cause == KEY_CAUSE_STEP && step_take(vcpu)) {
+        note(event, KEY_CAUSE_STEP);
         return TRAP_RETRY;
-    inject_debug(vcpu, event->syndrome);
-    return TRAP_RETRY;
+    }
+    event->key = event->cause;
+    return trap_debug(vcpu, event);
 }
 
 // DDI 0487 D19.2.37: ESR_EL2.EC
 static const struct trap_class trap_classes[64] = {
-    [0x00] = {trap_named, KEY_CAUSE_UNKNOWN, 0}, [0x01] = {trap_wf, KEY_CAUSE_WFI, 4},
-    [0x07] = {trap_named, KEY_CAUSE_FP, 0},      [0x09] = {trap_named, KEY_CAUSE_PAC, 0},
-    [0x0a] = {trap_named, KEY_CAUSE_LS64, 0},    [0x0d] = {trap_named, KEY_CAUSE_BTI, 0},
-    [0x0e] = {trap_named, KEY_CAUSE_ILLEGAL, 0}, [0x16] = {trap_hvc64, KEY_CAUSE_HVC, 0},
-    [0x17] = {trap_call, KEY_CAUSE_SMC, 4},      [0x18] = {trap_sysreg64, KEY_CAUSE_SYSREG, 4},
-    [0x19] = {trap_named, KEY_CAUSE_SVE, 0},     [0x1d] = {trap_named, KEY_CAUSE_SME, 0},
-    [0x20] = {abort_handle, KEY_CAUSE_IABT, 0},  [0x22] = {trap_named, KEY_CAUSE_PC_ALIGN, 0},
-    [0x24] = {abort_handle, KEY_CAUSE_DABT, 4},  [0x30] = {trap_debug, KEY_CAUSE_BREAKPOINT, 0},
-    [0x32] = {trap_debug, KEY_CAUSE_STEP, 0},    [0x34] = {trap_debug, KEY_CAUSE_WATCHPOINT, 0},
-    [0x3c] = {trap_debug, KEY_CAUSE_BRK, 0},
+    [0x00] = {trap_named, KEY_CAUSE_UNKNOWN, 0},
+    [0x01] = {trap_wf, KEY_CAUSE_WFI, 4},
+    [0x07] = {trap_named, KEY_CAUSE_FP, 0},
+    [0x09] = {trap_named, KEY_CAUSE_PAC, 0},
+    [0x0a] = {trap_named, KEY_CAUSE_LS64, 0},
+    [0x0d] = {trap_named, KEY_CAUSE_BTI, 0},
+    [0x0e] = {trap_named, KEY_CAUSE_ILLEGAL, 0},
+    [0x16] = {trap_hvc64, KEY_CAUSE_HVC, 0},
+    [0x17] = {trap_call, KEY_CAUSE_SMC, 4},
+    [0x18] = {trap_sysreg64, KEY_CAUSE_SYSREG, 4},
+    [0x19] = {trap_named, KEY_CAUSE_SVE, 0},
+    [0x1d] = {trap_named, KEY_CAUSE_SME, 0},
+    [0x20] = {abort_handle, KEY_CAUSE_IABT, 0},
+    [0x22] = {trap_named, KEY_CAUSE_PC_ALIGN, 0},
+    [0x24] = {abort_handle, KEY_CAUSE_DABT, 4},
+    [0x30] = {trap_debug_exception, KEY_CAUSE_BREAKPOINT, 0},
+    [0x32] = {trap_debug_exception, KEY_CAUSE_STEP, 0},
+    [0x34] = {trap_debug_exception, KEY_CAUSE_WATCHPOINT, 0},
+    [0x3c] = {trap_debug_exception, KEY_CAUSE_BRK, 0},
 };
 
 // Classes that the table does not have (AArch32 traps from EL0, future ones) are refused under the key "unknown".
@@ -109,6 +132,9 @@ static void finish_slowly(struct vcpu *vcpu, enum trap_result result)
         break;
     case TRAP_INJECT_ABORT:
         abort_inject(vcpu);
+        break;
+    case TRAP_REFLECT:
+        (void)inject_debug(vcpu, (uint32_t)vcpu->frame->esr_el2);
         break;
     case TRAP_STOP:
     case TRAP_RETRY:
@@ -164,14 +190,7 @@ static void trap_asynchronous(struct trap_frame *frame, uint8_t cause)
     struct vcpu *vcpu = vcpu_current();
     struct event *event = arrive(vcpu, frame);
 
-    event->cause = cause;
-    event->key = cause;
-    event->row = policy_verdicts[cause][0].row;
-    event->verdict = POLICY_EMULATE;
-    event->result = TRAP_RETRY;
-    event->address = 0;
-    event->value = 0;
-    event->write = 0;
+    note(event, cause);
     if (cause == KEY_CAUSE_SERROR)
         trap_serror(vcpu, event);
     else

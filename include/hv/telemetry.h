@@ -50,6 +50,9 @@ static inline void telemetry_end(struct telemetry *telemetry, struct event *even
     telemetry->row_count[event->row]++;
 }
 
+// Names the CPU in every slot of its events. Once, at boot.
+void telemetry_init(unsigned int cpu);
+
 // Zeroes the counters of the CPU this runs on, keeps the sequence and the last events. Other CPUs: cpu_call_all.
 void telemetry_reset(struct telemetry *telemetry);
 

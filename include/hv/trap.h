@@ -13,11 +13,12 @@ enum trap_result {
     TRAP_RETRY,        // execute the instruction again
     TRAP_INJECT_UNDEF, // the guest takes an Undefined Instruction exception at the instruction
     TRAP_INJECT_ABORT, // the guest takes an external abort (data or instruction, from its own syndrome)
+    TRAP_REFLECT,      // the guest takes the debug exception that was routed to EL2
     TRAP_STOP,         // the VM stops, vm->stop_reason says why
     TRAP_RESULT_COUNT,
 };
 
-// "done", "retry", "undef", "abort", "stop"; "?" when out of range.
+// "done", "retry", "undef", "abort", "reflect", "stop"; "?" when out of range.
 const char *trap_result_name(unsigned int result);
 
 // EC 0x18: event->key names the register or is KEY_SYSREG_UNKNOWN; event->value is the register written, or receives
@@ -41,6 +42,9 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event);
 
 // Everything else that has a key of its own and no emulation (fp, sve, brk, iabt ...): the verdict alone decides.
 enum trap_result trap_other(struct vcpu *vcpu, struct event *event);
+
+// A debug exception that the monitor's step does not own: the guest's, unless the verdict pauses or stops.
+enum trap_result trap_debug(struct vcpu *vcpu, struct event *event);
 
 // A physical interrupt was taken while the guest ran, or is pending in EL2's idle loop: serves all that are. The first
 // INTID.

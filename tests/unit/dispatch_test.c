@@ -296,6 +296,9 @@ static void pause_comes_before_the_access_and_stop_instead(void **state)
     assert_int_equal(broke, 1);
     assert_int_equal(waited, 1);
     assert_int_equal(logged, 1);
+    decree(POLICY_PAUSE, POLICY_FLAG_LOG);
+    assert_int_equal(sysreg(false, REGISTER), TRAP_DONE);
+    assert_int_equal(logged, 1); // once, not twice
     decree(POLICY_STOP, 0);
     assert_int_equal(sysreg(false, REGISTER), TRAP_STOP);
     assert_int_equal(stopped, 1);
@@ -430,6 +433,29 @@ static void waits_and_the_rest(void **state)
     assert_int_equal(trap_other(vcpu, &event), TRAP_STOP);
 }
 
+static void a_debug_exception_is_the_guests_unless_a_row_says_otherwise(void **state)
+{
+    (void)state;
+    static const struct {
+        enum policy_action action;
+        enum trap_result result;
+        unsigned int broke, stopped;
+    } rows[] = {{POLICY_EMULATE, TRAP_REFLECT, 0, 0},
+                {POLICY_ALLOW, TRAP_REFLECT, 0, 0},
+                {POLICY_DENY, TRAP_REFLECT, 0, 0},
+                {POLICY_PAUSE, TRAP_REFLECT, 1, 0},
+                {POLICY_STOP, TRAP_STOP, 0, 1}};
+    for (unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
+        decree(rows[i].action, 0);
+        event = (struct event){.key = KEY_CAUSE_BRK, .value = 0x77, .address = 0x77};
+        assert_int_equal(trap_debug(vcpu, &event), rows[i].result);
+        assert_int_equal(event.row, 7);
+        assert_int_equal(event.address | event.value, 0);
+        assert_int_equal(broke, rows[i].broke);
+        assert_int_equal(stopped, rows[i].stopped);
+    }
+}
+
 static void interrupts_reach_their_owners(void **state)
 {
     (void)state;
@@ -491,6 +517,7 @@ int main(void)
         cmocka_unit_test_setup(each_emulated_device_is_reached_at_its_offset, setup),
         cmocka_unit_test_setup(widths_and_holes_are_refused, setup),
         cmocka_unit_test_setup(waits_and_the_rest, setup),
+        cmocka_unit_test_setup(a_debug_exception_is_the_guests_unless_a_row_says_otherwise, setup),
         cmocka_unit_test_setup(interrupts_reach_their_owners, setup),
         cmocka_unit_test_setup(a_storm_of_interrupts_ends_the_exit, setup),
         cmocka_unit_test_setup(serror_is_handed_on, setup),

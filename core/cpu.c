@@ -120,7 +120,7 @@ bool cpu_start_others(unsigned int count)
             if (READ_SYSREG(CNTPCT_EL0) >= limit)
                 result = -1;
         if (result != 0) {
-            log_record(LOG_ERROR, LOG_CPU, "cpu-fail", "cpu=%u result=%ld", cpu, result);
+            log_record(LOG_ERROR, LOG_CPU, "cpu-fail", "target=%u result=%ld", cpu, result);
             return false;
         }
         running_count = cpu + 1;

@@ -39,9 +39,10 @@ static void record(struct vcpu *vcpu, const struct event *event, enum trap_resul
     if (!may_record(limit, event->entry))
         return;
     log_record(outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN, LOG_FAULT, "abort",
-               "key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x held=%u reason=%pQ", event_key_name(event->key),
-               event->write ? "write" : "read", trap_result_name(outcome), event->pc, event->address, event->syndrome,
-               limit->held, reason);
+               "key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x held=%u row=%u at=%s:%u reason=%pQ",
+               event_key_name(event->key), event->write ? "write" : "read", trap_result_name(outcome), event->pc,
+               event->address, event->syndrome, limit->held, event->row, policy_rows[event->row].file,
+               policy_rows[event->row].line, reason);
     limit->held = 0;
 }
 
@@ -71,8 +72,6 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
     }
     event->result = (uint8_t)outcome;
     record(vcpu, event, outcome, reason);
-    if (verdict->flags & POLICY_FLAG_LOG)
-        log_verdict(event);
     if (outcome == TRAP_STOP) {
         vm_stop(vcpu->vm, reason);
     } else if (verdict->action == POLICY_PAUSE) {

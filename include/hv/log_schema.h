@@ -11,11 +11,11 @@
     EVENT("boot",                BOOT,    "version policy el", "ariel runs at EL2 with its MMU on") \
     EVENT("log-start",           BOOT,    "boots hz rng next proof", "first record of a boot: it brings the tag and links this boot to the one before") \
     EVENT("refused",             BOOT,    "reason * bound", "no guest can run; the monitor opens. The second field is named after what was wrong") \
-    EVENT("cpu-fail",            CPU,     "cpu result", "a CPU could not be started; result is PSCI's") \
+    EVENT("cpu-fail",            CPU,     "target result", "a CPU could not be started; result is PSCI's") \
     EVENT("cpu-late",            CPU,     "vcpu limit_ms", "a CPU did not answer a call in time") \
     EVENT("cpu-up",              CPU,     "up", "a secondary CPU runs at EL2") \
     EVENT("features",            CPU,     "midr pa_bits gic vmid_bits hafdbs xnx fgt ecv vhe", "what the CPU can do (numbers as its ID registers have them)") \
-    EVENT("abort",               FAULT,   "key op result pc addr esr held reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
+    EVENT("abort",               FAULT,   "key op result pc addr esr held row at reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
     EVENT("serror",              FAULT,   "pc esr", "an asynchronous abort reached EL2 while the guest ran") \
     EVENT("guest-exception",     GUEST,   "vcpu esr elr far", "the guest reported an exception that it could not handle (HVC_REPORT_EXCEPTION)") \
     EVENT("gic-no-redistributor",IRQ,     "affinity", "the GIC has no redistributor for this CPU") \
@@ -48,7 +48,6 @@
     FIELD("bound",     "what the field before it must not pass, or must be") \
     FIELD("bytes",     "bytes") \
     FIELD("count",     "how many") \
-    FIELD("cpu",       "physical CPU") \
     FIELD("depth",     "0 is the innermost frame") \
     FIELD("ec",        "ESR_EL2.EC") \
     FIELD("ecv",       "FEAT_ECV") \
@@ -89,6 +88,7 @@
     FIELD("row",       "number of a policy row") \
     FIELD("sp",        "stack pointer") \
     FIELD("spsr",      "SPSR_EL2") \
+    FIELD("target",    "the CPU that it is about, not the one that says so") \
     FIELD("ticks",     "sum of the time in EL2, counter ticks") \
     FIELD("up",        "physical CPU that came up") \
     FIELD("value",     "written by the guest, or given to it") \

@@ -108,8 +108,9 @@ $(BUILD)/arch/aarch64/asm-offsets.s: arch/aarch64/asm-offsets.c $(FLAGS_STAMP)
 # The compiler reads the tables of causes, registers, calls and devices from the headers.
 POLICY_COMPILE = $(PYTHON) tools/policy_compile.py --cc '$(HOSTCC)' --policy $(POLICY_FILE)
 
-$(GENERATED)/policy_tables.c: $(POLICY_FILE) tools/policy_compile.py $(GENERATED)/policy.stamp \
-                              $(wildcard include/hv/*_table.h include/hv/arch/*_table.h) include/hv/memory_map.h
+$(GENERATED)/policy_tables.c: $(POLICY_FILE) tools/policy_compile.py $(wildcard tools/policy_compiler/*.py) \
+                              $(GENERATED)/policy.stamp $(wildcard include/hv/*_table.h) \
+                              $(wildcard include/hv/arch/*_table.h) include/hv/memory_map.h
 	$(call say,POLICY,$(POLICY_FILE))
 	$(Q)$(POLICY_COMPILE) --output $@
 

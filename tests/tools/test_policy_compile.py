@@ -12,18 +12,18 @@ from hypothesis import strategies as st
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
-import policy_compile as pc  # noqa: E402
+from policy_compiler import compiler, emit, headers, model  # noqa: E402
 
-TABLES = pc.read_tables(include=(os.path.join(ROOT, "include"),))
+TABLES = headers.read_tables(include=(os.path.join(ROOT, "include"),))
 DEFAULT = 'default = { action = "deny", log = true }\n'
 
 
 def build(text, default=DEFAULT):
-    return pc.Compiler("test.toml", default + text, *TABLES)
+    return compiler.Compiler("test.toml", default + text, *TABLES)
 
 
 def errors(text, default=DEFAULT):
-    with pytest.raises(pc.PolicyError) as caught:
+    with pytest.raises(model.PolicyError) as caught:
         build(text, default)
     return "\n".join(caught.value.args[0])
 
@@ -156,7 +156,7 @@ def test_mmio_is_mapped_only_without_log_and_in_whole_pages():
 # An independent model of "first match wins": rows as (set of names, directions, action), no code of the compiler's.
 PLAIN = [key for key in TABLES[0]["sysreg"] if key.kind == "HW" and key.cls in ("VM", "PMU", "TLB", "CACHE", "FP")]
 ROW = st.tuples(st.lists(st.sampled_from([key.name for key in PLAIN]), min_size=1, max_size=4, unique=True),
-                st.sampled_from(["r", "w", "rw"]), st.sampled_from(pc.ACTIONS), st.booleans())
+                st.sampled_from(["r", "w", "rw"]), st.sampled_from(model.ACTIONS), st.booleans())
 
 
 @settings(max_examples=150, deadline=None)
@@ -187,7 +187,7 @@ def test_folding_equals_the_model(rows):
 def test_any_text_is_compiled_or_refused(text):
     try:
         build(text)
-    except pc.PolicyError as error:
+    except model.PolicyError as error:
         assert error.args[0] and all(line.startswith("test.toml:") for line in error.args[0])
 
 
@@ -221,7 +221,7 @@ def test_command_line_refuses_in_one_line(tmp_path):
 
 def test_lookup_pages_hold_each_row_once():
     keys = TABLES[0]["sysreg"]
-    index, pages = pc.lookup_pages(keys)
+    index, pages = emit.lookup_pages(keys)
     assert sorted(name for page in pages for name in page.values()) == sorted(key.enum for key in keys[:-1])
     assert pages[0] == {} and max(index) == len(pages) - 1 and 1024 + len(pages) * 128 <= 6 * 1024
 
@@ -230,8 +230,8 @@ def test_document_lists_every_class():
     with open(os.path.join(ROOT, "docs", "POLICY.md"), encoding="utf-8") as file:
         text = file.read()
     words = {key.cls for key in TABLES[0]["sysreg"][:-1]} | {key.kind for key in TABLES[0]["sysreg"][:-1]}
-    words |= {key.name for key in TABLES[0]["device"]} | set(pc.CAUSE_ACTIONS and pc.ACTIONS)
-    words |= {key.name for key in TABLES[0]["cause"] if key.id in pc.CAUSE_ACTIONS}
-    words |= {field for fields in pc.SUBJECTS.values() for field in fields} | set(pc.COMMON)
+    words |= {key.name for key in TABLES[0]["device"]} | set(model.CAUSE_ACTIONS and model.ACTIONS)
+    words |= {key.name for key in TABLES[0]["cause"] if key.id in model.CAUSE_ACTIONS}
+    words |= {field for fields in model.SUBJECTS.values() for field in fields} | set(model.COMMON)
     missing = sorted(word for word in words if f"`{word}`" not in text)
     assert not missing, f"docs/POLICY.md does not name {missing}"

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a policy's text to folded verdicts."""
+import re
+import tomllib
+
+from .controls import derive_controls
+from .fold import fold_keys, fold_ranges
+from .headers import read_tables
+from .match import match_rows
+from .model import PolicyError
+from .source import locate_rows, read_source
+
+
+class Compiler:
+    """From text to folded verdicts. Errors are collected; check() raises them."""
+
+    def __init__(self, path, text, groups, numbers):
+        self.path, self.groups, self.numbers, self.errors = path, groups, numbers, []
+        self.keys = [key for group in groups.values() for key in group]
+        self.rows = []  # source.py; match.py gives them targets
+        self.verdicts, self.ranges = {}, []  # fold.py: (key, direction) -> verdict; the address space in order
+        self.bits, self.notes = set(), []  # controls.py
+        try:
+            self.source = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            where = re.search(r"\(at line (\d+), column (\d+)\)", str(error))
+            line = int(where[1]) if where else max(1, len(text.splitlines()))
+            raise PolicyError([f"{path}:{line}: not TOML: {str(error).split(' (at')[0]}"]) from None
+        self.lines = locate_rows(text)
+        read_source(self)
+        match_rows(self)
+        self.check()
+        fold_keys(self)
+        fold_ranges(self)
+        derive_controls(self)
+        self.check()
+
+    def error(self, line, message):
+        self.errors.append((line, f"{self.path}:{line}: {message}"))
+
+    def check(self):
+        if self.errors:
+            raise PolicyError([text for _, text in sorted(dict.fromkeys(self.errors))])
+
+
+def compile_file(path, cc="cc", include=("include",)):
+    try:
+        with open(path, encoding="utf-8", newline="") as file:
+            text = file.read()
+    except UnicodeDecodeError as error:
+        raise PolicyError([f"{path}:1: not UTF-8: {error.reason} at byte {error.start}"]) from None
+    except OSError as error:
+        raise PolicyError([f"{path}: cannot read the policy: {error.strerror}"]) from None
+    return Compiler(path, text, *read_tables(cc, include))

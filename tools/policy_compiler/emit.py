@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The const tables of include/hv/policy.h and include/hv/arch/sysreg.h, as C."""
+import os
+
+from .model import REGISTERS
+
+
+def quote(text):
+    """A C string literal: printable ASCII as it is, other bytes in octal."""
+    plain = set(range(32, 127)) - set(b'"\\?')
+    return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
+
+
+def verdict_text(verdict, key, way):
+    # The shorter way of an exit (arch/aarch64/trap_quick.c) takes no registers but the ID registers, read.
+    quick = verdict["action"] == "emulate" and not verdict["log"]
+    quick = quick and (key.group != "sysreg" or (key.kind, way) == ("ID", 0))
+    flags = ["POLICY_FLAG_LOG"] * verdict["log"] + ["POLICY_FLAG_DEFAULT"] * (verdict["row"].index == 0)
+    flags += ["POLICY_FLAG_QUICK"] * quick
+    action = verdict["action"].upper().replace("-", "_")
+    return f"{{POLICY_{action}, {' | '.join(flags) or '0'}, {verdict['row'].index}}}"
+
+
+def lookup_pages(keys):
+    """sysreg_page and sysreg_page_key of hv/arch/sysreg.h: page 0 is all unknown."""
+    index, pages = [0] * 1024, [{}]
+    for key in keys:
+        if key.enum == "KEY_SYSREG_UNKNOWN":
+            continue
+        op0, op1, crn, crm, op2 = key.encoding
+        slot = crm >> 3 << 9 | op0 << 7 | op1 << 4 | crn
+        if not index[slot]:
+            index[slot] = len(pages)
+            pages.append({})
+        pages[index[slot]][(crm & 7) << 3 | op2] = key.enum
+    return index, pages
+
+
+def wrap(items, width=110):
+    lines, line = [], ""
+    for item in items:
+        if len(line) + len(item) + 2 > width:
+            lines.append(line)
+            line = ""
+        line += (" " if line else "") + item + ","
+    return "\n".join("    " + text for text in lines + [line])
+
+
+def generate(policy):
+    name = policy.source.get("name") or os.path.splitext(os.path.basename(policy.path))[0]
+    out = [f"// Made by tools/policy_compile.py from {policy.path}. Do not edit.",
+           "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg.h>\n#include <hv/policy.h>\n",
+           f"const char policy_name[] = {quote(name)};\n",
+           "const struct policy_verdict policy_verdicts[KEY_COUNT][2] = {"]
+    out += [f"    [{key.enum}] = {{{', '.join(verdict_text(policy.verdicts[key, way], key, way) for way in (0, 1))}}},"
+            for key in policy.keys]
+    out += ["};\n", "const struct policy_row policy_rows[] = {"]
+    out += [f"    {{{quote(policy.path)}, {quote(row.text)}, {quote(row.why)}, {min(row.line, 65535)}, {row.limit}}},"
+            for row in policy.rows]
+    out += ["};\n", f"const unsigned int policy_row_count = {len(policy.rows)};\n",
+            "const struct policy_range policy_ranges[] = {"]
+    out += [f"    {{{r['base']:#x}, {r['size']:#x}, {r['key'].enum}, {r['widths']}, {r['direct']}, "
+            f"{{{', '.join(verdict_text(r['verdicts'][way], r['key'], way) for way in (0, 1))}}}}},"
+            for r in policy.ranges]
+    out += ["};\n", f"const unsigned int policy_range_count = {len(policy.ranges)};\n",
+            "const uint8_t policy_range_hint[POLICY_RANGE_HINTS] = {"]
+    hints = [next((i for i, r in enumerate(policy.ranges) if r["base"] + r["size"] > slot << 24), len(policy.ranges))
+             for slot in range(64)]
+    out += [wrap(map(str, hints)), "};\n", "const struct policy_controls policy_controls = {"]
+    for register in REGISTERS:
+        bits = sorted(bit for bit in policy.bits if bit.startswith(register + "_"))
+        out.append(f"    .{register.lower()} = {' | '.join(bits) or '0'},")
+    index, pages = lookup_pages(policy.groups["sysreg"])
+    out += ["};\n", "const uint8_t sysreg_page[1024] = {",
+            wrap(f"[{i}] = {page}" for i, page in enumerate(index) if page), "};\n",
+            "const uint16_t sysreg_page_key[][64] = {"]
+    for page in pages:
+        out += ["    {", wrap(page.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "    },"]
+    ids = pages[index[3 << 7]]
+    out += ["};\n", "const uint16_t sysreg_id_key[64] = {",
+            wrap(ids.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "};\n"]
+    return "\n".join(out)

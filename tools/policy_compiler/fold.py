@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Rows folded into verdicts: one for each key and direction, and one for each range of the address space."""
+from .model import ALWAYS_SET, CALL_ACTIONS, CAUSE_ACTIONS, DIRECT, OWNED, PAGE, PASSABLE, Row
+
+
+def possible(key, action, log):
+    """The action that ariel can do for key where a row asks for action; and why it differs, or None."""
+    if key.group in ("hvc", "smccc", "smc"):
+        if action == "allow":
+            return "emulate", "a guest's call is never passed on to the firmware; emulate answers it"
+        no_zero = "a call has no zero to read; deny returns NOT_SUPPORTED"
+        return (action, None) if action in CALL_ACTIONS else ("deny", no_zero)
+    if key.group == "cause":
+        return possible_cause(key, action, log)
+    if key.group == "device":
+        return possible_device(key, action)
+    if key.kind == "UNDEF" and action in ("allow", "emulate", "pause"):
+        return "deny", "it is no part of the guest's CPU: ariel does not virtualize it; deny, raz-wi or stop"
+    if key.kind in ("ID", "SGI") and action == "allow":
+        reason = "would offer the guest what ariel does not virtualize" if key.kind == "ID" else "always traps"
+        return "emulate", f"allow {reason}; use emulate"
+    if key.kind == "NONE" and (action in ("emulate", "pause") or action == "allow" and log):
+        return "allow", "EL2 cannot do it in the guest's place: allow without log or count, raz-wi, deny or stop"
+    if action == "allow" and (log or key.control in ALWAYS_SET) and key.kind not in PASSABLE:
+        return "emulate", None  # the hardware is not asked: ariel's own answer is the one there is
+    return action, None
+
+
+def possible_cause(key, action, log):
+    allowed = CAUSE_ACTIONS[key.id]
+    if action not in allowed or action == "allow" and log and key.id in DIRECT:
+        instead = allowed[0]
+        return instead, f"possible: {', '.join(allowed)}" + \
+            (" (allow without log or count: it is then not trapped)" if key.id in DIRECT else "")
+    return action, None
+
+
+def possible_device(key, action):
+    if key.base is None:
+        nothing = "there is nothing to pass it on to"
+        return ("deny", nothing) if action in ("allow", "emulate") else (action, None)
+    if key.id in OWNED and action == "allow":
+        return "emulate", "EL2 drives this device itself; emulate gives the guest one of its own"
+    if key.kind == "MASTER" and action == "allow":
+        return "deny", ("it is a bus master: it would write at PA what the guest means as IPA; "
+                        "deny, raz-wi, pause or stop")
+    if action == "emulate" and key.id not in OWNED:
+        return "deny", "ariel has no emulation of it; allow, raz-wi or deny"
+    return action, None
+
+
+def verdict(policy, key, way, row):
+    observed = row.log or row.count
+    action, reason = possible(key, row.action, observed)
+    if reason and row.exact:
+        policy.error(row.at("action"), f"{row.text}: {row.action}{' with log' if row.log else ''} is not possible"
+                     f"{'' if len(row.targets) < 3 else ' for ' + key.name}: {reason}")
+    elif reason:
+        word = f"becomes {action}" if action != row.action else "is not logged or counted"
+        names = row.changed.setdefault(f"{row.action} {word}: {reason}", [])
+        if key.name not in names:
+            names.append(key.name)
+    direct = key.kind == "NONE" if key.group == "sysreg" else key.group == "cause" and key.id in DIRECT
+    mute = action == "allow" and direct
+    log = row.log and not mute
+    trapped = action != "allow" or (log or row.count and not mute)
+    return {"action": action, "log": log, "row": row, "trapped": trapped}
+
+
+def fold_keys(policy):
+    owner = {}
+    for row in policy.rows[1:]:
+        for target in row.targets:
+            if len(target) == 2:
+                owner.setdefault(target, row)
+    fixed = Row("default", policy.rows[0].line, {"action": "emulate"}, {})
+    for key in policy.keys:
+        for way in (0, 1):
+            if key.group == "cause" and key.id not in CAUSE_ACTIONS:
+                policy.verdicts[key, way] = {"action": "emulate", "log": False, "row": fixed, "trapped": False}
+            elif key.group == "sysreg" and way not in key.directions:
+                row = owner.get((key, way), policy.rows[0])
+                policy.verdicts[key, way] = {"action": "deny", "log": row.log, "row": row, "trapped": False}
+            elif key.group != "device" or key.base is None:
+                policy.verdicts[key, way] = verdict(policy, key, way, owner.get((key, way), policy.rows[0]))
+
+
+def device_at(devices, address):
+    return next((key for key in devices if key.base <= address < key.base + key.size), None)
+
+
+def row_at(policy, address, way):
+    return next((row for row in policy.rows[1:] for target in row.targets
+                 if len(target) == 3 and target[2] == way and target[0] <= address < target[1]), policy.rows[0])
+
+
+def fold_ranges(policy):
+    devices = [key for key in policy.groups["device"] if key.base is not None]
+    edges = {edge for key in devices for edge in (key.base, key.base + key.size)}
+    edges |= {edge for row in policy.rows[1:] for target in row.targets if len(target) == 3 for edge in target[:2]}
+    none, edges = policy.groups["device"][-2], sorted(edges)
+    for base, end in zip(edges, edges[1:]):
+        rows = [row_at(policy, base, way) for way in (0, 1)]
+        key = device_at(devices, base)
+        if key is None and rows == [policy.rows[0]] * 2:
+            continue
+        key = key or none
+        verdicts = [verdict(policy, key, way, rows[way]) for way in (0, 1)]
+        item = {"base": base, "size": end - base, "key": key, "widths": join_widths(policy, rows, verdicts),
+                "verdicts": verdicts}
+        item["direct"] = int(not any(v["trapped"] for v in verdicts) and base % PAGE == 0 and end % PAGE == 0
+                             and item["widths"] == 15)
+        last = policy.ranges[-1] if policy.ranges else None
+        same = last and all(last[name] == item[name] for name in ("key", "widths", "verdicts", "direct"))
+        if same and last["base"] + last["size"] == base:
+            last["size"] += end - base
+        else:
+            policy.ranges.append(item)
+    for item in reversed(policy.ranges):
+        for way in (0, 1):
+            if item["key"] is not none:
+                policy.verdicts[item["key"], way] = item["verdicts"][way]
+
+
+def join_widths(policy, rows, verdicts):
+    widths = [getattr(row, "widths", 15) if v["action"] != "deny" else None for row, v in zip(rows, verdicts)]
+    known = [width for width in widths if width is not None]
+    if len(set(known)) > 1:
+        policy.error(max(row.line for row in rows),
+                     "reads and writes of one range have different width; give both the same")
+    return known[0] if known else 15

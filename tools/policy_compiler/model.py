@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the parts of the compiler share: the words of a policy, the keys it decides about, its rows, its errors."""
+import difflib
+
+ACTIONS = ("allow", "emulate", "raz-wi", "deny", "pause", "stop")
+DIRECTIONS = {"r": (0,), "w": (1,), "rw": (0, 1)}
+SUBJECTS = {  # table of the source -> its fields beyond the common ones
+    "sysreg": ("name", "class", "access"), "mmio": ("device", "base", "offset", "size", "access", "width"),
+    "hypercall": ("name", "number"), "smccc": ("name", "number"), "smc": (), "wfi": (), "wfe": (), "trap": ("name",)}
+COMMON = ("action", "log", "count", "limit", "why")
+TOP = ("name", "description", "default")
+OWNED = ("GICD", "GICR", "PL011")  # devices that EL2 itself drives, and emulates for the guest
+# emulations that are the access itself (sysreg_read, sysreg_write)
+PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR", "TIMER", "DIR")
+# Causes that a row can name, by what ariel can do about them; the others have keys of their own (hvc, sysreg, dabt).
+IDLE = ("WFI", "WFE")
+DIRECT = ("FP", "BREAKPOINT", "WATCHPOINT", "BRK", "PAC")
+ABSENT = ("SVE", "SME", "LS64")
+FAULT = ("UNKNOWN", "BTI", "ILLEGAL", "IABT", "PC_ALIGN", "SERROR")
+CAUSE_ACTIONS = {**dict.fromkeys(IDLE, ("allow", "emulate", "deny", "pause", "stop")),
+                 **dict.fromkeys(DIRECT, ("allow", "deny", "stop")),
+                 **dict.fromkeys(ABSENT, ("deny", "stop")), **dict.fromkeys(FAULT, ("deny", "stop"))}
+CALL_ACTIONS = ("emulate", "deny", "pause", "stop")
+# Bits that let through when set. What is in neither list traps when set.
+LETS_THROUGH = ("HCR_EL2_APK", "HCR_EL2_API", "CNTHCTL_EL2_EL1PCTEN", "CNTHCTL_EL2_EL1PCEN")
+BASE = ("HCR_EL2_VM", "HCR_EL2_AMO", "HCR_EL2_IMO", "HCR_EL2_FMO")  # the design's, whatever the policy
+NEVER_SET = ("HCR_EL2_ATA", "HCR_EL2_ENSCXT", "MDCR_EL2_E2PB", "HCRX_EL2_EnALS", "ALWAYS")
+# smc never reaches the firmware; SVE, trace and what is implementation defined are no part of the guest's CPU
+ALWAYS_SET = ("HCR_EL2_TSC", "HCR_EL2_TIDCP", "CPTR_EL2_TZ", "CPTR_EL2_TTA")
+REGISTERS = ("HCR_EL2", "MDCR_EL2", "CPTR_EL2", "HSTR_EL2", "CNTHCTL_EL2", "ICH_HCR_EL2")
+PAGE = 4096
+
+
+class PolicyError(Exception):
+    """The policy cannot be compiled; the messages are its lines."""
+
+
+class Key:
+    """One row of one of the tables: what a verdict is about."""
+
+    def __init__(self, group, ident, name):
+        self.group, self.id, self.name = group, ident, name
+        self.enum = {"cause": "KEY_CAUSE_", "hvc": "KEY_HVC_", "device": "KEY_DEVICE_"}.get(group, "KEY_") + ident
+        self.number = self.control = self.kind = self.cls = None
+        self.directions = (0, 1)
+
+
+class Row:
+    """One row of the source, in the order of the file; row 0 is the default."""
+
+    def __init__(self, table, line, fields, lines):
+        self.table, self.line, self.fields, self.lines = table, line, fields, lines
+        self.action = fields.get("action")
+        self.log, self.count = fields.get("log", False), fields.get("count", False)
+        self.why, self.limit = fields.get("why", ""), 0
+        self.directions = (0, 1)
+        self.targets = []  # (key, direction) or, for mmio, (base, end, direction)
+        self.exact = False  # names single things: then it must be possible as it stands
+        self.changed, self.bits, self.index = {}, set(), 0
+
+    @property
+    def text(self):
+        fields = self.fields
+        subject = next((fields[name] for name in ("name", "class", "device", "number", "base") if name in fields), "")
+        if isinstance(subject, list):
+            subject = ", ".join(map(str, subject))
+        subject = f"{subject:#x}" if isinstance(subject, int) else subject
+        if "offset" in fields:
+            subject += f"+{fields['offset']:#x}"
+        return f"{self.table} {subject}".strip()
+
+    def at(self, field=None):
+        return self.lines.get(field, self.line)
+
+
+def nearest(word, words):
+    match = difflib.get_close_matches(str(word).lower(), [w.lower() for w in words], 1, 0.5)
+    return f"; did you mean \"{next(w for w in words if w.lower() == match[0])}\"?" if match else ""
+
+
+def some(names, most=4):
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")

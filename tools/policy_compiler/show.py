@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The effective policy for people, and what each row costs."""
+import re
+
+from .model import LETS_THROUGH, NEVER_SET, REGISTERS, some
+
+
+def row_cost(policy, row):
+    if row.table == "mmio":
+        mine = [r for r in policy.ranges if any(v["row"] is row for v in r["verdicts"])]
+        return "no trap (mapped)" if mine and all(r["direct"] for r in mine) else "stage 2 fault"
+    if row.table in ("hypercall", "smccc", "smc"):
+        return "HCR_EL2.TSC for smc" if row.table != "hypercall" else "hvc"
+    dotted = sorted(re.sub(r"^([A-Z]+(?:_HCR)?_EL2)_", r"\1.", bit) for bit in row.bits)
+    shown = ", ".join(("no " if bit.replace(".", "_") in LETS_THROUGH + NEVER_SET else "") + bit for bit in dotted)
+    trapped = any(verdict["trapped"] for verdict in policy.verdicts.values() if verdict["row"] is row)
+    return shown or ("always traps" if trapped else "no trap")
+
+
+def describe(policy):
+    rows = [{"row": row.index, "line": row.line, "subject": row.text,
+             "access": "".join("rw"[way] for way in row.directions), "action": row.action, "log": row.log,
+             "limit": row.limit, "cost": row_cost(policy, row), "why": row.why,
+             "notes": [f"{some(names)}: {note}" for note, names in row.changed.items()]} for row in policy.rows]
+    controls = {register: sorted(bit[len(register) + 1:] for bit in policy.bits if bit.startswith(register + "_"))
+                for register in REGISTERS}
+    ranges = [{"base": r["base"], "size": r["size"], "device": r["key"].name, "direct": bool(r["direct"]),
+               "read": r["verdicts"][0]["action"], "write": r["verdicts"][1]["action"]} for r in policy.ranges]
+    return {"policy": policy.source.get("name", ""), "file": policy.path, "rows": rows, "controls": controls,
+            "ranges": ranges, "notes": policy.notes}
+
+
+def show(policy):
+    data = describe(policy)
+    print(f"policy {data['policy']} ({data['file']}): {policy.source.get('description', '')}")
+    head = ("row", "line", "subject", "rw", "action", "log", "cost", "why")
+    table = [head] + [(str(r["row"]), str(r["line"]), r["subject"], r["access"], r["action"],
+                       (f"{r['limit']}/s" if r["limit"] else "yes") if r["log"] else "-", r["cost"], r["why"])
+                      for r in data["rows"]]
+    widths = [min(max(len(line[column]) for line in table), 44) for column in range(len(head) - 1)]
+    for line, row in zip(table, [None] + data["rows"]):
+        print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths + [0])).rstrip())
+        for note in row["notes"] if row else ():
+            print(f"{'':10}note: {note}")
+    print("\ncontrols (beyond what ariel always sets)")
+    for register, bits in data["controls"].items():
+        print(f"  {register:<12} {' '.join(bits) or '-'}")
+    print("  set bits of HCR_EL2.APK, API and CNTHCTL_EL2 let the guest through; all others trap")
+    for note in data["notes"]:
+        print(f"  note: {note}")

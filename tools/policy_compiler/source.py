@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The TOML text: where rows and their fields stand (tomllib tells values only), and what their fields may be."""
+import re
+
+from .model import ACTIONS, COMMON, DIRECTIONS, SUBJECTS, TOP, Row, nearest
+
+TOKEN = re.compile(r'''"""(?:\\.|[^\\])*?"{3,5}
+                       | '{3}.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | \#[^\n]* | \n | [^"'#\n]''',
+                   re.S | re.X)
+
+
+def split_statements(text):
+    """(line, tokens) of each statement of a valid TOML text: strings are one token, comments are gone."""
+    line, start, depth, tokens = 1, 1, 0, []
+    for token in TOKEN.findall(text):
+        if token == "\n" and depth == 0 or token == "\n" and not tokens:
+            if "".join(tokens).strip():
+                yield start, tokens
+            tokens, start = [], line + 1
+        elif not token.startswith("#"):
+            header = "".join(tokens).strip() in ("", "[") and "=" not in tokens
+            tokens.append(token)
+            if "=" in tokens or not header and depth:
+                depth += (token in "[{") - (token in "]}") if len(token) == 1 else 0
+        line += token.count("\n")
+    if "".join(tokens).strip():
+        yield start, tokens
+
+
+def unquote(text):
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'" else text
+
+
+def locate_rows(text):
+    """{(table, index): (line, {field: line})}; fields before any table belong to ("", 0)."""
+    found, counts, current = {("", 0): (1, {})}, {}, ("", 0)
+    for line, tokens in split_statements(text.replace("\r\n", "\n")):
+        joined = "".join(tokens).strip()
+        if joined.startswith("["):
+            name = unquote(joined.strip("[] \t"))
+            current = (name, counts.get(name, 0))
+            counts[name] = current[1] + 1
+            found[current] = (line, {})
+            continue
+        key = unquote("".join(tokens[:tokens.index("=")])) if "=" in tokens else joined
+        found[current][1].setdefault(key.split(".")[0], line)
+        if current == ("", 0):
+            offset, depth, index = 0, 0, 0
+            for token in tokens[tokens.index("=") + 1:] if "=" in tokens else ():
+                if token == "{" and depth == 1:  # sysreg = [ {...}, {...} ]
+                    found[(key, index)] = (line + offset, {})
+                    index += 1
+                depth += (token in "[{") - (token in "]}") if len(token) == 1 else 0
+                offset += token.count("\n")
+    return found
+
+
+def read_source(policy):
+    top = policy.lines[("", 0)][1]
+    for name in policy.source:
+        if name not in TOP and name not in SUBJECTS:
+            line = top.get(name) or policy.lines.get((name, 0), (1,))[0]
+            policy.error(line, f"unknown table or field \"{name}\"{nearest(name, TOP + tuple(SUBJECTS))}")
+    for name in ("name", "description"):
+        if not isinstance(policy.source.get(name, ""), str):
+            policy.error(top.get(name, 1), f"{name} must be a string")
+    read_default(policy, top)
+    found = []
+    for table in SUBJECTS:
+        value = policy.source.get(table, [])
+        if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+            policy.error(top.get(table) or policy.lines.get((table, 0), (1,))[0],
+                         f"{table} must be an array of tables: write [[{table}]]")
+            continue
+        for index, fields in enumerate(value):
+            line, lines = policy.lines.get((table, index), (1, {}))
+            found.append(Row(table, line, fields, lines))
+    policy.rows += sorted(found, key=lambda row: row.line)
+    if len(policy.rows) > policy.numbers["ROW_MAX"]:
+        row = policy.rows[policy.numbers["ROW_MAX"]]
+        policy.error(row.line, f"too many rows: {len(policy.rows)} with the default, at most "
+                     f"{policy.numbers['ROW_MAX']}; join rows with lists or classes")
+    for index, row in enumerate(policy.rows):
+        row.index = index
+        check_fields(policy, row, COMMON + SUBJECTS.get(row.table, ()))
+
+
+def read_default(policy, top):
+    fields = policy.source.get("default")
+    line, lines = policy.lines.get(("default", 0), (top.get("default", 1), {}))
+    if fields is None:
+        policy.error(1, "no default: write one, such as default = { action = \"deny\", log = true }")
+        fields = {"action": "deny"}
+    elif not isinstance(fields, dict):
+        policy.error(line, "default must be a table: default = { action = \"deny\", log = true }")
+        fields = {"action": "deny"}
+    policy.rows.append(Row("default", line, fields, lines))
+
+
+def check_fields(policy, row, allowed):
+    kinds = {"log": bool, "count": bool, "why": str, "limit": str, "action": str, "access": str, "base": int,
+             "offset": int, "size": int}
+    for name, value in row.fields.items():
+        if name not in allowed:
+            policy.error(row.at(name), f"unknown field \"{name}\" in {row.table}{nearest(name, allowed)}")
+        elif name in kinds and type(value) is not kinds[name]:
+            word = {bool: "true or false", str: "a string", int: "an integer"}[kinds[name]]
+            policy.error(row.at(name), f"{name} must be {word}, not {value!r}")
+    if "action" not in row.fields:
+        policy.error(row.line, f"{row.text}: no action; one of {', '.join(ACTIONS)}")
+    elif isinstance(row.action, str) and row.action not in ACTIONS:
+        policy.error(row.at("action"), f"unknown action \"{row.action}\"{nearest(row.action, ACTIONS)} "
+                     f"(actions: {', '.join(ACTIONS)})")
+    access = row.fields.get("access", "rw")
+    if isinstance(access, str) and access not in DIRECTIONS:
+        policy.error(row.at("access"), f"access \"{access}\" is not \"r\", \"w\" or \"rw\"")
+    row.directions = DIRECTIONS.get(access if isinstance(access, str) else "rw", (0, 1))
+    limit = row.fields.get("limit")
+    if isinstance(limit, str):
+        match = re.fullmatch(r"([0-9]{1,5})/s", limit)
+        if not match or not 1 <= int(match[1]) <= 65535:
+            policy.error(row.at("limit"), f"limit \"{limit}\" is not \"N/s\" with N from 1 to 65535")
+        elif not row.log:
+            policy.error(row.at("limit"), "limit without log = true: there is nothing to limit")
+        else:
+            row.limit = int(match[1])

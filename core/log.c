@@ -34,6 +34,7 @@ static struct {
     uint64_t hidden;    // records since the last one on the console
     enum log_level level;
     bool lock_lost; // set by log_panic: lock's holder died
+    bool panicked;  // the console is log_panic's, and stands at the start of a line
 } state = {.level = LOG_INFO};
 
 static const char *const level_names[LOG_LEVEL_COUNT] = {"debug", "info", "warn", "error"};
@@ -133,8 +134,11 @@ void log_panic(const char *event, const char *format, ...) NO_THREAD_ANALYSIS
     va_end(arguments);
     log_ring_append(state.ring, line, length);
     state.hidden = 0;
-    pl011_put('\r');
-    pl011_put('\n');
+    if (!state.panicked) {
+        pl011_put('\r');
+        pl011_put('\n');
+        state.panicked = true;
+    }
     for (size_t i = 0; i < length; i++) {
         pl011_put((uint8_t)line[i]);
     }

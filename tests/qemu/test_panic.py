@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What EL2 says when it breaks itself. gdb breaks it: nothing that a guest or a person types can.
+
+Each case stops EL2 in report_exception (the diagnostic guest gets it there by HVC_REPORT_EXCEPTION) and spoils one thing.
+"""
+
+import subprocess
+import sys
+import time
+
+import pytest
+from harness import ROOT
+
+ELF = ROOT / "build/hypervisor.elf"
+
+
+def symbol(name):
+    out = subprocess.run(["aarch64-linux-gnu-nm", str(ELF)], capture_output=True, text=True, check=True).stdout
+    return next(int(line.split()[0], 16) for line in out.splitlines() if line.split()[-1] == name)
+
+
+def memory_map(name):
+    for line in (ROOT / "include/hv/memory_map.h").read_text().splitlines():
+        if line.startswith(f"#define {name} ") or line.split()[:2] == ["#define", name]:
+            return int(line.split()[2], 0)
+    raise KeyError(name)
+
+
+def spoil(boot, tmp_path, *commands, smp=1):
+    """A machine that gdb has stopped in EL2 once, to run commands there, and left running."""
+    socket = tmp_path / "gdb"
+    ariel = boot(smp=smp, extra=f"-S -chardev socket,path={socket},server=on,wait=off,id=gdb -gdb chardev:gdb")
+    script = [f"target remote {socket}", "hbreak report_exception", "continue", "delete", *commands, "detach"]
+    arguments = [argument for command in script for argument in ("-ex", command)]
+    limit = time.monotonic() + 10
+    while not socket.exists():
+        assert time.monotonic() < limit, "QEMU opened no socket for gdb"
+        time.sleep(0.05)
+    done = subprocess.run(["gdb-multiarch", "-q", "-batch", *arguments, str(ELF)], capture_output=True, text=True,
+                          timeout=60)
+    assert "Breakpoint 1, report_exception" in done.stdout, done.stdout + done.stderr
+    return ariel
+
+
+def test_a_wild_jump_is_dumped_with_registers_and_backtrace(boot, tmp_path):
+    ariel = spoil(boot, tmp_path, "set $pc = 0xdead0000")
+    ariel.expect_line(r'event=panic reason="exception taken in EL2" vector="current EL, SP_ELx" kind=sync ec=0x21')
+    ariel.expect_line(r"event=el2-registers elr=0xdead0000 .*far=0xdead0000")
+    for first in range(0, 28, 4):
+        ariel.expect_line(rf"event=el2-registers x{first}=0x[0-9a-f]+ ")
+    ariel.expect_line(r"event=backtrace depth=0 pc=0xdead0000")
+    chain = [ariel.expect_line(rf"event=backtrace depth={depth} pc=(0x[0-9a-f]+)").group(1) for depth in (1, 2, 3)]
+    where = subprocess.run(["aarch64-linux-gnu-addr2line", "-fe", str(ELF), *chain], capture_output=True, text=True,
+                           check=True).stdout.splitlines()
+    assert where[::2] == ["trap_call", "trap_from_sync", "lower_sync"]
+
+
+def test_an_overrun_stack_meets_its_guard_page(boot, tmp_path):
+    guard = symbol("stacks_start")
+    ariel = spoil(boot, tmp_path, f"set $sp = {guard + 0x1000:#x}")
+    ariel.expect_line(r"event=panic .*ec=0x25")
+    far = int(ariel.expect_line(r"event=el2-registers elr=.* far=(0x[0-9a-f]+)").group(1), 16)
+    assert guard <= far < guard + 0x1000
+
+
+@pytest.mark.parametrize("place, name", [("text_start", "text"), ("rodata_start", "rodata")])
+def test_a_write_to_what_is_read_only_faults(boot, tmp_path, place, name):
+    # memset(target, 0, 64) in EL2, at whose end it would return to where it stopped
+    target = symbol(place)
+    ariel = spoil(boot, tmp_path, f"set $x0 = {target:#x}", "set $x1 = 0", "set $x2 = 64", "set $pc = (long)&memset")
+    ariel.expect_line(r"event=panic .*ec=0x25")
+    assert int(ariel.expect_line(r"event=el2-registers elr=.* far=(0x[0-9a-f]+)").group(1), 16) == target, name
+
+
+def test_data_is_never_executed(boot, tmp_path):
+    data = symbol("data_start")
+    ariel = spoil(boot, tmp_path, f"set $pc = {data:#x}")
+    ariel.expect_line(r"event=panic .*ec=0x21")
+    ariel.expect_line(rf"event=el2-registers elr={data:#x} ")
+
+
+def test_a_changed_canary_is_caught(boot, tmp_path):
+    # log_record holds a canary; the guard word changes while it runs.
+    ariel = spoil(boot, tmp_path, "break format_text_v", "continue", "delete",
+                  "set *(unsigned long *)&__stack_chk_guard = 1")
+    ariel.expect_line(r'event=panic reason="stack protector: a canary is overwritten"')
+    ariel.expect_line(r"event=backtrace depth=1")
+
+
+def test_the_log_survives_in_memory(boot, tmp_path):
+    ariel = spoil(boot, tmp_path, "set $pc = 0xdead0000", smp=2)
+    ariel.expect_line(r"event=backtrace depth=1")
+    ring = tmp_path / "ring"
+    ariel.child.send("\x01c")  # QEMU's own monitor
+    ariel.child.expect_exact("(qemu)")
+    ariel.child.send(f'pmemsave {memory_map("LOG_RING_PA"):#x} {memory_map("LOG_RING_SIZE")} "{ring}"\r')
+    limit = time.monotonic() + 10
+    while not ring.exists() or ring.stat().st_size < memory_map("LOG_RING_SIZE"):
+        assert time.monotonic() < limit, "QEMU wrote no dump"
+        time.sleep(0.1)
+    done = subprocess.run([sys.executable, str(ROOT / "tools/log_decode.py"), "--ring", str(ring)],
+                          capture_output=True, text=True, timeout=60)
+    assert "event=boot" in done.stdout or " boot " in done.stdout, done.stdout + done.stderr
+    assert "exception taken in EL2" in done.stdout, done.stdout + done.stderr

@@ -21,15 +21,20 @@
 #define WINDOW        72u    // columns of the line that are shown
 #define BURST_POLLS   20000u // looks at the UART for a byte that follows at once; about 20 ms
 #define KEY_INTERRUPT 0x03   // Ctrl-C
+#define KEY_UP        0x10   // Ctrl-P: the line before
 #define KEY_DELETE    0x7f
 
 enum monitor_state { CLOSED, ATTENTION, OPEN };
 
 static struct {
-    uint32_t state; // enum monitor_state; atomic
-    bool running;   // a command runs: the prompt comes after its reply
+    uint32_t state;               // enum monitor_state; atomic
+    bool running;                 // a command runs: the prompt comes after its reply
+    bool stepped;                 // the last line was a step: Enter alone repeats it, as in gdb
+    bool quiet;                   // the log's level is that of the prompt
+    enum log_level console_level; // while quiet: the level when the monitor is closed
+    enum log_level prompt_level;  // the least that comes through while somebody types
     struct monitor_line line;
-} monitor;
+} monitor = {.prompt_level = LOG_ERROR};
 
 static enum monitor_state state(void)
 {
@@ -69,15 +74,42 @@ static void say(const char *text)
     console_line(text, strlen(text));
 }
 
-static const char *vm_words(void)
+// While the prompt is there only errors come between, unless 'log level' said otherwise: a guest's records would flood
+// what a person types and reads. The ring has all of them.
+static void enter_prompt(void)
 {
-    return vm0.state == VM_RUNNING ? "running" : vm0.state == VM_PAUSED ? "paused" : "stopped";
+    set_state(OPEN);
+    if (monitor.quiet)
+        return;
+    monitor.console_level = log_get_level();
+    monitor.quiet = true;
+    if (monitor.console_level < monitor.prompt_level)
+        (void)log_set_level(monitor.prompt_level);
+}
+
+void monitor_leave_prompt(void)
+{
+    if (monitor.quiet)
+        (void)log_set_level(monitor.console_level);
+    monitor.quiet = false;
+}
+
+void monitor_set_level(enum log_level level)
+{
+    monitor.prompt_level = monitor.console_level = level;
+    (void)log_set_level(level);
+}
+
+enum log_level monitor_console_level(void)
+{
+    return monitor.quiet ? monitor.console_level : log_get_level();
 }
 
 static void close_monitor(void)
 {
     uint64_t dropped;
 
+    monitor_leave_prompt();
     monitor_line_clear(&monitor.line);
     set_state(CLOSED);
     dropped = console_hold_guest(false);
@@ -91,7 +123,7 @@ static void leave(void)
     char text[100];
 
     console_show_input("", 0, 0);
-    (void)format_text(text, sizeof(text), "-- guest console; guest %s (Ctrl-] Enter: monitor)", vm_words());
+    (void)format_text(text, sizeof(text), "-- guest console; guest %s (Ctrl-] Enter: monitor)", monitor_vm_state());
     say(text);
     close_monitor();
 }
@@ -116,18 +148,18 @@ void monitor_open(const char *reason)
     }
     console_hold_guest(true);
     (void)format_text(text, sizeof(text), "-- monitor: %s; guest %s (help: commands, quit: back to the guest)", reason,
-                      vm_words());
+                      monitor_vm_state());
     if (fresh)
         console_show_input("", 0, 0);
     say(text);
-    set_state(OPEN);
+    enter_prompt();
     if (fresh && !monitor.running)
         console_show_input(PROMPT, sizeof(PROMPT) - 1, sizeof(PROMPT) - 1);
 }
 
 static void open_prompt(void)
 {
-    set_state(OPEN);
+    enter_prompt();
     show_line();
 }
 
@@ -187,109 +219,19 @@ static void run_line(void)
     char text[LINE_LENGTH_MAX + 1];
 
     end_input_line();
+    if (monitor.line.length == 0 && monitor.stepped)
+        (void)monitor_line_byte(&monitor.line, KEY_UP);
     memcpy(text, monitor.line.text, sizeof(text));
     monitor_line_remember(&monitor.line);
     monitor_line_clear(&monitor.line);
     monitor.running = true;
     monitor_run(text);
     monitor.running = false;
+    monitor.stepped = monitor_reply_deferred();
     if (monitor_close_asked())
         leave();
     else if (!monitor_reply_deferred())
         show_line();
-}
-
-// The n-th word of a list with blanks between, its length in *length; NULL behind the last.
-static const char *list_word(const char *list, unsigned int n, size_t *length)
-{
-    while (*list != '\0') {
-        const char *end = strchr(list, ' ');
-
-        *length = end == NULL ? strlen(list) : (size_t)(end - list);
-        if (n-- == 0)
-            return list;
-        list += *length + (end != NULL);
-    }
-    return NULL;
-}
-
-// Candidate n for the word being typed: a command's name, or the command's second word.
-static const char *candidate(const struct monitor_command *command, unsigned int n, size_t *length)
-{
-    if (command != NULL)
-        return list_word(command->words, n, length);
-    if (n >= monitor_command_count)
-        return NULL;
-    *length = strlen(monitor_commands[n].name);
-    return monitor_commands[n].name;
-}
-
-static void list_candidates(const struct monitor_command *command, const char *typed, size_t typed_length)
-{
-    char text[200];
-    size_t used = 0;
-    size_t length;
-    const char *word;
-
-    for (unsigned int n = 0; (word = candidate(command, n, &length)) != NULL; n++) {
-        if (length < typed_length || memcmp(word, typed, typed_length) != 0 || used + length + 2 > sizeof(text))
-            continue;
-        memcpy(&text[used], word, length);
-        text[used + length] = ' ';
-        used += length + 1;
-    }
-    console_line(text, used);
-}
-
-static void complete_word(const struct monitor_command *command, const char *typed, size_t typed_length)
-{
-    const char *first = NULL;
-    size_t common = 0;
-    unsigned int found = 0;
-    size_t length;
-    const char *word;
-
-    for (unsigned int n = 0; (word = candidate(command, n, &length)) != NULL; n++) {
-        if (length < typed_length || memcmp(word, typed, typed_length) != 0)
-            continue;
-        if (found++ == 0) {
-            first = word;
-            common = length;
-        }
-        for (size_t i = typed_length; i < common; i++) {
-            if (i >= length || word[i] != first[i])
-                common = i;
-        }
-    }
-    if (found == 0)
-        return;
-    if (common == typed_length && found > 1)
-        list_candidates(command, typed, typed_length);
-    (void)monitor_line_insert(&monitor.line, first + typed_length, common - typed_length);
-    if (found == 1)
-        (void)monitor_line_insert(&monitor.line, " ", 1);
-}
-
-// Tab: the first word is a command, the second one of its words; the rest is the user's.
-static void complete(void)
-{
-    char typed[LINE_LENGTH_MAX + 1];
-    char *second;
-
-    memcpy(typed, monitor.line.text, monitor.line.cursor);
-    typed[monitor.line.cursor] = '\0';
-    second = strchr(typed, ' ');
-    if (second == NULL) {
-        complete_word(NULL, typed, monitor.line.cursor);
-        return;
-    }
-    *second++ = '\0';
-    if (strchr(second, ' ') == NULL) {
-        const struct monitor_command *command = monitor_find_command(typed);
-
-        if (command != NULL)
-            complete_word(command, second, strlen(second));
-    }
 }
 
 static void line_key(uint8_t byte)
@@ -310,7 +252,7 @@ static void line_key(uint8_t byte)
         run_line();
         return;
     case LINE_TAB:
-        complete();
+        monitor_complete(&monitor.line);
         break;
     case LINE_END:
         leave();

@@ -72,11 +72,13 @@ static const char *cmd_resume(const struct monitor_words *words)
 
 static void reset_now(void)
 {
+    monitor_leave_prompt();
     vm_reset(&vm0);
 }
 
 static void halt_now(void)
 {
+    monitor_leave_prompt();
     vm_power_off(&vm0);
 }
 
@@ -109,7 +111,7 @@ const struct monitor_command monitor_commands[] = {
     {"exc",     "", "top last log reset", "[top [class|call|device|register|row] [n] | last [n] | log | reset]",
      "counts and latency of the guest's exits, the last ones", cmd_exc, 0, 3},
     {"explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, 1, 2},
-    {"gic",     "", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, 0, 1},
+    {"gic",     "irq", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, 0, 1},
     {"halt",    "poweroff", "", "", "power the machine off", cmd_halt, 0, 0},
     {"help",    "?", "", "[command]", "what there is, or one command", cmd_help, 0, 1},
     {"hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv, 1, 1},
@@ -123,10 +125,10 @@ const struct monitor_command monitor_commands[] = {
     {"pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause, 0, 0},
     {"policy",  "", "show stat test", "show | stat | test [read|write] <register|device|call|ipa>",
      "the policy's rows, how often each spoke, its verdict", cmd_policy, 1, 3},
-    {"regs",    "r", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs, 0, 1},
+    {"regs",    "r registers", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs, 0, 1},
     {"reset",   "system_reset", "", "", "start the guest again", cmd_reset, 0, 0},
-    {"resume",  "cont c", "", "", "let the guest run again, and back to its console", cmd_resume, 0, 0},
-    {"sr",      "", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr, 1, 3},
+    {"resume",  "cont c continue", "", "", "let the guest run again, and back to its console", cmd_resume, 0, 0},
+    {"sr",      "p", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr, 1, 3},
     {"status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status, 0, 0},
     {"step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step, 0, 2},
     {"timer",   "", "", "[vcpu]", "guest time, its drift and deadlines", cmd_timer, 0, 1},

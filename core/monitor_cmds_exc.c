@@ -99,6 +99,7 @@ static const char *exc_top(const struct monitor_words *words)
             return monitor_error("'%s' is none of class, call, device, register, row or a number", words->word[i]);
     }
     total = fill_counts(counts, group);
+    out_note("%-8s %-24s %10s share %12s |log2 of ticks|\n", "group", "key", "count", "mean");
     for (; wanted > 0; wanted--) {
         unsigned int best = 0;
 
@@ -111,7 +112,7 @@ static const char *exc_top(const struct monitor_words *words)
         show_stat(best, total);
         counts[best] = 0;
     }
-    out_note("%lu exits; |log2 of counter ticks|\n", (unsigned long)total);
+    out_note("%lu exits\n", (unsigned long)total);
     return NULL;
 }
 
@@ -202,8 +203,7 @@ static void show_row(unsigned int n, bool with_count)
     out_number("row", 3, n);
     if (with_count)
         out_number("count", 10, row_count(n));
-    out_text("file", 1, row->file);
-    out_number("line", 4, row->line);
+    monitor_show_place(row, 22);
     out_text("subject", 28, row->text);
     out_text("why", 1, row->why);
     out_end();
@@ -225,8 +225,7 @@ static void show_verdict(const char *name, const char *direction, const struct p
     out_text("access", 6, direction);
     out_text("key", 20, name);
     out_text("verdict", 8, policy_action_name(verdict->action));
-    out_text("file", 1, row->file);
-    out_number("line", 1, row->line);
+    monitor_show_place(row, 1);
     out_text("subject", 1, row->text);
     out_bool("default", (verdict->flags & POLICY_FLAG_DEFAULT) != 0);
     out_bool("log", (verdict->flags & POLICY_FLAG_LOG) != 0);
@@ -309,6 +308,7 @@ static const char *log_show(const struct monitor_words *words)
         if (strcmp(words->word[i], "-c") == 0 && class == LOG_CLASS_COUNT)
             error = monitor_error("no class '%s'", words->word[i + 1]);
     }
+    log_flush();
     if (error == NULL)
         log_for_each((unsigned int)count, class, show_record, NULL);
     return error;
@@ -322,9 +322,10 @@ static const char *log_level(const struct monitor_words *words)
         level = log_level_find(words->word[2]);
         if (level == LOG_LEVEL_COUNT)
             return monitor_error("level '%s' is none of debug, info, warn, error", words->word[2]);
-        log_set_level(level);
+        monitor_set_level(level);
     }
-    out_text("level", 0, log_level_name(log_get_level()));
+    out_text("level", 0, log_level_name(monitor_console_level()));
+    out_text("prompt", 0, log_level_name(log_get_level()));
     out_end();
     return NULL;
 }

@@ -11,6 +11,7 @@
 #include <hv/cpu.h>
 #include <hv/monitor_out.h>
 #include <hv/policy.h>
+#include <hv/printf.h>
 #include <hv/string.h>
 #include <hv/telemetry.h>
 #include <hv/trap.h>
@@ -66,6 +67,14 @@ bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event
            telemetry_cpu[cpu].sequence < sequence + TELEMETRY_LAST;
 }
 
+void monitor_show_place(const struct policy_row *row, int width)
+{
+    char text[64];
+
+    (void)format_text(text, sizeof(text), "%s:%u", row->file, row->line);
+    out_text("at", width, text);
+}
+
 static void show_event(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
@@ -80,8 +89,7 @@ static void show_event(const struct event *event)
     out_hex("value", 1, event->value);
     out_text("verdict", 1, policy_action_name(event->verdict));
     out_text("result", 1, trap_result_name(event->result));
-    out_text("file", 1, row->file);
-    out_number("line", 1, row->line);
+    monitor_show_place(row, 1);
     out_end();
 }
 
@@ -91,6 +99,7 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
     unsigned int first;
 
     memcpy(position, begin, cpu_count() * sizeof(position[0]));
+    out_note("%12s c %7s pc, read or write, key, address, value, verdict, result, policy row\n", "us", "seq");
     do {
         struct event event;
         struct event next;
@@ -173,8 +182,7 @@ static void explain_event(const struct event *event)
     out_note(" traps it;");
     out_text("verdict", 0, policy_action_name(event->verdict));
     out_note(" by");
-    out_text("file", 1, row->file);
-    out_number("line", 1, row->line);
+    monitor_show_place(row, 1);
     out_text("subject", 1, row->text);
     out_text("why", 1, row->why);
     out_end();

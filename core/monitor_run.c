@@ -118,34 +118,55 @@ static void end_unless_deferred(const char *error)
         monitor_end_reply(error);
 }
 
+// gdb's x/4xw: the format is a word of its own. text has room for one byte more.
+static void part_format(char *text)
+{
+    char *slash = strchr(text, '/');
+    char *blank = strchr(text, ' ');
+
+    if (slash == NULL || slash == text || (blank != NULL && blank < slash))
+        return;
+    memmove(slash + 1, slash, strlen(slash) + 1);
+    *slash = ' ';
+}
+
+// gdb's and QEMU's info <what> is <what>.
+static void drop_info(struct monitor_words *words)
+{
+    if (words->count < 2 || strcmp(words->word[0], "info") != 0)
+        return;
+    words->count--;
+    memmove(&words->word[0], &words->word[1], words->count * sizeof(words->word[0]));
+}
+
 static const char *run_words(const struct monitor_words *words)
 {
     const struct monitor_command *command = monitor_find_command(words->word[0]);
-    const char *error;
 
     if (command == NULL)
         return monitor_error("no command '%s' (help lists them)", words->word[0]);
     if (words->count - 1 < command->min || words->count - 1 > command->max)
         return monitor_error("usage: %s %s", command->name, command->usage);
-    error = command->handler(words);
-    return error;
+    return command->handler(words);
 }
 
 void monitor_run(const char *line)
 {
-    char text[LINE_LENGTH_MAX + 1];
+    char text[LINE_LENGTH_MAX + 2];
     struct monitor_words words;
     size_t length = strnlen(line, LINE_LENGTH_MAX);
     bool json;
 
     memcpy(text, line, length);
     text[length] = '\0';
+    part_format(text);
     if (!split(text, &words, &json)) {
         out_begin(false);
         monitor_end_reply(monitor_error("more than %u words", MONITOR_WORDS_MAX));
         return;
     }
     out_begin(json);
+    drop_info(&words);
     if (words.count > 0)
         end_unless_deferred(run_words(&words));
     else if (json)

@@ -2,6 +2,7 @@
 // The monitor's commands: one table, from which dispatch, help, completion and docs/MONITOR.md come.
 #pragma once
 
+#include <hv/log.h>
 #include <hv/types.h>
 
 #define MONITOR_WORDS_MAX 16
@@ -40,6 +41,10 @@ void monitor_run(const char *line);
 // Runs a one-key command; the same reply.
 void monitor_run_key(const struct monitor_command *command);
 
+// Tab: completes the word before the cursor, or lists what it may become.
+struct monitor_line;
+void monitor_complete(struct monitor_line *line);
+
 // Formats an error into a buffer that holds until the next call; returned by handlers.
 __attribute__((format(printf, 1, 2))) const char *monitor_error(const char *format, ...);
 // The usual ones: NULL and *value, or the error that names the word, its bounds and the usage.
@@ -76,6 +81,12 @@ MONITOR_HANDLER(key_everything);
 MONITOR_HANDLER(key_log_less);
 MONITOR_HANDLER(key_log_more);
 MONITOR_HANDLER(key_memory);
+
+// While the prompt is there the console shows fewer records: gives the console its own level back, before what ends the
+// monitor without closing it. set: the level from now on, at the prompt too. console: the level while closed.
+void monitor_leave_prompt(void);
+void monitor_set_level(enum log_level level);
+enum log_level monitor_console_level(void);
 
 // Asks for something that must not happen before the reply is out: called after "ok".
 void monitor_after_reply(void (*function)(void));

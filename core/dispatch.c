@@ -70,10 +70,11 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
         vm_stop(vcpu->vm, "a policy row says stop");
         return TRAP_STOP;
     case POLICY_PAUSE:
+        if (vcpu_break_passed(vcpu, event->pc))
+            return GO_ON;
         log_verdict(event);
-        vm_break(vcpu->vm, "a policy row says pause");
-        vcpu_wait(vcpu);
-        return GO_ON;
+        vcpu_break(vcpu, event->pc);
+        return TRAP_RETRY;
     default:
         return GO_ON;
     }
@@ -184,7 +185,8 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
     if (result == GO_ON) {
         if (event->key == KEY_CAUSE_WFI)
             vcpu_wait_for_interrupt(vcpu);
-        result = TRAP_DONE;
+        // The monitor may have sent the guest elsewhere meanwhile.
+        result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY;
     }
     finish(event, verdict, result);
     return result;

@@ -70,13 +70,16 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
         outcome = TRAP_STOP;
         reason = "a policy row says stop";
     }
+    bool pause = verdict->action == POLICY_PAUSE && outcome != TRAP_STOP;
+    if (pause && vcpu_break_passed(vcpu, event->pc))
+        return outcome;
     event->result = (uint8_t)outcome;
     record(vcpu, event, outcome, reason);
     if (outcome == TRAP_STOP) {
         vm_stop(vcpu->vm, reason);
-    } else if (verdict->action == POLICY_PAUSE) {
-        vm_break(vcpu->vm, "a policy row says pause");
-        vcpu_wait(vcpu);
+    } else if (pause) {
+        vcpu_break(vcpu, event->pc);
+        return TRAP_RETRY;
     } else if (outcome == TRAP_INJECT_ABORT) {
         event->verdict = POLICY_DENY; // whatever the row would have done for an access that can be emulated
     }

@@ -133,8 +133,11 @@ static void access_register(void *argument)
     access->status = HV_OK;
     if (slot != NULL) {
         access->old = *slot;
-        if (access->write)
+        if (access->write) {
             *slot = access->value;
+            if (slot == &access->vcpu->frame->elr_el2)
+                vcpu_moved(access->vcpu);
+        }
     } else if (index < EL1_REGISTER_COUNT) {
         access->old = el1_register_read(index);
         if (access->write)
@@ -154,7 +157,7 @@ static bool spsr_is_safe(uint64_t value)
 
 const char *cmd_sr(const struct monitor_words *words)
 {
-    struct register_access access = {.name = words->word[1], .write = words->count > 2};
+    struct register_access access = {.name = words->word[1] + (words->word[1][0] == '$'), .write = words->count > 2};
     const char *error = monitor_vcpu(words->count > 3 ? words->word[3] : NULL, &access.vcpu);
 
     if (error == NULL && access.write)

@@ -133,6 +133,7 @@ static void inject_here(void *argument)
         inject_abort(vcpu, (gva_t){vcpu->frame->elr_el2}, false, false);
     else
         inject_serror(vcpu);
+    vcpu_moved(vcpu);
 }
 
 static const char *inject_irq(const struct monitor_words *words, struct vcpu *vcpu)

@@ -7,6 +7,7 @@
 #include <hv/arch/barrier.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
+#include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
@@ -17,6 +18,29 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
     __atomic_fetch_or(&vcpu->request, request, __ATOMIC_RELEASE);
     if (vcpu->id != cpu_id())
         gicv3_send_sgi(GICV3_SGI_KICK, vcpu->id);
+}
+
+bool vcpu_break_passed(struct vcpu *vcpu, uint64_t pc)
+{
+    uint64_t exit = vcpu->telemetry->sequence + 1; // never 0
+
+    if (vcpu->break_held && vcpu->break_pc == pc) {
+        vcpu->break_held = false;
+        vcpu->break_passed = exit;
+    }
+    return vcpu->break_passed == exit; // for each access of the instruction
+}
+
+void vcpu_break(struct vcpu *vcpu, uint64_t pc)
+{
+    vcpu->break_pc = pc;
+    vcpu->break_held = vm_break(vcpu->vm, "a policy row says pause");
+}
+
+void vcpu_moved(struct vcpu *vcpu)
+{
+    vcpu->break_held = false;
+    vcpu_request(vcpu, VCPU_REQUEST_WAIT); // ends WFI
 }
 
 static bool may_run(struct vcpu *vcpu)

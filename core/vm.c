@@ -117,10 +117,12 @@ enum hv_status vm_resume(struct vm *vm)
     return HV_OK;
 }
 
-void vm_break(struct vm *vm, const char *reason)
+bool vm_break(struct vm *vm, const char *reason)
 {
-    if (vm_pause(vm) == HV_OK)
-        vm_open_monitor(reason);
+    if (vm_pause(vm) != HV_OK)
+        return false;
+    vm_open_monitor(reason);
+    return true;
 }
 
 void vm_stop(struct vm *vm, const char *reason)

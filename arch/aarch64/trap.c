@@ -26,7 +26,9 @@ struct trap_class {
 
 static enum trap_result trap_hvc64(struct vcpu *vcpu, struct event *event)
 {
-    event->pc -= 4; // HVC arrives with ELR_EL2 after the instruction
+    // HVC arrives with ELR_EL2 after the instruction; a policy row may pause at it.
+    event->pc -= 4;
+    vcpu->frame->elr_el2 = event->pc;
     return trap_call(vcpu, event);
 }
 
@@ -91,7 +93,7 @@ static const struct trap_class trap_classes[64] = {
     [0x0a] = {trap_named, KEY_CAUSE_LS64, 0},
     [0x0d] = {trap_named, KEY_CAUSE_BTI, 0},
     [0x0e] = {trap_named, KEY_CAUSE_ILLEGAL, 0},
-    [0x16] = {trap_hvc64, KEY_CAUSE_HVC, 0},
+    [0x16] = {trap_hvc64, KEY_CAUSE_HVC, 4},
     [0x17] = {trap_call, KEY_CAUSE_SMC, 4},
     [0x18] = {trap_sysreg64, KEY_CAUSE_SYSREG, 4},
     [0x19] = {trap_named, KEY_CAUSE_SVE, 0},

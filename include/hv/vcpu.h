@@ -32,10 +32,13 @@ struct vcpu {
     uint32_t retry_count; // aborts in a row that ended in TRAP_RETRY
     uint64_t retry_next;  // sequence of the exit that would make it one more
     uint64_t guest_mdscr; // MDSCR_EL1 as the guest left it, while step owns the register
-    uint64_t on_entry;    // PSCI CPU_ON: entry point
-    uint64_t on_context;  // PSCI CPU_ON: context id
-    struct vgic_cpu gic;  // vdev/vgic*.c
-    struct vtimer timer;  // vdev/vtimer.c
+    bool break_held;      // a policy row paused the VM at break_pc: next time the instruction is executed
+    uint64_t break_pc;
+    uint64_t break_passed; // sequence + 1 of the exit in which it was
+    uint64_t on_entry;     // PSCI CPU_ON: entry point
+    uint64_t on_context;   // PSCI CPU_ON: context id
+    struct vgic_cpu gic;   // vdev/vgic*.c
+    struct vtimer timer;   // vdev/vtimer.c
 };
 
 // Guest register n (0..30); 31 reads zero and ignores writes. The only code that indexes x[].
@@ -66,6 +69,14 @@ void vcpu_wait(struct vcpu *vcpu);
 
 // Waits for an interrupt that would wake the guest from WFI, or for a request. On its own CPU.
 void vcpu_wait_for_interrupt(struct vcpu *vcpu);
+
+// A policy row says pause for what the guest does at pc. vcpu_break pauses the VM and opens the monitor; the result of
+// the event is then TRAP_RETRY: the instruction is executed again when the VM goes on, with whatever registers and PC
+// the person at the monitor left, and this time vcpu_break_passed says true. On its own CPU.
+bool vcpu_break_passed(struct vcpu *vcpu, uint64_t pc);
+void vcpu_break(struct vcpu *vcpu, uint64_t pc);
+// The monitor changed where vcpu goes on: what it waited for, or was held at, no longer counts. On its own CPU.
+void vcpu_moved(struct vcpu *vcpu);
 
 // Sets request bits of vcpu and kicks its CPU when that is another one.
 void vcpu_request(struct vcpu *vcpu, uint32_t request);

@@ -46,8 +46,8 @@ enum hv_status vm_pause(struct vm *vm);
 // Lets the vCPUs run again; the time spent paused is added to CNTVOFF_EL2. HV_ERR_STATE when not paused.
 enum hv_status vm_resume(struct vm *vm);
 
-// Pauses and opens the monitor, saying why (a constant string).
-void vm_break(struct vm *vm, const char *reason);
+// Pauses and opens the monitor, saying why (a constant string). False, and nothing done, when the VM is not running.
+bool vm_break(struct vm *vm, const char *reason);
 
 // Stops the VM for good, logs reason (a constant string) and opens the monitor.
 void vm_stop(struct vm *vm, const char *reason);

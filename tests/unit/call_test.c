@@ -75,10 +75,11 @@ void vcpu_wait_for_interrupt(struct vcpu *vcpu)
     function_called();
 }
 
-void vm_break(struct vm *in, const char *reason)
+bool vm_break(struct vm *in, const char *reason)
 {
     (void)in;
     broke = reason;
+    return true;
 }
 
 _Noreturn void vm_reset(struct vm *in)

@@ -18,21 +18,12 @@
 #include <hv/policy.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
-#include <hv/vpl011.h>
 #include <hv/vtimer.h>
 
 const char *trap_result_name(unsigned int result)
 {
     static const char *const names[TRAP_RESULT_COUNT] = {"done", "retry", "undef", "abort", "reflect", "stop"};
     return result < TRAP_RESULT_COUNT ? names[result] : "?";
-}
-
-#define DEVICE_BASE(id, name, base, ...) [KEY_DEVICE_##id - KEY_DEVICE_FIRST] = (base),
-
-static uint64_t device_base(unsigned int key)
-{
-    static const uint64_t bases[] = {DEVICE_TABLE(DEVICE_BASE)};
-    return key < KEY_DEVICE_NONE ? bases[key - KEY_DEVICE_FIRST] : 0;
 }
 
 static inline const struct policy_verdict *judge(struct event *event, const struct policy_verdict *verdicts)
@@ -130,21 +121,6 @@ static enum trap_result pass_mmio(struct event *event, unsigned int size)
     bool done = event->write ? guarded_device_write(pa_make(event->address), size, event->value)
                              : guarded_device_read(pa_make(event->address), size, &event->value);
     return done ? TRAP_DONE : TRAP_INJECT_ABORT;
-}
-
-enum trap_result device_emulate(struct vcpu *vcpu, unsigned int key, uint64_t ipa, struct mmio_access *access)
-{
-    access->offset = ipa - device_base(key);
-    switch (key) {
-    case KEY_DEVICE_GICD:
-        return vgic_distributor_access(vcpu, access);
-    case KEY_DEVICE_GICR:
-        return vgic_redistributor_access(vcpu, access);
-    case KEY_DEVICE_PL011:
-        return vpl011_access(vcpu, access);
-    default:
-        return TRAP_INJECT_ABORT;
-    }
 }
 
 static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)

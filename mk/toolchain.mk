@@ -32,8 +32,9 @@ HV_CPPFLAGS := -Iinclude -I$(GENERATED)
 HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) -fstack-protector-strong -fno-omit-frame-pointer -ffixed-x18
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
 HOT := arch/aarch64/trap arch/aarch64/trap_quick arch/aarch64/abort arch/aarch64/abort_decode \
-       arch/aarch64/abort_classify arch/aarch64/sysreg core/dispatch core/mmio core/policy core/telemetry core/vcpu core/hypercall core/psci lib/string \
-       drivers/gicv3 vdev/vgic vdev/vgic_lr vdev/vgic_bank vdev/vtimer vdev/vpl011
+       arch/aarch64/abort_classify arch/aarch64/sysreg core/dispatch core/mmio core/policy \
+       core/telemetry core/vcpu core/hypercall core/psci lib/string \
+       drivers/gicv3 vdev/device vdev/vgic vdev/vgic_lr vdev/vgic_bank vdev/vtimer vdev/vpl011
 optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,-Os)
 # memcpy must not be compiled into a call of itself.
 $(BUILD)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)

@@ -29,6 +29,12 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 LINE_END = re.compile(r"\r*\n")
 
 
+def memory_map(name):
+    """A number of include/hv/memory_map.h."""
+    text = (ROOT / "include/hv/memory_map.h").read_text()
+    return int(re.search(rf"^#define {name} +(\w+)", text, re.M).group(1), 0)
+
+
 class Reply(list):
     """The lines of a monitor's reply, without its last one, which is `status`: "ok" or "err <text>"."""
 

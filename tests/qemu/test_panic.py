@@ -9,7 +9,7 @@ import sys
 import time
 
 import pytest
-from harness import ROOT
+from harness import ROOT, memory_map
 
 ELF = ROOT / "build/hypervisor.elf"
 
@@ -17,13 +17,6 @@ ELF = ROOT / "build/hypervisor.elf"
 def symbol(name):
     out = subprocess.run(["aarch64-linux-gnu-nm", str(ELF)], capture_output=True, text=True, check=True).stdout
     return next(int(line.split()[0], 16) for line in out.splitlines() if line.split()[-1] == name)
-
-
-def memory_map(name):
-    for line in (ROOT / "include/hv/memory_map.h").read_text().splitlines():
-        if line.startswith(f"#define {name} ") or line.split()[:2] == ["#define", name]:
-            return int(line.split()[2], 0)
-    raise KeyError(name)
 
 
 def spoil(boot, tmp_path, *commands, smp=1):

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The physical CPUs: bringing up the others, and running a function on one. A mailbox per CPU holds one call; the lock
 // below lets one caller in at a time, and whoever waits serves its own mailbox meanwhile, so that two callers cannot
-// wait for each other.
+// wait for each other. A caller that has waited long enough takes its call back; one that has begun it waits for, since
+// the argument is the caller's.
 
 #include <hv/cpu.h>
 
@@ -32,6 +33,17 @@ unsigned int cpu_count(void)
     return running_count;
 }
 
+// Stands in a mailbox while its call runs.
+static void under_way(void *argument)
+{
+    (void)argument;
+}
+
+static bool replace_call(struct mailbox *box, void (*from)(void *argument), void (*to)(void *argument))
+{
+    return __atomic_compare_exchange_n(&box->function, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+}
+
 static uint64_t deadline(unsigned int milliseconds)
 {
     return READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * milliseconds / 1000;
@@ -42,9 +54,9 @@ void cpu_serve_kick(void)
     struct mailbox *box = &mailboxes[cpu_id()];
     void (*function)(void *) = __atomic_load_n(&box->function, __ATOMIC_ACQUIRE);
 
-    if (function != NULL) {
+    if (function != NULL && function != under_way && replace_call(box, function, under_way)) {
         function(box->argument);
-        __atomic_store_n(&box->function, NULL, __ATOMIC_RELEASE);
+        (void)replace_call(box, under_way, NULL); // what panic has put there meanwhile stays
     }
     if (cpu_id() == 0) {
         const char *reason = vm_take_monitor_request();
@@ -62,7 +74,7 @@ static bool post(unsigned int cpu, void (*function)(void *argument), void *argum
     gicv3_send_sgi(GICV3_SGI_KICK, cpu);
     while (__atomic_load_n(&mailboxes[cpu].function, __ATOMIC_ACQUIRE) != NULL) {
         cpu_serve_kick();
-        if (READ_SYSREG(CNTPCT_EL0) >= limit) {
+        if (READ_SYSREG(CNTPCT_EL0) >= limit && replace_call(&mailboxes[cpu], function, NULL)) {
             log_record(LOG_ERROR, LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu, CALL_LIMIT_MS);
             return false;
         }

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links: core/cpu.c
+// Calls between CPUs: they run once, where and while the caller waits for them, or never.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <hv/arch/psci_firmware.h>
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+#include <hv/log.h>
+#include <hv/monitor.h>
+#include <hv/vm.h>
+
+static unsigned int here;    // the CPU that runs
+static bool others_answer;   // another CPU takes its kick at once
+static unsigned int records; // of a late CPU
+static unsigned int ran_on, runs, nested;
+
+unsigned int cpu_id(void)
+{
+    return here;
+}
+
+void cpu_wait_for_interrupt(void)
+{
+}
+
+int64_t firmware_cpu_on(unsigned int cpu, uint64_t context)
+{
+    unsigned int caller = here;
+    assert_int_equal(cpu, context);
+    here = cpu;
+    cpu_mark_running();
+    here = caller;
+    return 0;
+}
+
+void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)level, (void)class, (void)event, (void)format;
+    records++;
+}
+
+void monitor_open(const char *reason)
+{
+    (void)reason;
+}
+
+const char *vm_take_monitor_request(void)
+{
+    return NULL;
+}
+
+void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
+{
+    unsigned int caller = here;
+    assert_int_equal(intid, GICV3_SGI_KICK);
+    if (others_answer) {
+        here = cpu;
+        cpu_serve_kick();
+        here = caller;
+    }
+    // Each kick costs a second: whoever waits for an answer waits too long.
+    fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + 1000);
+}
+
+static void count(void *argument)
+{
+    ran_on = here;
+    runs += *(unsigned int *)argument;
+}
+
+// A function that itself waits for another CPU would serve its own mailbox again.
+static void count_and_serve(void *argument)
+{
+    nested++;
+    assert_int_equal(nested, 1);
+    count(argument);
+    cpu_serve_kick();
+    nested--;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    fake_trace_reset();
+    fake_sysreg_reset();
+    fake_sysreg_set("CNTFRQ_EL0", 1000);
+    here = 0;
+    records = runs = nested = 0;
+    others_answer = true;
+    assert_true(cpu_start_others(4));
+    assert_int_equal(cpu_count(), 4);
+    return 0;
+}
+
+static void a_call_runs_once_on_its_cpu(void **state)
+{
+    unsigned int one = 1;
+    (void)state;
+    assert_true(cpu_call(2, count, &one));
+    assert_int_equal(ran_on, 2);
+    assert_true(cpu_call(0, count, &one));
+    assert_int_equal(ran_on, 0);
+    assert_false(cpu_call(4, count, &one));
+    assert_int_equal(runs, 2);
+    assert_true(cpu_call_all(count, &one));
+    assert_int_equal(runs, 6);
+    assert_true(cpu_call(3, count_and_serve, &one));
+    assert_int_equal(runs, 7);
+}
+
+// Its argument is on the stack of a caller that has gone on: it must not be looked at any more.
+static void a_call_that_nobody_waits_for_never_runs(void **state)
+{
+    unsigned int one = 1;
+    (void)state;
+    others_answer = false;
+    assert_false(cpu_call(1, count, &one));
+    assert_int_equal(records, 1);
+    here = 1;
+    cpu_serve_kick();
+    assert_int_equal(runs, 0);
+    here = 0;
+    others_answer = true;
+    assert_true(cpu_call(1, count, &one));
+    assert_int_equal(runs, 1);
+}
+
+// What panic asks replaces a call under way, and is not lost with its end.
+static void replace(void *argument)
+{
+    here = 0;
+    others_answer = false;
+    cpu_post_all(count, argument);
+    here = 1;
+}
+
+static void a_posted_function_outlives_a_call(void **state)
+{
+    unsigned int one = 1;
+    (void)state;
+    here = 1;
+    others_answer = false;
+    here = 0;
+    assert_false(cpu_call(1, replace, &one));
+    cpu_post_all(replace, &one);
+    here = 1;
+    cpu_serve_kick(); // replace, during which CPU 0 posts count
+    assert_int_equal(runs, 0);
+    cpu_serve_kick();
+    assert_int_equal(runs, 1);
+    for (here = 2; here < 4; here++)
+        cpu_serve_kick();
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(a_call_runs_once_on_its_cpu, setup),
+        cmocka_unit_test_setup(a_call_that_nobody_waits_for_never_runs, setup),
+        cmocka_unit_test_setup(a_posted_function_outlives_a_call, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -65,7 +65,8 @@ void sysreg_init(void)
 // the guest's tables lead nowhere, or not to its RAM, there is no line of the guest's.
 static enum hv_status write_by_address(unsigned int key, uint64_t value)
 {
-    bool el0 = FIELD_GET(SPSR_ELX_M_EL, READ_SYSREG(SPSR_EL2)) == 0;
+    // Of the frame: SPSR_EL2 is no longer the guest's after an exception in EL2 (guarded.h).
+    bool el0 = FIELD_GET(SPSR_ELX_M_EL, vcpu_current()->frame->spsr_el2) == 0;
     bool zero = key == KEY_DC_ZVA;
     if (key == KEY_IC_IVAU) // by address it would miss aliases in a VIPT instruction cache
         return sysreg_access_write(INDEX(KEY_IC_IALLUIS), 0) ? HV_OK : HV_ERR_UNSUPPORTED;

@@ -87,10 +87,10 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
     uint64_t rt = FIELD_GET(ISS_SYSREG_RT, syndrome);
     unsigned int key = sysreg_id_key[FIELD_GET(ISS_SYSREG_CRM, syndrome) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome)];
     struct policy_verdict verdict = policy_verdicts[key][0];
-    uint64_t value = sysreg_id_value[key - KEY_SYSREG_FIRST];
 
     if (rt >= QUICK_REGISTERS || !(verdict.flags & POLICY_FLAG_QUICK))
-        return false;
+        return false; // KEY_SYSREG_UNKNOWN, which has no value, is never quick
+    uint64_t value = sysreg_id_value[key - KEY_SYSREG_FIRST];
     frame->x[rt] = value;
     quick.event->address = 0;
     quick.event->value = value;
@@ -107,6 +107,11 @@ static __attribute__((noinline)) bool quick_device(struct trap_frame *frame, str
     bool write = syndrome & ISS_ABORT_WNR;
     const struct policy_range *range = policy_find_range(ipa_make(ipa));
 
+    // The pending and active states of either kind of GIC frame come from other CPUs. Who waits for these runs what
+    // they ask of this one, and that may need the whole frame, or change ELR_EL2 and SPSR_EL2 by an exception
+    // (guarded.h).
+    if ((ipa & 0xfe00) == 0x200)
+        return false;
     if (range == NULL || (rt >= QUICK_REGISTERS && rt != 31) || ipa % 4 != 0 || !(range->widths & 4) ||
         !(range->verdict[write].flags & POLICY_FLAG_QUICK) || (READ_SYSREG(SPSR_EL2) & SPSR_ELX_M4) ||
         (READ_SYSREG(SCTLR_EL1) & (SCTLR_ELX_EE | SCTLR_EL1_E0E)))

@@ -38,6 +38,7 @@ static unsigned int reads, writes, last_written;
 static uint64_t last_value, sgi, par;
 static bool translated_el0, translated_write;
 static struct vcpu vcpu;
+static struct trap_frame frame;
 
 bool sysreg_access_read(unsigned int index, uint64_t *value)
 {
@@ -104,6 +105,7 @@ static int prepare(void **state)
     fake_sysreg_set("TPIDR_EL2", (uint64_t)&vcpu);
     memset(absent, 0, sizeof(absent));
     memset(&vcpu, 0, sizeof(vcpu));
+    vcpu.frame = &frame;
     for (unsigned int i = 0; i < COUNT; i++)
         hardware[i] = ~UINT64_C(0);
     sysreg_init();
@@ -319,7 +321,8 @@ static void set_way_cleans_and_invalidates(void **state)
 static void maintenance_by_address_uses_the_physical_one(void **state)
 {
     (void)state;
-    fake_sysreg_set("SPSR_EL2", SPSR_M_EL1H);
+    vcpu.frame->spsr_el2 = SPSR_M_EL1H;
+    fake_sysreg_set("SPSR_EL2", SPSR_M_EL0T); // of EL2's own last exception
     par = GUEST_RAM_PA + 0x5000;
     assert_int_equal(sysreg_write(KEY_DC_CVAC, 0xffff000000001040), HV_OK);
     assert_int_equal(last_written, KEY_DC_CVAC);
@@ -329,7 +332,7 @@ static void maintenance_by_address_uses_the_physical_one(void **state)
     assert_int_equal(last_written, KEY_DC_CIVAC);
     assert_int_equal(sysreg_write(KEY_IC_IVAU, 0x1000), HV_OK);
     assert_int_equal(last_written, KEY_IC_IALLUIS);
-    fake_sysreg_set("SPSR_EL2", SPSR_M_EL0T);
+    vcpu.frame->spsr_el2 = SPSR_M_EL0T;
     assert_int_equal(sysreg_write(KEY_DC_ZVA, 0x1000), HV_OK);
     assert_true(translated_el0 && translated_write);
 }

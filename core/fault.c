@@ -1,49 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Aborts that are refused, skipped, retried or fatal: finds the policy row that speaks for the address, obeys it where
-// it pauses or stops, and records the reason. Promises: a guest that faults without end gets FAULTS_PER_SECOND records
-// a second on each CPU; the next record says how many were held back.
+// it pauses or stops, and records the reason. Promises: a guest that faults without end gets LOG_LIMIT_PER_SECOND
+// records a second on each CPU; the next record says how many were held back.
 
 #include <hv/trap.h>
 
 #include <hv/arch/registers.h>
 #include <hv/log.h>
+#include <hv/log_limit.h>
 #include <hv/policy.h>
 #include <hv/vm.h>
 
-#define FAULTS_PER_SECOND 10
-
-static struct limit {
-    uint64_t second; // CNTPCT_EL0 when the present second began
-    uint32_t records;
-    uint32_t held;
-} limits[CPU_MAX]; // each used by its own CPU only
-
-static bool may_record(struct limit *limit, uint64_t now)
-{
-    if (now - limit->second >= READ_SYSREG(CNTFRQ_EL0)) {
-        limit->second = now;
-        limit->records = 0;
-    }
-    if (limit->records < FAULTS_PER_SECOND) {
-        limit->records++;
-        return true;
-    }
-    limit->held++;
-    return false;
-}
+static struct log_limit limits[CPU_MAX]; // each used by its own CPU only
 
 static void record(struct vcpu *vcpu, const struct event *event, enum trap_result outcome, const char *reason)
 {
-    struct limit *limit = &limits[vcpu->id];
+    struct log_limit *limit = &limits[vcpu->id];
 
-    if (!may_record(limit, event->entry))
+    if (!log_limit_allows(limit, event->entry))
         return;
     log_record(outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN, LOG_FAULT, "abort",
                "key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x held=%u row=%u at=%s:%u reason=%pQ",
                event_key_name(event->key), event->write ? "write" : "read", trap_result_name(outcome), event->pc,
-               event->address, event->syndrome, limit->held, event->row, policy_rows[event->row].file,
+               event->address, event->syndrome, log_limit_take(limit), event->row, policy_rows[event->row].file,
                policy_rows[event->row].line, reason);
-    limit->held = 0;
 }
 
 // The verdicts that speak for the event; narrows the key from "a data abort" to the device at the address.

@@ -7,6 +7,7 @@
 #include <hv/guest_abi.h>
 #include <hv/guest_mem.h>
 #include <hv/log.h>
+#include <hv/log_limit.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
@@ -66,8 +67,12 @@ static int64_t write_console(struct vcpu *vcpu)
 
 static int64_t report_exception(struct vcpu *vcpu)
 {
-    log_record(LOG_WARN, LOG_GUEST, "guest-exception", "vcpu=%u esr=0x%lx elr=0x%lx far=0x%lx", vcpu->id,
-               vcpu_get_reg(vcpu, 1), vcpu_get_reg(vcpu, 2), vcpu_get_reg(vcpu, 3));
+    static struct log_limit limits[CPU_MAX];
+    struct log_limit *limit = &limits[vcpu->id];
+
+    if (log_limit_allows(limit, READ_SYSREG(CNTPCT_EL0)))
+        log_record(LOG_WARN, LOG_GUEST, "guest-exception", "vcpu=%u esr=0x%lx elr=0x%lx far=0x%lx held=%u", vcpu->id,
+                   vcpu_get_reg(vcpu, 1), vcpu_get_reg(vcpu, 2), vcpu_get_reg(vcpu, 3), log_limit_take(limit));
     return HVC_SUCCESS;
 }
 

@@ -231,15 +231,26 @@ static bool line_is_of(const char *line, enum log_class class)
     return false;
 }
 
-// The next line of class at or after *position; the lock is held for the copying of one line at a time.
-__attribute__((noinline)) static bool read_line(bool previous, enum log_class class, uint64_t *position, char *line)
+// Where the half ends now: a reader goes no further, or one that is slower than its guest's records would never end.
+static uint64_t end_of(bool previous)
+{
+    spinlock_acquire(&state.lock);
+    const struct log_half *half = log_ring_half(state.ring, previous);
+    uint64_t end = half != NULL ? half->head : 0;
+    spinlock_release(&state.lock);
+    return end;
+}
+
+// The next line of class at or after *position and before end; the lock is held for the copying of one line at a time.
+__attribute__((noinline)) static bool read_line(bool previous, enum log_class class, uint64_t *position, uint64_t end,
+                                                char *line)
 {
     bool found;
 
     do {
         spinlock_acquire(&state.lock);
         const struct log_half *half = log_ring_half(state.ring, previous);
-        found = half != NULL && log_ring_read(state.ring, half, position, line, LOG_LINE_MAX);
+        found = half != NULL && *position < end && log_ring_read(state.ring, half, position, line, LOG_LINE_MAX);
         spinlock_release(&state.lock);
     } while (found && !line_is_of(line, class));
     return found;
@@ -252,12 +263,13 @@ static unsigned int for_each(bool previous, unsigned int count, enum log_class c
     uint64_t position = 0;
     unsigned int total = 0;
     unsigned int done = 0;
+    uint64_t end = end_of(previous);
 
-    while (read_line(previous, class, &position, line)) {
+    while (read_line(previous, class, &position, end, line)) {
         total++;
     }
     position = 0;
-    for (unsigned int i = 0; i < total && read_line(previous, class, &position, line); i++) {
+    for (unsigned int i = 0; i < total && read_line(previous, class, &position, end, line); i++) {
         if (total - i <= count) {
             size_t skip = strncmp(line, "ariel: ", PREFIX_LENGTH) == 0 ? PREFIX_LENGTH : 0;
             callback(line + skip, strlen(line + skip), argument);

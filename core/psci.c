@@ -6,6 +6,7 @@
 
 #include <hv/event_key.h>
 #include <hv/log.h>
+#include <hv/log_limit.h>
 #include <hv/vm.h>
 
 #define PSCI_SUCCESS            0
@@ -16,6 +17,8 @@
 #define PSCI_INVALID_ADDRESS    (-9)
 #define PSCI_MIGRATE_NOT_NEEDED 2
 
+static struct log_limit limits[CPU_MAX]; // each used by its own CPU only
+
 // The vCPU with this MPIDR affinity, or NULL. Affinity is the number of the vCPU in Aff0.
 static struct vcpu *vcpu_of(struct vm *vm, uint64_t affinity)
 {
@@ -25,6 +28,7 @@ static struct vcpu *vcpu_of(struct vm *vm, uint64_t affinity)
 static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint64_t context)
 {
     struct vcpu *target = vcpu_of(vcpu->vm, affinity);
+    struct log_limit *limit = &limits[vcpu->id];
     enum vcpu_power expected = VCPU_OFF;
 
     if (target == NULL)
@@ -43,13 +47,18 @@ static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint
     if (expected != VCPU_OFF)
         return expected == VCPU_ON ? PSCI_ALREADY_ON : PSCI_ON_PENDING;
     vcpu_request(target, VCPU_REQUEST_WAIT);
-    log_record(LOG_INFO, LOG_PSCI, "cpu-on", "vcpu=%u entry=0x%lx", target->id, entry);
+    if (log_limit_allows(limit, READ_SYSREG(CNTPCT_EL0)))
+        log_record(LOG_INFO, LOG_PSCI, "cpu-on", "vcpu=%u entry=0x%lx held=%u", target->id, entry,
+                   log_limit_take(limit));
     return PSCI_SUCCESS;
 }
 
 static int64_t cpu_off(struct vcpu *vcpu)
 {
-    log_record(LOG_INFO, LOG_PSCI, "cpu-off", "vcpu=%u", vcpu->id);
+    struct log_limit *limit = &limits[vcpu->id];
+
+    if (log_limit_allows(limit, READ_SYSREG(CNTPCT_EL0)))
+        log_record(LOG_INFO, LOG_PSCI, "cpu-off", "vcpu=%u held=%u", vcpu->id, log_limit_take(limit));
     __atomic_store_n(&vcpu->power, VCPU_OFF, __ATOMIC_RELEASE);
     vcpu_request(vcpu, VCPU_REQUEST_WAIT);
     return PSCI_SUCCESS;

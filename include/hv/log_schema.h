@@ -17,7 +17,7 @@
     EVENT("features",            CPU,     "midr pa_bits gic vmid_bits hafdbs xnx fgt ecv vhe", "what the CPU can do (numbers as its ID registers have them)") \
     EVENT("abort",               FAULT,   "key op result pc addr esr held row at reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
     EVENT("serror",              FAULT,   "pc esr", "an asynchronous abort reached EL2 while the guest ran") \
-    EVENT("guest-exception",     GUEST,   "vcpu esr elr far", "the guest reported an exception that it could not handle (HVC_REPORT_EXCEPTION)") \
+    EVENT("guest-exception",     GUEST,   "vcpu esr elr far held", "the guest reported an exception that it could not handle (HVC_REPORT_EXCEPTION)") \
     EVENT("gic-no-redistributor",IRQ,     "affinity", "the GIC has no redistributor for this CPU") \
     EVENT("gic-timeout",         IRQ,     "wait register", "the GIC did not finish in time") \
     EVENT("stray",               IRQ,     "intid", "an interrupt that nobody asked for was acknowledged and dropped") \
@@ -29,8 +29,8 @@
     EVENT("row",                 POLICY,  "row at count what", "verdicts that a policy row gave since the counters were reset") \
     EVENT("suppressed",          POLICY,  "row at count", "verdict records that the row's rate limit has held back since the last one") \
     EVENT("verdict",             POLICY,  "key op verdict pc addr value esr row at why", "a policy row with log decided about an access") \
-    EVENT("cpu-off",             PSCI,    "vcpu", "the guest turned a vCPU off") \
-    EVENT("cpu-on",              PSCI,    "vcpu entry", "the guest turned a vCPU on") \
+    EVENT("cpu-off",             PSCI,    "vcpu held", "the guest turned a vCPU off") \
+    EVENT("cpu-on",              PSCI,    "vcpu entry held", "the guest turned a vCPU on") \
     EVENT("counters",            TRAP,    "key count ticks p50 p99", "exits of one kind since the counters were reset, and how long they took in EL2") \
     EVENT("cpu-late",            VM,      "vcpu limit_ms", "a vCPU did not stop in time for a pause") \
     EVENT("guest-enter",         VM,      "guest entry vcpus", "the guest is loaded and about to run") \
@@ -60,7 +60,7 @@
     FIELD("gic",       "GIC system register interface") \
     FIELD("guest",     "what runs: diagnostic guest or Linux Image") \
     FIELD("hafdbs",    "FEAT_HAFDBS") \
-    FIELD("held",      "abort records that the rate limit has held back before this one") \
+    FIELD("held",      "records of this kind that the rate limit has held back on this CPU before this one") \
     FIELD("hpfar",     "HPFAR_EL2") \
     FIELD("hz",        "CNTFRQ_EL0: counter ticks in a second") \
     FIELD("intid",     "interrupt number") \

@@ -31,11 +31,13 @@ static size_t printed_size;
 static uint32_t requested[CPU_MAX];
 static const char *broke;
 static jmp_buf gone;
+static unsigned int records;
 
 // What the code under test calls.
 void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
 {
     (void)level, (void)class, (void)event, (void)format;
+    records++;
 }
 
 void log_dump(void)
@@ -262,6 +264,28 @@ static void off_and_reset_do_not_come_back(void **state)
     assert_int_equal(call(0xc4000012, 1, 0, 0), PSCI_INVALID);
 }
 
+// Whatever a guest reports or turns on and off in a loop, the log keeps what came before.
+static void a_loop_of_calls_does_not_flood_the_log(void **state)
+{
+    (void)state;
+    fake_sysreg_set("CNTFRQ_EL0", 1000);
+    fake_sysreg_set("CNTPCT_EL0", 1000000);
+    records = 0;
+    for (unsigned int i = 0; i < 100; i++)
+        call(HVC_REPORT_EXCEPTION, i, i, i);
+    assert_in_range(records, 1, 10);
+    records = 0;
+    for (unsigned int i = 0; i < 100; i++) {
+        assert_int_equal(call(0xc4000003, 1, GUEST_RAM_IPA, 0), 0);
+        vm.vcpus[1].power = VCPU_OFF;
+    }
+    assert_in_range(records, 1, 10);
+    fake_sysreg_set("CNTPCT_EL0", 1001000);
+    records = 0;
+    call(HVC_REPORT_EXCEPTION, 1, 2, 3);
+    assert_int_equal(records, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup(affinity_info_and_cpu_off, setup),
         cmocka_unit_test_setup(constants_and_suspend, setup),
         cmocka_unit_test_setup(off_and_reset_do_not_come_back, setup),
+        cmocka_unit_test_setup(a_loop_of_calls_does_not_flood_the_log, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

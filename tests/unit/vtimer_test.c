@@ -158,6 +158,16 @@ static void a_pause_does_not_make_it_jump(void **state)
     assert_false(line);
 }
 
+// A deadline that lies behind the end of time for the real counter must not come at once, and for ever.
+static void a_deadline_at_the_end_of_time_never_comes(void **state)
+{
+    (void)state;
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CVAL, UINT64_MAX - 3);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
+    assert_false(line);
+    assert_true(fake_sysreg_get("CNTHP_CTL_EL2") == 0 || fake_sysreg_get("CNTHP_CVAL_EL2") >= UINT64_MAX - 3);
+}
+
 static void what_the_monitor_sees(void **state)
 {
     struct vtimer_snapshot snapshot;
@@ -188,6 +198,7 @@ int main(void)
         cmocka_unit_test_setup(physical_timer_fires_once_its_time_has_come, setup),
         cmocka_unit_test_setup(a_pause_does_not_make_it_jump, setup),
         cmocka_unit_test_setup(what_the_monitor_sees, setup),
+        cmocka_unit_test_setup(a_deadline_at_the_end_of_time_never_comes, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

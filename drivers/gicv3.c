@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The physical GICv3 (Arm IHI 0069): the distributor, the redistributors and each CPU's interface, all owned by EL2.
-// Everything is Non-secure Group 1 at one priority: EL2 takes what comes and never nests. EOImode is 1: dropping the
+// Everything is Non-secure Group 1; EL2 takes what comes and never nests. SPIs, that is the UART, come before SGIs and
+// PPIs, which a guest can make come without end. EOImode is 1: dropping the
 // priority and deactivating are two steps, because an interrupt with a virtual one behind it stays active until the
 // guest deactivates it through its list register. No wait is endless; one that runs out is recorded and counted.
 
@@ -37,7 +38,8 @@
 #define WAKER_SLEEP     0x02
 #define WAKER_CHILDREN  0x04
 #define GICR_FRAMES_MAX (0xf60000 / GICR_STRIDE) // what fits QEMU virt's region
-#define PRIORITY_ALL    0xa0a0a0a0u
+#define PRIORITY_SPI    0x80808080u
+#define PRIORITY_OWN    0xa0a0a0a0u // SGIs and PPIs
 #define WAIT_POLLS      100000u
 #define SRE_EL2_ALL     0xf // SRE, DFB, DIB, Enable
 #define CTLR_EOIMODE    0x2
@@ -104,7 +106,7 @@ void gicv3_init_distributor(void)
         io_write32(base + GICD_ICACTIVER + 4 * bank, ~0u);
         io_write32(base + GICD_IGROUPR + 4 * bank, ~0u);
         for (unsigned int word = 0; word < 8; word++)
-            io_write32(base + GICD_IPRIORITY + 32 * bank + 4 * word, PRIORITY_ALL);
+            io_write32(base + GICD_IPRIORITY + 32 * bank + 4 * word, PRIORITY_SPI);
     }
     wait_clear(base + GICD_CTLR, GICD_CTLR_RWP, "distributor-disable");
     io_write32(base + GICD_CTLR, GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_GRP1);
@@ -121,7 +123,7 @@ static void init_redistributor(uint64_t base)
     io_write32(base + GICR_SGI + GICD_ICACTIVER, ~0u);
     io_write32(base + GICR_SGI + GICD_IGROUPR, ~0u);
     for (unsigned int word = 0; word < 8; word++)
-        io_write32(base + GICR_SGI + GICD_IPRIORITY + 4 * word, PRIORITY_ALL);
+        io_write32(base + GICR_SGI + GICD_IPRIORITY + 4 * word, PRIORITY_OWN);
 }
 
 void gicv3_init_cpu(unsigned int cpu)

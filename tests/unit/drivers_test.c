@@ -148,7 +148,8 @@ static void the_distributor_starts_silent(void **state)
     for (unsigned int bank = 1; bank <= 8; bank++) {
         assert_int_equal(at(GICD_PA + 0x180 + 4 * bank), ~0u);
         assert_int_equal(at(GICD_PA + 0x80 + 4 * bank), ~0u);
-        assert_int_equal(at(GICD_PA + 0x400 + 32 * bank), 0xa0a0a0a0);
+        // The UART outranks SGIs and PPIs, so that no storm of these keeps the person from the monitor.
+        assert_int_equal(at(GICD_PA + 0x400 + 32 * bank), 0x80808080);
     }
     assert_int_equal(at(GICD_PA + 0x180 + 4 * 9), 0);
     assert_int_equal(records, 0);
@@ -163,6 +164,7 @@ static void a_cpu_finds_its_redistributor(void **state)
     gicv3_init_cpu(2);
     assert_int_equal(at(base + 0x14), 4);
     assert_int_equal(at(base + 0x10080), ~0u);
+    assert_int_equal(at(base + 0x10400), 0xa0a0a0a0);
     assert_int_equal(at(base + 0x10100), 1 << INTID_MAINTENANCE);
     assert_int_equal(fake_sysreg_get("ICC_CTLR_EL1"), 2);
     assert_int_equal(fake_sysreg_get("ICC_PMR_EL1"), 0xff);

@@ -45,22 +45,36 @@ function sysreg_access_fault
     mov w0, wzr
     ret
 
+// An external abort on the walk, which a guest's tables can cause, is an exception here and not a result.
+.macro guarded_at operation
+9001:
+    at \operation, x0
+    .pushsection .extable, "a"
+    .balign 8
+    .quad 9001b, .Ltranslate_fault
+    .popsection
+.endm
+
 // uint64_t sysreg_access_translate(gva_t address, bool el0, bool write)
 function sysreg_access_translate
     mrs x3, par_el1
     cbnz w1, 1f
     cbnz w2, 2f
-    at s12e1r, x0
+    guarded_at s12e1r
     b 5f
-2:  at s12e1w, x0
+2:  guarded_at s12e1w
     b 5f
 1:  cbnz w2, 3f
-    at s12e0r, x0
+    guarded_at s12e0r
     b 5f
-3:  at s12e0w, x0
+3:  guarded_at s12e0w
 5:  isb // the result is in PAR_EL1 for the read below (DDI 0487 D8.17)
     mrs x0, par_el1
     msr par_el1, x3
+    ret
+.Ltranslate_fault:
+    msr par_el1, x3
+    mov x0, #1 // PAR_EL1.F
     ret
 
     .global sysreg_access_start, sysreg_access_end

@@ -61,11 +61,22 @@ static _Noreturn void stop_machine(void)
     park();
 }
 
+// A fault of the report itself is reported as well, but not its report's.
+static void park_if_again(void)
+{
+    static uint8_t reports[CPU_MAX];
+
+    if (reports[cpu_id()] == 2)
+        park();
+    reports[cpu_id()]++;
+}
+
 _Noreturn void panic(const char *format, ...)
 {
     char text[128];
     va_list arguments;
 
+    park_if_again();
     va_start(arguments, format);
     format_text_v(text, sizeof(text), format, arguments);
     va_end(arguments);
@@ -101,6 +112,7 @@ void trap_from_el2(struct own_exception *exception)
     WRITE_SYSREG(TPIDR_EL2, (uint64_t)&vm0.vcpus[cpu_id()]);
     if (extable_fixup(&frame->elr_el2))
         return;
+    park_if_again();
     log_panic("panic", "reason=%pQ vector=%pQ kind=%s ec=0x%lx", "exception taken in EL2",
               sources[exception->vector >> 2 & 3], kinds[exception->vector & 3], FIELD_GET(ESR_ELX_EC, frame->esr_el2));
     log_registers(exception);

@@ -127,10 +127,10 @@ bool vm_break(struct vm *vm, const char *reason)
 
 void vm_stop(struct vm *vm, const char *reason)
 {
-    if (vm->state == VM_STOPPED)
+    // Of several vCPUs that stop it at once only the first goes on, and the others come to wait for it.
+    if (__atomic_exchange_n(&vm->state, VM_STOPPED, __ATOMIC_ACQ_REL) == VM_STOPPED)
         return;
     vm->stop_reason = reason;
-    __atomic_store_n(&vm->state, VM_STOPPED, __ATOMIC_RELEASE);
     gather(vm);
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
     log_counters();

@@ -1,0 +1,212 @@
+# SPDX-License-Identifier: Apache-2.0
+"""tools/linux_image.py: kernels are unwrapped and checked, programs become Images, and what can't be loaded is named."""
+
+import bz2
+import gzip
+import lzma
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+import linux_image  # noqa: E402
+from linux_image import HEADER, MAGIC, ImageError, load_kernel, load_program  # noqa: E402
+
+WHERE = linux_image.read_memory_map(ROOT / "include/hv/memory_map.h")
+ROOM = WHERE["LINUX_INITRD_PA"] - WHERE["LINUX_IMAGE_PA"]
+
+
+def image(text_offset=0, image_size=0x4000, flags=0xa, magic=MAGIC, size=0x3000):
+    return HEADER.pack(0x14000010, 0, text_offset, image_size, flags, 0, 0, 0, magic, 0).ljust(size, b"\1")
+
+
+def zboot(payload, kind, offset=0x100, size=None):
+    head = b"MZ\0\0zimg" + struct.pack("<IIII", offset, len(payload) if size is None else size, 0, 0) + kind.encode()
+    return head.ljust(offset, b"\0") + payload
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-cq"], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+def lz4(data):
+    return subprocess.run(["lz4", "-cq"], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+@pytest.fixture
+def load(tmp_path):
+    def loader(data, function=load_kernel, **options):
+        (tmp_path / "file").write_bytes(data)
+        return function(tmp_path / "file", WHERE, **options)
+    return loader
+
+
+@pytest.mark.parametrize("pack, wraps", [
+    (lambda data: data, ()),
+    (gzip.compress, ("gzip",)),
+    (lzma.compress, ("xz",)),
+    (lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE), ("lzma",)),
+    (bz2.compress, ("bzip2",)),
+    (zstd, ("zstd",)),
+    (lz4, ("lz4",)),
+    (lambda data: zboot(gzip.compress(data), "gzip"), ("EFI zboot", "gzip")),
+    (lambda data: zboot(zstd(data), "zstd22"), ("EFI zboot", "zstd")),
+    (lambda data: gzip.compress(zboot(lzma.compress(data), "xzkern")), ("gzip", "EFI zboot", "xz")),
+], ids=["plain", "gzip", "xz", "lzma", "bzip2", "zstd", "lz4", "zboot-gzip", "zboot-zstd", "gzip-zboot-xz"])
+def test_unwraps(load, pack, wraps):
+    loaded = load(pack(image()))
+    assert (loaded.data, loaded.wraps, loaded.image_size) == (image(), wraps, 0x4000)
+
+
+@pytest.mark.parametrize("data, why", [
+    (b"", "the file is empty"),
+    (b"MZ", "size=2: too short for an Image header of 64 bytes"),
+    (image(magic=0x1234), "image_magic=0x1234, an arm64 Image has 0x644d5241: this is not an arm64 Image"),
+    (b"\x7fELF" + bytes(100), "this is an ELF file: for a kernel give arch/arm64/boot/Image, not vmlinux"),
+    (b"\x27\x05\x19\x56" + bytes(100), "this is a U-Boot uImage"),
+    (bytes(0x202) + b"HdrS" + bytes(100), "this is a kernel for another architecture"),
+    (image(flags=0xb), "image_flags=0xb: big-endian kernel"),
+    (image(image_size=0), "image_size=0: older than Linux 3.17"),
+    (image(text_offset=0x200000), "text_offset=0x200000: must be a multiple of 4 below 0x200000"),
+    (image(text_offset=2), "text_offset=0x2: must be a multiple of 4"),
+    (image(image_size=0x40000000), f"image_size=0x40000000 at text_offset=0x0: at most "
+     f"{WHERE['LINUX_DTB_PA'] - WHERE['LINUX_IMAGE_PA']:#x} bytes fit below the device tree"),
+    (gzip.compress(image())[:-9], "gzip data is damaged or ends after"),
+    (gzip.compress(image())[:40] + b"damage" + gzip.compress(image())[46:], "gzip data is damaged"),
+    (zstd(image())[:-9], "zstd data is damaged or ends after"),
+    (zboot(b"", "gzip", size=0x100000), "EFI zboot payload=0x100+0x100000: reaches past the file's 0x100 bytes"),
+    (zboot(gzip.compress(image()), "rot13"), 'EFI zboot comp_type="rot13": not one of gzip, lz4, lzma, xz'),
+    (gzip.compress(gzip.compress(gzip.compress(gzip.compress(gzip.compress(image()))))), "wrapped more than 4 times"),
+])
+def test_refuses_kernel(load, data, why):
+    with pytest.raises(ImageError) as caught:
+        load(data)
+    assert why in str(caught.value) and "\n" not in str(caught.value)
+    assert str(caught.value).startswith("LINUX_IMAGE=/")
+
+
+def test_an_initrd_bounds_the_image(load):
+    data = image(text_offset=0x80000, image_size=ROOM - 0x80000)
+    assert load(data, initrd=True).text_offset == 0x80000
+    data = image(text_offset=0x80000, image_size=ROOM - 0x80000 + 1)
+    with pytest.raises(ImageError, match=f"at most {ROOM:#x} bytes fit below the initrd"):
+        load(data, initrd=True)
+    load(data)  # alone it has more room
+
+
+def test_initrd_fits_or_not():
+    room = WHERE["LINUX_DTB_PA"] - WHERE["LINUX_INITRD_PA"]
+    linux_image.check_initrd(room, "x", WHERE)
+    with pytest.raises(ImageError, match=f"x: size={room + 1:#x}: at most {room:#x} bytes fit"):
+        linux_image.check_initrd(room + 1, "x", WHERE)
+
+
+def test_a_bomb_is_refused(load, monkeypatch):
+    monkeypatch.setattr(linux_image, "UNWRAPPED_MAX", 0x10000)
+    for pack in (gzip.compress, lzma.compress, bz2.compress, zstd, lz4):
+        with pytest.raises(ImageError, match="unwraps to more than 0x10000 bytes"):
+            load(pack(bytes(0x200000)))
+
+
+def test_missing_unwrapper_is_named(load, monkeypatch):
+    data = zstd(image())
+    monkeypatch.setenv("PATH", "/nowhere")
+    with pytest.raises(ImageError, match="zstd: not installed"):
+        load(data)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.one_of(st.binary(max_size=300), st.tuples(st.sampled_from(linux_image.MAGICS), st.binary(max_size=200)).map(
+    lambda pair: pair[0][0] + pair[1]), st.binary(max_size=64).map(lambda data: zboot(data, "gzip", 64))))
+def test_any_bytes_end_in_an_image_or_one_line(data):
+    try:
+        unwrapped, _ = linux_image.unwrap(data, "x")
+        linux_image.check_image(unwrapped, "x", WHERE)
+    except ImageError as error:
+        assert "\n" not in str(error)
+
+
+# ---- bare-metal programs
+
+
+def test_a_flat_binary_starts_at_64_kib(load):
+    loaded = load(b"\xc0\x03\x5f\xd6" * 3, load_program)
+    assert loaded.data[0x10000:] == b"\xc0\x03\x5f\xd6" * 3
+    assert struct.unpack_from("<I", loaded.data)[0] == 0x14000000 | 0x10000 >> 2
+    assert (loaded.text_offset, loaded.image_size) == (0, 0x1000c)
+
+
+def test_an_image_stays_as_it_is(load):
+    assert load(image(), load_program).data == image()
+    assert load(gzip.compress(image()), load_program).data == image()
+
+
+PROGRAM = ".globl _start\n_start: adr x1, _start\nldr x2, =0x12345678\nb .\n.bss\n.skip 0x5000\n"
+
+
+def link(tmp_path, address, *more, source=PROGRAM):
+    (tmp_path / "p.S").write_text(source)
+    done = subprocess.run(["aarch64-linux-gnu-gcc", "-nostdlib", "-static", f"-Wl,-Ttext={address:#x}", "-Wl,-n",
+                           "-Wl,--build-id=none", *more, "-o", tmp_path / "p.elf", tmp_path / "p.S"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return tmp_path / "p.elf"
+
+
+def test_an_elf_above_the_header_is_branched_to(tmp_path):
+    loaded = load_program(link(tmp_path, 0x40080000), WHERE)
+    assert struct.unpack_from("<I", loaded.data)[0] == 0x14000000 | 0x80000 >> 2
+    assert struct.unpack_from("<I", loaded.data, 0x80000)[0] == 0x10000001  # adr x1, .
+    assert loaded.image_size >= 0x80000 + 0x5000  # .bss is the program's
+
+
+def test_an_elf_under_the_header_is_put_back(tmp_path):
+    loaded = load_program(link(tmp_path, 0x40000000), WHERE)
+    at = (struct.unpack_from("<I", loaded.data)[0] & 0x3ffffff) << 2
+    base, entry = struct.unpack_from("<2Q", loaded.data, at + 4 * len(linux_image.RESTORE))
+    saved = loaded.data[at + 4 * len(linux_image.RESTORE) + 16:]
+    assert (base, entry) == (0x40000000, 0x40000000)
+    assert struct.unpack_from("<I", saved)[0] == 0x10000001 and len(saved) == 64
+    assert at >= 0x5000 and loaded.image_size == len(loaded.data)
+
+
+def test_the_words_that_put_back_are_the_instructions_said(tmp_path):
+    elf = link(tmp_path, 0, source=linux_image.RESTORE_SOURCE)
+    out = tmp_path / "words"
+    subprocess.run(["aarch64-linux-gnu-objcopy", "-O", "binary", "-j", ".text", elf, out], check=True)
+    assert struct.unpack(f"<{len(linux_image.RESTORE)}I", out.read_bytes()[:4 * len(linux_image.RESTORE)]) == \
+        linux_image.RESTORE
+
+
+@pytest.mark.parametrize("address, why", [
+    (0x10000, "segment at p_paddr=0x10000"), (0x6ff00000, "must lie within guest RAM 0x40000000..0x6fe00000")])
+def test_an_elf_outside_guest_ram_is_refused(tmp_path, address, why):
+    with pytest.raises(ImageError, match="must lie within guest RAM") as caught:
+        load_program(link(tmp_path, address), WHERE)
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize("damage, why", [
+    (lambda elf: elf[:50], "broken ELF file"),
+    (lambda elf: elf[:18] + b"\x3e\0" + elf[20:], "e_machine=EM_X86_64, 64-bit: not a little-endian AArch64 program"),
+    (lambda elf: elf[:24] + struct.pack("<Q", 0x1234) + elf[32:], "e_entry=0x1234: in no loadable segment"),
+    (lambda elf: elf[:56] + b"\0\0" + elf[58:], "no loadable segment"),
+])
+def test_a_broken_elf_is_one_line(tmp_path, load, damage, why):
+    elf = link(tmp_path, 0x40080000).read_bytes()
+    with pytest.raises(ImageError, match=why) as caught:
+        load(damage(elf), load_program)
+    assert "\n" not in str(caught.value)
+
+
+def test_command_line_says_one_line(tmp_path):
+    done = subprocess.run([sys.executable, "tools/linux_image.py", "--output", tmp_path / "Image", "README.md"], cwd=ROOT,
+                          capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1 and "image_magic=" in done.stderr
+    assert not (tmp_path / "Image").exists()

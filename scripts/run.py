@@ -35,12 +35,18 @@ def refusal(smp, mem, cpu):
     return None
 
 
-def qemu_command(elf="build/hypervisor.elf", smp="1", mem="1G", cpu="cortex-a57", extra=""):
-    """QEMU's argument list. -smp appears only for more than one CPU."""
-    command = ["qemu-system-aarch64", "-M", "virt,virtualization=on,gic-version=3", "-cpu", cpu, "-m", mem]
-    if int(smp) != 1:
-        command += ["-smp", str(smp)]
-    return [*command, "-nographic", "-serial", "mon:stdio", "-kernel", elf, *shlex.split(extra)]
+def machine_arguments(smp="1", mem="1G", cpu="cortex-a57", more=""):
+    """The machine that ariel runs on: QEMU's first arguments. -smp appears only for more than one CPU."""
+    command = ["qemu-system-aarch64", "-M", f"virt,virtualization=on,gic-version=3{more}", "-cpu", cpu, "-m", mem]
+    return command + (["-smp", str(smp)] if int(smp) != 1 else [])
+
+
+def qemu_command(elf="build/hypervisor.elf", smp="1", mem="1G", cpu="cortex-a57", extra="", loads=()):
+    """QEMU's argument list. loads: (file, PA) of what lies in memory at each reset of the machine."""
+    command = [*machine_arguments(smp, mem, cpu), "-nographic", "-serial", "mon:stdio", "-kernel", elf]
+    for path, address in loads:
+        command += ["-device", f"loader,file={str(path).replace(',', ',,')},addr={address:#x},force-raw=on"]
+    return [*command, *shlex.split(extra)]
 
 
 def main():

@@ -12,13 +12,64 @@ QEMU_EXTRA ?=
 
 RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf --smp '$(SMP)' --mem '$(MEM)' --cpu '$(CPU)'
 
+# $(call quote,text): one word for the shell, whatever is in it
+quote = '$(subst ','\'',$(1))'
+
+# A guest of one's own: Image, initrd and device tree are made and checked by scripts/run_linux.py.
+RUN_GUEST = $(PYTHON) scripts/run_linux.py --smp '$(SMP)' --mem '$(MEM)' --cpu '$(CPU)' --cc '$(HOSTCC)' \
+            --dtb=$(call quote,$(LINUX_DTB)) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
+
+## a bare-metal EL1 program for `make run`: an Image, an ELF or a flat position-independent binary
+GUEST ?=
+## its arguments, in /chosen/bootargs of the device tree that x0 points at
+GUEST_ARGS ?=
+
+RUN_PROGRAM = $(call RUN_GUEST,$(BUILD),$(POLICY_FILE)) --folder $(BUILD)/program --program=$(call quote,$(GUEST)) \
+              --cmdline=$(call quote,$(GUEST_ARGS))
+RUN_CHOSEN = $(if $(GUEST),$(RUN_PROGRAM),$(RUN))
+
 ## boots it: Ctrl-] opens the monitor, Ctrl-A x ends QEMU
 .PHONY: run
 run:
-	$(Q)scripts/bootstrap build run
-	$(Q)$(RUN) --check
+	$(Q)scripts/bootstrap build run $(if $(GUEST),linux)
+	$(Q)$(RUN_CHOSEN) --check
 	$(Q)$(MAKE) --no-print-directory all
-	$(Q)$(RUN) --extra '$(QEMU_EXTRA)'
+	$(Q)$(RUN_CHOSEN) --extra '$(QEMU_EXTRA)'
+
+# ---- Linux -----------------------------------------------------------------------------------------------------------
+
+## a kernel for `make run-linux`: Image, plain, compressed or EFI zboot; none: Debian's installer is fetched
+LINUX_IMAGE ?=
+## its initrd
+LINUX_INITRD ?=
+## the machine's device tree, which is only read; none: it is dumped from the machine
+LINUX_DTB ?=
+## the kernel's arguments; none: those of the device tree, or console=ttyAMA0
+LINUX_CMDLINE ?=
+
+# Linux has its own policy unless another one is asked for, and a build of its own, so that `make run` needs no relinking.
+LINUX_POLICY = $(if $(filter file,$(origin POLICY)),linux,$(POLICY))
+LINUX_POLICY_FILE = $(if $(filter %.toml,$(LINUX_POLICY)),$(LINUX_POLICY),policy/$(LINUX_POLICY).toml)
+LINUX_BUILD = $(BUILD)/policy-$(basename $(notdir $(LINUX_POLICY)))
+LINUX_ARGUMENTS = $(if $(LINUX_CMDLINE),--cmdline=$(call quote,$(LINUX_CMDLINE)))
+RUN_LINUX = $(call RUN_GUEST,$(LINUX_BUILD),$(LINUX_POLICY_FILE)) --folder $(BUILD)/linux $(LINUX_ARGUMENTS) \
+            --image=$(call quote,$(LINUX_IMAGE)) --initrd=$(call quote,$(LINUX_INITRD))
+
+## boots Linux under it, with POLICY=linux by default: LINUX_IMAGE, LINUX_INITRD, LINUX_DTB, LINUX_CMDLINE
+.PHONY: run-linux
+run-linux:
+	$(Q)scripts/bootstrap build run linux
+	$(Q)$(RUN_LINUX) --check
+	$(Q)$(MAKE) --no-print-directory BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
+	$(Q)$(RUN_LINUX) --extra '$(QEMU_EXTRA)'
+
+## prints the device tree that `make run-linux` gives its guest
+.PHONY: dtb-show
+dtb-show:
+	$(Q)scripts/bootstrap build run linux
+	$(Q)$(PYTHON) tools/guest_dtb.py --smp '$(SMP)' --mem '$(MEM)' --cpu '$(CPU)' --cc '$(HOSTCC)' --show \
+	    --policy $(call quote,$(LINUX_POLICY_FILE)) --dtb=$(call quote,$(LINUX_DTB)) $(LINUX_ARGUMENTS) \
+	    --initrd=$(call quote,$(LINUX_INITRD))
 
 ## boots it stopped, waiting for gdb on port 1234
 .PHONY: debug

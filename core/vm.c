@@ -93,11 +93,13 @@ static bool change_state(struct vm *vm, enum vm_state from, enum vm_state to)
 
 enum hv_status vm_pause(struct vm *vm)
 {
-    if (!change_state(vm, VM_RUNNING, VM_PAUSED))
+    if (!change_state(vm, VM_RUNNING, VM_PAUSING))
         return HV_ERR_STATE;
     gather(vm);
-    // Taken when all stand still, so that no vCPU sees its counter step back.
+    // Taken when all stand still, so that no vCPU sees its counter step back, and before anybody may resume.
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
+    if (!change_state(vm, VM_PAUSING, VM_PAUSED))
+        return HV_ERR_STATE; // stopped meanwhile
     log_record(LOG_INFO, LOG_VM, "vm-pause", "vcpus=%u", vm->vcpu_count);
     return HV_OK;
 }
@@ -109,11 +111,12 @@ enum hv_status vm_resume(struct vm *vm)
     uint64_t ticks = READ_SYSREG(CNTPCT_EL0) - vm->pause_started;
     vm->virtual_offset += ticks;
     vm->paused_ticks += ticks;
-    log_record(LOG_INFO, LOG_VM, "vm-resume", "paused_ticks=%lu", ticks);
     if (!change_state(vm, VM_PAUSED, VM_RUNNING))
         return HV_ERR_STATE;
     for (unsigned int i = 0; i < vm->vcpu_count; i++)
         vcpu_request(&vm->vcpus[i], VCPU_REQUEST_WAIT);
+    // Written when the guest runs again: a slow serial line would else be time that it sees.
+    log_record(LOG_INFO, LOG_VM, "vm-resume", "paused_ticks=%lu", ticks);
     return HV_OK;
 }
 

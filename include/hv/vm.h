@@ -11,6 +11,7 @@
 
 enum vm_state {
     VM_RUNNING,
+    VM_PAUSING, // a CPU gathers the vCPUs; the guest's time still runs
     VM_PAUSED,  // every vCPU waits in EL2; virtual time stands still
     VM_STOPPED, // as paused, for good: only reset leaves it
 };

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+// The VM's life: what vm_init maps, that a pause gathers every vCPU and stops the guest's clock, that late CPUs are
+// named and nobody is waited for without end.
+//
+// Links: core/vm.c lib/range.c
+
+#include <hv/vm.h>
+
+#include <hv/arch/psci_firmware.h>
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+#include <hv/log.h>
+#include <hv/monitor.h>
+#include <hv/policy.h>
+#include <hv/telemetry.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define FREQUENCY UINT64_C(62500000)
+
+struct telemetry telemetry_cpu[CPU_MAX];
+struct policy_range policy_ranges_written[3];
+__asm__(".globl policy_ranges\n.set policy_ranges, policy_ranges_written");
+const unsigned int policy_range_count = 3;
+
+static struct mapping {
+    struct ipa_range range;
+    pa_t pa;
+    uint32_t permissions;
+} mappings[4];
+static unsigned int mapping_count, kicks, late, this_cpu;
+static enum hv_status map_status;
+static const char *opened, *recorded;
+static bool others_answer;
+static jmp_buf gone;
+
+void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)level, (void)class, (void)format;
+    recorded = event;
+    late += strcmp(event, "cpu-late") == 0;
+}
+
+void log_counters(void)
+{
+}
+
+unsigned int cpu_id(void)
+{
+    return this_cpu;
+}
+
+// While vm.c waits, time goes on and, when they answer, the others arrive in the idle loop.
+void cpu_serve_kick(void)
+{
+    fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + FREQUENCY / 100);
+    for (unsigned int i = 0; others_answer && i < vm0.vcpu_count; i++)
+        vm0.vcpus[i].waiting = i != this_cpu;
+}
+
+void vcpu_request(struct vcpu *vcpu, uint32_t request)
+{
+    vcpu->request |= request;
+}
+
+void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
+{
+    assert_int_equal(intid, GICV3_SGI_KICK);
+    assert_int_equal(cpu, 0);
+    kicks++;
+}
+
+void monitor_open(const char *reason)
+{
+    opened = reason;
+}
+
+void telemetry_init(unsigned int cpu)
+{
+    (void)cpu;
+}
+
+void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*pool)[4096], uint16_t vmid)
+{
+    (void)stage2, (void)root, (void)pool;
+    assert_true(vmid >= 1);
+}
+
+enum hv_status stage2_map(struct stage2 *stage2, const struct ipa_range *range, pa_t pa, uint32_t permissions)
+{
+    (void)stage2;
+    mappings[mapping_count++] = (struct mapping){*range, pa, permissions};
+    return map_status;
+}
+
+void vgic_init(struct vm *vm)
+{
+    (void)vm;
+}
+
+void vpl011_init(struct vm *vm)
+{
+    (void)vm;
+}
+
+_Noreturn void firmware_reset(void)
+{
+    longjmp(gone, 1);
+}
+
+_Noreturn void firmware_power_off(void)
+{
+    longjmp(gone, 2);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&vm0, 0, sizeof(vm0));
+    memset(policy_ranges_written, 0, sizeof(policy_ranges_written));
+    fake_sysreg_reset();
+    fake_sysreg_set("CNTFRQ_EL0", FREQUENCY);
+    fake_sysreg_set("CNTPCT_EL0", 1000);
+    mapping_count = kicks = late = this_cpu = 0;
+    map_status = HV_OK;
+    opened = recorded = NULL;
+    others_answer = true;
+    assert_int_equal(vm_init(&vm0, 4), HV_OK);
+    return 0;
+}
+
+static void ram_is_mapped_whole_and_every_vcpu_starts_off(void **state)
+{
+    (void)state;
+    assert_int_equal(mapping_count, 1);
+    assert_int_equal(mappings[0].range.base.v, GUEST_RAM_IPA);
+    assert_int_equal(mappings[0].range.size, GUEST_RAM_SIZE);
+    assert_int_equal(mappings[0].pa.v, GUEST_RAM_PA);
+    assert_int_equal(mappings[0].permissions, STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
+    for (unsigned int i = 0; i < 4; i++) {
+        assert_int_equal(vm0.vcpus[i].power, VCPU_OFF);
+        assert_int_equal(vm0.vcpus[i].id, i);
+        assert_ptr_equal(vm0.vcpus[i].telemetry, &telemetry_cpu[i]);
+    }
+}
+
+static void a_direct_device_is_mapped_at_its_own_address_and_never_executed(void **state)
+{
+    (void)state;
+    policy_ranges_written[1] = (struct policy_range){.base = 0x09010000, .size = 0x1000, .direct = 1};
+    mapping_count = 0;
+    assert_int_equal(vm_init(&vm0, 1), HV_OK);
+    assert_int_equal(mapping_count, 2);
+    assert_int_equal(mappings[1].range.base.v, 0x09010000);
+    assert_int_equal(mappings[1].pa.v, 0x09010000);
+    assert_int_equal(mappings[1].permissions, STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
+    policy_ranges_written[1].size = 0x18; // not whole pages
+    assert_int_equal(vm_init(&vm0, 1), HV_ERR_ALIGN);
+    map_status = HV_ERR_NO_MEMORY;
+    assert_int_equal(vm_init(&vm0, 1), HV_ERR_NO_MEMORY);
+}
+
+static void a_pause_gathers_all_and_stops_the_guests_clock(void **state)
+{
+    (void)state;
+    uint64_t before = vm_virtual_time(&vm0);
+    assert_int_equal(vm_pause(&vm0), HV_OK);
+    assert_int_equal(vm0.state, VM_PAUSED);
+    for (unsigned int i = 0; i < 4; i++)
+        assert_int_equal(vm0.vcpus[i].request, VCPU_REQUEST_WAIT);
+    assert_int_equal(late, 0);
+    uint64_t stopped = vm_virtual_time(&vm0);
+    assert_true(stopped >= before);
+    fake_sysreg_set("CNTPCT_EL0", 500000000);
+    assert_int_equal(vm_virtual_time(&vm0), stopped);
+    assert_int_equal(vm_pause(&vm0), HV_ERR_STATE);
+    assert_int_equal(vm_resume(&vm0), HV_OK);
+    assert_int_equal(vm0.state, VM_RUNNING);
+    assert_int_equal(vm_virtual_time(&vm0), stopped); // no jump
+    assert_int_equal(vm0.paused_ticks, vm0.virtual_offset);
+    assert_int_equal(vm_resume(&vm0), HV_ERR_STATE);
+}
+
+static void two_pauses_add_up(void **state)
+{
+    (void)state;
+    for (unsigned int i = 1; i <= 2; i++) {
+        assert_int_equal(vm_pause(&vm0), HV_OK);
+        fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + 1000);
+        assert_int_equal(vm_resume(&vm0), HV_OK);
+        assert_int_equal(vm0.paused_ticks, 1000 * i);
+    }
+}
+
+static void a_cpu_that_does_not_come_is_named_and_not_waited_for(void **state)
+{
+    (void)state;
+    others_answer = false;
+    vm0.vcpus[2].waiting = true;
+    assert_int_equal(vm_pause(&vm0), HV_OK);
+    assert_int_equal(late, 2); // 1 and 3
+}
+
+static void a_break_opens_the_monitor_here_or_asks_cpu_0(void **state)
+{
+    (void)state;
+    vm_break(&vm0, "why");
+    assert_string_equal(opened, "why");
+    assert_int_equal(kicks, 0);
+    opened = NULL;
+    this_cpu = 2;
+    assert_int_equal(vm_resume(&vm0), HV_OK);
+    vm_break(&vm0, "because");
+    assert_null(opened);
+    assert_int_equal(kicks, 1);
+    assert_string_equal(vm_take_monitor_request(), "because");
+    assert_null(vm_take_monitor_request());
+}
+
+static void a_stop_is_for_good_and_keeps_its_first_reason(void **state)
+{
+    (void)state;
+    vm_stop(&vm0, "first");
+    assert_int_equal(vm0.state, VM_STOPPED);
+    assert_string_equal(recorded, "vm-stop");
+    vm_stop(&vm0, "second");
+    assert_string_equal(vm0.stop_reason, "first");
+    assert_string_equal(opened, "first");
+    assert_int_equal(vm_pause(&vm0), HV_ERR_STATE);
+    assert_int_equal(vm_resume(&vm0), HV_ERR_STATE);
+}
+
+static void reset_and_power_off_are_recorded_first(void **state)
+{
+    (void)state;
+    int way = setjmp(gone);
+    if (way == 0)
+        vm_reset(&vm0);
+    assert_int_equal(way, 1);
+    assert_string_equal(recorded, "vm-reset");
+    way = setjmp(gone);
+    if (way == 0)
+        vm_power_off(&vm0);
+    assert_int_equal(way, 2);
+    assert_string_equal(recorded, "vm-off");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(ram_is_mapped_whole_and_every_vcpu_starts_off, setup),
+        cmocka_unit_test_setup(a_direct_device_is_mapped_at_its_own_address_and_never_executed, setup),
+        cmocka_unit_test_setup(a_pause_gathers_all_and_stops_the_guests_clock, setup),
+        cmocka_unit_test_setup(two_pauses_add_up, setup),
+        cmocka_unit_test_setup(a_cpu_that_does_not_come_is_named_and_not_waited_for, setup),
+        cmocka_unit_test_setup(a_break_opens_the_monitor_here_or_asks_cpu_0, setup),
+        cmocka_unit_test_setup(a_stop_is_for_good_and_keeps_its_first_reason, setup),
+        cmocka_unit_test_setup(reset_and_power_off_are_recorded_first, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -30,7 +30,7 @@ uint64_t monitor_microseconds(uint64_t ticks)
 
 const char *monitor_vm_state(void)
 {
-    return vm0.state == VM_RUNNING ? "running" : vm0.state == VM_PAUSED ? "paused" : "stopped";
+    return vm0.state <= VM_PAUSING ? "running" : vm0.state == VM_PAUSED ? "paused" : "stopped";
 }
 
 const char *monitor_vcpu(const char *word, struct vcpu **vcpu)

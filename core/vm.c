@@ -172,6 +172,6 @@ _Noreturn void vm_power_off(struct vm *vm)
 
 uint64_t vm_virtual_time(const struct vm *vm)
 {
-    uint64_t now = vm->state == VM_RUNNING ? READ_SYSREG(CNTPCT_EL0) : vm->pause_started;
+    uint64_t now = vm->state <= VM_PAUSING ? READ_SYSREG(CNTPCT_EL0) : vm->pause_started;
     return now - vm->virtual_offset;
 }

@@ -156,7 +156,7 @@ void vtimer_snapshot(struct vcpu *vcpu, struct vtimer_snapshot *snapshot)
     snapshot->paused_ticks = vm->paused_ticks;
     // While the VM is paused its clock stands at the moment of the pause.
     snapshot->virtual_count =
-        (vm->state == VM_RUNNING ? snapshot->physical_count : vm->pause_started) - vm->virtual_offset;
+        (vm->state <= VM_PAUSING ? snapshot->physical_count : vm->pause_started) - vm->virtual_offset;
     (void)cpu_call(vcpu->id, take, &request);
     snapshot->virtual_due = (int64_t)(snapshot->virtual_cval - snapshot->virtual_count);
 }

@@ -37,7 +37,7 @@ static struct mapping {
 static unsigned int mapping_count, kicks, late, this_cpu;
 static enum hv_status map_status;
 static const char *opened, *recorded;
-static bool others_answer;
+static bool others_answer, stop_meanwhile;
 static jmp_buf gone;
 
 void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
@@ -60,6 +60,8 @@ unsigned int cpu_id(void)
 void cpu_serve_kick(void)
 {
     fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + FREQUENCY / 100);
+    if (stop_meanwhile)
+        vm0.state = VM_STOPPED;
     for (unsigned int i = 0; others_answer && i < vm0.vcpu_count; i++)
         vm0.vcpus[i].waiting = i != this_cpu;
 }
@@ -131,6 +133,7 @@ static int setup(void **state)
     map_status = HV_OK;
     opened = recorded = NULL;
     others_answer = true;
+    stop_meanwhile = false;
     assert_int_equal(vm_init(&vm0, 4), HV_OK);
     return 0;
 }
@@ -185,6 +188,19 @@ static void a_pause_gathers_all_and_stops_the_guests_clock(void **state)
     assert_int_equal(vm_virtual_time(&vm0), stopped); // no jump
     assert_int_equal(vm0.paused_ticks, vm0.virtual_offset);
     assert_int_equal(vm_resume(&vm0), HV_ERR_STATE);
+}
+
+// Whoever comes while a CPU still gathers the others may not resume with an old time, and a stop wins.
+static void a_stop_during_a_pause_wins(void **state)
+{
+    (void)state;
+    vm0.state = VM_PAUSING;
+    assert_int_equal(vm_resume(&vm0), HV_ERR_STATE);
+    assert_int_equal(vm_pause(&vm0), HV_ERR_STATE);
+    vm0.state = VM_RUNNING;
+    stop_meanwhile = true;
+    assert_int_equal(vm_pause(&vm0), HV_ERR_STATE);
+    assert_int_equal(vm0.state, VM_STOPPED);
 }
 
 static void two_pauses_add_up(void **state)
@@ -257,6 +273,7 @@ int main(void)
         cmocka_unit_test_setup(ram_is_mapped_whole_and_every_vcpu_starts_off, setup),
         cmocka_unit_test_setup(a_direct_device_is_mapped_at_its_own_address_and_never_executed, setup),
         cmocka_unit_test_setup(a_pause_gathers_all_and_stops_the_guests_clock, setup),
+        cmocka_unit_test_setup(a_stop_during_a_pause_wins, setup),
         cmocka_unit_test_setup(two_pauses_add_up, setup),
         cmocka_unit_test_setup(a_cpu_that_does_not_come_is_named_and_not_waited_for, setup),
         cmocka_unit_test_setup(a_break_opens_the_monitor_here_or_asks_cpu_0, setup),

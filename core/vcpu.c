@@ -51,10 +51,8 @@ static bool may_run(struct vcpu *vcpu)
            __atomic_load_n(&vcpu->power, __ATOMIC_ACQUIRE) != VCPU_OFF;
 }
 
-void vcpu_wait(struct vcpu *vcpu)
+static void wait_until_it_may_run(struct vcpu *vcpu)
 {
-    if (vcpu->power == VCPU_OFF)
-        vgic_stop_cpu(vcpu);
     __atomic_store_n(&vcpu->waiting, true, __ATOMIC_RELEASE);
     while (!may_run(vcpu)) {
         trap_irq(vcpu);
@@ -62,6 +60,17 @@ void vcpu_wait(struct vcpu *vcpu)
             cpu_wait_for_interrupt();
     }
     __atomic_store_n(&vcpu->waiting, false, __ATOMIC_RELEASE);
+}
+
+void vcpu_wait(struct vcpu *vcpu)
+{
+    if (vcpu->power == VCPU_OFF)
+        vgic_stop_cpu(vcpu);
+    do {
+        wait_until_it_may_run(vcpu);
+        // Whoever asked this vCPU to wait since, and still read "waiting", is seen here: the store goes first.
+        barrier_order();
+    } while (__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) & VCPU_REQUEST_WAIT);
     vtimer_update_offset(vcpu);
     if (vcpu->power == VCPU_ON_PENDING) {
         vgic_init_cpu(vcpu);

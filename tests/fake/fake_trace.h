@@ -4,7 +4,8 @@
 // test's "Links:" line names real sources only.
 //
 // A test that must see a store between two barriers names the word with fake_trace_watch: every step then keeps the
-// word's value at that moment ("clear, dsb, tlbi, dsb, write" is the values 0, 0, 0, ..., new).
+// word's value at that moment ("clear, dsb, tlbi, dsb, write" is the values 0, 0, 0, ..., new). What another CPU does
+// at such a moment a test does in fake_trace_hook.
 #pragma once
 
 #include <assert.h>
@@ -40,11 +41,13 @@ struct fake_step {
 __attribute__((weak)) struct fake_step fake_trace[FAKE_TRACE_MAX]; // the first FAKE_TRACE_MAX steps
 __attribute__((weak)) uint64_t fake_trace_count;                   // all steps, also those that did not fit
 __attribute__((weak)) const uint64_t *fake_trace_watched;
+__attribute__((weak)) void (*fake_trace_hook)(enum fake_operation operation); // called after each step; NULL: nothing
 
 static inline void fake_trace_reset(void)
 {
     fake_trace_count = 0;
     fake_trace_watched = NULL;
+    fake_trace_hook = NULL;
 }
 
 static inline void fake_trace_watch(const uint64_t *word)
@@ -62,6 +65,8 @@ static inline void fake_trace_add(enum fake_operation operation, const char *nam
             .watched = fake_trace_watched != NULL ? *fake_trace_watched : 0,
         };
     fake_trace_count++;
+    if (fake_trace_hook != NULL)
+        fake_trace_hook(operation);
 }
 
 // How many of the kept steps are operation.

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: Apache-2.0
+// vcpu_wait: when a vCPU leaves the idle loop of EL2, and that no pause takes a running vCPU for a waiting one.
+// Links: core/vcpu.c
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <fake_trace.h>
+#include <hv/cpu.h>
+#include <hv/gicv3.h>
+#include <hv/trap.h>
+#include <hv/vm.h>
+
+static struct vm vm;
+static struct vcpu vcpu = {.vm = &vm};
+static unsigned int irqs, idles, stops, offsets, resets;
+
+unsigned int cpu_id(void)
+{
+    return 0;
+}
+
+void cpu_wait_for_interrupt(void)
+{
+    idles++;
+}
+
+void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
+{
+    (void)intid, (void)cpu;
+}
+
+bool vm_break(struct vm *of, const char *reason)
+{
+    (void)of, (void)reason;
+    return true;
+}
+
+// What the idle loop serves: here, the resume.
+unsigned int trap_irq(struct vcpu *of)
+{
+    assert_ptr_equal(of, &vcpu);
+    assert_true(vcpu.waiting);
+    irqs++;
+    vm.state = VM_RUNNING;
+    return 1023;
+}
+
+void vgic_stop_cpu(struct vcpu *of)
+{
+    (void)of;
+    stops++;
+    vcpu.power = VCPU_ON_PENDING;
+}
+
+void vgic_init_cpu(struct vcpu *of)
+{
+    (void)of;
+}
+
+bool vgic_has_pending(struct vcpu *of)
+{
+    (void)of;
+    return true;
+}
+
+void vgic_refill(struct vcpu *of)
+{
+    (void)of;
+}
+
+void vtimer_init_cpu(struct vcpu *of)
+{
+    (void)of;
+}
+
+void vtimer_update_offset(struct vcpu *of)
+{
+    (void)of;
+    offsets++;
+}
+
+void vcpu_reset(struct vcpu *of, uint64_t entry, uint64_t context)
+{
+    (void)of, (void)entry, (void)context;
+    resets++;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    vm = (struct vm){.state = VM_RUNNING, .vcpu_count = 1};
+    vcpu = (struct vcpu){.vm = &vm};
+    irqs = idles = stops = offsets = resets = 0;
+    fake_trace_reset();
+    return 0;
+}
+
+static void test_running_vm_needs_no_wait(void **state)
+{
+    (void)state;
+    vcpu.request = VCPU_REQUEST_WAIT;
+    vcpu_wait(&vcpu);
+    assert_int_equal(vcpu.request, 0);
+    assert_int_equal(irqs + idles, 0);
+    assert_int_equal(offsets, 1);
+    assert_false(vcpu.waiting);
+}
+
+static void test_paused_vm_serves_interrupts(void **state)
+{
+    (void)state;
+    vm.state = VM_PAUSED;
+    vcpu_wait(&vcpu);
+    assert_int_equal(irqs, 1);
+    assert_int_equal(idles, 1);
+    assert_false(vcpu.waiting);
+}
+
+static void test_vcpu_turned_on_is_reset(void **state)
+{
+    (void)state;
+    vcpu.power = VCPU_OFF;
+    vcpu_wait(&vcpu);
+    assert_int_equal(stops, 1);
+    assert_int_equal(resets, 1);
+    assert_int_equal(vcpu.power, VCPU_ON);
+}
+
+// The word that holds vcpu.waiting.
+static const uint64_t *waiting_word(void)
+{
+    return (const uint64_t *)((uintptr_t)&vcpu.waiting & ~UINT64_C(7));
+}
+
+static void test_not_waiting_is_stored_before_requests_are_read(void **state)
+{
+    unsigned int shift = 8 * (offsetof(struct vcpu, waiting) % 8);
+
+    (void)state;
+    vcpu.waiting = true;
+    fake_trace_watch(waiting_word());
+    vcpu_wait(&vcpu);
+    assert_int_equal(fake_trace_count, 1);
+    assert_int_equal(fake_trace[0].operation, FAKE_DMB_ISH);
+    assert_int_equal(fake_trace[0].watched >> shift & 0xff, false);
+}
+
+// Another CPU pauses between this one's look at the state and its store of "waiting".
+static void pause_late(enum fake_operation operation)
+{
+    if (operation != FAKE_DMB_ISH || irqs > 0)
+        return;
+    vm.state = VM_PAUSED;
+    vcpu.request |= VCPU_REQUEST_WAIT;
+}
+
+static void test_late_pause_is_seen(void **state)
+{
+    (void)state;
+    fake_trace_hook = pause_late;
+    vcpu_wait(&vcpu);
+    assert_int_equal(irqs, 1); // it waited again before anything else
+    assert_int_equal(offsets, 1);
+    assert_int_equal(vcpu.request, 0);
+    assert_false(vcpu.waiting);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_running_vm_needs_no_wait, setup),
+        cmocka_unit_test_setup(test_paused_vm_serves_interrupts, setup),
+        cmocka_unit_test_setup(test_vcpu_turned_on_is_reset, setup),
+        cmocka_unit_test_setup(test_not_waiting_is_stored_before_requests_are_read, setup),
+        cmocka_unit_test_setup(test_late_pause_is_seen, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

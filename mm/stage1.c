@@ -5,7 +5,6 @@
 
 #include <hv/stage1.h>
 
-#include <hv/arch/barrier.h>
 #include <hv/arch/cache.h>
 #include <hv/arch/descriptor.h>
 #include <hv/arch/registers.h>
@@ -37,7 +36,7 @@ static _Alignas(4096) uint64_t devices[ENTRIES]; // 0 .. 1 GiB
 static _Alignas(4096) uint64_t memory[ENTRIES];  // 1 .. 2 GiB
 static _Alignas(4096) uint64_t pieces[PIECE_COUNT][ENTRIES];
 
-// What stage1_enable (enable_mmu.S) loads. Cleaned to memory, since other CPUs read it with their MMU off.
+// What stage1_enable (boot.S) loads. Cleaned to memory, since other CPUs read it with their MMU off.
 struct stage1_registers stage1_registers;
 
 static uint64_t *piece_of(uint64_t address)
@@ -94,7 +93,7 @@ void stage1_init(void)
         .ttbr = (uint64_t)root,
         .sctlr = SCTLR_EL2_RES1 | SCTLR_ELX_M | SCTLR_ELX_C | SCTLR_ELX_I | SCTLR_ELX_SA | SCTLR_ELX_WXN,
     };
+    // Ends with a barrier that completes the stores to the tables, too: they are visible to this CPU's walker before
+    // stage1_enable turns it on, and to the others' before CPU_ON.
     cache_clean_poc(&stage1_registers, sizeof(stage1_registers));
-    // The tables are visible to this CPU's walker before stage1_enable turns it on, and to the others' before CPU_ON.
-    barrier_complete_system();
 }

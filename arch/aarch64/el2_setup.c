@@ -6,6 +6,7 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
+#include <hv/arch/tlb.h>
 #include <hv/log.h>
 #include <hv/policy.h>
 #include <hv/vm.h>
@@ -44,7 +45,8 @@ void el2_setup(void)
 {
 #define EL2_REGISTER_WRITE(name, value) WRITE_SYSREG(name, value);
     EL2_REGISTER_TABLE(EL2_REGISTER_WRITE)
-    barrier_context();
+    barrier_context();      // stage 2 is this VM's before its TLB entries go
+    tlb_flush_stage2_all(); // a reset need not have emptied the TLBs (DDI 0487 D8.13)
 }
 
 unsigned int el2_physical_address_bits(void)

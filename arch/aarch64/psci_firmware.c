@@ -30,6 +30,7 @@ static int64_t smc_call(uint32_t function, uint64_t a1, uint64_t a2, uint64_t a3
 
 int64_t firmware_cpu_on(unsigned int cpu, uint64_t context)
 {
+    barrier_complete(); // what the CPU will read is in memory before it starts
     return smc_call(PSCI_CPU_ON_64, cpu, (uint64_t)secondary_start, context);
 }
 
@@ -54,7 +55,7 @@ unsigned int cpu_id(void)
 
 void cpu_wait_for_interrupt(void)
 {
-    // Stores to list registers and mailboxes are complete before the CPU may stop its clock.
+    // Stores that another CPU waits for (mailboxes, vcpu->waiting) are complete before this one may stop its clock.
     barrier_complete();
     __asm__ volatile("wfi" ::: "memory");
 }

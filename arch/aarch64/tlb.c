@@ -23,10 +23,3 @@ void tlb_flush_stage2_all(void)
     barrier_complete();
     barrier_context();
 }
-
-void tlb_flush_el2_local(void)
-{
-    __asm__ volatile("tlbi alle2" : : : "memory");
-    __asm__ volatile("dsb nsh" : : : "memory"); // this CPU only: no need to wait for the others
-    barrier_context();
-}

@@ -21,7 +21,6 @@ enum fake_operation {
     FAKE_ISB,
     FAKE_TLBI_STAGE2_IPA, // argument: the IPA
     FAKE_TLBI_STAGE2_ALL,
-    FAKE_TLBI_EL2_LOCAL,
     FAKE_CACHE_CLEAN,  // argument: address; cache_clean_poc
     FAKE_CACHE_SYNC,   // argument: address; cache_sync_instructions
     FAKE_SYSREG_WRITE, // argument: value; name: the register

@@ -10,5 +10,3 @@
 void tlb_flush_stage2_ipa(ipa_t ipa);
 // All stage-1 and stage-2 entries of the current VMID, on all CPUs.
 void tlb_flush_stage2_all(void);
-// All EL2 stage-1 entries of this CPU.
-void tlb_flush_el2_local(void);

@@ -14,8 +14,3 @@ static inline void tlb_flush_stage2_all(void)
 {
     fake_trace_add(FAKE_TLBI_STAGE2_ALL, NULL, 0);
 }
-
-static inline void tlb_flush_el2_local(void)
-{
-    fake_trace_add(FAKE_TLBI_EL2_LOCAL, NULL, 0);
-}

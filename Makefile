@@ -71,7 +71,7 @@ objects: $(filter-out %/guest_image.S.o,$(HV_OBJECTS)) $(GUEST_OBJECTS)
 
 $(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(BUILD)/hypervisor.ld
 	$(call say,LD,$@)
-	$(Q)$(LD) $(HV_LDFLAGS) -T $(BUILD)/hypervisor.ld -Map $(BUILD)/hypervisor.map -o $@ $(HV_OBJECTS)
+	$(Q)$(HV_LINK) -T $(BUILD)/hypervisor.ld -o $@ $(HV_OBJECTS)
 	$(Q)$(PYTHON) scripts/check_layout.py --hypervisor $@
 
 $(BUILD)/hypervisor.map: $(BUILD)/hypervisor.elf ;
@@ -130,7 +130,7 @@ $(BUILD)/hypervisor.ld $(BUILD)/guest.ld:
 	$(Q)$(CC) -E -P -x assembler-with-cpp -undef -D__LINKER__ -Iinclude -MMD -MP -MF $@.d -MT $@ -o $@ $<
 
 # A stamp changes when its value does: another POLICY, other flags or another compiler rebuild what depends on them.
-$(call stamp,$(FLAGS_STAMP),$(CC) $(LD) $(HV_CPPFLAGS) $(HV_CFLAGS) $(HV_LDFLAGS) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS))
+$(call stamp,$(FLAGS_STAMP),$(CC) $(LD) $(HV_CPPFLAGS) $(HV_CFLAGS) $(HOT) $(LDFLAGS) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS))
 $(call stamp,$(GENERATED)/policy.stamp,$(POLICY_FILE))
 $(call stamp,$(GENERATED)/version.stamp,$(VERSION))
 

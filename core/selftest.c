@@ -15,8 +15,8 @@
 #define PAGE_SIZE KIB(4)
 #define EL2_BITS  39
 
-extern const char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], stacks_end[],
-    data_end[];
+extern const char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], stacks_end[];
+extern const char *const data_end;
 
 enum protection { READ_EXECUTE, READ_ONLY, READ_WRITE };
 

@@ -6,7 +6,8 @@
 
 #include <hv/string.h>
 
-struct telemetry telemetry_cpu[CPU_MAX];
+// Where the linker script puts what is too large to lie between others.
+[[gnu::section(".largest")]] struct telemetry telemetry_cpu[CPU_MAX];
 
 void telemetry_init(unsigned int cpu)
 {

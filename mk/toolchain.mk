@@ -27,23 +27,33 @@ COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
                  -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-asynchronous-unwind-tables \
                  -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
 
-# EL2 keeps frame pointers, since panic() walks them, and leaves x18 to the guest (vectors.S).
+# EL2 keeps frame pointers, since panic() walks them, and leaves x18 to the guest (vectors.S). It is optimized as a whole
+# and all of it lies within 1 MiB, the reach of ADR (hypervisor.ld.S).
 HV_CPPFLAGS := -Iinclude -I$(GENERATED)
-HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) -fstack-protector-strong -fno-omit-frame-pointer -ffixed-x18
+HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -mcmodel=tiny -fstack-protector-strong \
+            -fno-omit-frame-pointer -ffixed-x18
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
-HOT := arch/aarch64/trap arch/aarch64/trap_quick arch/aarch64/abort arch/aarch64/abort_decode \
-       arch/aarch64/abort_classify arch/aarch64/sysreg core/dispatch core/mmio core/policy \
-       core/telemetry core/vcpu core/hypercall core/psci lib/string \
-       drivers/gicv3 vdev/device vdev/vgic vdev/vgic_lr vdev/vgic_bank vdev/vtimer vdev/vpl011
-optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,-Os)
+HOT := arch/aarch64/trap arch/aarch64/trap_quick vdev/device
+optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,$(if $(filter 1,$(LLVM)),-Oz,-Os))
+# The compiler itself makes calls to what is in these, when it is too late to compile them with the rest.
+whole_program = $(if $(filter %.S.o %.s $(BUILD)/lib/string.c.o $(BUILD)/core/panic.c.o,$@),, \
+                     -flto $(if $(filter 1,$(LLVM)),,-flto-partition=one -fipa-pta))
 # memcpy must not be compiled into a call of itself.
 $(BUILD)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)
 
 GUEST_CPPFLAGS := -Iinclude -I$(GENERATED) -Iguest -DGUEST_POWEROFF=$(GUEST_POWEROFF) -DGUEST_TEST=$(GUEST_TEST)
 GUEST_CFLAGS := $(COMMON_CFLAGS) -O2 -fno-stack-protector
 
-HV_LDFLAGS := -static -nostdlib --gc-sections --build-id=none -z max-page-size=4096 -z noexecstack
-GUEST_LDFLAGS := $(HV_LDFLAGS)
+LDFLAGS := -static -nostdlib --gc-sections --build-id=none -z max-page-size=4096 -z noexecstack
+GUEST_LDFLAGS := $(LDFLAGS)
+# lld compiles the whole program itself, GNU ld needs the compiler that calls it.
+ifeq ($(LLVM),1)
+HV_LINK = $(LD) $(LDFLAGS) -Map=$(@:.elf=.map)
+else
+comma := ,
+space := $(subst ,, )
+HV_LINK = $(CC) $(HV_CFLAGS) -nostdlib -static -Wl$(comma)$(subst $(space),$(comma),$(strip $(LDFLAGS) -Map=$(@:.elf=.map)))
+endif
 
 FLAGS_STAMP = $(GENERATED)/flags.stamp
 

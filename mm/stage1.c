@@ -24,7 +24,8 @@ enum { ATTR_DEVICE, ATTR_NORMAL };
 #define DATA   (RODATA & ~S1_DESC_AP_RO)
 #define DEVICE (LEAF | FIELD_PREP(S1_DESC_ATTRINDX, ATTR_DEVICE) | EL2_DESC_XN)
 
-extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], data_end[], stacks_start[];
+extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[];
+extern char *const data_end;
 
 // Level 3 tables for the two 2 MiB pieces the image may lie in, and for the log ring's.
 enum { PIECE_IMAGE_LOW, PIECE_IMAGE_HIGH, PIECE_LOG_RING, PIECE_COUNT };

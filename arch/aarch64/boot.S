@@ -103,3 +103,10 @@ stage1_enable:
     msr sctlr_el2, x13
     isb
     ret
+
+// char *const data_end: a pointer, since ADR does not reach the symbol.
+    .section .rodata.data_end, "a"
+    .balign 8
+    .global data_end
+data_end:
+    .quad hv_end

@@ -24,8 +24,8 @@ SECTIONS
         *(.text.boot)
         *(.text.vectors)
         *(.text .text.*)
-        . = ALIGN(PAGE);
     } :text
+    . = ALIGN(PAGE);
     text_end = .;
 
     rodata_start = .;
@@ -47,16 +47,10 @@ SECTIONS
         *(.data .data.*)
         . = ALIGN(16);
     } :data
-    .bss (NOLOAD) : ALIGN(64) {
-        bss_start = .;
-        *(.bss .bss.* COMMON)
-        . = ALIGN(64);
-        bss_end = .;
-        // Not cleared at boot: each user writes it before reading it.
-        . = ALIGN(PAGE);
-        *(.tables)
-        . = ALIGN(PAGE);
-        // Per CPU: one guard page (unmapped), then the stack, which grows down to it.
+    // Every object but the last begins within 1 MiB of all code, so that one ADR reaches it (-mcmodel=tiny).
+    .bss (NOLOAD) : ALIGN(PAGE) {
+        // Not cleared at boot: each user writes it before reading it. Per CPU: one guard page (unmapped), then the
+        // stack, which grows down to it.
         stacks_start = .;
         . += CPU_MAX * STACK_STRIDE;
         stacks_end = .;
@@ -64,9 +58,13 @@ SECTIONS
         . = ALIGN(0x10000);
         panic_stacks = .;
         . += CPU_MAX * PANIC_STACK_SIZE;
+        bss_start = .;
+        *(.bss .bss.* COMMON)
+        *(.largest)
+        . = ALIGN(64);
+        bss_end = .;
     } :data
     . = ALIGN(PAGE);
-    data_end = .;
     hv_end = .;
 
     ASSERT(hv_end - HV_PA <= HV_MAX_SIZE, "the hypervisor is larger than HV_MAX_SIZE")

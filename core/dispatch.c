@@ -34,13 +34,19 @@ static inline const struct policy_verdict *judge(struct event *event, const stru
     return verdict;
 }
 
+static void write_record(struct event *event)
+{
+    event->logged = 1;
+    log_verdict(event);
+}
+
 // The record, when the row asks for one, is written after the access, so that it has the value. Those of pause and
 // stop, which no row can do without, come before (decide).
 static inline void finish(struct event *event, const struct policy_verdict *verdict, enum trap_result result)
 {
     if (__builtin_expect((verdict->flags & POLICY_FLAG_LOG) && event->verdict < POLICY_PAUSE, 0)) {
         event->result = (uint8_t)result;
-        log_verdict(event);
+        write_record(event);
     }
 }
 
@@ -57,13 +63,13 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
             event->value = 0; // what a denied read got is not what the slot held before
         return event->verdict == POLICY_DENY ? refusal : TRAP_DONE;
     case POLICY_STOP:
-        log_verdict(event);
+        write_record(event);
         vm_stop(vcpu->vm, "a policy row says stop");
         return TRAP_STOP;
     case POLICY_PAUSE:
         if (vcpu_break_passed(vcpu, event->pc))
             return GO_ON;
-        log_verdict(event);
+        write_record(event);
         vcpu_break(vcpu, event->pc);
         return TRAP_RETRY;
     default:

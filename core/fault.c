@@ -20,10 +20,10 @@ static void record(struct vcpu *vcpu, const struct event *event, enum trap_resul
     if (!log_limit_allows(limit, event->entry))
         return;
     log_record(outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN, LOG_FAULT, "abort",
-               "key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x held=%u row=%u at=%s:%u reason=%pQ",
-               event_key_name(event->key), event->write ? "write" : "read", trap_result_name(outcome), event->pc,
-               event->address, event->syndrome, log_limit_take(limit), event->row, policy_rows[event->row].file,
-               policy_rows[event->row].line, reason);
+               "exit=%lu key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x held=%u row=%u at=%s:%u reason=%pQ",
+               event->sequence, event_key_name(event->key), event->write ? "write" : "read", trap_result_name(outcome),
+               event->pc, event->address, event->syndrome, log_limit_take(limit), event->row,
+               policy_rows[event->row].file, policy_rows[event->row].line, reason);
 }
 
 // The verdicts that speak for the event; narrows the key from "a data abort" to the device at the address.
@@ -54,6 +54,7 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
     if (pause && vcpu_break_passed(vcpu, event->pc))
         return outcome;
     event->result = (uint8_t)outcome;
+    event->logged = 1;
     record(vcpu, event, outcome, reason);
     if (outcome == TRAP_STOP) {
         vm_stop(vcpu->vm, reason);

@@ -123,8 +123,8 @@ void log_verdict(const struct event *event)
         key = encoded;
     }
     log_record(level_of(event->verdict), LOG_POLICY, "verdict",
-               "key=%s op=%s verdict=%s pc=0x%lx addr=0x%lx value=0x%lx esr=0x%x row=%u at=%s:%u why=%pQ", key,
-               event->write ? "write" : "read", policy_action_name(event->verdict), event->pc, event->address,
-               event->value, event->syndrome, event->row, row->file, row->line, row->why);
+               "exit=%lu key=%s op=%s verdict=%s pc=0x%lx addr=0x%lx value=0x%lx esr=0x%x row=%u at=%s:%u why=%pQ",
+               event->sequence, key, event->write ? "write" : "read", policy_action_name(event->verdict), event->pc,
+               event->address, event->value, event->syndrome, event->row, row->file, row->line, row->why);
     sweep();
 }

@@ -57,14 +57,16 @@ uint64_t monitor_nanoseconds(uint64_t ticks)
 
 bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event)
 {
-    const struct event *kept = telemetry_find(&telemetry_cpu[cpu], sequence);
+    const struct telemetry *telemetry = &telemetry_cpu[cpu];
+    const struct event *kept = telemetry_find(telemetry, sequence);
 
     if (kept == NULL)
         return false;
     *event = *kept;
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
-    return telemetry_find(&telemetry_cpu[cpu], sequence) == kept &&
-           telemetry_cpu[cpu].sequence < sequence + TELEMETRY_LAST;
+    // A slot among the last ones is written anew from the moment its turn comes again.
+    return telemetry_find(telemetry, sequence) == kept &&
+           (kept >= telemetry->logged || telemetry->sequence < sequence + TELEMETRY_LAST);
 }
 
 void monitor_show_place(const struct policy_row *row, int width)

@@ -41,8 +41,21 @@ void telemetry_sum(unsigned int key, unsigned int cpu_count, struct telemetry_st
     }
 }
 
+void telemetry_keep(struct telemetry *telemetry, const struct event *event)
+{
+    telemetry->logged[telemetry->logged_count++ % TELEMETRY_LOGGED] = *event;
+}
+
 const struct event *telemetry_find(const struct telemetry *telemetry, uint64_t sequence)
 {
     const struct event *event = &telemetry->last[sequence % TELEMETRY_LAST];
-    return sequence < telemetry->sequence && event->sequence == sequence ? event : NULL;
+
+    if (sequence >= telemetry->sequence)
+        return NULL;
+    if (event->sequence == sequence)
+        return event;
+    for (unsigned int i = 0; i < TELEMETRY_LOGGED && i < telemetry->logged_count; i++)
+        if (telemetry->logged[i].sequence == sequence)
+            return &telemetry->logged[i];
+    return NULL;
 }

@@ -150,6 +150,8 @@ static inline void leave(struct vcpu *vcpu, struct event *event)
 {
     vgic_flush(vcpu);
     telemetry_end(vcpu->telemetry, event, READ_SYSREG(CNTPCT_EL0));
+    if (event->logged)
+        telemetry_keep(vcpu->telemetry, event);
     while (__builtin_expect(__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) != 0, 0)) {
         if (!(vcpu->request & VCPU_REQUEST_WAIT)) {
             step_arm(vcpu, event->result == TRAP_DONE);
@@ -164,6 +166,8 @@ static inline struct event *arrive(struct vcpu *vcpu, const struct trap_frame *f
 {
     struct event *event = telemetry_begin(vcpu->telemetry);
     event->entry = READ_SYSREG(CNTPCT_EL0);
+    event->sequence = vcpu->telemetry->sequence;
+    event->logged = 0;
     event->pc = frame->elr_el2;
     event->syndrome = (uint32_t)frame->esr_el2;
     return event;

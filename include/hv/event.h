@@ -24,7 +24,8 @@ struct event {
     uint8_t result;    // enum trap_result
     uint8_t write;     // direction: 1 = the guest writes (or calls)
     uint8_t cpu;
-    uint8_t spare[3];
+    uint8_t logged; // a record cites this event
+    uint8_t spare[2];
 };
 
 _Static_assert(sizeof(struct event) == 64, "one cache line per event");

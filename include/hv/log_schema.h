@@ -15,7 +15,7 @@
     EVENT("cpu-late",            CPU,     "vcpu limit_ms", "a CPU did not answer a call in time") \
     EVENT("cpu-up",              CPU,     "up", "a secondary CPU runs at EL2") \
     EVENT("features",            CPU,     "midr pa_bits gic vmid_bits hafdbs xnx fgt ecv vhe", "what the CPU can do (numbers as its ID registers have them)") \
-    EVENT("abort",               FAULT,   "key op result pc addr esr held row at reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
+    EVENT("abort",               FAULT,   "exit key op result pc addr esr held row at reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
     EVENT("serror",              FAULT,   "pc esr", "an asynchronous abort reached EL2 while the guest ran") \
     EVENT("guest-exception",     GUEST,   "vcpu esr elr far held", "the guest reported an exception that it could not handle (HVC_REPORT_EXCEPTION)") \
     EVENT("gic-no-redistributor",IRQ,     "affinity", "the GIC has no redistributor for this CPU") \
@@ -28,7 +28,7 @@
     EVENT("panic",               PANIC,   "reason [vector] [kind] [ec]", "a bug of ariel's own: this CPU parks") \
     EVENT("row",                 POLICY,  "row at count what", "verdicts that a policy row gave since the counters were reset") \
     EVENT("suppressed",          POLICY,  "row at count", "verdict records that the row's rate limit has held back since the last one") \
-    EVENT("verdict",             POLICY,  "key op verdict pc addr value esr row at why", "a policy row with log decided about an access") \
+    EVENT("verdict",             POLICY,  "exit key op verdict pc addr value esr row at why", "a policy row with log decided about an access") \
     EVENT("cpu-off",             PSCI,    "vcpu held", "the guest turned a vCPU off") \
     EVENT("cpu-on",              PSCI,    "vcpu entry held", "the guest turned a vCPU on") \
     EVENT("counters",            TRAP,    "key count ticks p50 p99", "exits of one kind since the counters were reset, and how long they took in EL2") \
@@ -55,6 +55,7 @@
     FIELD("elr",       "ELR_ELx: address to return to") \
     FIELD("entry",     "entry point, IPA") \
     FIELD("esr",       "ESR_ELx: syndrome") \
+    FIELD("exit",      "number of the exit on its CPU: the monitor's explain takes it") \
     FIELD("far",       "FAR_ELx: faulting virtual address") \
     FIELD("fgt",       "FEAT_FGT") \
     FIELD("gic",       "GIC system register interface") \

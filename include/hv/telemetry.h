@@ -9,6 +9,7 @@
 
 #define TELEMETRY_BUCKETS 15  // with ticks, 128 bytes: keys are found by a shift
 #define TELEMETRY_LAST    256 // events kept per CPU; a power of two
+#define TELEMETRY_LOGGED  128 // of those that a record cites, kept longer
 
 // bucket n counts exits of [2^(n-1), 2^n) counter ticks, bucket 0 those of 0 ticks, the last bucket all longer ones.
 struct telemetry_stat {
@@ -23,6 +24,8 @@ struct telemetry {
     uint64_t sequence; // exits since boot; never reset
     uint64_t epoch;    // sequence when the counters were last reset
     struct telemetry_stat stat[KEY_COUNT];
+    struct event logged[TELEMETRY_LOGGED]; // logged event n since boot is at n % TELEMETRY_LOGGED
+    uint64_t logged_count;
 };
 
 extern struct telemetry telemetry_cpu[CPU_MAX];
@@ -50,6 +53,9 @@ static inline void telemetry_end(struct telemetry *telemetry, struct event *even
     telemetry->row_count[event->row]++;
 }
 
+// Keeps a finished event that a record cites, so that it can be explained when its slot has long been used again.
+void telemetry_keep(struct telemetry *telemetry, const struct event *event);
+
 // Names the CPU in every slot of its events. Once, at boot.
 void telemetry_init(unsigned int cpu);
 
@@ -62,5 +68,6 @@ uint64_t telemetry_count(const struct telemetry_stat *stat);
 // Sums key over CPUs 0 .. cpu_count-1 into *sum.
 void telemetry_sum(unsigned int key, unsigned int cpu_count, struct telemetry_stat *sum);
 
-// The kept event with this sequence number on this CPU, or NULL when it is gone or not there yet.
+// The event with this sequence number on this CPU, among the last or the logged ones, or NULL when it is gone or not
+// there yet.
 const struct event *telemetry_find(const struct telemetry *telemetry, uint64_t sequence);

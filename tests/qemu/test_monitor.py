@@ -149,6 +149,14 @@ def test_json_is_one_object_a_line(ariel, text):
         assert isinstance(json.loads(line), dict)
 
 
+def test_explain_takes_what_a_record_cites(ariel):
+    """Long after its slot among the last exits was used again: the suite's last refused access."""
+    record = [line for line in ariel.command("log -n 400 -c policy").text.splitlines() if "verdict=deny" in line][-1]
+    number, key, place = (re.search(rf" {name}=(\S+)", record).group(1) for name in ("exit", "key", "at"))
+    text = ariel.command(f"explain {number} 0").text
+    assert f"key={key}" in text and place in text, f"{record}\n{text}"
+
+
 def test_explain_takes_what_exc_last_shows(ariel):
     event = json.loads(ariel.command("exc last 1 -j")[0])
     reply = ariel.command(f"explain {event['seq']} {event['cpu']}").text

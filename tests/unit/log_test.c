@@ -407,14 +407,16 @@ static void test_verdict_cites_its_row(void **state)
     (void)state;
 
     log_verdict(&event);
-    assert_true(has(last_line(), "level=warn class=policy event=verdict key=pl031 op=write verdict=deny pc=0x40001000 "
-                                 "addr=0x9010000 value=0x55 esr=0x93800006 row=1 at=policy/test.toml:17 "
-                                 "why=\"no \\\"counters\\\" here\" tag="));
+    assert_true(has(last_line(),
+                    "level=warn class=policy event=verdict exit=0 key=pl031 op=write verdict=deny pc=0x40001000 "
+                    "addr=0x9010000 value=0x55 esr=0x93800006 row=1 at=policy/test.toml:17 "
+                    "why=\"no \\\"counters\\\" here\" tag="));
     event.key = KEY_SYSREG_UNKNOWN;
     event.write = 0;
     event.verdict = POLICY_STOP;
     log_verdict(&event);
-    assert_true(has(last_line(), "level=error class=policy event=verdict key=S3_0_C1_C2_6 op=read verdict=stop "));
+    assert_true(
+        has(last_line(), "level=error class=policy event=verdict exit=0 key=S3_0_C1_C2_6 op=read verdict=stop "));
     event.row = 3;
     unsigned int before = console_count;
     log_verdict(&event); // no such row: nothing

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+// Counting: an exit is counted once, by key and by row, in the bucket of its duration; what is read adds up over CPUs;
+// a reset keeps the sequence and the last events; an event is found for as long as its slot is its own.
+//
+// Links: core/telemetry.c
+
+#include <hv/telemetry.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static struct telemetry *const cpu0 = &telemetry_cpu[0];
+
+static int start(void **state)
+{
+    (void)state;
+    memset(telemetry_cpu, 0, sizeof(telemetry_cpu));
+    for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++)
+        telemetry_init(cpu);
+    return 0;
+}
+
+// One exit of `ticks` on cpu.
+static void exit_once(unsigned int cpu, uint16_t key, uint16_t row, uint64_t ticks)
+{
+    struct telemetry *telemetry = &telemetry_cpu[cpu];
+    struct event *event = telemetry_begin(telemetry);
+    event->entry = 1000;
+    event->key = key;
+    event->row = row;
+    telemetry_end(telemetry, event, 1000 + ticks);
+}
+
+static void init_names_the_cpu_in_every_slot(void **state)
+{
+    (void)state;
+    for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++)
+        for (unsigned int i = 0; i < TELEMETRY_LAST; i++)
+            assert_int_equal(telemetry_cpu[cpu].last[i].cpu, cpu);
+}
+
+static void bucket_is_the_number_of_bits(void **state)
+{
+    static const struct {
+        uint64_t ticks;
+        unsigned int bucket;
+    } rows[] = {
+        {0, 0},     {1, 1},      {2, 2},      {3, 2},        {4, 3},
+        {7, 3},     {8, 4},      {4095, 12},  {4096, 13},    {8191, 13},
+        {8192, 14}, {16383, 14}, {16384, 14}, {1000000, 14}, {UINT64_MAX >> 1, 14},
+    };
+    (void)state;
+    for (unsigned int i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        start(NULL);
+        exit_once(0, 3, 0, rows[i].ticks);
+        for (unsigned int bucket = 0; bucket < TELEMETRY_BUCKETS; bucket++)
+            assert_int_equal(cpu0->stat[3].bucket[bucket], bucket == rows[i].bucket);
+        assert_int_equal(cpu0->stat[3].ticks, rows[i].ticks);
+    }
+}
+
+static void an_exit_is_counted_once_by_key_and_row(void **state)
+{
+    (void)state;
+    exit_once(0, KEY_COUNT - 1, POLICY_ROW_MAX - 1, 5);
+    exit_once(0, KEY_COUNT - 1, 2, 9);
+    for (unsigned int key = 0; key < KEY_COUNT; key++)
+        assert_int_equal(telemetry_count(&cpu0->stat[key]), key == KEY_COUNT - 1 ? 2 : 0);
+    for (unsigned int row = 0; row < POLICY_ROW_MAX; row++)
+        assert_int_equal(cpu0->row_count[row], row == 2 || row == POLICY_ROW_MAX - 1);
+    assert_int_equal(cpu0->sequence, 2);
+    assert_int_equal(telemetry_cpu[1].sequence, 0);
+}
+
+static void a_sum_goes_over_the_cpus_asked_for(void **state)
+{
+    struct telemetry_stat sum;
+    (void)state;
+    for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++)
+        for (unsigned int i = 0; i <= cpu; i++)
+            exit_once(cpu, 7, 0, 4);
+    memset(&sum, 0xff, sizeof(sum));
+    telemetry_sum(7, 3, &sum);
+    assert_int_equal(telemetry_count(&sum), 1 + 2 + 3);
+    assert_int_equal(sum.bucket[3], 6);
+    assert_int_equal(sum.ticks, 24);
+    telemetry_sum(7, CPU_MAX, &sum);
+    assert_int_equal(telemetry_count(&sum), CPU_MAX * (CPU_MAX + 1) / 2);
+    telemetry_sum(7, 0, &sum);
+    assert_int_equal(telemetry_count(&sum) + sum.ticks, 0);
+    telemetry_sum(8, CPU_MAX, &sum);
+    assert_int_equal(telemetry_count(&sum), 0);
+}
+
+static void a_reset_keeps_sequence_and_last_events(void **state)
+{
+    (void)state;
+    exit_once(0, 7, 1, 4);
+    exit_once(0, 8, 2, 4);
+    exit_once(1, 7, 1, 4);
+    telemetry_reset(cpu0);
+    for (unsigned int key = 0; key < KEY_COUNT; key++)
+        assert_int_equal(telemetry_count(&cpu0->stat[key]) + cpu0->stat[key].ticks, 0);
+    for (unsigned int row = 0; row < POLICY_ROW_MAX; row++)
+        assert_int_equal(cpu0->row_count[row], 0);
+    assert_int_equal(cpu0->sequence, 2);
+    assert_int_equal(cpu0->epoch, 2);
+    assert_int_equal(telemetry_find(cpu0, 1)->key, 8);
+    assert_int_equal(telemetry_count(&telemetry_cpu[1].stat[7]), 1); // another CPU's are its own
+    exit_once(0, 7, 1, 4);
+    assert_int_equal(cpu0->sequence - cpu0->epoch, telemetry_count(&cpu0->stat[7]));
+}
+
+static void an_event_is_found_until_its_slot_is_used_again(void **state)
+{
+    (void)state;
+    assert_null(telemetry_find(cpu0, 0)); // the empty slot also says sequence 0
+    for (uint64_t i = 0; i < TELEMETRY_LAST; i++)
+        exit_once(0, (uint16_t)(i % KEY_COUNT), 0, i);
+    assert_non_null(telemetry_find(cpu0, 0));
+    assert_null(telemetry_find(cpu0, TELEMETRY_LAST));
+
+    exit_once(0, 5, 0, 77);
+    assert_null(telemetry_find(cpu0, 0));
+    const struct event *event = telemetry_find(cpu0, TELEMETRY_LAST);
+    assert_ptr_equal(event, &cpu0->last[0]);
+    assert_int_equal(event->sequence, TELEMETRY_LAST);
+    assert_int_equal(event->exit - event->entry, 77);
+    assert_int_equal(event->cpu, 0);
+    assert_non_null(telemetry_find(cpu0, 1));
+    assert_null(telemetry_find(cpu0, UINT64_MAX));
+}
+
+static void an_event_in_progress_is_not_found(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < TELEMETRY_LAST; i++)
+        exit_once(0, 1, 0, 0);
+    struct event *event = telemetry_begin(cpu0);
+    event->entry = 5;
+    assert_null(telemetry_find(cpu0, TELEMETRY_LAST));
+    telemetry_end(cpu0, event, 6);
+    assert_ptr_equal(telemetry_find(cpu0, TELEMETRY_LAST), event);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(init_names_the_cpu_in_every_slot, start),
+        cmocka_unit_test_setup(bucket_is_the_number_of_bits, start),
+        cmocka_unit_test_setup(an_exit_is_counted_once_by_key_and_row, start),
+        cmocka_unit_test_setup(a_sum_goes_over_the_cpus_asked_for, start),
+        cmocka_unit_test_setup(a_reset_keeps_sequence_and_last_events, start),
+        cmocka_unit_test_setup(an_event_is_found_until_its_slot_is_used_again, start),
+        cmocka_unit_test_setup(an_event_in_progress_is_not_found, start),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

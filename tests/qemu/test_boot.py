@@ -4,6 +4,7 @@
 import re
 
 import pytest
+from harness import ROOT
 
 MODELS = ("cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max")
 
@@ -40,4 +41,20 @@ def test_a_machine_it_cannot_run_on(boot, machine, why):
 
 
 def test_nine_cpus_are_one_too_many(boot):
-    boot(smp=9).expect_line(r"event=refused|event=guest-enter .* vcpus=8 ")
+    ariel = boot(smp=9)
+    ariel.expect_line(r"level=error class=boot event=refused reason=\"too many CPUs: give QEMU -smp 8 or less\" "
+                      r"cpus=0x9 bound=0x8 tag=")
+    ariel.expect_prompt()
+    assert "ariel" in ariel.command("version").text
+    assert not any("guest-enter" in line for line in ariel.lines)
+
+
+@pytest.mark.parametrize("policy", ["observe", "lockdown"])
+def test_another_policy_boots_and_its_rows_are_cited(boot, policy):
+    ariel = boot(policy=policy)
+    ariel.expect_line(rf"event=boot version=\S+ policy={policy} el=2 ")
+    ariel.expect_line(r"event=guest-enter ")
+    action = {"observe": "allow|emulate", "lockdown": "deny"}[policy]
+    row = ariel.expect_line(rf"class=policy event=verdict .* verdict=(?:{action}) .* at=policy/{policy}\.toml:(\d+) ")
+    lines = (ROOT / "policy" / f"{policy}.toml").read_text().splitlines()
+    assert re.match(r"\[\[|default\b", lines[int(row[1]) - 1])

@@ -76,6 +76,11 @@ dtb-show:
 debug: override QEMU_EXTRA += -s -S
 debug: run
 
+## seconds from a clean clone of HEAD to the guest's first line under `make run`
+.PHONY: time-to-guest
+time-to-guest:
+	$(Q)scripts/first_line_time
+
 ## table or json, for `make bench`
 FORMAT ?= table
 

@@ -63,6 +63,9 @@ Q := $(if $(filter 1,$(V)),,@)
 # $(call say,WHAT,file): one short line per step
 say = $(if $(findstring s,$(firstword -$(MAKEFLAGS)))$(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
+# What run, test and release build is built on all CPUs, unless -j was given
+JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 .PHONY: FORCE
 FORCE:
 

@@ -13,7 +13,7 @@ UNIT ?=
 .PHONY: test
 test:
 	$(Q)scripts/bootstrap build run test
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) $(JOBS) --no-print-directory all
 	$(Q)$(PYTHON) scripts/test.py --build $(BUILD) --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)"
 
 ## host unit tests (ASan, UBSan); UNIT=stage2 runs one
@@ -46,7 +46,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 release:
 	$(Q)scripts/bootstrap build run
 	$(Q)rm -rf $(BUILD)/release
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/release POLICY=diag GUEST_POWEROFF=0 LLVM=0 all
+	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(BUILD)/release POLICY=diag GUEST_POWEROFF=0 LLVM=0 all
 	$(Q)$(PYTHON) scripts/release.py --build $(BUILD)/release --version '$(VERSION)'
 
 ## line coverage of the files that the unit tests link

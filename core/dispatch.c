@@ -174,33 +174,29 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
     return result;
 }
 
-enum trap_result trap_other(struct vcpu *vcpu, struct event *event)
+// Moves no data and has no emulation: unless the row stops, what follows is after.
+static enum trap_result decide_alone(struct vcpu *vcpu, struct event *event, enum trap_result after)
 {
     event->address = 0;
     event->value = 0;
     event->write = 0;
     const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
-    enum trap_result result = decide(vcpu, event, TRAP_INJECT_UNDEF);
+    enum trap_result result = decide(vcpu, event, after);
 
-    // What has no emulation is refused, whatever the row says; a pausing row pauses first.
     if (result == GO_ON)
-        result = TRAP_INJECT_UNDEF;
+        result = after;
     finish(event, verdict, result);
     return result;
 }
 
+enum trap_result trap_other(struct vcpu *vcpu, struct event *event)
+{
+    return decide_alone(vcpu, event, TRAP_INJECT_UNDEF);
+}
+
 enum trap_result trap_debug(struct vcpu *vcpu, struct event *event)
 {
-    event->address = 0;
-    event->value = 0;
-    event->write = 0;
-    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
-    enum trap_result result = decide(vcpu, event, TRAP_REFLECT);
-
-    if (result == GO_ON)
-        result = TRAP_REFLECT;
-    finish(event, verdict, result);
-    return result;
+    return decide_alone(vcpu, event, TRAP_REFLECT);
 }
 
 static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)

@@ -61,10 +61,10 @@ def run_test(name, options, stamp):
     """(passed, failed, text to show)"""
     test = f"tests/unit/{name}_test.c"
     with open(test, encoding="utf-8") as file:
-        links = LINKS.search(file.read())
+        links = " ".join(LINKS.findall(file.read())).split()
     if not links:
         return 0, 1, f"{test}: no `// Links: <files>` line"
-    sources = [test, *links.group(1).split()]
+    sources = [test, *links]
     missing = [source for source in sources if not os.path.exists(source)]
     if missing:
         return 0, 1, f"{test}: its Links line names a file that does not exist: {' '.join(missing)}"

@@ -1,0 +1,926 @@
+// SPDX-License-Identifier: Apache-2.0
+// The monitor as a person or a script meets it: every line gets a reply that ends in "ok" or "err ...", with -j the
+// rows are JSON, keys and Tab do what docs/MONITOR.md says, and no bytes at all, typed or as a command, do any harm.
+// Links: core/monitor.c core/monitor_cmds.c core/monitor_cmds_dev.c core/monitor_cmds_exc.c core/monitor_cmds_mem.c
+// Links: core/monitor_cmds_regs.c core/monitor_cmds_vm.c core/monitor_cmds_walk.c core/monitor_complete.c
+// Links: core/monitor_explain.c core/monitor_line.c core/monitor_out.c core/monitor_run.c core/event_key.c
+// Links: core/telemetry.c core/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c mm/guest_walk.c
+// Links: lib/parse.c lib/printf.c lib/status.c
+#include <hv/arch/inject.h>
+#include <hv/arch/registers.h>
+#include <hv/arch/step.h>
+#include <hv/arch/sysreg.h>
+#include <hv/console.h>
+#include <hv/cpu.h>
+#include <hv/guest_mem.h>
+#include <hv/log.h>
+#include <hv/monitor.h>
+#include <hv/monitor_cmds.h>
+#include <hv/pl011.h>
+#include <hv/policy.h>
+#include <hv/selftest.h>
+#include <hv/telemetry.h>
+#include <hv/trap.h>
+#include <hv/vm.h>
+#include <policy_tables.c>
+
+#include <ctype.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define MEMORY_SIZE 0x4000u // of guest RAM that the test has; addresses wrap in it
+#define PROMPT      "ariel> "
+
+struct vm vm0;
+
+static struct trap_frame frames[2];
+static uint8_t memory[MEMORY_SIZE];
+static char sent[1 << 20];
+static size_t sent_count;
+static char shown[CONSOLE_INPUT_MAX + 1]; // the line being typed
+static enum log_level level;
+static bool held;
+static char given[64]; // bytes for the guest
+static const char *burst;
+static jmp_buf machine_ended;
+static unsigned int injected, stepped, records;
+
+// ---- What stands around the monitor
+
+static void append(const char *text, size_t length)
+{
+    if (sent_count + length >= sizeof(sent))
+        sent_count = 0;
+    memcpy(&sent[sent_count], text, length);
+    sent_count += length;
+    sent[sent_count] = '\0';
+}
+
+void console_write(const char *text, size_t length)
+{
+    append(text, length);
+}
+
+void console_line(const char *line, size_t length)
+{
+    append(line, length);
+    append("\n", 1);
+}
+
+void console_show_input(const char *text, size_t length, size_t cursor)
+{
+    assert_true(length <= CONSOLE_INPUT_MAX && cursor <= length);
+    memcpy(shown, text, length);
+    shown[length] = '\0';
+}
+
+uint64_t console_hold_guest(bool hold)
+{
+    held = hold;
+    return 0;
+}
+
+void console_guest_input(uint8_t byte)
+{
+    size_t length = strlen(given);
+
+    if (length + 1 < sizeof(given)) {
+        given[length] = (char)byte;
+        given[length + 1] = '\0';
+    }
+}
+
+uint64_t console_dropped(void)
+{
+    return 0;
+}
+
+uint64_t console_input_dropped(void)
+{
+    return 0;
+}
+
+int pl011_get(void)
+{
+    return burst != NULL && *burst != '\0' ? *burst++ : PL011_EMPTY;
+}
+
+uint64_t pl011_dropped(void)
+{
+    return 0;
+}
+
+unsigned int cpu_id(void)
+{
+    return 0;
+}
+
+unsigned int cpu_count(void)
+{
+    return vm0.vcpu_count;
+}
+
+bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument)
+{
+    assert_true(cpu < cpu_count());
+    function(argument);
+    return true;
+}
+
+bool cpu_call_all(void (*function)(void *argument), void *argument)
+{
+    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++)
+        function(argument);
+    return true;
+}
+
+enum hv_status guest_mem_check(struct vm *vm, ipa_t ipa, uint64_t size, uint32_t permissions)
+{
+    (void)vm, (void)permissions;
+    if (size == 0)
+        return HV_ERR_EMPTY;
+    if (ipa.v + size < ipa.v)
+        return HV_ERR_WRAP;
+    return ipa.v >= GUEST_RAM_IPA && ipa.v + size <= GUEST_RAM_IPA + GUEST_RAM_SIZE ? HV_OK : HV_ERR_BOUNDS;
+}
+
+enum hv_status guest_mem_read(struct vm *vm, ipa_t ipa, void *buffer, size_t size)
+{
+    enum hv_status status = guest_mem_check(vm, ipa, size, 0);
+
+    for (size_t i = 0; status == HV_OK && i < size; i++)
+        ((uint8_t *)buffer)[i] = memory[(ipa.v + i) % MEMORY_SIZE];
+    return status;
+}
+
+enum hv_status guest_mem_write(struct vm *vm, ipa_t ipa, const void *buffer, size_t size)
+{
+    enum hv_status status = guest_mem_check(vm, ipa, size, 0);
+
+    for (size_t i = 0; status == HV_OK && i < size; i++)
+        memory[(ipa.v + i) % MEMORY_SIZE] = ((const uint8_t *)buffer)[i];
+    return status;
+}
+
+enum hv_status stage2_query(struct stage2 *s2, ipa_t ipa, struct stage2_entry *entry)
+{
+    (void)s2;
+    *entry = (struct stage2_entry){.level = 2, .size = 0x200000, .valid = ipa.v - GUEST_RAM_IPA < GUEST_RAM_SIZE};
+    entry->pa = pa_make(ipa.v + 0x2000000);
+    return HV_OK;
+}
+
+void inject_undef(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    injected++;
+}
+
+void inject_abort(struct vcpu *vcpu, gva_t far, bool instruction_fetch, bool write)
+{
+    (void)vcpu, (void)far, (void)instruction_fetch, (void)write;
+    injected++;
+}
+
+void inject_serror(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    injected++;
+}
+
+void vcpu_moved(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void step_start(struct vcpu *vcpu, uint32_t count)
+{
+    (void)vcpu;
+    stepped += count;
+}
+
+enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+{
+    *value = key;
+    return HV_OK;
+}
+
+enum hv_status sysreg_write(unsigned int key, uint64_t value)
+{
+    (void)key, (void)value;
+    return HV_ERR_UNSUPPORTED;
+}
+
+void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
+{
+    (void)snprintf(buffer, size, "S3_0_C0_C0_%u", syndrome % 8);
+}
+
+const char *selftest_memory(void)
+{
+    return NULL;
+}
+
+const char *trap_result_name(unsigned int result)
+{
+    (void)result;
+    return "done";
+}
+
+bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *interrupt)
+{
+    (void)vcpu;
+    *interrupt = (struct vgic_interrupt){.intid = (uint16_t)intid, .enabled = intid % 100 == 0};
+    return true;
+}
+
+enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsigned int intid)
+{
+    (void)vm, (void)vcpu_id;
+    return intid < 512 ? HV_OK : HV_ERR_BOUNDS;
+}
+
+void vgic_snapshot(struct vcpu *vcpu, struct vgic_snapshot *snapshot)
+{
+    (void)vcpu;
+    *snapshot = (struct vgic_snapshot){.lr_count = 4, .lr = {1}};
+}
+
+void vtimer_snapshot(struct vcpu *vcpu, struct vtimer_snapshot *snapshot)
+{
+    (void)vcpu;
+    *snapshot = (struct vtimer_snapshot){.frequency = 62500000, .physical_count = 1000, .virtual_count = 500};
+}
+
+enum hv_status vm_pause(struct vm *vm)
+{
+    if (vm->state != VM_RUNNING)
+        return HV_ERR_STATE;
+    vm->state = VM_PAUSED;
+    return HV_OK;
+}
+
+enum hv_status vm_resume(struct vm *vm)
+{
+    if (vm->state != VM_PAUSED)
+        return HV_ERR_STATE;
+    vm->state = VM_RUNNING;
+    return HV_OK;
+}
+
+_Noreturn void vm_reset(struct vm *vm)
+{
+    (void)vm;
+    longjmp(machine_ended, 1);
+}
+
+_Noreturn void vm_power_off(struct vm *vm)
+{
+    (void)vm;
+    longjmp(machine_ended, 1);
+}
+
+// ---- The log: three records, some with what JSON must escape
+
+static const char *const names[] = {"debug", "info", "warn", "error"};
+
+const char *log_level_name(unsigned int of)
+{
+    return of < LOG_LEVEL_COUNT ? names[of] : "?";
+}
+
+const char *log_class_name(unsigned int of)
+{
+    static const char *const classes[] = {"boot", "cpu", "policy", "psci"};
+    return of < 4 ? classes[of] : "x";
+}
+
+enum log_level log_level_find(const char *name)
+{
+    unsigned int i = 0;
+
+    while (i < LOG_LEVEL_COUNT && strcmp(names[i], name) != 0)
+        i++;
+    return (enum log_level)i;
+}
+
+enum log_class log_class_find(const char *name)
+{
+    return strcmp(name, "boot") == 0 ? LOG_BOOT : LOG_CLASS_COUNT;
+}
+
+enum log_level log_get_level(void)
+{
+    return level;
+}
+
+enum log_level log_set_level(enum log_level new_level)
+{
+    enum log_level old = level;
+
+    assert_true(new_level < LOG_LEVEL_COUNT);
+    level = new_level;
+    return old;
+}
+
+unsigned int log_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument)
+{
+    static const char text[] = "seq=1 why=\"a \\\\ and a \x01\"";
+
+    (void)class;
+    for (unsigned int i = 0; i < count && i < 3; i++)
+        callback(text, sizeof(text) - 1, argument);
+    return 3;
+}
+
+unsigned int log_previous_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument)
+{
+    return log_for_each(count, class, callback, argument);
+}
+
+void log_record(enum log_level of, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)of, (void)class, (void)event, (void)format;
+    records++;
+}
+
+void log_clear(void)
+{
+}
+
+void log_counters(void)
+{
+}
+
+void log_flush(void)
+{
+}
+
+uint64_t log_sequence(void)
+{
+    return 3;
+}
+
+uint64_t log_suppressed(void)
+{
+    return 0;
+}
+
+// ---- Looking at replies
+
+static int set_up(void **state)
+{
+    (void)state;
+    memset(&vm0, 0, sizeof(vm0));
+    vm0.vcpu_count = 2;
+    vm0.guest_name = "a \"guest\"";
+    for (unsigned int i = 0; i < 2; i++) {
+        vm0.vcpus[i] = (struct vcpu){.vm = &vm0, .id = i, .frame = &frames[i], .telemetry = &telemetry_cpu[i]};
+        frames[i].elr_el2 = 0x40000000;
+    }
+    telemetry_cpu[0].sequence = 5;
+    for (unsigned int i = 0; i < 5; i++)
+        telemetry_cpu[0].last[i] =
+            (struct event){.sequence = i, .entry = i, .syndrome = 0x93810006, .key = (uint16_t)(i * 9)};
+    telemetry_cpu[0].stat[KEY_CAUSE_IRQ].bucket[3] = 7;
+    level = LOG_INFO;
+    burst = NULL;
+    memset(given, 0, sizeof(given));
+    fake_sysreg_reset();
+    fake_sysreg_set("CNTFRQ_EL0", 62500000);
+    if (monitor_is_open()) {
+        monitor_input(0x03);
+        monitor_input(MONITOR_ATTENTION);
+    }
+    assert_false(monitor_is_open());
+    sent_count = 0;
+    sent[0] = '\0';
+    return 0;
+}
+
+// Runs line; returns the last line of the reply, "" when there is none. The rows are before it in sent.
+static const char *run(const char *line)
+{
+    char *last;
+
+    sent_count = 0;
+    sent[0] = '\0';
+    if (setjmp(machine_ended) == 0)
+        monitor_run(line);
+    if (monitor_reply_deferred())
+        monitor_end_reply("deferred");
+    (void)monitor_close_asked();
+    if (sent_count == 0)
+        return "";
+    assert_int_equal(sent[sent_count - 1], '\n');
+    sent[--sent_count] = '\0';
+    last = strrchr(sent, '\n');
+    return last == NULL ? sent : last + 1;
+}
+
+static bool is_end(const char *last)
+{
+    return strcmp(last, "ok") == 0 || (strncmp(last, "err ", 4) == 0 && last[4] != '\0');
+}
+
+static void assert_reply_ends(const char *line)
+{
+    const char *last = run(line);
+
+    if (!is_end(last))
+        fail_msg("'%s' ended with '%s'", line, last);
+}
+
+// One JSON value of what the monitor writes; what follows it, or NULL.
+static const char *json_value(const char *at)
+{
+    if (*at == '"') {
+        for (at++; *at != '"'; at++) {
+            if (*at < 0x20 || *at > 0x7e)
+                return NULL;
+            if (*at == '\\' && (at++, strchr("\"\\u", *at) == NULL))
+                return NULL;
+        }
+        return at + 1;
+    }
+    if (*at == '[' || *at == '{') {
+        char end = *at == '[' ? ']' : '}';
+
+        do {
+            at++;
+            if (end == '}' && (*at != '"' || (at = json_value(at)) == NULL || *at++ != ':'))
+                return NULL;
+            at = json_value(at);
+        } while (at != NULL && *at == ',');
+        return at != NULL && *at == end ? at + 1 : NULL;
+    }
+    if (strncmp(at, "true", 4) == 0 || strncmp(at, "false", 5) == 0)
+        return at + (*at == 't' ? 4 : 5);
+    if (!isdigit((unsigned char)*at))
+        return NULL;
+    return at + strspn(at, "0123456789");
+}
+
+static void assert_json(const char *line)
+{
+    char *row = sent;
+    char *end;
+
+    for (; (end = strchr(row, '\n')) != NULL; row = end + 1) {
+        const char *after;
+
+        *end = '\0';
+        after = *row == '{' ? json_value(row) : NULL;
+        if (after == NULL || *after != '\0')
+            fail_msg("'%s' gives '%s'", line, row);
+    }
+}
+
+// ---- Commands
+
+static const char *const good[] = {
+    "help",
+    "help mem",
+    "? cont",
+    "status",
+    "info",
+    "info registers",
+    "info status",
+    "version",
+    "log",
+    "log -n 2",
+    "log -n 2 -c boot",
+    "log level",
+    "log level info",
+    "log clear",
+    "log previous",
+    "exc",
+    "exc top",
+    "exc top 3",
+    "exc top row",
+    "exc top class 2",
+    "exc last",
+    "exc last 3",
+    "exc log",
+    "exc reset",
+    "explain 2",
+    "explain 2 0",
+    "explain esr 0x93810006",
+    "explain esr 0x6230001f",
+    "explain esr 0xffffffffffffffff",
+    "mem read 0x40000000",
+    "mem read 0x40000003 3 1",
+    "mem write 0x40000000 0x12345678",
+    "mem write 0x40001000 255 1",
+    "mem find 0x40000000 4096 0x12345678",
+    "mem crc 0x40000000 64",
+    "xp /4xw 0x40000000",
+    "x/4xw 0x40000000",
+    "x 0x40000000",
+    "x/2g 0x40000000",
+    "vm walk 0x40000000",
+    "regs",
+    "r 1",
+    "sr SCTLR_EL1",
+    "sr x30",
+    "sr x0 5 1",
+    "p $pc",
+    "sr PC 0x40000000",
+    "sr SPSR_EL2 0x3c5",
+    "sr ID_AA64MMFR0_EL1",
+    "policy show",
+    "policy stat",
+    "policy test 0x09000000",
+    "policy test read hvc-pause",
+    "policy test write SCTLR_EL1",
+    "gic",
+    "gic 1",
+    "timer",
+    "timer 1",
+    "inject undef",
+    "inject abort 1",
+    "inject serror",
+    "inject irq 40",
+    "inject irq 8 1",
+    "hv selftest",
+    "pause",
+    "cont",
+    "quit",
+    "reset",
+    "halt",
+};
+
+static void good_lines_end_in_ok_and_give_json(void **state)
+{
+    char line[200];
+
+    (void)state;
+    fake_sysreg_set("SCTLR_EL2", SCTLR_ELX_M | SCTLR_ELX_C | SCTLR_ELX_I | SCTLR_ELX_WXN);
+    for (unsigned int i = 0; i < ARRAY_COUNT(good); i++) {
+        const char *last = run(good[i]);
+
+        // The counter stands still here, which selftest is right to refuse.
+        if (strcmp(last, "ok") != 0 && strcmp(good[i], "hv selftest") != 0)
+            fail_msg("'%s' ended with '%s'", good[i], last);
+    }
+    for (unsigned int i = 0; i < ARRAY_COUNT(good); i++) {
+        (void)snprintf(line, sizeof(line), i % 2 == 0 ? "%s -j" : "-j %s", good[i]);
+        if (!is_end(run(line)))
+            fail_msg("'%s' has no end", line);
+        assert_json(line);
+    }
+}
+
+static void wrong_counts_of_words_get_the_usage(void **state)
+{
+    (void)state;
+    for (unsigned int n = 0; n < monitor_command_count; n++) {
+        const struct monitor_command *command = &monitor_commands[n];
+        char expected[400];
+        char line[200];
+
+        (void)snprintf(expected, sizeof(expected), "err usage: %s %s", command->name, command->usage);
+        expected[199 + 4] = '\0'; // longer ones are cut
+        for (unsigned int count = 0; count < MONITOR_WORDS_MAX; count++) {
+            (void)snprintf(line, sizeof(line), "%s", command->name);
+            for (unsigned int i = 0; i < count; i++)
+                (void)strcat(line, " 0");
+            if (count < command->min || count > command->max)
+                assert_string_equal(run(line), expected);
+            else
+                assert_reply_ends(line);
+        }
+    }
+    assert_string_equal(run("a b c d e f g h i j k l m n o p q"), "err more than 16 words");
+    assert_string_equal(run("nonsense"), "err no command 'nonsense' (help lists them)");
+    assert_string_equal(run("-j"), "err usage: <command> -j");
+    assert_string_equal(run(""), "");
+    assert_string_equal(run("   "), "");
+}
+
+static void bad_words_are_named(void **state)
+{
+    static const char *const rows[][2] = {
+        {"mem read x", "err ipa 'x' is not a number"},
+        {"mem read 0 1 3", "err width '3' is none of"},
+        {"mem read 0x90000000", "err 0x90000000 + 0x40"},
+        {"mem read 0x40000000 0x1001", "err bytes 0x1001 is outside 0x1..0x1000"},
+        {"mem write 0x40000000 0x100 1", "err value 0x100 is outside 0x0..0xff"},
+        {"mem write 0x40000000", "err usage: mem write"},
+        {"mem find 0x40000000 64 \"\"", "err nothing to look for"},
+        {"mem find 0x40000000 1G 1", "err 0x40000000 bytes is more than"},
+        {"mem crc 0x40000000 0", "err 0x40000000 + 0x0 (empty)"},
+        {"xp /4i 0", "err format '/4i' is not"},
+        {"x/4xw", "err usage: xp"},
+        {"regs 2", "err vcpu 0x2 is outside 0x0..0x1"},
+        {"sr nope", "err no register 'nope'"},
+        {"sr x31", "err no register 'x31'"},
+        {"sr SPSR_EL2 0x3c9", "err SPSR_EL2.M may be"},
+        {"sr ID_AA64MMFR0_EL1 1", "err ID_AA64MMFR0_EL1: "},
+        {"policy test", "err usage: policy test"},
+        {"policy test maybe pl011", "err usage: policy test"},
+        {"policy test 0x40000000", "err 0x40000000 is guest RAM"},
+        {"policy drop", "err policy 'drop' is none of"},
+        {"inject irq", "err usage: inject irq"},
+        {"inject irq 1020", "err irq 0x3fc is outside"},
+        {"inject irq 600", "err irq 600: "},
+        {"inject pain", "err inject 'pain' is none of"},
+        {"explain 99", "err event 99 is not kept"},
+        {"explain esr", "err usage: explain esr"},
+        {"exc last 0", "err n 0x0 is outside"},
+        {"exc top most", "err 'most' is none of"},
+        {"log -n", "err '-n' wants a value"},
+        {"log -c what", "err no class 'what'"},
+        {"log level loud", "err level 'loud' is none of"},
+        {"step", "err the guest is running: pause it first"},
+        {"resume", "err the guest is running"},
+        {"hv crash", "err hv 'crash' is not selftest"},
+        {"vm fly 0", "err vm 'fly' is not walk"},
+        {"info nothing", "err no command 'nothing'"},
+    };
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
+        const char *last = run(rows[i][0]);
+
+        if (strncmp(last, rows[i][1], strlen(rows[i][1])) != 0)
+            fail_msg("'%s' ended with '%s'", rows[i][0], last);
+    }
+}
+
+static void writes_are_done_and_recorded(void **state)
+{
+    (void)state;
+    records = injected = 0;
+    assert_string_equal(run("mem write 0x40000010 0x11223344"), "ok");
+    assert_int_equal(memory[0x10], 0x44);
+    assert_int_equal(memory[0x13], 0x11);
+    assert_string_equal(run("sr sp_el0 0x1234 1"), "ok");
+    assert_int_equal(frames[1].sp_el0, 0x1234);
+    assert_string_equal(run("sr X3 7"), "ok");
+    assert_int_equal(frames[0].x[3], 7);
+    assert_string_equal(run("inject serror 1"), "ok");
+    assert_string_equal(run("inject irq 33"), "ok");
+    assert_int_equal(injected, 1);
+    assert_int_equal(records, 5);
+}
+
+// ---- Keys
+
+static void type(const char *keys)
+{
+    while (*keys != '\0')
+        monitor_input((uint8_t)*keys++);
+}
+
+static void attention_takes_one_key(void **state)
+{
+    static const char keys[] = "hdqtmP+-*";
+
+    (void)state;
+    for (const char *key = keys; *key != '\0'; key++) {
+        sent_count = 0;
+        monitor_input(MONITOR_ATTENTION);
+        assert_true(held);
+        monitor_input(*key);
+        assert_false(monitor_is_open());
+        assert_false(held);
+        assert_non_null(strstr(sent, "ok\n"));
+    }
+    type("\x1d\x1d");
+    assert_string_equal(given, "\x1d");
+    type("\x1d\x03\x1d\x7f");
+    assert_string_equal(given, "\x1d");
+    assert_false(monitor_is_open());
+}
+
+static void anything_else_opens_the_prompt(void **state)
+{
+    (void)state;
+    type("\x1d\r");
+    assert_string_equal(shown, PROMPT);
+    type("\x1d");
+    assert_false(monitor_is_open());
+    type("\x1dsta");
+    assert_string_equal(shown, PROMPT "sta");
+    type("\x03\x04");
+    assert_false(monitor_is_open());
+    monitor_input(MONITOR_ATTENTION);
+    burst = "e"; // a script's line, not a key
+    monitor_input('h');
+    assert_string_equal(shown, PROMPT "he");
+    type("\x15quit\r");
+    assert_false(monitor_is_open());
+    assert_non_null(strstr(sent, "ok\n-- guest console"));
+}
+
+static void the_prompt_lets_only_errors_through_unless_told(void **state)
+{
+    (void)state;
+    type("\x1d\r");
+    assert_int_equal(level, LOG_ERROR);
+    type("\x1d");
+    assert_int_equal(level, LOG_INFO);
+    type("\x1d\rlog level warn\rlog level\r");
+    assert_non_null(strstr(sent, "level=warn prompt=warn"));
+    type("\x1d");
+    assert_int_equal(level, LOG_WARN);
+    type("\x1d\r");
+    assert_int_equal(level, LOG_WARN);
+    type("log level error\r\x1d");
+    assert_int_equal(level, LOG_ERROR);
+}
+
+static void tab_completes(void **state)
+{
+    static const char *const rows[][2] = {
+        {"he\t", "help "},
+        {"HE\t", "help "},
+        {"re\t", "re"},
+        {"reg\t", "regs "},
+        {"help mo\t", "help mo"},
+        {"help ver\t", "help version "},
+        {"mem r\t", "mem read "},
+        {"exc top d\t", "exc top device "},
+        {"log level w\t", "log level warn "},
+        {"log -c po\t", "log -c policy "},
+        {"sr sctlr\t", "sr SCTLR_EL1 "},
+        {"p elr\t", "p ELR_EL1 "},
+        {"policy test read hvc-pa\t", "policy test read hvc-pause "},
+        {"hv \t", "hv selftest "},
+        {"nonsense x\t", "nonsense x"},
+        {"zzz\t", "zzz"},
+        {"vm walk \t", "vm walk "},
+        {"sta 0\x01\x06\x06\x06\t", "status  0"},
+    };
+
+    (void)state;
+    type("\x1d\r");
+    for (unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
+        type(rows[i][0]);
+        if (strcmp(shown + strlen(PROMPT), rows[i][1]) != 0)
+            fail_msg("Tab makes '%s' of '%s'", shown, rows[i][0]);
+        type("\x05\x15");
+    }
+    sent_count = 0;
+    type("re\t");
+    assert_string_equal(sent, "regs reset resume \n");
+    type("\x15sr \t");
+    assert_non_null(strstr(sent, "...\n"));
+}
+
+static void step_answers_when_the_steps_are_done(void **state)
+{
+    (void)state;
+    stepped = 0;
+    type("\x1d\rpause\r");
+    sent_count = 0;
+    type("step 3\r");
+    assert_int_equal(stepped, 3);
+    assert_null(strstr(sent, "ok\n"));
+    type("status\r"); // waits for the steps
+    vm0.state = VM_PAUSED;
+    monitor_open("step");
+    assert_non_null(strstr(sent, "vcpu=0 pc=0x40000000\nvcpu=1 pc=0x40000000\nok\n"));
+    type("\r");
+    assert_int_equal(stepped, 6);
+    type("\x03");
+    assert_non_null(strstr(sent, "err the guest still steps"));
+    vm0.state = VM_PAUSED;
+    type("version\r\r");
+    assert_int_equal(stepped, 6);
+}
+
+static void it_opens_by_itself_and_says_why(void **state)
+{
+    (void)state;
+    vm0.state = VM_STOPPED;
+    monitor_open("a policy row says stop");
+    assert_non_null(strstr(sent, "-- monitor: a policy row says stop; guest stopped"));
+    assert_string_equal(shown, PROMPT);
+    assert_string_equal(run("resume"), "err the guest is stopped for good: only reset starts it again");
+    assert_string_equal(run("pause"), "err the guest is stopped");
+}
+
+// ---- Whatever comes
+
+static uint32_t seed = 1;
+
+static uint32_t random_below(uint32_t limit)
+{
+    seed = seed * 1664525 + 1013904223;
+    return (seed >> 8) % limit;
+}
+
+static const char *random_word(void)
+{
+    static const char *const words[] = {"0",
+                                        "1",
+                                        "0x40000000",
+                                        "4096",
+                                        "-j",
+                                        "esr",
+                                        "0xffffffffffffffff",
+                                        "read",
+                                        "write",
+                                        "-n",
+                                        "-c",
+                                        "level",
+                                        "irq",
+                                        "undef",
+                                        "row",
+                                        "test",
+                                        "show",
+                                        "/4xw",
+                                        "/",
+                                        "\"a b",
+                                        "\"\"",
+                                        "$pc",
+                                        "x0",
+                                        "SPSR_EL2",
+                                        "error",
+                                        "1G",
+                                        "walk",
+                                        "selftest",
+                                        "find",
+                                        "99999999999999999999",
+                                        "-",
+                                        "crc"};
+
+    if (random_below(4) == 0)
+        return monitor_commands[random_below(monitor_command_count)].name;
+    return words[random_below(ARRAY_COUNT(words))];
+}
+
+static void random_lines_get_a_reply(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < 20000; i++) {
+        char line[400];
+        int used = snprintf(line, sizeof(line), "%s", monitor_commands[random_below(monitor_command_count)].name);
+        const char *last;
+
+        for (uint32_t n = random_below(6); n > 0; n--)
+            used += snprintf(&line[used], sizeof(line) - (size_t)used, " %s", random_word());
+        if (random_below(8) == 0)
+            line[random_below((uint32_t)used)] = (char)(0x20 + random_below(0x5f));
+        last = run(line);
+        if (!is_end(last) && line[strspn(line, " ")] != '\0')
+            fail_msg("'%s' ended with '%s'", line, last);
+        if (strncmp(last, "ok", 2) == 0 && strstr(line, " -j") != NULL && strchr(line, '"') == NULL)
+            assert_json(line);
+    }
+}
+
+static void random_bytes_do_no_harm(void **state)
+{
+    static unsigned int count;
+
+    (void)state;
+    (void)setjmp(machine_ended); // reset and halt come back here
+    while (count++ < 300000) {
+        uint32_t kind = random_below(10);
+
+        if (kind == 0)
+            monitor_input('\r');
+        else if (kind == 1)
+            type(random_word());
+        else if (kind == 2)
+            monitor_input(random_below(40) == 0 ? MONITOR_ATTENTION : '\t');
+        else if (kind == 3 && random_below(50) == 0)
+            monitor_open("chance");
+        else if (kind == 4)
+            type(random_below(2) ? "\x1b[A" : " ");
+        else
+            monitor_input((int)random_below(256));
+        if (vm0.state == VM_RUNNING && random_below(100) == 0)
+            vm0.state = VM_PAUSED;
+    }
+    while (monitor_reply_deferred())
+        type("\x03");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(attention_takes_one_key, set_up),
+        cmocka_unit_test_setup(anything_else_opens_the_prompt, set_up),
+        cmocka_unit_test_setup(the_prompt_lets_only_errors_through_unless_told, set_up),
+        cmocka_unit_test_setup(good_lines_end_in_ok_and_give_json, set_up),
+        cmocka_unit_test_setup(wrong_counts_of_words_get_the_usage, set_up),
+        cmocka_unit_test_setup(bad_words_are_named, set_up),
+        cmocka_unit_test_setup(writes_are_done_and_recorded, set_up),
+        cmocka_unit_test_setup(tab_completes, set_up),
+        cmocka_unit_test_setup(step_answers_when_the_steps_are_done, set_up),
+        cmocka_unit_test_setup(it_opens_by_itself_and_says_why, set_up),
+        cmocka_unit_test_setup(random_lines_get_a_reply, set_up),
+        cmocka_unit_test_setup(random_bytes_do_no_harm, set_up),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -91,15 +91,6 @@ def test_help_lists_every_target_and_variable():
     assert not [name for name in wanted if not re.search(rf"^  {re.escape(name)} ", text, re.M)]
 
 
-def test_readme_memory_map_is_the_header():
-    where = read_memory_map(ROOT / "include/hv/memory_map.h")
-    rows = re.findall(r"^\|[^|]+\| `(\w+)` \| (0x[0-9a-f]+) \|$", (ROOT / "README.md").read_text(), re.M)
-    assert len(rows) > 10
-    for name, address in rows:
-        assert where[name] == int(address, 16), name
-    assert {name for name in where if name.endswith(("_PA", "_IPA"))} <= {name for name, _ in rows}
-
-
 def test_memory_map_is_sound():
     assert map_faults(read_memory_map(ROOT / "include/hv/memory_map.h")) == []
 

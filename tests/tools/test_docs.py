@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: Apache-2.0
+"""README.md and docs/*.md say what the code says: addresses, calls, commands, make's words, paths, the tree, barriers."""
+
+import collections
+import functools
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "tests/tools"))
+from check_layout import read_memory_map  # noqa: E402
+from test_monitor_doc import table as monitor_table  # noqa: E402
+
+DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
+HYPERVISOR = ("arch/aarch64", "core", "mm", "drivers", "vdev", "lib")
+LISTED = (*HYPERVISOR, "guest", "policy", "tools", "scripts", "mk")
+MADE = ("build/", "dist/", "path/")  # what is made by a build, or stands for anything
+
+
+def text_of(name):
+    return (ROOT / name).read_text(encoding="utf-8")
+
+
+def section(name, heading):
+    """The text below a heading, up to the next one of its kind."""
+    level = heading.split(" ")[0]
+    return re.split(rf"^{level} ", text_of(name).split(f"\n{heading}\n", 1)[1], maxsplit=1, flags=re.M)[0]
+
+
+def rows(text):
+    """The cells of each row of the tables in text, without their heads."""
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+    rules = {n for n, row in enumerate(cells) if all(re.fullmatch("-+", cell) for cell in row)}
+    return [row for n, row in enumerate(cells) if n not in rules and n + 1 not in rules]
+
+
+def code(text):
+    """Everything in text that stands in backticks or in a fenced block."""
+    fenced = re.findall(r"^```\w*\n(.*?)^```", text, re.M | re.S)
+    return fenced + re.findall(r"`([^`\n]+)`", re.sub(r"^```.*?^```", "", text, flags=re.M | re.S))
+
+
+# ---- tables of the headers
+
+
+def test_memory_map_is_the_headers():
+    where = read_memory_map(ROOT / "include/hv/memory_map.h")
+    found = {row[1].strip("`"): int(row[2], 16) for row in rows(section("README.md", "## Memory map"))}
+    assert found.items() <= where.items()
+    assert {name for name in where if name.endswith(("_PA", "_IPA"))} <= found.keys()
+
+
+def test_hypercalls_are_the_headers():
+    abi, calls = text_of("include/hv/guest_abi.h"), text_of("include/hv/call_table.h")
+    text = section("README.md", "## Hypercalls")
+    found = {row[1].strip("`"): int(row[0]) for row in rows(text)}
+    numbers = {f"HVC_{name}": int(number) for name, number in re.findall(r"HVC_CALL\((\w+),\s*(\d+),", calls)}
+    assert found == numbers
+    assert found == {name: int(value) for name, value in re.findall(r"#define (HVC_\w+)\s+(\d+) //", abi)}
+    assert re.search(r"#define HV_ID\s+(0x\w+)", abi)[1] in text
+    assert re.search(r"#define HVC_CONSOLE_WRITE_MAX (\d+)", abi)[1] in text
+
+
+def test_smccc_calls_are_the_headers():
+    named = set(re.findall(r"\b[A-Z][A-Z0-9]+_[A-Z0-9_]+\b", section("README.md", "## Hypercalls").split("SMCCC 1.1 and")[1]))
+    calls = re.findall(r"SMCCC_CALL\((\w+),", text_of("include/hv/call_table.h"))
+    short = {re.sub(r"^PSCI_(?!VERSION|FEATURES)|_(32|64)$", "", re.sub(r"_(32|64)$", "", name)) for name in calls}
+    assert named == short
+
+
+# ---- commands
+
+
+def monitor_words():
+    return {word for row in monitor_table("monitor_commands") for word in (row[0], *row[1].split())}
+
+
+def test_monitor_commands_exist():
+    words = set(re.findall(r"`([a-z]+)`", section("README.md", "## The monitor"))) - {"ok"}
+    assert len(words) > 15 and words <= monitor_words()
+    for name in DOCUMENTS:
+        assert set(re.findall(r"^ariel> (\w+)", text_of(name), re.M)) <= monitor_words()
+
+
+def test_every_monitor_command_is_in_the_readme():
+    text = section("README.md", "## The monitor")
+    missing = [row[0] for row in monitor_table("monitor_commands") if f"`{row[0]}`" not in text]
+    assert not set(missing) - {"close", "help"}  # under another name, or in a sentence
+
+
+@functools.lru_cache(maxsize=None)
+def make_help():
+    done = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    targets, variables = done.stdout.split("Variables", 1)
+    return set(re.findall(r"^  make ([a-z-]+)", targets, re.M)), set(re.findall(r"^  ([A-Z_]+) ", variables, re.M))
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_make_targets_and_variables_exist(name):
+    targets, variables = make_help()
+    for part in code(text_of(name)):
+        for line in re.findall(r"\bmake\b[^\n|;&#]*", part):
+            words = line.split()[1:]
+            assert {word for word in words if re.fullmatch(r"[a-z][a-z-]+", word)} <= targets | {"all"}, line
+            assert {word.split("=")[0] for word in words if re.match(r"[A-Z_]+=", word)} <= variables, line
+
+
+def test_variables_of_the_readme_exist_with_their_defaults():
+    _, variables = make_help()
+    found = {row[0].strip("`"): row[1] for row in rows(section("README.md", "## Make"))}
+    makefiles = "".join(text_of(str(path.relative_to(ROOT))) for path in [ROOT / "Makefile", *(ROOT / "mk").glob("*.mk")])
+    assert len(found) > 6 and found.keys() <= variables
+    for name, value in found.items():
+        assert re.search(rf"^{name} \?= *{re.escape(value)}$", makefiles, re.M), name
+
+
+# ---- paths
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_paths_exist(name):
+    text = text_of(name)
+    for link in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert "://" in link or (ROOT / name).parent.joinpath(link).exists(), link
+    for part in code(text):
+        for path in re.findall(r"(?<![\w./<-])((?:[\w-]+/)+[\w.-]*\w|(?:[\w-]+/)+)(?![\w<*-])", part):
+            first = path.split("/")[0]
+            if (ROOT / first).is_dir() and not path.startswith(MADE):
+                assert (ROOT / path).exists(), path
+
+
+def test_layout_names_every_folder():
+    text = section("README.md", "## Layout")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    for folder in {path.split("/")[0] for path in tracked if "/" in path}:
+        assert re.search(rf"(^|\s){re.escape(folder)}/", text), folder
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_no_machine_and_no_banner(name):
+    assert not re.search(r"/home/|/work/|/root/|TODO|FIXME|issue \d|issue #", text_of(name))
+
+
+# ---- docs/ARCHITECTURE.md
+
+
+def tree():
+    """{folder: names} of the annotated tree; each line has a description."""
+    found, folder = {}, None
+    for line in section("docs/ARCHITECTURE.md", "## The tree").split("```")[1].strip("\n").splitlines():
+        if line.endswith("/"):
+            folder = line.rstrip("/")
+            found[folder] = []
+        else:
+            entry = re.fullmatch(r"  (\S+)\s+(\S.*)", line)
+            assert entry, line
+            found[folder].append(entry[1])
+    return found
+
+
+def listed_files():
+    files = [path for folder in LISTED for path in (ROOT / folder).rglob("*") if path.is_file()]
+    stems = {path.stem for folder in HYPERVISOR for path in (ROOT / folder).glob("*.[cS]")}
+    files += [path for path in (ROOT / "include/hv").rglob("*.h") if path.stem not in stems]
+    return {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
+
+
+def test_tree_has_every_source_file():
+    found = [f"{folder}/{name}" for folder, names in tree().items() for name in names]
+    assert len(found) == len(set(found))
+    assert sorted(set(found) - listed_files()) == [], "in the tree of docs/ARCHITECTURE.md, but not there"
+    assert sorted(listed_files() - set(found)) == [], "not in the tree of docs/ARCHITECTURE.md"
+
+
+def test_trap_controls_are_those_always_set():
+    setup = text_of("arch/aarch64/el2_setup.c")
+    base = set(re.findall(r"HCR_EL2_(\w+)", setup.split("#define HCR_BASE", 1)[1].split("\n\n", 1)[0]))
+    found = [row[0] for row in rows(section("docs/ARCHITECTURE.md", "## Policy"))]
+    assert {name.split(".")[1] for name in found if name.startswith("HCR_EL2.")} == base
+    always = re.search(r"^ALWAYS_SET = \((.*)\)", text_of("tools/policy_compiler/model.py"), re.M)
+    for name in re.findall(r'"(\w+_EL2)_(\w+)"', always[1]):
+        assert ".".join(name) in section("docs/ARCHITECTURE.md", "## Policy"), name
+
+
+def test_fault_reasons_are_the_codes():
+    source = re.sub(r"//.*|#include.*", "", text_of("arch/aarch64/abort_classify.c"))
+    text = section("docs/ARCHITECTURE.md", "## Stage-2 faults")
+    assert set(re.findall(r'"([^"]+)"', text)) == set(re.findall(r'"([^"]+)"', source))
+
+
+def test_states_and_steps_are_named_as_in_the_code():
+    text = section("docs/ARCHITECTURE.md", "## vCPUs, pause and resume")
+    states = re.findall(r"^    VM_([A-Z]+)", text_of("include/hv/vm.h"), re.M)
+    assert len(states) > 2 and all(state in text for state in states)
+
+
+CALL = re.compile(r"\b((?:barrier|tlb|cache)_\w+)\(")
+INSTRUCTION = re.compile(r"^\s*(?:\d+:\s*)?(isb|dsb|dmb|tlbi|ic)\b")
+
+
+def sites_of_c(path):
+    """(place, call) of each barrier in a C file."""
+    function = None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        line = line.split("//")[0]
+        head = re.match(r"[A-Za-z_].*?\b(\w+)\(", re.sub(r"__attribute__\(\(.*?\)\)", "", line))
+        if head and not line.rstrip().endswith(";"):
+            function = head[1]
+            continue
+        for call in CALL.findall(line):
+            yield f"{path.relative_to(ROOT)}:{function}", call
+
+
+def sites_of_assembly(path):
+    label = None
+    for line in path.read_text(encoding="utf-8").splitlines():
+        head = re.match(r"(?:function\s+)?([A-Za-z_]\w+)(?::|$)", line)
+        label = head[1] if head else label
+        instruction = INSTRUCTION.match(line)
+        if instruction:
+            yield f"{path.relative_to(ROOT)}:{label}", instruction[1]
+
+
+def sites_of_the_code():
+    for folder in HYPERVISOR:
+        for path in sorted((ROOT / folder).rglob("*.[cS]")):
+            yield from sites_of_c(path) if path.suffix == ".c" else sites_of_assembly(path)
+
+
+def sites_of_the_document():
+    for _, _, how, where in rows(section("docs/ARCHITECTURE.md", "## Memory ordering")):
+        for place in re.findall(r"`([^`]+:\w+)`", where):
+            pattern = r"`((?:barrier|tlb|cache)_\w+)`" if ".c:" in place else r"`(isb|dsb|dmb|tlbi|ic)`"
+            found = re.findall(pattern, how)
+            assert found, f"{place}: its row names no barrier"
+            yield from ((place, name) for name in found)
+
+
+def test_every_barrier_is_in_the_memory_ordering_table():
+    code_has = collections.Counter(sites_of_the_code())
+    document_has = collections.Counter(sites_of_the_document())
+    assert sum(code_has.values()) > 30
+    assert list((code_has - document_has).elements()) == [], "not in the table of docs/ARCHITECTURE.md"
+    assert list((document_has - code_has).elements()) == [], "in the table, but not in the code"

@@ -12,6 +12,8 @@ POLICY ?= diag
 GUEST_POWEROFF ?= 0
 ## the diagnostic guest runs this suite alone (gic, mmio ...)
 GUEST_TEST ?=
+## the sources of another guest's guest_main (on guest/start.S and guest/lib) to embed instead
+GUEST_MAIN ?= guest/main.c $(wildcard guest/suites/*.c)
 ## 1: clang and lld instead of GCC
 LLVM ?= 0
 ## prefix of the GCC tools
@@ -50,7 +52,7 @@ include mk/toolchain.mk
 HV_FOLDERS := arch/aarch64 core mm lib drivers vdev
 HV_SOURCES := $(sort $(wildcard $(HV_FOLDERS:%=%/*.c) $(HV_FOLDERS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S,$(HV_SOURCES))
-GUEST_SOURCES := $(filter-out %.ld.S,$(sort $(wildcard guest/*.[cS] guest/*/*.[cS])))
+GUEST_SOURCES := $(sort guest/start.S $(wildcard guest/lib/*.[cS]) $(GUEST_MAIN))
 
 HV_OBJECTS := $(HV_SOURCES:%=$(BUILD)/%.o) $(GENERATED)/policy_tables.c.o
 GUEST_OBJECTS := $(GUEST_SOURCES:%=$(BUILD)/%.o)

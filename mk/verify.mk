@@ -28,6 +28,17 @@ test-qemu: all
 	$(Q)scripts/bootstrap run test
 	$(Q)$(PYTHON) -m pytest -q tests/qemu $(TESTS)
 
+## `make hostile`: the random numbers begin here; the same seed attacks in the same way
+SEED ?= 1
+## `make hostile`: attacks of each kind on each CPU; empty: as many as `make test` makes
+COUNT ?=
+
+## guests that attack EL2 by calls, registers, memory and interrupts; SEED=7 COUNT=100000
+.PHONY: hostile
+hostile:
+	$(Q)scripts/bootstrap build run test
+	$(Q)HOSTILE_SEED='$(SEED)' HOSTILE_COUNT='$(COUNT)' $(PYTHON) -m pytest -q -p no:cacheprovider tests/qemu/test_hostile.py
+
 ## only one gate of `make check`
 GATE ?=
 

@@ -21,10 +21,11 @@ enum policy_action {
 #define POLICY_FLAG_DEFAULT 0x02 // nobody named this key: the verdict is the file's default
 #define POLICY_FLAG_QUICK   0x04 // emulated, without a record, by what needs only the event (trap_quick.c)
 
+// Two bytes, since there are two for each of KEY_COUNT.
 struct policy_verdict {
-    uint8_t action; // enum policy_action
-    uint8_t flags;  // POLICY_FLAG_*
-    uint16_t row;   // index into policy_rows
+    uint16_t action : 3; // enum policy_action
+    uint16_t flags : 6;  // POLICY_FLAG_*
+    uint16_t row : 7;    // index into policy_rows, below POLICY_ROW_MAX
 };
 
 struct policy_row {

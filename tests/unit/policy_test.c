@@ -87,7 +87,7 @@ static void verdicts_point_into_the_tables(void **state)
     (void)state;
     assert_true(policy_row_count >= 1 && policy_row_count <= POLICY_ROW_MAX);
     assert_int_equal(policy_row_count, ARRAY_COUNT(policy_rows));
-    assert_int_equal(sizeof(policy_verdicts), KEY_COUNT * 2 * 4);
+    assert_int_equal(sizeof(policy_verdicts), KEY_COUNT * 2 * 2);
     for (unsigned int key = 0; key < KEY_COUNT; key++) {
         for (unsigned int way = 0; way < 2; way++) {
             const struct policy_verdict *verdict = &policy_verdicts[key][way];

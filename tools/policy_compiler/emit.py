@@ -22,7 +22,8 @@ def verdict_text(verdict, key, way):
 
 
 def lookup_pages(keys):
-    """sysreg_page and sysreg_page_key of hv/arch/sysreg.h: page 0 is all unknown."""
+    """sysreg_page, sysreg_page_key and sysreg_page_first of hv/arch/sysreg.h: page 0 is all unknown. Keys are in order
+    of encoding, so that the first key of a page is its lowest."""
     index, pages = [0] * 1024, [{}]
     for key in keys:
         if key.enum == "KEY_SYSREG_UNKNOWN":
@@ -33,7 +34,8 @@ def lookup_pages(keys):
             index[slot] = len(pages)
             pages.append({})
         pages[index[slot]][(crm & 7) << 3 | op2] = key.enum
-    return index, pages
+    firsts = [min(page.items(), default=(0, "KEY_SYSREG_UNKNOWN"))[1] for page in pages]
+    return index, pages, firsts
 
 
 def wrap(items, width=110):
@@ -70,12 +72,13 @@ def generate(policy):
     for register in REGISTERS:
         bits = sorted(bit for bit in policy.bits if bit.startswith(register + "_"))
         out.append(f"    .{register.lower()} = {' | '.join(bits) or '0'},")
-    index, pages = lookup_pages(policy.groups["sysreg"])
+    index, pages, firsts = lookup_pages(policy.groups["sysreg"])
     out += ["};\n", "const uint8_t sysreg_page[1024] = {",
             wrap(f"[{i}] = {page}" for i, page in enumerate(index) if page), "};\n",
-            "const uint16_t sysreg_page_key[][64] = {"]
-    for page in pages:
-        out += ["    {", wrap(page.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "    },"]
+            "const uint16_t sysreg_page_first[] = {", wrap(firsts), "};\n",
+            "const uint8_t sysreg_page_key[][64] = {"]
+    for page, first in zip(pages, firsts):
+        out += ["    {", wrap(f"{page[slot]} - {first}" if slot in page else "SYSREG_NO_KEY" for slot in range(64)), "    },"]
     ids = pages[index[3 << 7]]
     out += ["};\n", "const uint16_t sysreg_id_key[64] = {",
             wrap(ids.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "};\n"]

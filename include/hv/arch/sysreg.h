@@ -8,9 +8,12 @@
 #include <hv/trap.h>
 
 // Two levels, made by tools/policy_compile.py from sysreg_table.h: a page for each CRm[3], op0, op1, CRn (from the top)
-// that has a row, else page 0; in it a key for each CRm[2:0], op2.
+// that has a row, else page 0; in it a key for each CRm[2:0], op2, counted from the page's
+// first.
 extern const uint8_t sysreg_page[1024];
-extern const uint16_t sysreg_page_key[][64];
+extern const uint16_t sysreg_page_first[];
+extern const uint8_t sysreg_page_key[][64];
+#define SYSREG_NO_KEY 0xff
 // The page of the ID registers: op0 3, op1 0, CRn 0, CRm 0 to 7.
 extern const uint16_t sysreg_id_key[64];
 
@@ -21,7 +24,8 @@ static inline unsigned int sysreg_key(uint32_t syndrome)
     uint64_t high =
         crm >> 3 << 9 | FIELD_GET(ISS_SYSREG_OP0, syndrome) << 7 | FIELD_GET(ISS_SYSREG_OP1 | ISS_SYSREG_CRN, syndrome);
     uint64_t low = (crm & 7) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome);
-    return sysreg_page_key[sysreg_page[high]][low];
+    unsigned int page = sysreg_page[high], key = sysreg_page_key[page][low];
+    return key == SYSREG_NO_KEY ? KEY_SYSREG_UNKNOWN : sysreg_page_first[page] + key;
 }
 
 // Makes the guest's ID registers from this CPU's. Once, on the boot CPU, before a guest runs.

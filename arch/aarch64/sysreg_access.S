@@ -7,10 +7,57 @@
 // MSR, MRS and SYS have one format: op0 at 19, op1 at 16, CRn at 12, CRm at 8, op2 at 5, Rt = x0 (DDI 0487 C4.1.93)
 #define ENCODING(op0, op1, CRn, CRm, op2) \
     (0xd5000000 | (op0) << 19 | (op1) << 16 | (CRn) << 12 | (CRm) << 8 | (op2) << 5)
-#define READ_STUB(name, op0, op1, CRn, CRm, op2, ...) \
-    .inst ENCODING(op0, op1, CRn, CRm, op2) | 1 << 21; b .Lread_done;
-#define WRITE_STUB(name, op0, op1, CRn, CRm, op2, ...) \
-    .inst ENCODING(op0, op1, CRn, CRm, op2); b .Lwrite_done;
+
+// Which rows sysreg.c comes here with: bit 0 for reads, bit 1 for writes.
+#define ACCESS_RO 1
+#define ACCESS_WO 2
+#define ACCESS_RW 3
+#define USED_HW 3
+#define USED_MDSCR 3
+#define USED_VA 2
+#define USED_SET_WAY 2
+#define USED_ID 1
+#define USED_WI 1
+#define USED_RAZ 0
+#define USED_SGI 0
+#define USED_TIMER 0
+#define USED_DIR 0
+#define USED_NONE 0
+#define USED_UNDEF 0
+
+// A row that is used has a stub of two instructions, and its number in the index; the others share stub 0.
+#define READ_STUB(name, op0, op1, CRn, CRm, op2, class, access, control, emulation) \
+    stub read, ACCESS_##access & USED_##emulation & 1, ENCODING(op0, op1, CRn, CRm, op2) | 1 << 21;
+#define WRITE_STUB(name, op0, op1, CRn, CRm, op2, class, access, control, emulation) \
+    stub write, ACCESS_##access & USED_##emulation & 2, ENCODING(op0, op1, CRn, CRm, op2);
+
+.macro stub direction, used, instruction
+    .pushsection .rodata.sysreg_access, "a"
+    .if \used
+    .set .Lnumber, .Lnumber + 1
+    .byte .Lnumber
+    .else
+    .byte 0
+    .endif
+    .popsection
+    .if \used
+    .inst \instruction
+    b .L\direction\()_done
+    .endif
+    .if .Lnumber > 255
+    .error "more stubs than a byte can number"
+    .endif
+.endm
+
+.macro stubs direction
+    .pushsection .rodata.sysreg_access, "a"
+.L\direction\()_index:
+    .popsection
+.L\direction\()_stubs:
+    b sysreg_access_fault
+    nop
+    .set .Lnumber, 0
+.endm
 
 .macro function name
     .balign 4
@@ -23,8 +70,10 @@
 
 // bool sysreg_access_read(unsigned int index, uint64_t *value)
 function sysreg_access_read
+    adr x2, .Lread_index
+    ldrb w0, [x2, w0, uxtw]
     adr x2, .Lread_stubs
-    add x2, x2, w0, uxtw #3
+    add x2, x2, x0, lsl #3
     br x2
 .Lread_done:
     str x0, [x1]
@@ -33,8 +82,10 @@ function sysreg_access_read
 
 // bool sysreg_access_write(unsigned int index, uint64_t value)
 function sysreg_access_write
+    adr x2, .Lwrite_index
+    ldrb w0, [x2, w0, uxtw]
     adr x2, .Lwrite_stubs
-    add x2, x2, w0, uxtw #3
+    add x2, x2, x0, lsl #3
     mov x0, x1
     br x2
 .Lwrite_done:
@@ -79,8 +130,8 @@ function sysreg_access_translate
 
     .global sysreg_access_start, sysreg_access_end
 sysreg_access_start:
-.Lread_stubs:
+    stubs read
     SYSREG_TABLE(READ_STUB)
-.Lwrite_stubs:
+    stubs write
     SYSREG_TABLE(WRITE_STUB)
 sysreg_access_end:

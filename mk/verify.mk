@@ -12,7 +12,7 @@ UNIT ?=
 ## every test: unit, tools, qemu; ends with "N passed, N failed"
 .PHONY: test
 test:
-	$(Q)scripts/bootstrap build run test
+	$(Q)scripts/bootstrap build run linux test
 	$(Q)$(MAKE) $(JOBS) --no-print-directory all
 	$(Q)$(PYTHON) scripts/test.py --build $(BUILD) --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)"
 
@@ -25,7 +25,7 @@ test-unit: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
 ## the tests that boot QEMU; TESTS="test_guest.py -k hvc" chooses
 .PHONY: test-qemu
 test-qemu: all
-	$(Q)scripts/bootstrap run test
+	$(Q)scripts/bootstrap run linux test
 	$(Q)$(PYTHON) -m pytest -q tests/qemu $(TESTS)
 
 ## `make hostile`: the random numbers begin here; the same seed attacks in the same way
@@ -38,6 +38,14 @@ COUNT ?=
 hostile:
 	$(Q)scripts/bootstrap build run test
 	$(Q)HOSTILE_SEED='$(SEED)' HOSTILE_COUNT='$(COUNT)' $(PYTHON) -m pytest -q -p no:cacheprovider tests/qemu/test_hostile.py
+
+## boots Debian's installer, with 1 and 4 CPUs, on every CPU model, under the Linux policies: a few minutes
+.PHONY: test-linux-smoke
+test-linux-smoke:
+	$(Q)scripts/bootstrap build run linux test
+	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
+	$(Q)mkdir -p $(BUILD)
+	$(Q)$(PYTHON) scripts/test.py --linux --build $(BUILD) --cc "$(HOSTCC)" --cflags ""
 
 ## only one gate of `make check`
 GATE ?=

@@ -52,11 +52,14 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--cc", required=True, help="the host's compiler")
     parser.add_argument("--cflags", required=True, help="its flags for the unit tests")
+    parser.add_argument("--linux", action="store_true", help="only the tests that boot Linux")
     options = parser.parse_args()
     start = time.monotonic()
     suites = (("unit", lambda: run_unit(options)),
               ("tools", lambda: run_pytest("tests/tools", options)),
               ("qemu", lambda: run_pytest("tests/qemu", options)))
+    if options.linux:
+        suites = (("linux", lambda: run_pytest("tests/linux", options)),)
     results = []
     for name, suite in suites:
         print(f"==== {name} tests", flush=True)

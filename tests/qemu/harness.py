@@ -51,8 +51,9 @@ class Reply(list):
 class Ariel:
     """One machine. Times are in seconds of wall time."""
 
-    def __init__(self, elf="build/hypervisor.elf", cpu="cortex-a57", smp=1, mem="1G", extra="", wait=30, life=180):
-        command = qemu_command(str(elf), str(smp), mem, cpu, extra)
+    def __init__(self, elf="build/hypervisor.elf", cpu="cortex-a57", smp=1, mem="1G", extra="", wait=30, life=180,
+                 loads=()):
+        command = qemu_command(str(elf), str(smp), mem, cpu, extra, loads)
         self.lines = []  # everything read so far, without line ends and escape sequences
         self.wait = wait
         # timeout(1) ends the machine even when this process is killed before it can.

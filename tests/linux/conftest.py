@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A booted Linux: boot_linux(smp=4, policy="linux", cmdline=...) -> Linux, ended after the test."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests/qemu"), str(ROOT / "tests/linux"), str(ROOT / "scripts")]
+import run_linux  # noqa: E402  (folders, not packages)
+from fetch_linux import FetchError, fetch  # noqa: E402
+from harness import build_policy  # noqa: E402
+from linux import Linux  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def installer():
+    """(kernel, initrd) of the Debian installer. Where they can't be had the tests fail: they have proved nothing."""
+    try:
+        return fetch()
+    except FetchError as error:
+        pytest.fail(f"no Linux to boot: {error}", pytrace=False)
+
+
+@pytest.fixture
+def boot_linux(installer, tmp_path):
+    machines = []
+
+    def start(smp=1, cpu="cortex-a57", policy="linux", cmdline="console=ttyAMA0 quiet", **more):
+        elf = build_policy(policy)
+        words = ["--smp", str(smp), "--cpu", cpu, "--policy", f"policy/{policy}.toml", f"--cmdline={cmdline}",
+                 "--folder", str(tmp_path), "--image", str(installer[0]), "--initrd", str(installer[1])]
+        loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))
+        machines.append(Linux(elf=elf, smp=smp, cpu=cpu, loads=loads, **{"wait": 120, "life": 400, **more}))
+        return machines[-1]
+
+    yield start
+    for machine in machines:
+        print(f"--- console, last lines ---\n{machine.tail(80)}\n--- unfinished: {machine.child.buffer[-2000:]!r}")
+        machine.close()
+
+
+@pytest.fixture
+def boot_shell(boot_linux):
+    """Boots to a shell in place of /init."""
+    def start(cmdline="", **parameters):
+        linux = boot_linux(cmdline=f"console=ttyAMA0 rdinit=/bin/sh {cmdline}", **parameters)
+        linux.expect_shell()
+        return linux
+    return start

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian 12's installer kernel, unmodified, under ariel."""
+
+import re
+import time
+
+import pytest
+
+TROUBLE = re.compile(r"Kernel panic|Oops|BUG:|Call trace|rcu.*stall|soft lockup|Internal error|WARNING:")
+MODELS = ["cortex-a53", "cortex-a72", "cortex-a76", "neoverse-n1", "max"]
+
+
+def no_trouble(linux):
+    assert [line for line in linux.lines if TROUBLE.search(line)] == []
+
+
+def mount(linux):
+    linux.done("mount -t proc p /proc; mount -t sysfs s /sys; mount -t devtmpfs d /dev || true")
+
+
+def uptime(linux):
+    return float(re.search(r"^(\d+\.\d+) \d+\.\d+$", linux.done("cat /proc/uptime"), re.M).group(1))
+
+
+@pytest.mark.parametrize("smp", [1, 4])
+def test_installer_menu(boot_linux, smp):
+    linux = boot_linux(smp=smp)
+    linux.expect_text(r"Select a language", wait=150)
+    linux.expect_text(r"English", wait=60)
+    no_trouble(linux)
+    linux.send("\r")  # the keyboard is the installer's
+    linux.expect_text(r"Select your location", wait=60)
+
+
+def test_shell_hotplug_and_power_off(boot_shell):
+    linux = boot_shell(smp=4)
+    assert "Linux" in linux.done("uname -a")
+    mount(linux)
+    assert linux.done("cat /sys/devices/system/cpu/online").strip().endswith("0-3")
+    for _ in range(5):
+        for cpu in (1, 3):
+            linux.done(f"echo 0 > /sys/devices/system/cpu/cpu{cpu}/online")
+        assert linux.done("cat /sys/devices/system/cpu/online").strip().splitlines()[-1] == "0,2"
+        for cpu in (1, 3):
+            linux.done(f"echo 1 > /sys/devices/system/cpu/cpu{cpu}/online")
+        assert linux.done("cat /sys/devices/system/cpu/online").strip().splitlines()[-1] == "0-3"
+    no_trouble(linux)
+    linux.send("poweroff -f\n")
+    assert linux.expect_exit(60) == 0
+
+
+def test_typed_text_is_not_lost(boot_shell):
+    linux = boot_shell(smp=2)
+    text = "".join(f"{n:03x}" for n in range(600))  # at once; a terminal's line takes 4095
+    linux.done("stty -echo -icanon min 1 || true")
+    linux.send(f"cat > /text <<E\n{text[:900]}\n{text[900:]}\nE\n")
+    linux.done("true")
+    assert text[:900] in linux.done("sed -n 1p /text")
+    assert text[900:] in linux.done("sed -n 2p /text")
+    dmesg = linux.done("dmesg", wait=60)
+    assert re.search(r"\d\] Run /bin/sh as init process", dmesg)
+    assert len(re.findall(r"^\[ +\d+\.\d+\]", dmesg, re.M)) > 150
+    no_trouble(linux)
+
+
+def test_reboot_restarts_from_pristine_images(boot_shell):
+    linux = boot_shell(smp=2)
+    for _ in range(2):
+        linux.done("test ! -e /mark && touch /mark")
+        linux.send("reboot -f\n")
+        linux.expect_line(r"event=vm-reset")
+        linux.expect_line(r"event=guest-enter guest=\"Linux Image\" .*vcpus=2")
+        linux.expect_shell()
+    no_trouble(linux)
+
+
+def test_time_goes_on(boot_shell):
+    linux = boot_shell(smp=2)
+    mount(linux)
+    before = uptime(linux)
+    linux.done("sleep 3")
+    assert 2.9 < uptime(linux) - before < 20
+    assert int(linux.done("date +%Y").split()[-1]) >= 2024  # the RTC was read
+    interrupts = linux.done("cat /proc/interrupts")
+    assert re.search(r"arch_timer", interrupts) and re.search(r"uart-pl011", interrupts)
+    no_trouble(linux)
+
+
+@pytest.mark.parametrize("cpu", MODELS)
+def test_cpu_models(boot_shell, cpu):
+    linux = boot_shell(smp=2, cpu=cpu, cmdline="quiet")
+    mount(linux)
+    features = linux.done("grep -m1 Features /proc/cpuinfo")
+    assert re.search(r"fp asimd", features)
+    assert not re.search(r"\b(sve|sme|mte|paca|pacg)", features)
+    no_trouble(linux)
+    linux.send("poweroff -f\n")
+    assert linux.expect_exit(60) == 0
+
+
+def test_linux_observe(boot_shell):
+    linux = boot_shell(smp=2, policy="linux-observe")
+    linux.done("true")
+    text = "\n".join(linux.lines)
+    for key in ("ID_AA64PFR0_EL1", "SCTLR_EL1", "gicd", "psci-cpu-on"):
+        assert re.search(rf"event=verdict key={key} ", text), key
+    no_trouble(linux)
+    linux.send("poweroff -f\n")
+    assert linux.expect_exit(60) == 0
+
+
+def test_lockdown_refuses_and_linux_goes_on(boot_shell):
+    linux = boot_shell(smp=2, policy="lockdown", cmdline="earlycon")
+    mount(linux)
+    text = "\n".join(linux.lines)
+    assert re.search(r"event=verdict key=psci-cpu-on .*verdict=deny .*at=policy/lockdown.toml:\d+", text)
+    assert re.search(r"event=verdict key=MDSCR_EL1 op=write verdict=raz-wi", text)
+    assert "psci: failed to boot CPU1 (-95)" in text  # EOPNOTSUPP
+    assert linux.done("cat /sys/devices/system/cpu/online").strip().splitlines()[-1] == "0"
+    assert "rtc-pl031" not in text
+    linux.send("poweroff -f\n")
+    assert linux.expect_exit(60) == 0
+
+
+def test_monitor_while_linux_runs(boot_shell):
+    linux = boot_shell(smp=4)
+    mount(linux)
+    linux.send("while :; do :; done &\n")
+    before = uptime(linux)
+    linux.attention()
+    for command in ("status", "exc", "exc last", "gic", "gic 3", "timer", "policy stat", "log -n 5"):
+        linux.command(command)
+    linux.command("pause")
+    registers = [linux.command(f"regs {vcpu}").text for vcpu in range(4)]
+    kernel = [int(pc, 16) for text in registers for pc in re.findall(r"^PC +0x(ffff[0-9a-f]{12})$", text, re.M)]
+    assert kernel, registers[0]
+    assert "0x4" in linux.command(f"vm walk {kernel[0]:#x}").text
+    time.sleep(20)  # longer than an RCU stall's limit would be half way
+    assert "cpu-late" not in linux.command("log -n 20").text
+    linux.command("resume")
+    after = uptime(linux)
+    assert after - before < 15, "guest time went on while it was paused"
+    linux.done("sleep 2")
+    no_trouble(linux)

@@ -33,7 +33,7 @@ RUN_CHOSEN = $(if $(GUEST),$(RUN_PROGRAM),$(RUN))
 run:
 	$(Q)scripts/bootstrap build run $(if $(GUEST),linux)
 	$(Q)$(RUN_CHOSEN) --check
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) $(JOBS) --no-print-directory all
 	$(Q)$(RUN_CHOSEN) --extra '$(QEMU_EXTRA)'
 
 # ---- Linux -----------------------------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ RUN_LINUX = $(call RUN_GUEST,$(LINUX_BUILD),$(LINUX_POLICY_FILE)) --folder $(BUI
 run-linux:
 	$(Q)scripts/bootstrap build run linux
 	$(Q)$(RUN_LINUX) --check
-	$(Q)$(MAKE) --no-print-directory BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
+	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
 	$(Q)$(RUN_LINUX) --extra '$(QEMU_EXTRA)'
 
 ## prints the device tree that `make run-linux` gives its guest

@@ -13,6 +13,8 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 sys.path.insert(0, str(ROOT / "tests/tools"))
+sys.path.insert(0, str(ROOT / "tools"))
+import log_schema  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
 from test_monitor_doc import table as monitor_table  # noqa: E402
 
@@ -118,6 +120,16 @@ def test_variables_of_the_readme_exist_with_their_defaults():
     assert len(found) > 6 and found.keys() <= variables
     for name, value in found.items():
         assert re.search(rf"^{name} \?= *{re.escape(value)}$", makefiles, re.M), name
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_example_records_have_the_fields_of_the_schema(name):
+    events, _ = log_schema.read_schema()
+    fields = {(kind, event): set(names) for event, kind, names, _ in events}
+    for line in re.findall(r"^ariel: .*$", text_of(name), re.M):
+        record = dict(re.findall(r'(\w+)=("[^"]*"|\S+)', line))
+        named = {field.strip("[]") for field in fields[record["class"], record["event"]]}
+        assert record.keys() - set(log_schema.FIXED) == named, line
 
 
 # ---- paths

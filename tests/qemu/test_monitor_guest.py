@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the monitor does to a guest, seen from the guest: steps, injected exceptions, registers, time, policy rows that
+pause and stop, held output, pasted input."""
+
+import json
+import re
+import time
+
+import pytest
+from harness import ATTENTION, ROOT, Ariel, build_policy
+
+SUMMARY = r"^# ariel-guest: \d+ passed"
+CODE = 0x40300000  # guest RAM that the guest does not use
+TABLES = 0x40310000
+
+
+@pytest.fixture
+def machine():
+    with Ariel(life=120) as machine:
+        machine.expect_line(SUMMARY)
+        yield machine
+
+
+@pytest.fixture
+def paused(machine):
+    machine.attention()
+    machine.command("pause")
+    return machine
+
+
+def register(machine, name, vcpu=None):
+    words = f"regs {vcpu} -j" if vcpu is not None else "regs -j"
+    return int(next(json.loads(line)["value"] for line in machine.command(words) if f'"{name}"' in line), 16)
+
+
+def write_code(machine, *words, at=CODE):
+    for n, word in enumerate(words):
+        machine.command(f"mem write {at + 4 * n:#x} {word:#x}")
+
+
+def step(machine, count=1):
+    """The PC of vCPU 0 after it."""
+    return int(re.search(r"vcpu=0 pc=(0x\w+)", machine.command(f"step {count}").text)[1], 16)
+
+
+def test_steps_over_every_kind_of_instruction(paused):
+    program = [0xd503201f,  # nop
+               0xd2800000,  # mov x0, #0: HVC_GET_HV_ID
+               0xd4000002,  # hvc #0
+               0xd5380601,  # mrs x1, ID_AA64ISAR0_EL1
+               0x52a12003,  # mov w3, #0x09000000
+               0xb9401862,  # ldr w2, [x3, #0x18]: the UART's flags
+               0xd53be044,  # mrs x4, CNTVCT_EL0
+               0x14000000]  # b .
+    write_code(paused, *program)
+    paused.command(f"sr PC {CODE:#x}")
+    paused.command("sr x1 0xffffffffffffffff")
+    for n in range(1, len(program)):
+        assert step(paused) == CODE + 4 * n
+    assert step(paused, 100) == CODE + 4 * (len(program) - 1)
+    assert register(paused, "x0") != 0
+    assert register(paused, "x1") != 0xffffffffffffffff
+    assert register(paused, "x2") & 0x90 == 0x90  # transmit and receive FIFO empty
+
+
+def test_the_guest_sees_written_registers(paused):
+    write_code(paused, 0x910003e0,  # mov x0, sp
+               0xd5384101,          # mrs x1, sp_el0
+               0xd53be042,          # mrs x2, cntvct_el0 (only to have one more)
+               0xd538d083)          # mrs x3, tpidr_el1
+    for name, value in [("SP_EL1", 0x40200000), ("SP_EL0", 0x40210000), ("TPIDR_EL1", 0x1234567), ("PC", CODE)]:
+        paused.command(f"sr {name} {value:#x}")
+    assert step(paused, 4) == CODE + 16
+    assert [register(paused, name) for name in ("x0", "x1", "x3")] == [0x40200000, 0x40210000, 0x1234567]
+
+
+def test_the_guest_sees_no_pause(paused):
+    write_code(paused, 0xd53be042, 0x17ffffff)  # mrs x2, cntvct_el0; b .-4
+    paused.command(f"sr PC {CODE:#x}")
+    step(paused)
+    before = register(paused, "x2")
+    time.sleep(1.5)
+    step(paused, 2)
+    timer = json.loads(paused.command("timer -j")[0])
+    passed = (register(paused, "x2") - before) / timer["frequency"]
+    assert 0 < passed < 0.5
+    assert timer["physical_us"] - timer["guest_us"] > 1_400_000
+
+
+@pytest.mark.parametrize("kind,offset,syndrome", [("undef", 0x200, 0x02000000), ("abort", 0x200, 0x96000010)])
+def test_an_injected_exception_is_taken(paused, kind, offset, syndrome):
+    pc = register(paused, "PC")
+    paused.command(f"inject {kind}")
+    vectors = register(paused, "VBAR_EL1")
+    assert register(paused, "PC") == vectors + offset
+    assert register(paused, "ESR_EL1") == syndrome
+    assert register(paused, "ELR_EL1") == pc
+    assert step(paused) == vectors + offset + 4
+    paused.command("resume")
+    paused.expect_line(rf"# unexpected exception: vector 4 ESR {syndrome:#x} ELR {pc:#x}")
+
+
+def test_an_injected_exception_ends_a_wait(machine):
+    """The guest runs and waits in WFI: the exception is taken there and then, at the WFI."""
+    machine.attention()
+    pc = register(machine, "PC")
+    machine.command("inject undef")
+    machine.command("quit")
+    machine.expect_line(rf"# unexpected exception: vector 4 ESR 0x2000000 ELR {pc:#x}")
+
+
+def test_an_injected_serror_waits_until_it_is_unmasked(paused):
+    write_code(paused, *[0xd503201f] * 8)
+    paused.command(f"sr PC {CODE:#x}")
+    paused.command("sr SPSR_EL2 0x3c5")
+    paused.command("inject serror")
+    assert step(paused, 2) == CODE + 8
+    paused.command("sr SPSR_EL2 0x2c5")  # PSTATE.A = 0
+    paused.command("step")
+    vectors = register(paused, "VBAR_EL1")
+    assert vectors + 0x380 <= register(paused, "PC") < vectors + 0x400
+
+
+def test_an_injected_irq_is_taken(paused):
+    write_code(paused, *[0xd503201f] * 8)
+    paused.command(f"sr PC {CODE:#x}")
+    paused.command("sr SPSR_EL2 0x345")  # PSTATE.I = 0
+    paused.command("inject irq 33")
+    paused.command("step 2")
+    vectors = register(paused, "VBAR_EL1")
+    assert vectors + 0x280 <= register(paused, "PC") < vectors + 0x300
+
+
+def test_walk_names_the_descriptor_that_fails(paused):
+    paused.command(f"mem write {TABLES:#x} {TABLES + 0x1003:#x} 8")  # level 1, entry 0: an empty level 2 table
+    paused.command(f"mem write {TABLES + 8:#x} 0x40000701 8")        # entry 1: a block of 1 GiB, flat
+    paused.command(f"mem write {TABLES + 0x1000:#x} 0 8")
+    paused.command(f"sr TTBR0_EL1 {TABLES:#x}")
+    paused.command("sr TCR_EL1 0x200803519")
+    paused.command("sr SCTLR_EL1 0x34d5d839")
+    good = paused.command("vm walk 0x40001234")
+    assert re.search(rf"(?s)level=1 at=0x{TABLES + 8:x} .*stage=2 .*pa=0x42001234", good.text)
+    bad = paused.command("vm walk 0x1000", fails=True)
+    assert f"at={TABLES + 0x1000:#x}" in bad.text
+    assert re.match(r"err stage 1: .*level 2", bad.status)
+
+
+def test_the_guest_pauses_itself(machine):
+    machine.send("pause\r")
+    machine.expect_line("-- monitor: .*; guest paused")
+    machine.expect_prompt()
+    assert "vm=paused" in machine.command("status").text
+    machine.command("resume")
+    machine.expect_line("# HVC_PAUSE returned 0")
+
+
+def test_break_opens_although_the_guest_hangs(paused):
+    write_code(paused, 0xd50343df, 0x14000000)  # msr daifset, #3; b .
+    paused.command(f"sr PC {CODE:#x}")
+    paused.command("resume")
+    paused.expect_line("guest console; guest running")
+    time.sleep(0.2)
+    paused.send_break()
+    paused.expect_line("-- monitor: break; guest running")
+    paused.expect_prompt()
+    assert register(paused, "PC") == CODE + 4
+
+
+def test_registers_of_another_cpu_that_runs():
+    with Ariel(smp=4, life=120) as machine:
+        machine.expect_line(SUMMARY)
+        machine.attention()
+        machine.command("pause")
+        write_code(machine, 0x14000000, at=CODE + 0x100)  # b .
+        write_code(machine, 0xd4000002, 0x14000000)       # hvc #0; b .
+        for cpu in (1, 2, 3):
+            for name, value in [("x0", 0xc4000003), ("x1", cpu), ("x2", CODE + 0x100), ("x3", cpu), ("PC", CODE)]:
+                machine.command(f"sr {name} {value:#x}")
+            step(machine)
+            assert register(machine, "x0") == 0
+        machine.command("resume")
+        machine.attention()
+        assert "vm=running" in machine.command("status").text
+        for cpu in (1, 2, 3):
+            assert "is on, the guest running" in machine.command(f"regs {cpu}").text
+            assert register(machine, "PC", cpu) == CODE + 0x100
+            assert register(machine, "x0", cpu) == cpu
+        assert "vm=running" in machine.command("status").text
+        machine.command("pause")
+        assert len(re.findall(r"vcpu=\d power=on .*pc=", machine.command("status").text)) == 4
+
+
+def test_guest_output_waits_while_the_monitor_is_open(machine):
+    machine.send("list\r" + ATTENTION + "\r")
+    machine.expect_prompt()
+    time.sleep(1)
+    reply = machine.command("status")
+    assert "guest_dropped=0" in reply.text
+    assert "wfx:" not in reply.text
+    machine.command("quit")
+    machine.expect_line("wfx: many waits in a row")
+
+
+def test_what_does_not_fit_is_counted(machine):
+    machine.send("list\r" * 6 + ATTENTION + "\r")
+    machine.expect_prompt()
+    time.sleep(2)
+    dropped = int(re.search(r"guest_dropped=(\d+)", machine.command("status").text)[1])
+    assert dropped > 0
+    machine.command("quit")
+    assert int(machine.expect_line(r"event=guest-output-dropped bytes=(\d+)")[1]) >= dropped
+
+
+def test_pasted_text_arrives_whole(machine):
+    lines = [f"{n:04d} the quick brown fox jumps over the lazy dog, again and again" for n in range(64)]
+    machine.send("".join(line + "\r" for line in lines))
+    for line in lines:
+        assert machine.read_line() == line
+    machine.attention()
+    assert "input_dropped=0 uart_dropped=0" in machine.command("status").text
+
+
+# ---- Policy rows that pause and stop
+
+NEXT = r"-- monitor: a policy row says (\w+); guest|# ariel-guest: \d+ passed"
+
+
+@pytest.fixture(scope="module")
+def policy_elf():
+    """diag, but for rows that pause at ACTLR_EL1 and HVC_REPORT_EXCEPTION and stop at HVC_PAUSE."""
+    text = (ROOT / "policy" / "diag.toml").read_text()
+    text = text.replace('name = "ACTLR_EL1"\naction = "raz-wi"', 'name = "ACTLR_EL1"\naction = "pause"')
+    rows = [f'[[hypercall]]\nname = "{name}"\naction = "{action}"\nwhy = "a test"\n\n'
+            for name, action in [("hvc-report-exception", "pause"), ("hvc-pause", "stop")]]
+    text = text.replace('[[hypercall]]\nname = "hvc-*"', "".join(rows) + '[[hypercall]]\nname = "hvc-*"')
+    assert text.count('"pause"') == 2 and text.count('"stop"') == 1
+    path = ROOT / "build" / "monitor-test.toml"
+    path.write_text(text)
+    return build_policy(str(path.relative_to(ROOT)))
+
+
+def resume_to_pause(machine, word, mask=0xffffffff):
+    """Goes on until the guest pauses at an instruction that is word, under the mask; returns its address."""
+    while True:
+        machine.expect_line(NEXT)
+        machine.expect_prompt()
+        pc = register(machine, "PC")
+        if int(json.loads(machine.command(f"xp /1xw {pc:#x} -j")[0])["data"], 16) & mask == word:
+            return pc
+        machine.command("resume")
+
+
+def to_summary(machine):
+    while machine.expect_line(NEXT)[1]:
+        machine.expect_prompt()
+        machine.command("resume")
+
+
+def test_rows_pause_at_the_instruction_and_stop(policy_elf):
+    with Ariel(elf=policy_elf, life=170) as machine:
+        pc = resume_to_pause(machine, 0xd5181020, 0xffdfffe0)  # mrs or msr ACTLR_EL1
+        assert step(machine) == pc + 4
+        machine.command("resume")
+        pc = resume_to_pause(machine, 0xd5181020, 0xffdfffe0)
+        machine.command(f"sr PC {pc + 4:#x}")  # not executed at all
+        machine.command("resume")
+        to_summary(machine)
+        machine.send("run sysregs: ACTLR_EL1\r")
+        pc = resume_to_pause(machine, 0xd5181020, 0xffdfffe0)
+        machine.command("inject undef")
+        assert register(machine, "ELR_EL1") == pc
+        assert register(machine, "PC") == register(machine, "VBAR_EL1") + 0x200
+        machine.command("resume")
+        to_summary(machine)
+
+        # The same at a call, which arrives behind the instruction.
+        machine.attention()
+        machine.command("pause")
+        old = {name: register(machine, name) for name in ("x0", "PC")}
+        write_code(machine, 0xd4000002, 0x14000000)  # hvc #0; b .
+        machine.command("sr x0 5")                   # HVC_REPORT_EXCEPTION
+        machine.command(f"sr PC {CODE:#x}")
+        machine.command("resume")
+        assert resume_to_pause(machine, 0xd4000002) == CODE
+        assert register(machine, "x0") == 5
+        assert step(machine) == CODE + 4
+        assert register(machine, "x0") == 0
+        for name, value in old.items():
+            machine.command(f"sr {name} {value:#x}")
+        machine.command("resume")
+
+        # Death: nothing but reset leaves it.
+        machine.expect_line("guest console; guest running")
+        machine.send("pause\r")
+        assert machine.expect_line(NEXT)[1] == "stop"
+        machine.expect_prompt()
+        assert "vm=stopped" in machine.command("status").text
+        for text in ("step", "pause"):
+            machine.command(text, fails=True)
+        machine.command("regs")
+        machine.send("reset\r")
+        machine.expect_line("event=log-start")
+        resume_to_pause(machine, 0xd5181020, 0xffdfffe0)

@@ -141,17 +141,19 @@ void monitor_open(const char *reason)
 {
     char text[120];
     bool fresh = state() != OPEN;
+    bool stepping = !fresh && monitor_reply_deferred();
 
-    if (!fresh && monitor_reply_deferred()) {
-        finish_step();
-        return;
-    }
     console_hold_guest(true);
     (void)format_text(text, sizeof(text), "-- monitor: %s; guest %s (help: commands, quit: back to the guest)", reason,
                       monitor_vm_state());
     if (fresh)
         console_show_input("", 0, 0);
-    say(text);
+    if (!stepping || strcmp(reason, "step") != 0)
+        say(text);
+    if (stepping) {
+        finish_step();
+        return;
+    }
     enter_prompt();
     if (fresh && !monitor.running)
         console_show_input(PROMPT, sizeof(PROMPT) - 1, sizeof(PROMPT) - 1);

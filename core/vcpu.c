@@ -5,6 +5,7 @@
 #include <hv/vcpu.h>
 
 #include <hv/arch/barrier.h>
+#include <hv/arch/step.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/telemetry.h>
@@ -66,6 +67,8 @@ void vcpu_wait(struct vcpu *vcpu)
 {
     if (vcpu->power == VCPU_OFF)
         vgic_stop_cpu(vcpu);
+    if (vcpu->vm->state != VM_RUNNING)
+        step_cancel(vcpu); // whoever resumes does not expect the rest of the steps
     do {
         wait_until_it_may_run(vcpu);
         // Whoever asked this vCPU to wait since, and still read "waiting", is seen here: the store goes first.

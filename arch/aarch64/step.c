@@ -38,11 +38,18 @@ bool step_take(struct vcpu *vcpu)
         return false;
     if (--vcpu->step_count > 0)
         return true;
+    step_cancel(vcpu);
+    vm_break(vcpu->vm, "step");
+    return true;
+}
+
+void step_cancel(struct vcpu *vcpu)
+{
     __atomic_fetch_and(&vcpu->request, ~VCPU_REQUEST_STEP, __ATOMIC_RELAXED);
+    if (!vcpu->step_owned)
+        return;
     vcpu->step_owned = false;
     vcpu->frame->spsr_el2 &= ~SPSR_ELX_SS;
     WRITE_SYSREG(MDSCR_EL1, vcpu->guest_mdscr);
     WRITE_SYSREG(MDCR_EL2, (READ_SYSREG(MDCR_EL2) & ~MDCR_EL2_TDE) | (policy_controls.mdcr_el2 & MDCR_EL2_TDE));
-    vm_break(vcpu->vm, "step");
-    return true;
 }

@@ -154,7 +154,7 @@ static inline void leave(struct vcpu *vcpu, struct event *event)
         telemetry_keep(vcpu->telemetry, event);
     while (__builtin_expect(__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) != 0, 0)) {
         if (!(vcpu->request & VCPU_REQUEST_WAIT)) {
-            step_arm(vcpu, event->result == TRAP_DONE);
+            step_arm(vcpu, event->result != TRAP_RETRY);
             break;
         }
         vcpu_wait(vcpu);

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include <fake_trace.h>
+#include <hv/arch/step.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/trap.h>
@@ -47,6 +48,11 @@ unsigned int trap_irq(struct vcpu *of)
     irqs++;
     vm.state = VM_RUNNING;
     return 1023;
+}
+
+void step_cancel(struct vcpu *of)
+{
+    (void)of;
 }
 
 void vgic_stop_cpu(struct vcpu *of)

@@ -78,8 +78,11 @@ $(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(BUILD)/hypervisor.ld
 
 $(BUILD)/hypervisor.map: $(BUILD)/hypervisor.elf ;
 
+# The linker leaves nameless symbols of debug sections (type N) behind its optimization: they are nobody's.
 $(BUILD)/hypervisor.symbols: $(BUILD)/hypervisor.elf
-	$(Q)$(NM) -n $< > $@
+	$(Q)$(NM) -n $< > $@.all
+	$(Q)grep -v ' N *$$' $@.all > $@
+	$(Q)rm $@.all
 
 # ---- The diagnostic guest, embedded by arch/aarch64/guest_image.S ----------------------------------------------------
 

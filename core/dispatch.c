@@ -131,11 +131,7 @@ static enum trap_result pass_mmio(struct event *event, unsigned int size)
 
 static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
 {
-    struct mmio_access access = {.value = event->value, .size = (uint8_t)size, .write = event->write};
-    enum trap_result result = device_emulate(vcpu, event->key, event->address, &access);
-
-    event->value = access.value;
-    return result;
+    return device_emulate(vcpu, event->address, event->write ? size | MMIO_WRITE : size, &event->value, event->key);
 }
 
 enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)

@@ -34,10 +34,10 @@ void telemetry_sum(unsigned int key, unsigned int cpu_count, struct telemetry_st
 {
     memset(sum, 0, sizeof(*sum));
     for (unsigned int cpu = 0; cpu < cpu_count; cpu++) {
-        const struct telemetry_stat *stat = &telemetry_cpu[cpu].stat[key];
+        const uint64_t *stat = telemetry_cpu[cpu].stat[key];
         for (unsigned int i = 0; i < TELEMETRY_BUCKETS; i++)
-            sum->bucket[i] += stat->bucket[i];
-        sum->ticks += stat->ticks;
+            sum->bucket[i] += stat[TELEMETRY_BUCKETS - 1 - i];
+        sum->ticks += stat[TELEMETRY_BUCKETS];
     }
 }
 

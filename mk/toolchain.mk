@@ -27,13 +27,13 @@ COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
                  -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-asynchronous-unwind-tables \
                  -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
 
-# EL2 keeps frame pointers, since panic() walks them, and leaves x18 to the guest (vectors.S). It is optimized as a whole
-# and all of it lies within 1 MiB, the reach of ADR (hypervisor.ld.S).
+# EL2 keeps frame pointers, since panic() walks them, and leaves x10 to x15 and x18 to the guest (vectors.S). It is
+# optimized as a whole and all of it lies within 1 MiB, the reach of ADR (hypervisor.ld.S).
 HV_CPPFLAGS := -Iinclude -I$(GENERATED)
 HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -mcmodel=tiny -fstack-protector-strong \
-            -fno-omit-frame-pointer -ffixed-x18
+            -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n))
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
-HOT := arch/aarch64/trap arch/aarch64/trap_quick vdev/device
+HOT := arch/aarch64/trap arch/aarch64/trap_quick vdev/device vdev/vgic_dist vdev/vgic_redist vdev/vpl011
 optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,$(if $(filter 1,$(LLVM)),-Oz,-Os))
 # The compiler itself makes calls to what is in these, when it is too late to compile them with the rest.
 whole_program = $(if $(filter %.S.o %.s $(BUILD)/lib/string.c.o $(BUILD)/core/panic.c.o,$@),, \

@@ -8,24 +8,16 @@
 #include <hv/vm.h>
 #include <hv/vpl011.h>
 
-#define DEVICE_BASE(id, name, base, ...) [KEY_DEVICE_##id - KEY_DEVICE_FIRST] = (base),
-
-static uint64_t device_base(unsigned int key)
+// A device lies alone in the aligned 64 KiB or more around its base.
+enum trap_result device_emulate(struct vcpu *vcpu, uint64_t ipa, unsigned int access, uint64_t *value, unsigned int key)
 {
-    static const uint64_t bases[] = {DEVICE_TABLE(DEVICE_BASE)};
-    return key < KEY_DEVICE_NONE ? bases[key - KEY_DEVICE_FIRST] : 0;
-}
-
-enum trap_result device_emulate(struct vcpu *vcpu, unsigned int key, uint64_t ipa, struct mmio_access *access)
-{
-    access->offset = ipa - device_base(key);
     switch (key) {
     case KEY_DEVICE_GICD:
-        return vgic_distributor_access(vcpu, access);
+        return vgic_distributor_access(vcpu, (uint32_t)ipa & (GICD_SIZE - 1), access, value);
     case KEY_DEVICE_GICR:
-        return vgic_redistributor_access(vcpu, access);
+        return vgic_redistributor_access(vcpu, (uint32_t)ipa - GICR_PA, access, value);
     case KEY_DEVICE_PL011:
-        return vpl011_access(vcpu, access);
+        return vpl011_access(vcpu, (uint32_t)ipa & (KIB(64) - 1), access, value);
     default:
         return TRAP_INJECT_ABORT;
     }

@@ -161,8 +161,6 @@ static void write_clear_enable(const struct vgic_view *view, unsigned int word, 
 static void write_set_pending(const struct vgic_view *view, unsigned int word, uint32_t value)
 {
     (void)word;
-    if (value == 0)
-        return;
     vgic_lock_view(view);
     view->bank->latched |= value;
     vgic_raise(view, value & vgic_deliverable(view->vm, view->bank));
@@ -172,8 +170,6 @@ static void write_set_pending(const struct vgic_view *view, unsigned int word, u
 static void write_clear_pending(const struct vgic_view *view, unsigned int word, uint32_t value)
 {
     (void)word;
-    if (value == 0)
-        return;
     vgic_lock_view(view);
     view->bank->latched &= ~value;
     view->bank->drop_pending |= value & view->bank->listed;
@@ -186,8 +182,6 @@ static void write_clear_pending(const struct vgic_view *view, unsigned int word,
 static void write_set_active(const struct vgic_view *view, unsigned int word, uint32_t value)
 {
     (void)word;
-    if (value == 0)
-        return;
     vgic_lock_view(view);
     for (uint32_t left = value & ~view->bank->listed & ~view->bank->active; left != 0; left &= left - 1) {
         unsigned int n = (unsigned int)__builtin_ctz(left);
@@ -222,8 +216,7 @@ void vgic_clear_active(const struct vgic_view *view, uint32_t bits)
 static void write_clear_active(const struct vgic_view *view, unsigned int word, uint32_t value)
 {
     (void)word;
-    if (value != 0)
-        vgic_clear_active(view, value);
+    vgic_clear_active(view, value);
 }
 
 static void write_config(const struct vgic_view *view, unsigned int word, uint32_t value)
@@ -243,21 +236,23 @@ static void write_config(const struct vgic_view *view, unsigned int word, uint32
 
 // ---- GICD_IPRIORITYR: words and bytes. As many bits as the virtual CPU interface has.
 
-static void access_priority(struct vcpu *vcpu, const struct vgic_view *view, struct mmio_access *access,
-                            unsigned int first)
+static uint32_t read_priorities(const struct vgic_bank *bank, unsigned int first, unsigned int size)
+{
+    uint32_t result = 0;
+
+    for (unsigned int i = 0; i < size; i++)
+        result |= (uint32_t)bank->priority[first + i] << (8 * i);
+    return result;
+}
+
+static void write_priorities(const struct vgic_view *view, unsigned int first, unsigned int size, uint32_t values)
 {
     uint8_t *priority = &view->bank->priority[first];
     uint32_t changed = 0;
 
-    if (!access->write) {
-        access->value = 0;
-        for (unsigned int i = 0; i < access->size; i++)
-            access->value |= (uint64_t)priority[i] << (8 * i);
-        return;
-    }
     vgic_lock_view(view);
-    for (unsigned int i = 0; i < access->size; i++) {
-        uint8_t value = (uint8_t)(access->value >> (8 * i)) & vcpu->gic.priority_mask;
+    for (unsigned int i = 0; i < size; i++) {
+        uint8_t value = (uint8_t)(values >> (8 * i)) & vcpu_current()->gic.priority_mask;
         if (priority[i] != value)
             changed |= (uint32_t)BIT64(first + i);
         priority[i] = value;
@@ -272,7 +267,6 @@ static void access_priority(struct vcpu *vcpu, const struct vgic_view *view, str
 #define BLOCK_SHIFT    7
 #define BLOCK_PRIORITY (0x400 >> BLOCK_SHIFT)
 #define BLOCK_TARGETS  (0x800 >> BLOCK_SHIFT)
-#define BLOCK_CONFIG   (0xc00 >> BLOCK_SHIFT)
 
 // NULL: reads as zero, writes ignored (with affinity routing and one Security state that is right for the rest).
 static const struct {
@@ -298,27 +292,42 @@ static unsigned int first_intid(unsigned int block, uint32_t offset)
     return block < BLOCK_TARGETS ? offset & 0x3ff : (offset & 0xfc) * 4;
 }
 
-enum trap_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, struct mmio_access *access, uint32_t offset)
+static __attribute__((noinline)) enum trap_result access_registers(struct vm *vm, struct vcpu *owner, uint32_t offset,
+                                                                   unsigned int access, uint64_t *value)
 {
     unsigned int block = offset >> BLOCK_SHIFT;
     unsigned int intid = first_intid(block, offset);
-    bool bytes = block >= BLOCK_PRIORITY && block < BLOCK_CONFIG; // GICD_ITARGETSR too
+    bool priority = block >= BLOCK_PRIORITY && block < BLOCK_TARGETS;
 
-    if (access->size != 4 && !(bytes && access->size == 1))
-        return TRAP_INJECT_ABORT;
-    if (!access->write)
-        access->value = 0;
+    if (!(access & MMIO_WRITE))
+        *value = 0;
     // A redistributor has INTIDs 0 .. 31 only, the distributor all the others.
     if ((owner != NULL) != (intid < 32) || intid >= VGIC_INTIDS)
         return TRAP_DONE;
-    struct vgic_view view = vgic_view_of(vcpu->vm, owner, intid);
-    if (block >= BLOCK_PRIORITY && block < BLOCK_TARGETS)
-        access_priority(vcpu, &view, access, intid % 32);
-    else if (access->write && blocks[block].write != NULL)
-        blocks[block].write(&view, intid % 32 / 16, (uint32_t)access->value);
-    else if (!access->write && blocks[block].read != NULL)
-        access->value = blocks[block].read(&view, intid % 32 / 16);
+    struct vgic_view view = vgic_view_of(vm, owner, intid);
+    if (access & MMIO_WRITE) {
+        if (priority)
+            write_priorities(&view, intid % 32, mmio_size(access), (uint32_t)*value);
+        else if (blocks[block].write != NULL)
+            blocks[block].write(&view, intid % 32 / 16, (uint32_t)*value);
+    } else if (priority) {
+        *value = read_priorities(view.bank, intid % 32, access);
+    } else if (blocks[block].read != NULL) {
+        *value = blocks[block].read(&view, intid % 32 / 16);
+    }
     return TRAP_DONE;
+}
+
+__attribute__((noinline)) enum trap_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, uint32_t offset,
+                                                            unsigned int access, uint64_t *value)
+{
+    // Of the registers in which bits that are 1 set or clear something.
+    if (offset >= 0x100 && offset < 0x400 && access == (4 | MMIO_WRITE) && *value == 0)
+        return TRAP_DONE;
+    bool bytes = offset >= 0x400 && offset < 0xc00; // GICD_ITARGETSR too
+    if (mmio_size(access) != 4 && !(bytes && mmio_size(access) == 1))
+        return TRAP_INJECT_ABORT;
+    return access_registers(vcpu->vm, owner, offset, access, value);
 }
 
 uint32_t vgic_identification(uint32_t offset, uint32_t part)

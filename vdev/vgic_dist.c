@@ -18,7 +18,7 @@
 #define ROUTER_MASK 0xff80ffffffULL // Aff3, IRM, Aff2, Aff1, Aff0
 
 // EnableGrp0 and EnableGrp1 decide what is deliverable: every vCPU looks again.
-static void write_control(struct vm *vm, uint32_t value)
+static __attribute__((noinline)) enum trap_result write_control(struct vm *vm, uint32_t value)
 {
     spinlock_acquire(&vm->vgic.lock);
     uint32_t changed = vm->vgic.ctlr ^ (value & (VGIC_CTLR_GRP0 | VGIC_CTLR_GRP1));
@@ -35,31 +35,32 @@ static void write_control(struct vm *vm, uint32_t value)
         vgic_raise(&view, vgic_pending(view.bank) & vgic_deliverable(vm, view.bank) & ~view.bank->listed);
     }
     spinlock_release(&vm->vgic.lock);
+    return TRAP_DONE;
 }
 
-static enum trap_result access_control(struct vcpu *vcpu, struct mmio_access *access)
+static uint32_t read_control(const struct vm *vm, uint32_t offset)
 {
-    if (access->size != 4)
-        return TRAP_INJECT_ABORT;
-    if (access->write) {
-        if (access->offset == GICD_CTLR)
-            write_control(vcpu->vm, (uint32_t)access->value);
+    switch (offset) {
+    case GICD_TYPER:
+        return TYPER_VALUE;
+    case GICD_CTLR:
+        return vm->vgic.ctlr | GICD_CTLR_ARE | GICD_CTLR_DS;
+    case GICD_IIDR:
+        return VGIC_IIDR;
+    default:
+        return 0;
+    }
+}
+
+static enum trap_result access_control(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
+{
+    if (access == 4) {
+        *value = read_control(vm, offset);
         return TRAP_DONE;
     }
-    switch (access->offset) {
-    case GICD_TYPER:
-        access->value = TYPER_VALUE;
-        break;
-    case GICD_CTLR:
-        access->value = vcpu->vm->vgic.ctlr | GICD_CTLR_ARE | GICD_CTLR_DS;
-        break;
-    case GICD_IIDR:
-        access->value = VGIC_IIDR;
-        break;
-    default:
-        access->value = 0;
-    }
-    return TRAP_DONE;
+    if (access != (4 | MMIO_WRITE))
+        return TRAP_INJECT_ABORT;
+    return offset == GICD_CTLR ? write_control(vm, (uint32_t)*value) : TRAP_DONE;
 }
 
 static void write_router(struct vm *vm, unsigned int intid, uint64_t value)
@@ -77,35 +78,41 @@ static void write_router(struct vm *vm, unsigned int intid, uint64_t value)
     spinlock_release(&vm->vgic.lock);
 }
 
-static enum trap_result access_router(struct vcpu *vcpu, struct mmio_access *access)
+static __attribute__((noinline)) enum trap_result access_router(struct vm *vm, uint32_t offset, unsigned int access,
+                                                                uint64_t *value)
 {
-    unsigned int intid = (unsigned int)(access->offset - GICD_IROUTER) / 8;
+    unsigned int intid = (offset - GICD_IROUTER) / 8;
+    unsigned int size = mmio_size(access);
 
-    if (access->size < 4)
+    if (size < 4)
         return TRAP_INJECT_ABORT;
-    if (!access->write)
-        access->value = 0;
-    if (intid < 32 || intid >= VGIC_INTIDS)
-        return TRAP_DONE;
-    uint64_t whole = vcpu->vm->vgic.router[intid - 32];
-    if (access->write)
-        write_router(vcpu->vm, intid, mmio_write_part(8, whole, access) & ROUTER_MASK);
-    else
-        access->value = mmio_read_part(8, whole, access);
+    bool exists = intid >= 32 && intid < VGIC_INTIDS;
+    uint64_t whole = exists ? vm->vgic.router[intid - 32] : 0;
+    if (!(access & MMIO_WRITE))
+        *value = mmio_read_part(8, whole, offset, size);
+    else if (exists)
+        write_router(vm, intid, mmio_write_part(8, whole, offset, size, *value) & ROUTER_MASK);
     return TRAP_DONE;
 }
 
-enum trap_result vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access)
+static __attribute__((noinline)) enum trap_result access_identification(uint32_t offset, unsigned int access,
+                                                                        uint64_t *value)
 {
-    if (access->offset < VGIC_BANK_FIRST)
-        return access_control(vcpu, access);
-    if (access->offset < VGIC_BANK_END)
-        return vgic_bank_access(vcpu, NULL, access, (uint32_t)access->offset);
-    if (access->offset >= GICD_IROUTER && access->offset < GICD_IROUTER + 8 * 1020)
-        return access_router(vcpu, access);
-    if (access->size != 4)
+    if (mmio_size(access) != 4)
         return TRAP_INJECT_ABORT;
-    if (!access->write)
-        access->value = vgic_identification((uint32_t)access->offset, 0x92);
+    if (access == 4)
+        *value = vgic_identification(offset, 0x92);
     return TRAP_DONE;
+}
+
+__attribute__((noinline)) enum trap_result vgic_distributor_access(struct vcpu *vcpu, uint32_t offset,
+                                                                   unsigned int access, uint64_t *value)
+{
+    if (offset < VGIC_BANK_FIRST)
+        return access_control(vcpu->vm, offset, access, value);
+    if (offset < VGIC_BANK_END)
+        return vgic_bank_access(vcpu, NULL, offset, access, value);
+    if (offset >= GICD_IROUTER && offset < GICD_IROUTER + 8 * 1020)
+        return access_router(vcpu->vm, offset, access, value);
+    return access_identification(offset, access, value);
 }

@@ -66,7 +66,8 @@ void vgic_mirror(struct vcpu *owner);
 #define VGIC_BANK_FIRST 0x80u
 #define VGIC_BANK_END   0x1000u
 // vcpu makes the access; owner is the vCPU of the redistributor, or NULL for the distributor.
-enum trap_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, struct mmio_access *access, uint32_t offset);
+enum trap_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, uint32_t offset, unsigned int access,
+                                  uint64_t *value);
 // GICD_ICACTIVER: also what a trapped write of ICC_DIR_EL1 means. Takes the locks.
 void vgic_clear_active(const struct vgic_view *view, uint32_t bits);
 // What ISPENDR or ISACTIVER reads. Takes the locks; asks other CPUs for their list registers.

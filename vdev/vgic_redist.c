@@ -16,16 +16,18 @@
 #define WAKER_CHILDREN  0x4u
 
 // Affinity, processor number, Last. PLPIS, VLPIS and DirectLPI are 0: LPIs do not exist.
-static uint64_t typer(const struct vcpu *owner)
+static inline uint64_t typer(const struct vm *vm, uint64_t id)
 {
-    uint64_t value = (uint64_t)owner->id << 32 | (uint64_t)owner->id << 8;
-
-    return owner->id + 1 == owner->vm->vcpu_count ? value | GICR_TYPER_LAST : value;
+    return id << 32 | id << 8 | (id + 1 == vm->vcpu_count ? GICR_TYPER_LAST : 0);
 }
 
 static uint32_t read_word(const struct vcpu *owner, uint32_t offset)
 {
     switch (offset) {
+    case GICR_TYPER:
+        return (uint32_t)typer(owner->vm, owner->id);
+    case GICR_TYPER + 4:
+        return (uint32_t)(typer(owner->vm, owner->id) >> 32);
     case GICR_IIDR:
         return VGIC_IIDR;
     case GICR_WAKER:
@@ -35,39 +37,42 @@ static uint32_t read_word(const struct vcpu *owner, uint32_t offset)
     }
 }
 
-static enum trap_result access_control(struct vcpu *owner, struct mmio_access *access, uint32_t offset)
+static __attribute__((noinline)) enum trap_result access_control(struct vcpu *owner, uint32_t offset,
+                                                                 unsigned int access, uint64_t *value)
 {
-    // GICR_TYPER, and with it PROPBASER, PENDBASER and the other 64-bit registers of LPIs, which read as zero.
-    if (access->size < 4 || (access->size == 8 && offset != GICR_TYPER && (offset < 0x40 || offset >= 0x180)))
+    unsigned int size = mmio_size(access);
+
+    // GICR_TYPER, and PROPBASER, PENDBASER and the other 64-bit registers of LPIs, which read as zero.
+    if (size < 4 || (size == 8 && offset != GICR_TYPER && (offset < 0x40 || offset >= 0x180)))
         return TRAP_INJECT_ABORT;
-    if (!access->write) {
-        if ((offset & ~4u) == GICR_TYPER)
-            access->value = mmio_read_part(8, typer(owner), access);
-        else
-            access->value = read_word(owner, offset);
-    } else if (offset == GICR_WAKER) {
-        // Asleep or awake at once: ChildrenAsleep follows ProcessorSleep.
-        owner->gic.waker = access->value & WAKER_SLEEP ? WAKER_SLEEP | WAKER_CHILDREN : 0;
-    }
+    if (!(access & MMIO_WRITE))
+        *value = read_word(owner, offset);
+    else if (offset == GICR_WAKER) // asleep or awake at once: ChildrenAsleep follows ProcessorSleep
+        owner->gic.waker = *value & WAKER_SLEEP ? WAKER_SLEEP | WAKER_CHILDREN : 0;
     return TRAP_DONE;
 }
 
-enum trap_result vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access)
+__attribute__((noinline)) enum trap_result vgic_redistributor_access(struct vcpu *vcpu, uint32_t offset,
+                                                                     unsigned int access, uint64_t *value)
 {
-    uint64_t id = access->offset / GICR_STRIDE;
-    uint32_t offset = (uint32_t)(access->offset % GICR_STRIDE);
+    unsigned int id = offset / GICR_STRIDE;
 
     if (id >= vcpu->vm->vcpu_count)
         return TRAP_INJECT_ABORT;
+    offset %= GICR_STRIDE;
+    if (offset == GICR_TYPER && access == 8) {
+        *value = typer(vcpu->vm, id);
+        return TRAP_DONE;
+    }
     struct vcpu *owner = &vcpu->vm->vcpus[id];
     if (offset < GICR_SGI_FRAME)
-        return access_control(owner, access, offset);
+        return access_control(owner, offset, access, value);
     offset -= GICR_SGI_FRAME;
     if (offset >= VGIC_BANK_FIRST && offset < VGIC_BANK_END)
-        return vgic_bank_access(vcpu, owner, access, offset);
-    if (access->size != 4)
+        return vgic_bank_access(vcpu, owner, offset, access, value);
+    if (mmio_size(access) != 4)
         return TRAP_INJECT_ABORT;
-    if (!access->write)
-        access->value = 0;
+    if (!(access & MMIO_WRITE))
+        *value = 0;
     return TRAP_DONE;
 }

@@ -227,6 +227,8 @@ static uint32_t read_register(struct vm *vm, uint32_t offset)
     uint32_t *field;
 
     switch (offset) {
+    case UARTFR:
+        return uart->flags;
     case UARTRSR:
         return uart->status;
     case UARTRIS:
@@ -275,28 +277,35 @@ static void write_register(struct vm *vm, uint32_t offset, uint32_t value)
         console_guest_room();
 }
 
-enum trap_result vpl011_access(struct vcpu *vcpu, struct mmio_access *access)
+// The word at offset & ~3, of which the access moves a part.
+static void access_word(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
+{
+    uint32_t word = offset & ~3u;
+    uint32_t whole = read_register(vm, word);
+
+    if (!(access & MMIO_WRITE))
+        *value = mmio_read_part(4, whole, offset, access);
+    else if (word != UARTDR)
+        write_register(vm, word, (uint32_t)mmio_write_part(4, whole, offset, mmio_size(access), *value));
+}
+
+__attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access,
+                                                         uint64_t *value)
 {
     struct vm *vm = vcpu->vm;
-    uint32_t offset = (uint32_t)access->offset & ~3u;
 
-    if (access->offset == UARTFR && !access->write) {
-        access->value = __atomic_load_n(&vm->uart.flags, __ATOMIC_RELAXED);
+    if (offset == UARTFR && access <= 4) {
+        *value = __atomic_load_n(&vm->uart.flags, __ATOMIC_RELAXED);
         return TRAP_DONE;
     }
-    if (access->size > 4 || access->offset >= PL011_SIZE)
+    if (mmio_size(access) > 4 || offset >= PL011_SIZE)
         return TRAP_INJECT_ABORT;
-    if (access->offset == UARTDR && access->write)
-        write_data(vm, (uint32_t)access->value);
-    else if (access->offset == UARTDR)
-        access->value = read_data(vm);
-    else if (offset == UARTDR || offset == UARTFR) // an upper byte: no side effect
-        access->value =
-            access->write ? access->value : mmio_read_part(4, offset == UARTFR ? vm->uart.flags : 0, access);
-    else if (access->write)
-        write_register(vm, offset, (uint32_t)mmio_write_part(4, read_register(vm, offset), access));
+    if (offset != UARTDR)
+        access_word(vm, offset, access, value); // of UARTDR: an upper byte, without an effect
+    else if (access & MMIO_WRITE)
+        write_data(vm, (uint32_t)*value);
     else
-        access->value = mmio_read_part(4, read_register(vm, offset), access);
+        *value = mmio_read_part(4, read_data(vm), 0, access);
     return TRAP_DONE;
 }
 

@@ -13,7 +13,8 @@
 
 extern char secondary_start[];
 
-// smc #0 by the SMC calling convention (DEN 0028): x0 - x3 in, x0 out, x4 - x17 may be lost.
+// smc #0 by the SMC calling convention (DEN 0028): x0 - x3 in, x0 out, x4 - x17 may be lost; EL2's C does not have
+// x10 - x15 (vectors.S).
 static int64_t smc_call(uint32_t function, uint64_t a1, uint64_t a2, uint64_t a3)
 {
     register uint64_t x0 __asm__("x0") = function;
@@ -23,8 +24,7 @@ static int64_t smc_call(uint32_t function, uint64_t a1, uint64_t a2, uint64_t a3
     __asm__ volatile("smc #0"
                      : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)
                      :
-                     : "x4", "x5", "x6", "x7", "x8", "x9", "x10", "x11", "x12", "x13", "x14", "x15", "x16", "x17",
-                       "memory");
+                     : "x4", "x5", "x6", "x7", "x8", "x9", "x16", "x17", "memory");
     return (int64_t)x0;
 }
 

@@ -119,8 +119,8 @@ static void advance_aarch32(struct trap_frame *frame)
     frame->elr_el2 += frame->esr_el2 & ESR_ELX_IL ? 4 : 2;
     if (it != 0)
         it = (it & 0x7) == 0 ? 0 : (it & 0xe0) | ((it << 1) & 0x1f);
-    frame->spsr_el2 = (spsr & ~(SPSR_AARCH32_IT_LOW | SPSR_AARCH32_IT_HIGH)) | FIELD_PREP(SPSR_AARCH32_IT_LOW, it) |
-                      FIELD_PREP(SPSR_AARCH32_IT_HIGH, it >> 2);
+    frame->spsr_el2 = (spsr & ~(SPSR_AARCH32_IT_LOW | SPSR_AARCH32_IT_HIGH | SPSR_ELX_SS)) |
+                      FIELD_PREP(SPSR_AARCH32_IT_LOW, it) | FIELD_PREP(SPSR_AARCH32_IT_HIGH, it >> 2);
 }
 
 static void finish_slowly(struct vcpu *vcpu, enum trap_result result)
@@ -184,10 +184,12 @@ void trap_from_sync(struct trap_frame *frame)
     event->cause = class->cause;
     enum trap_result result = class->handle(vcpu, event);
     event->result = (uint8_t)result;
-    if (__builtin_expect(result == TRAP_DONE && !(frame->spsr_el2 & SPSR_ELX_M4), 1))
+    if (__builtin_expect(result == TRAP_DONE && !(frame->spsr_el2 & SPSR_ELX_M4), 1)) {
         frame->elr_el2 += class->advance;
-    else
+        frame->spsr_el2 = frame_pstate_after(frame->spsr_el2);
+    } else {
         finish_slowly(vcpu, result);
+    }
     leave(vcpu, event);
 }
 

@@ -7,21 +7,22 @@
 #define X(n) FRAME_X + 8 * (n)
 #define CPU_MASK 0x7
 
-// Saves x2..x17 and x30 of a frame at sp: what a function of C may overwrite, but for x0 and x1.
+// Saves what a function of EL2's C may overwrite, but for x0 and x1: x2..x9, x16, x17 and x30. It is compiled without
+// x10 to x15 (-ffixed-x10 ...), so that an exit that needs little saves little.
 .macro save_caller_saved
     stp x2, x3, [sp, #X(2)]
     stp x4, x5, [sp, #X(4)]
     stp x6, x7, [sp, #X(6)]
     stp x8, x9, [sp, #X(8)]
-    stp x10, x11, [sp, #X(10)]
-    stp x12, x13, [sp, #X(12)]
-    stp x14, x15, [sp, #X(14)]
     stp x16, x17, [sp, #X(16)]
     str x30, [sp, #X(30)]
 .endm
 
-// Saves the rest: x18..x29 and the system registers. Leaves x0, x1 clobbered.
+// Saves the rest: x10..x15, x18..x29 and the system registers. Leaves x0, x1 clobbered.
 .macro save_rest
+    stp x10, x11, [sp, #X(10)]
+    stp x12, x13, [sp, #X(12)]
+    stp x14, x15, [sp, #X(14)]
     stp x18, x19, [sp, #X(18)]
     stp x20, x21, [sp, #X(20)]
     stp x22, x23, [sp, #X(22)]
@@ -49,9 +50,6 @@
     ldp x4, x5, [sp, #X(4)]
     ldp x6, x7, [sp, #X(6)]
     ldp x8, x9, [sp, #X(8)]
-    ldp x10, x11, [sp, #X(10)]
-    ldp x12, x13, [sp, #X(12)]
-    ldp x14, x15, [sp, #X(14)]
     ldp x16, x17, [sp, #X(16)]
     ldr x30, [sp, #X(30)]
     ldp x0, x1, [sp, #X(0)]
@@ -64,6 +62,9 @@
     ldp x0, x1, [sp, #FRAME_SP_EL0]
     msr sp_el0, x0
     msr sp_el1, x1
+    ldp x10, x11, [sp, #X(10)]
+    ldp x12, x13, [sp, #X(12)]
+    ldp x14, x15, [sp, #X(14)]
     ldp x18, x19, [sp, #X(18)]
     ldp x20, x21, [sp, #X(20)]
     ldp x22, x23, [sp, #X(22)]
@@ -110,7 +111,7 @@ vectors:
     vector_lower lower_fiq
     vector_lower lower_serror
     // AArch32, that is EL0 only: HCR_EL2.RW is always 1
-    vector_lower lower_sync
+    vector_lower lower_sync_32
     vector_lower lower_irq
     vector_lower lower_fiq
     vector_lower lower_serror
@@ -124,11 +125,12 @@ vectors:
     b guest_enter
 .endm
 
+    lower_entry lower_sync_32, trap_from_sync
     lower_entry lower_irq, trap_from_irq
     lower_entry lower_fiq, trap_from_fiq
     lower_entry lower_serror, trap_from_serror
 
-// EL2 is compiled without x18, so that C leaves x18 to x29 as the guest has them.
+// EL2's C leaves x10 to x15 and x18 to x29 as the guest has them (-ffixed-x18).
 lower_sync:
     save_caller_saved
     mov x0, sp

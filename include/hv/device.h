@@ -5,6 +5,7 @@
 #include <hv/mmio.h>
 #include <hv/trap.h>
 
-// Performs access (size, write and value given; offset is filled in) on the device key at ipa. TRAP_DONE, or
-// TRAP_INJECT_ABORT, without any effect, for what the device refuses and for a device that ariel does not have.
-enum trap_result device_emulate(struct vcpu *vcpu, unsigned int key, uint64_t ipa, struct mmio_access *access);
+// Performs an access (mmio.h) on the device key at ipa, which lies in it. TRAP_DONE, or TRAP_INJECT_ABORT, without any
+// effect but on *value, for what the device refuses and for a device that ariel does not have.
+enum trap_result device_emulate(struct vcpu *vcpu, uint64_t ipa, unsigned int access, uint64_t *value,
+                                unsigned int key);

@@ -11,7 +11,8 @@
 #define TELEMETRY_LAST    256 // events kept per CPU; a power of two
 #define TELEMETRY_LOGGED  128 // of those that a record cites, kept longer
 
-// bucket n counts exits of [2^(n-1), 2^n) counter ticks, bucket 0 those of 0 ticks, the last bucket all longer ones.
+// A sum: bucket n counts exits of [2^(n-1), 2^n) counter ticks, bucket 0 those of 0 ticks, the last bucket all longer
+// ones.
 struct telemetry_stat {
     uint64_t bucket[TELEMETRY_BUCKETS]; // their sum is the number of exits
     uint64_t ticks;                     // total, entry stamp to exit stamp
@@ -21,10 +22,10 @@ struct telemetry_stat {
 struct telemetry {
     struct event last[TELEMETRY_LAST]; // event s is at s % TELEMETRY_LAST
     uint64_t row_count[POLICY_ROW_MAX];
-    uint64_t sequence; // exits since boot; never reset
-    uint64_t epoch;    // sequence when the counters were last reset
-    struct telemetry_stat stat[KEY_COUNT];
-    struct event logged[TELEMETRY_LOGGED]; // logged event n since boot is at n % TELEMETRY_LOGGED
+    uint64_t sequence;                               // exits since boot; never reset
+    uint64_t epoch;                                  // sequence when the counters were last reset
+    uint64_t stat[KEY_COUNT][TELEMETRY_BUCKETS + 1]; // the buckets from the last to the first, then ticks
+    struct event logged[TELEMETRY_LOGGED];           // logged event n since boot is at n % TELEMETRY_LOGGED
     uint64_t logged_count;
 };
 
@@ -42,14 +43,13 @@ static inline struct event *telemetry_begin(struct telemetry *telemetry)
 static inline void telemetry_end(struct telemetry *telemetry, struct event *event, uint64_t exit)
 {
     uint64_t ticks = exit - event->entry;
-    unsigned int bucket = 63 ^ (unsigned int)__builtin_clzll(ticks << 1 | 1); // bits in ticks
-    struct telemetry_stat *stat = &telemetry->stat[event->key];
-    __asm__("" : "+r"(stat)); // as above
+    size_t zeros = (size_t)__builtin_clrsbll((int64_t)ticks); // above the first bit, but for the sign's: 63 - bits
+    const size_t last = 63 - (TELEMETRY_BUCKETS - 1);
 
     event->exit = exit;
     event->sequence = telemetry->sequence++;
-    stat->bucket[bucket < TELEMETRY_BUCKETS ? bucket : TELEMETRY_BUCKETS - 1]++;
-    stat->ticks += ticks;
+    telemetry->stat[event->key][(zeros > last ? zeros : last) - last]++;
+    telemetry->stat[event->key][TELEMETRY_BUCKETS] += ticks;
     telemetry->row_count[event->row]++;
 }
 

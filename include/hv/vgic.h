@@ -29,7 +29,8 @@ void vgic_refill(struct vcpu *vcpu);
 // Before eret: does what was left to do for this vCPU; one load when there is nothing.
 static inline void vgic_flush(struct vcpu *vcpu)
 {
-    if (__builtin_expect(__atomic_load_n(&vcpu->gic.work, __ATOMIC_RELAXED) != 0, 0))
+    // volatile, because GCC gives an atomic load its address in a register of its own
+    if (__builtin_expect(*(const volatile uint32_t *)&vcpu->gic.work != 0, 0))
         vgic_refill(vcpu);
 }
 // PSCI CPU_OFF, after vcpu->power is VCPU_OFF: takes back what the list registers hold, so that 1-of-N SPIs go to
@@ -40,8 +41,8 @@ void vgic_maintenance(struct vcpu *vcpu);
 // Whether the vCPU has an interrupt that would wake it from WFI.
 bool vgic_has_pending(struct vcpu *vcpu);
 // The devices of the guest's address space. TRAP_DONE, or TRAP_INJECT_ABORT for what the architecture refuses.
-enum trap_result vgic_distributor_access(struct vcpu *vcpu, struct mmio_access *access);
-enum trap_result vgic_redistributor_access(struct vcpu *vcpu, struct mmio_access *access);
+enum trap_result vgic_distributor_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value);
+enum trap_result vgic_redistributor_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value);
 // A write of ICC_SGI1R_EL1 (IHI 0069 12.2.22): Group 1 SGIs; of ICC_SGI0R_EL1: Group 0.
 void vgic_write_sgi1r(struct vcpu *vcpu, uint64_t value);
 void vgic_write_sgi0r(struct vcpu *vcpu, uint64_t value);

@@ -34,7 +34,7 @@ struct vpl011 {
 
 void vpl011_init(struct vm *vm);
 // TRAP_DONE; TRAP_INJECT_ABORT for a 64-bit access and for one outside the device.
-enum trap_result vpl011_access(struct vcpu *vcpu, struct mmio_access *access);
+enum trap_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value);
 // A byte from the serial line for the guest. False when its FIFO is full or its receiver is off: the caller keeps the
 // byte, and is called back through console_guest_room when the guest has made room, so that nothing is lost. The
 // caller may hold the console's queue lock.

@@ -126,33 +126,35 @@ int64_t call_handle(struct vcpu *of, unsigned int key)
     return (int64_t)EMULATED;
 }
 
-static enum trap_result device(struct mmio_access *access, uint64_t offset)
+static enum trap_result device(unsigned int access, uint64_t *value)
 {
     emulated++;
-    assert_int_equal(access->offset, offset);
-    if (access->write)
-        device_value = access->value;
+    if (access & MMIO_WRITE)
+        device_value = *value;
     else
-        access->value = EMULATED;
+        *value = EMULATED;
     return TRAP_DONE;
 }
 
-enum trap_result vgic_distributor_access(struct vcpu *of, struct mmio_access *access)
+enum trap_result vgic_distributor_access(struct vcpu *of, uint32_t offset, unsigned int access, uint64_t *value)
 {
     (void)of;
-    return device(access, 4);
+    assert_int_equal(offset, 4);
+    return device(access, value);
 }
 
-enum trap_result vgic_redistributor_access(struct vcpu *of, struct mmio_access *access)
+enum trap_result vgic_redistributor_access(struct vcpu *of, uint32_t offset, unsigned int access, uint64_t *value)
 {
     (void)of;
-    return device(access, 8);
+    assert_int_equal(offset, 8);
+    return device(access, value);
 }
 
-enum trap_result vpl011_access(struct vcpu *of, struct mmio_access *access)
+enum trap_result vpl011_access(struct vcpu *of, uint32_t offset, unsigned int access, uint64_t *value)
 {
     (void)of;
-    return device(access, 0x18);
+    assert_int_equal(offset, 0x18);
+    return device(access, value);
 }
 
 void inject_serror(struct vcpu *of)

@@ -500,15 +500,16 @@ static void test_another_row_tells_for_the_quiet_one(void **state)
 
 static void test_counters(void **state)
 {
-    struct telemetry_stat *stat = &telemetry_cpu[0].stat[KEY_CAUSE_WFI];
+    const unsigned int last = TELEMETRY_BUCKETS - 1, ticks = TELEMETRY_BUCKETS;
+    uint64_t *stat = telemetry_cpu[0].stat[KEY_CAUSE_WFI];
     (void)state;
 
-    stat->bucket[2] = 60;
-    stat->bucket[5] = 39;
-    stat->ticks = 500;
-    telemetry_cpu[1].stat[KEY_CAUSE_WFI].bucket[9] = 1;
-    telemetry_cpu[1].stat[KEY_CAUSE_WFI].ticks = 400;
-    telemetry_cpu[1].stat[KEY_CAUSE_WFE].bucket[TELEMETRY_BUCKETS - 1] = 1;
+    stat[last - 2] = 60;
+    stat[last - 5] = 39;
+    stat[ticks] = 500;
+    telemetry_cpu[1].stat[KEY_CAUSE_WFI][last - 9] = 1;
+    telemetry_cpu[1].stat[KEY_CAUSE_WFI][ticks] = 400;
+    telemetry_cpu[1].stat[KEY_CAUSE_WFE][0] = 1;
     telemetry_cpu[0].row_count[2] = 4;
     telemetry_cpu[1].row_count[2] = 5;
     log_counters();

@@ -387,7 +387,7 @@ static int set_up(void **state)
     for (unsigned int i = 0; i < 5; i++)
         telemetry_cpu[0].last[i] =
             (struct event){.sequence = i, .entry = i, .syndrome = 0x93810006, .key = (uint16_t)(i * 9)};
-    telemetry_cpu[0].stat[KEY_CAUSE_IRQ].bucket[3] = 7;
+    telemetry_cpu[0].stat[KEY_CAUSE_IRQ][TELEMETRY_BUCKETS - 1 - 3] = 7;
     level = LOG_INFO;
     burst = NULL;
     memset(given, 0, sizeof(given));

@@ -50,9 +50,9 @@ static void reset_values(void **state)
 
 static enum trap_result sized(bool redistributor, uint64_t offset, unsigned int size)
 {
-    struct mmio_access access = {.offset = offset, .size = (uint8_t)size};
-    return redistributor ? vgic_redistributor_access(vcpu_current(), &access)
-                         : vgic_distributor_access(vcpu_current(), &access);
+    uint64_t value = 0;
+    return (redistributor ? vgic_redistributor_access : vgic_distributor_access)(vcpu_current(), (uint32_t)offset, size,
+                                                                                 &value);
 }
 
 static void widths(void **state)
@@ -683,18 +683,17 @@ static void any_write_is_survived(void **state)
         static const unsigned int sizes[] = {1, 2, 4, 8};
         unsigned int size = sizes[random_below(4)];
         bool redistributor = random_below(2);
-        uint64_t offset =
-            redistributor ? random_below(WORLD_CPUS) * (uint64_t)GICR_STRIDE + random_below(2) * SGI_FRAME : 0;
-        struct mmio_access access = {.size = (uint8_t)size, .write = random_below(2)};
+        uint32_t offset = redistributor ? random_below(WORLD_CPUS) * GICR_STRIDE + random_below(2) * SGI_FRAME : 0;
+        unsigned int access = size | (random_below(2) ? MMIO_WRITE : 0);
+        uint64_t value;
 
         run_on(random_below(WORLD_CPUS));
-        access.value = (uint64_t)random_below(~0u) << 16 ^ random_below(~0u);
-        access.offset =
-            (offset + (random_below(4) ? random_below(0x1000) : random_below(0x10000))) & ~(uint64_t)(size - 1);
+        value = (uint64_t)random_below(~0u) << 16 ^ random_below(~0u);
+        offset = (offset + (random_below(4) ? random_below(0x1000) : random_below(0x10000))) & ~(size - 1);
         if (redistributor)
-            vgic_redistributor_access(vcpu_current(), &access);
+            vgic_redistributor_access(vcpu_current(), offset, access, &value);
         else
-            vgic_distributor_access(vcpu_current(), &access);
+            vgic_distributor_access(vcpu_current(), offset, access, &value);
         if (random_below(4) == 0)
             vgic_write_sgi1r(vcpu_current(), (uint64_t)random_below(~0u) << 16 ^ random_below(~0u));
         if (random_below(8) == 0 && cpus[here].depth < 60)

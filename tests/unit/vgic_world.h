@@ -202,9 +202,9 @@ static void guest_end(unsigned int intid)
 
 static uint64_t distributor(uint64_t offset, unsigned int size, bool write, uint64_t value)
 {
-    struct mmio_access access = {.offset = offset, .size = (uint8_t)size, .write = write, .value = value};
-    assert_int_equal(vgic_distributor_access(vcpu_current(), &access), TRAP_DONE);
-    return access.value;
+    unsigned int access = size | (write ? MMIO_WRITE : 0);
+    assert_int_equal(vgic_distributor_access(vcpu_current(), (uint32_t)offset, access, &value), TRAP_DONE);
+    return value;
 }
 
 static uint32_t dist_read(uint64_t offset)
@@ -219,16 +219,16 @@ static void dist_write(uint64_t offset, uint64_t value)
 
 static uint32_t redist_read(unsigned int id, uint64_t offset)
 {
-    struct mmio_access access = {.offset = id * (uint64_t)GICR_STRIDE + offset, .size = 4, .value = 0xdead};
-    assert_int_equal(vgic_redistributor_access(vcpu_current(), &access), TRAP_DONE);
-    return (uint32_t)access.value;
+    uint64_t value = 0xdead;
+    uint32_t at = id * GICR_STRIDE + (uint32_t)offset;
+    assert_int_equal(vgic_redistributor_access(vcpu_current(), at, 4, &value), TRAP_DONE);
+    return (uint32_t)value;
 }
 
 static void redist_write(unsigned int id, uint64_t offset, uint64_t value)
 {
-    struct mmio_access access = {
-        .offset = id * (uint64_t)GICR_STRIDE + offset, .size = 4, .write = true, .value = value};
-    assert_int_equal(vgic_redistributor_access(vcpu_current(), &access), TRAP_DONE);
+    uint32_t at = id * GICR_STRIDE + (uint32_t)offset;
+    assert_int_equal(vgic_redistributor_access(vcpu_current(), at, 4 | MMIO_WRITE, &value), TRAP_DONE);
 }
 
 #define SGI_FRAME  0x10000
@@ -259,13 +259,14 @@ static void bank_write(unsigned int owner, unsigned int intid, uint64_t offset, 
 
 static void set_priority(unsigned int owner, unsigned int intid, unsigned int priority)
 {
-    struct mmio_access access = {.offset = IPRIORITYR + intid, .size = 1, .write = true, .value = priority};
+    uint64_t value = priority;
+    uint32_t at = IPRIORITYR + intid;
     if (intid >= 32) {
-        assert_int_equal(vgic_distributor_access(vcpu_current(), &access), TRAP_DONE);
+        assert_int_equal(vgic_distributor_access(vcpu_current(), at, 1 | MMIO_WRITE, &value), TRAP_DONE);
         return;
     }
-    access.offset += owner * (uint64_t)GICR_STRIDE + SGI_FRAME;
-    assert_int_equal(vgic_redistributor_access(vcpu_current(), &access), TRAP_DONE);
+    at += owner * GICR_STRIDE + SGI_FRAME;
+    assert_int_equal(vgic_redistributor_access(vcpu_current(), at, 1 | MMIO_WRITE, &value), TRAP_DONE);
 }
 
 static int world_reset(void **state)

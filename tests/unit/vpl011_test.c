@@ -70,15 +70,15 @@ void console_guest_room(void)
 
 static uint32_t rd(uint32_t offset)
 {
-    struct mmio_access access = {.offset = offset, .size = 4, .value = 0xdead};
-    assert_int_equal(vpl011_access(&vm.vcpus[0], &access), TRAP_DONE);
-    return (uint32_t)access.value;
+    uint64_t value = 0xdead;
+    assert_int_equal(vpl011_access(&vm.vcpus[0], offset, 4, &value), TRAP_DONE);
+    return (uint32_t)value;
 }
 
 static void wr(uint32_t offset, uint32_t value)
 {
-    struct mmio_access access = {.offset = offset, .size = 4, .value = value, .write = true};
-    assert_int_equal(vpl011_access(&vm.vcpus[0], &access), TRAP_DONE);
+    uint64_t written = value;
+    assert_int_equal(vpl011_access(&vm.vcpus[0], offset, 4 | MMIO_WRITE, &written), TRAP_DONE);
 }
 
 static int setup(void **state)
@@ -300,9 +300,8 @@ static void loopback(void **state)
 
 static uint64_t sized(uint32_t offset, unsigned int size, bool write, uint64_t value, enum trap_result expect)
 {
-    struct mmio_access access = {.offset = offset, .size = (uint8_t)size, .write = write, .value = value};
-    assert_int_equal(vpl011_access(&vm.vcpus[0], &access), expect);
-    return access.value;
+    assert_int_equal(vpl011_access(&vm.vcpus[0], offset, size | (write ? MMIO_WRITE : 0), &value), expect);
+    return value;
 }
 
 static void narrow_and_wide_accesses(void **state)

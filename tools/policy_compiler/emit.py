@@ -4,6 +4,9 @@ import os
 
 from .model import REGISTERS
 
+# policy_quick, as policy.h has it
+QUICK_BASE, QUICK_SHIFT, QUICK_COUNT = 0x08000000, 16, 512
+
 
 def quote(text):
     """A C string literal: printable ASCII as it is, other bytes in octal."""
@@ -12,9 +15,10 @@ def quote(text):
 
 
 def verdict_text(verdict, key, way):
-    # The shorter way of an exit (arch/aarch64/trap_quick.c) takes no registers but the ID registers, read.
+    # The shorter way of an exit (arch/aarch64/trap_quick.c) takes no registers but the ID registers, read, and SGIs.
     quick = verdict["action"] == "emulate" and not verdict["log"]
-    quick = quick and (key.group != "sysreg" or (key.kind, way) == ("ID", 0))
+    quick = quick and (key.group != "sysreg" or (key.kind, way) == ("ID", 0) or
+                       (key.enum, way) == ("KEY_ICC_SGI1R_EL1", 1))
     flags = ["POLICY_FLAG_LOG"] * verdict["log"] + ["POLICY_FLAG_DEFAULT"] * (verdict["row"].index == 0)
     flags += ["POLICY_FLAG_QUICK"] * quick
     action = verdict["action"].upper().replace("-", "_")
@@ -36,6 +40,23 @@ def lookup_pages(keys):
         pages[index[slot]][(crm & 7) << 3 | op2] = key.enum
     firsts = [min(page.items(), default=(0, "KEY_SYSREG_UNKNOWN"))[1] for page in pages]
     return index, pages, firsts
+
+
+def quick_ranges(ranges):
+    """policy_quick of hv/policy.h: a device is refused by its emulation behind its end, so that need not be looked at."""
+    result = []
+    for piece in range(QUICK_COUNT):
+        base = QUICK_BASE + (piece << QUICK_SHIFT)
+        end = base + (1 << QUICK_SHIFT)
+        here = [i for i, r in enumerate(ranges) if r["base"] < end and r["base"] + r["size"] > base]
+        alone = here[0] if len(here) == 1 else None
+        if alone is not None:
+            key, start, size = ranges[alone]["key"], ranges[alone]["base"], ranges[alone]["size"]
+            whole = start <= max(base, key.base) and start + size >= min(end, key.base + key.size)
+            if not whole or ranges[alone]["widths"] != 15:
+                alone = None
+        result.append(len(ranges) if alone is None else alone)
+    return result
 
 
 def wrap(items, width=110):
@@ -64,11 +85,12 @@ def generate(policy):
     out += [f"    {{{r['base']:#x}, {r['size']:#x}, {r['key'].enum}, {r['widths']}, {r['direct']}, "
             f"{{{', '.join(verdict_text(r['verdicts'][way], r['key'], way) for way in (0, 1))}}}}},"
             for r in policy.ranges]
+    out += ["    {UINT64_MAX, 0, KEY_DEVICE_NONE, 0, 0, {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}},"]
     out += ["};\n", f"const unsigned int policy_range_count = {len(policy.ranges)};\n",
-            "const uint8_t policy_range_hint[POLICY_RANGE_HINTS] = {"]
-    hints = [next((i for i, r in enumerate(policy.ranges) if r["base"] + r["size"] > slot << 24), len(policy.ranges))
-             for slot in range(64)]
-    out += [wrap(map(str, hints)), "};\n", "const struct policy_controls policy_controls = {"]
+            f"_Static_assert(POLICY_QUICK_BASE == {QUICK_BASE:#x} && POLICY_QUICK_SHIFT == {QUICK_SHIFT} && "
+            f"POLICY_QUICK_COUNT == {QUICK_COUNT}, \"emit.py\");",
+            "const uint8_t policy_quick[POLICY_QUICK_COUNT] = {"]
+    out += [wrap(map(str, quick_ranges(policy.ranges))), "};\n", "const struct policy_controls policy_controls = {"]
     for register in REGISTERS:
         bits = sorted(bit for bit in policy.bits if bit.startswith(register + "_"))
         out.append(f"    .{register.lower()} = {' | '.join(bits) or '0'},")

@@ -253,6 +253,7 @@
 #define SPSR_ELX_I           BIT64(7)
 #define SPSR_ELX_A           BIT64(8)
 #define SPSR_ELX_D           BIT64(9)
+#define SPSR_ELX_BTYPE       GENMASK64(11, 10)
 #define SPSR_ELX_SSBS        BIT64(12)
 #define SPSR_ELX_IL          BIT64(20)
 #define SPSR_ELX_SS          BIT64(21)

@@ -71,9 +71,11 @@ objects: $(filter-out %/guest_image.S.o,$(HV_OBJECTS)) $(GUEST_OBJECTS)
 
 # ---- The hypervisor --------------------------------------------------------------------------------------------------
 
+# In the map, GCC's temporary files have other names each time.
 $(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(BUILD)/hypervisor.ld
 	$(call say,LD,$@)
 	$(Q)$(HV_LINK) -T $(BUILD)/hypervisor.ld -o $@ $(HV_OBJECTS)
+	$(Q)sed -i -E 's!\S*/cc\w{6}\.(ltrans|debug)!\1!' $(BUILD)/hypervisor.map
 	$(Q)$(PYTHON) scripts/check_layout.py --hypervisor $@
 
 $(BUILD)/hypervisor.map: $(BUILD)/hypervisor.elf ;

@@ -8,7 +8,8 @@
 // Prepares vcpu to run count instructions and then pause again. On any CPU, while the vCPU waits; takes effect when the
 // VM resumes.
 void step_start(struct vcpu *vcpu, uint32_t count);
-// Before entry to the guest: arms one step; with done (the instruction was emulated, or its exception taken) the step is already taken.
+// Before entry to the guest: arms one step; with done (the instruction was emulated, or its exception taken) the step
+// is already taken.
 void step_arm(struct vcpu *vcpu, bool done);
 // A software step exception arrived: true when it was the monitor's. Pauses the VM after the last one.
 bool step_take(struct vcpu *vcpu);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The physical CPUs: bringing up the others, and running a function on one. A mailbox per CPU holds one call; the lock
-// below lets one caller in at a time, and whoever waits serves its own mailbox meanwhile, so that two callers cannot
-// wait for each other. A caller that has waited long enough takes its call back; one that has begun it waits for, since
-// the argument is the caller's.
+// The physical CPUs: bringing up the others, and running a function on one. A mailbox per CPU holds one call; callers
+// take turns in the order in which they came, so that no guest's calls keep the monitor's waiting, and whoever waits
+// serves its own mailbox meanwhile, so that two callers cannot wait for each other. A caller that has waited long
+// enough takes its call back; one that has begun it waits for, since the argument is the caller's.
 
 #include <hv/cpu.h>
 
@@ -12,10 +12,10 @@
 #include <hv/log.h>
 #include <hv/memory_map.h>
 #include <hv/monitor.h>
-#include <hv/spinlock.h>
 #include <hv/vm.h>
 
 #define CALL_LIMIT_MS  100
+#define COUNTER_POLLS  256
 #define START_LIMIT_MS 1000
 
 struct mailbox {
@@ -24,7 +24,10 @@ struct mailbox {
 };
 
 static struct mailbox mailboxes[CPU_MAX];
-static struct spinlock call_lock; // one caller
+static struct {
+    uint32_t next;    // ticket of the next caller
+    uint32_t serving; // the caller whose turn it is
+} callers;
 static unsigned int running_count = 1;
 static bool running[CPU_MAX] = {true};
 
@@ -72,9 +75,11 @@ static bool post(unsigned int cpu, void (*function)(void *argument), void *argum
     mailboxes[cpu].argument = argument;
     __atomic_store_n(&mailboxes[cpu].function, function, __ATOMIC_RELEASE);
     gicv3_send_sgi(GICV3_SGI_KICK, cpu);
-    while (__atomic_load_n(&mailboxes[cpu].function, __ATOMIC_ACQUIRE) != NULL) {
+    for (unsigned int poll = 1; __atomic_load_n(&mailboxes[cpu].function, __ATOMIC_ACQUIRE) != NULL; poll++) {
         cpu_serve_kick();
-        if (READ_SYSREG(CNTPCT_EL0) >= limit && replace_call(&mailboxes[cpu], function, NULL)) {
+        // Seldom: each reading of the counter takes QEMU's one big lock, which the answer needs too.
+        if (poll % COUNTER_POLLS == 0 && READ_SYSREG(CNTPCT_EL0) >= limit &&
+            replace_call(&mailboxes[cpu], function, NULL)) {
             log_record(LOG_ERROR, LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu, CALL_LIMIT_MS);
             return false;
         }
@@ -90,10 +95,11 @@ bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument
     }
     if (cpu >= running_count)
         return false;
-    while (!spinlock_try(&call_lock))
+    uint32_t ticket = __atomic_fetch_add(&callers.next, 1, __ATOMIC_RELAXED);
+    while (__atomic_load_n(&callers.serving, __ATOMIC_ACQUIRE) != ticket)
         cpu_serve_kick();
     bool done = post(cpu, function, argument);
-    spinlock_release(&call_lock);
+    __atomic_store_n(&callers.serving, ticket + 1, __ATOMIC_RELEASE);
     return done;
 }
 

@@ -25,11 +25,11 @@ def uptime(linux):
 @pytest.mark.parametrize("smp", [1, 4])
 def test_installer_menu(boot_linux, smp):
     linux = boot_linux(smp=smp)
-    linux.expect_text(r"Select a language", wait=150)
-    linux.expect_text(r"English", wait=60)
+    linux.expect_text(r"Select a language", wait=400)
+    linux.expect_text(r"English", wait=200)
     no_trouble(linux)
     linux.send("\r")  # the keyboard is the installer's
-    linux.expect_text(r"Select your location", wait=60)
+    linux.expect_text(r"Select your location", wait=200)
 
 
 def test_shell_hotplug_and_power_off(boot_shell):
@@ -57,7 +57,7 @@ def test_typed_text_is_not_lost(boot_shell):
     linux.done("true")
     assert text[:900] in linux.done("sed -n 1p /text")
     assert text[900:] in linux.done("sed -n 2p /text")
-    dmesg = linux.done("dmesg", wait=60)
+    dmesg = linux.done("dmesg", wait=200)
     assert re.search(r"\d\] Run /bin/sh as init process", dmesg)
     assert len(re.findall(r"^\[ +\d+\.\d+\]", dmesg, re.M)) > 150
     no_trouble(linux)

@@ -15,17 +15,18 @@
 #include <hv/trap.h>
 #include <hv/vgic.h>
 
+#define UNLIKELY(condition) __builtin_expect(condition, 0)
+
 #define QUICK_REGISTERS 10 // x0 .. x9 are in the frame
 
 // The whole syndrome of hvc #0, and of what else is done here but for the bits that tell which: an ID register, or an
 // access that the syndrome describes, neither sign-extended nor on behalf of a table walk, after a translation fault.
-#define ID_READ             (FIELD_PREP(ESR_ELX_EC, ESR_EC_SYSREG) | FIELD_PREP(ISS_SYSREG_OP0, 3) | ISS_SYSREG_DIRECTION)
-#define ID_MASK             (ESR_ELX_EC | ISS_SYSREG_OP0 | ISS_SYSREG_OP1 | ISS_SYSREG_CRN | BIT64(4) | ISS_SYSREG_DIRECTION)
-#define HVC_0               (FIELD_PREP(ESR_ELX_EC, ESR_EC_HVC64) | ESR_ELX_IL)
-#define ACCESS              (FIELD_PREP(ESR_ELX_EC, ESR_EC_DABT_LOWER) | ISS_ABORT_ISV | 0x4)
-#define UNLIKELY(condition) __builtin_expect(condition, 0)
-#define EC_ABORTS           BIT64(31)
-#define ACCESS_MASK         (ESR_ELX_EC | ISS_ABORT_ISV | ISS_ABORT_SSE | ISS_ABORT_FNV | ISS_ABORT_CM | ISS_ABORT_S1PTW | 0x3c)
+#define ID_READ     (FIELD_PREP(ESR_ELX_EC, ESR_EC_SYSREG) | FIELD_PREP(ISS_SYSREG_OP0, 3) | ISS_SYSREG_DIRECTION)
+#define ID_MASK     (ESR_ELX_EC | ISS_SYSREG_OP0 | ISS_SYSREG_OP1 | ISS_SYSREG_CRN | BIT64(4) | ISS_SYSREG_DIRECTION)
+#define HVC_0       (FIELD_PREP(ESR_ELX_EC, ESR_EC_HVC64) | ESR_ELX_IL)
+#define ACCESS      (FIELD_PREP(ESR_ELX_EC, ESR_EC_DABT_LOWER) | ISS_ABORT_ISV | 0x4)
+#define EC_ABORTS   BIT64(31)
+#define ACCESS_MASK (ESR_ELX_EC | ISS_ABORT_ISV | ISS_ABORT_SSE | ISS_ABORT_FNV | ISS_ABORT_CM | ISS_ABORT_S1PTW | 0x3c)
 
 static inline struct event *begin(struct vcpu *vcpu)
 {

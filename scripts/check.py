@@ -82,7 +82,7 @@ def gate_headers():
 
 
 def gate_layout():
-    """memory map, W^X and 96 KiB, gcc and clang"""
+    """memory map, W^X and size, gcc and clang"""
     for build in (GCC, CLANG):
         found = script("check_layout.py", "--budget", "--hypervisor", f"{build}/hypervisor.elf",
                        "--guest", f"{build}/guest.elf")

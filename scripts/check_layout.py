@@ -14,7 +14,10 @@ from elftools.elf.constants import P_FLAGS, SH_FLAGS
 from elftools.elf.elffile import ELFFile
 
 MEMORY_MAP = "include/hv/memory_map.h"
-IMAGE_BUDGET = 96 * 1024  # text and read-only data, without the bundled guest
+# Text and read-only data, without the bundled guest: what is aimed at, and what the gate refuses. The limit only ever
+# comes down, until it is the budget.
+IMAGE_BUDGET = 96 * 1024
+IMAGE_LIMIT = 120 * 1024
 GUEST_STACK_MIN = 0x4000
 
 
@@ -136,7 +139,7 @@ def main():
     parser = argparse.ArgumentParser(description="Check the linked images against the memory map.")
     parser.add_argument("--hypervisor", help="hypervisor ELF")
     parser.add_argument("--guest", help="diagnostic guest ELF")
-    parser.add_argument("--budget", action="store_true", help=f"text + rodata over {IMAGE_BUDGET >> 10} KiB is a fault")
+    parser.add_argument("--budget", action="store_true", help=f"text + rodata over {IMAGE_LIMIT >> 10} KiB is a fault")
     options = parser.parse_args()
     where = read_memory_map()
     faults = [f"{MEMORY_MAP}: {fault}" for fault in map_faults(where)]
@@ -146,10 +149,10 @@ def main():
         if options.hypervisor:
             found, (text, rodata) = hypervisor_faults(options.hypervisor, where)
             faults += [f"{options.hypervisor}: {fault}" for fault in found]
-            size = f"text {text} + rodata {rodata} = {text + rodata} bytes of {IMAGE_BUDGET}"
+            size = f"text {text} + rodata {rodata} = {text + rodata} bytes, budget {IMAGE_BUDGET}, limit {IMAGE_LIMIT}"
             print(f"  SIZE    {size}", flush=True)
-            if options.budget and text + rodata > IMAGE_BUDGET:
-                faults.append(f"{options.hypervisor}: over the budget: {size}")
+            if options.budget and text + rodata > IMAGE_LIMIT:
+                faults.append(f"{options.hypervisor}: over the limit: {size}")
     except (OSError, ELFError) as error:
         faults.append(f"{options.hypervisor or options.guest}: {error}")
     for fault in faults:

@@ -33,7 +33,8 @@ HV_CPPFLAGS := -Iinclude -I$(GENERATED)
 HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -mcmodel=tiny -fstack-protector-strong \
             -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n))
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
-HOT := arch/aarch64/trap arch/aarch64/trap_quick vdev/device vdev/vgic_dist vdev/vgic_redist vdev/vpl011
+HOT := arch/aarch64/trap arch/aarch64/trap_quick vdev/device vdev/vgic_dist vdev/vgic_redist vdev/vpl011 \
+       vdev/vgic vdev/vgic_lr
 optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,$(if $(filter 1,$(LLVM)),-Oz,-Os))
 # The compiler itself makes calls to what is in these, when it is too late to compile them with the rest.
 whole_program = $(if $(filter %.S.o %.s $(BUILD)/lib/string.c.o $(BUILD)/core/panic.c.o,$@),, \

@@ -21,11 +21,17 @@
 
 // The whole syndrome of hvc #0, and of what else is done here but for the bits that tell which: an ID register, or an
 // access that the syndrome describes, neither sign-extended nor on behalf of a table walk, after a translation fault.
-#define ID_READ     (FIELD_PREP(ESR_ELX_EC, ESR_EC_SYSREG) | FIELD_PREP(ISS_SYSREG_OP0, 3) | ISS_SYSREG_DIRECTION)
-#define ID_MASK     (ESR_ELX_EC | ISS_SYSREG_OP0 | ISS_SYSREG_OP1 | ISS_SYSREG_CRN | BIT64(4) | ISS_SYSREG_DIRECTION)
-#define HVC_0       (FIELD_PREP(ESR_ELX_EC, ESR_EC_HVC64) | ESR_ELX_IL)
-#define ACCESS      (FIELD_PREP(ESR_ELX_EC, ESR_EC_DABT_LOWER) | ISS_ABORT_ISV | 0x4)
-#define EC_ABORTS   BIT64(31)
+#define ID_READ (FIELD_PREP(ESR_ELX_EC, ESR_EC_SYSREG) | FIELD_PREP(ISS_SYSREG_OP0, 3) | ISS_SYSREG_DIRECTION)
+#define ID_MASK (ESR_ELX_EC | ISS_SYSREG_OP0 | ISS_SYSREG_OP1 | ISS_SYSREG_CRN | BIT64(4) | ISS_SYSREG_DIRECTION)
+// MSR ICC_SGI1R_EL1: S3_0_C12_C11_5
+#define SGI_WRITE                                                                                                      \
+    (FIELD_PREP(ESR_ELX_EC, ESR_EC_SYSREG) | ESR_ELX_IL | FIELD_PREP(ISS_SYSREG_OP0, 3) |                              \
+     FIELD_PREP(ISS_SYSREG_CRN, 12) | FIELD_PREP(ISS_SYSREG_CRM, 11) | FIELD_PREP(ISS_SYSREG_OP2, 5))
+#define HVC_0               (FIELD_PREP(ESR_ELX_EC, ESR_EC_HVC64) | ESR_ELX_IL)
+#define ACCESS              (FIELD_PREP(ESR_ELX_EC, ESR_EC_DABT_LOWER) | ISS_ABORT_ISV | 0x4)
+#define UNLIKELY(condition) __builtin_expect(condition, 0)
+#define EC_ABORTS           BIT64(31)
+
 #define ACCESS_MASK (ESR_ELX_EC | ISS_ABORT_ISV | ISS_ABORT_SSE | ISS_ABORT_FNV | ISS_ABORT_CM | ISS_ABORT_S1PTW | 0x3c)
 
 static inline struct event *begin(struct vcpu *vcpu)
@@ -60,7 +66,7 @@ static inline void skip_instruction(struct event *event)
     WRITE_SYSREG(SPSR_EL2, frame_pstate_after(READ_SYSREG(SPSR_EL2)));
 }
 
-// The three are functions of their own, so that none pays for the registers and the stack that another needs.
+// They are functions of their own, so that none pays for the registers and the stack that another needs.
 static __attribute__((noinline)) bool quick_call(struct trap_frame *frame, struct vcpu *vcpu)
 {
     struct event *event = begin(vcpu);
@@ -96,6 +102,25 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
     event->syndrome = (uint32_t)syndrome;
     skip_instruction(event);
     judge(event, key, verdict.row, KEY_CAUSE_SYSREG, false);
+    return finish(vcpu, event);
+}
+
+// SGIs to other vCPUs post and kick, and wait for nobody.
+static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, struct vcpu *vcpu, uint64_t syndrome)
+{
+    struct event *event = begin(vcpu);
+    uint64_t rt = FIELD_GET(ISS_SYSREG_RT, syndrome);
+    struct policy_verdict verdict = policy_verdicts[KEY_ICC_SGI1R_EL1][1];
+
+    if (rt >= QUICK_REGISTERS || !(verdict.flags & POLICY_FLAG_QUICK))
+        return false;
+    event->address = 0;
+    event->value = frame->x[rt];
+    event->syndrome = (uint32_t)syndrome;
+    judge(event, KEY_ICC_SGI1R_EL1, verdict.row, KEY_CAUSE_SYSREG, true);
+    vgic_write_sgi1r(vcpu, event->value);
+    vgic_flush(vcpu);
+    skip_instruction(event);
     return finish(vcpu, event);
 }
 
@@ -159,5 +184,7 @@ bool trap_quick(struct trap_frame *frame)
         return (syndrome & ACCESS_MASK) == ACCESS ? quick_device(frame, vcpu, syndrome) : false;
     if ((syndrome & ID_MASK) == ID_READ)
         return quick_id_register(frame, vcpu, syndrome);
-    return syndrome == HVC_0 ? quick_call(frame, vcpu) : false;
+    if (syndrome == HVC_0)
+        return quick_call(frame, vcpu);
+    return (syndrome & ~ISS_SYSREG_RT) == SGI_WRITE ? quick_sgi(frame, vcpu, syndrome) : false;
 }

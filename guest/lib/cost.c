@@ -13,28 +13,28 @@
 #define COST_TEXT_(v) #v
 #define COST_TEXT(v)  COST_TEXT_(v)
 #define GICD_TYPER    (GICD_PA + 0x4)
-#define GICD_ISENABLE (GICD_PA + 0x104)
+#define GICD_ISENABLE (GICD_PA + 0x44)
 #define GICR_TYPER    (GICR_PA + 0x8)
 #define PL011_FR      (PL011_PA + 0x18)
 
-// One loop: body, then count down. x9 is the counter; x10 the address or value the body uses; x0-x3 are lost.
+// One loop: body, then count down. x9 is the counter; x4 the address or value the body uses; x0-x3 are lost.
 #define COST_LOOP(name, body)                                                                                          \
     static void name(uint64_t operand)                                                                                 \
     {                                                                                                                  \
-        __asm__ volatile("mov x9, %0\n mov x10, %1\n"                                                                  \
+        __asm__ volatile("mov x9, %0\n mov x4, %1\n"                                                                   \
                          "1: " body "\n subs x9, x9, #1\n b.ne 1b"                                                     \
                          :                                                                                             \
                          : "r"((uint64_t)COST_ROUNDS), "r"(operand)                                                    \
-                         : "x0", "x1", "x2", "x3", "x9", "x10", "cc", "memory");                                       \
+                         : "x0", "x1", "x2", "x3", "x9", "x4", "cc", "memory");                                        \
     }
 
-COST_LOOP(loop_call, "mov x0, x10\n hvc #0")
+COST_LOOP(loop_call, "mov x0, x4\n hvc #0")
 COST_LOOP(loop_id_register, "mrs x0, id_aa64mmfr0_el1")
-COST_LOOP(loop_load, "ldr w0, [x10]")
-COST_LOOP(loop_load_64, "ldr x0, [x10]")
-COST_LOOP(loop_store_zero, "str wzr, [x10]")
+COST_LOOP(loop_load, "ldr w0, [x4]")
+COST_LOOP(loop_load_64, "ldr x0, [x4]")
+COST_LOOP(loop_store_zero, "str wzr, [x4]")
 // Sent, taken by its INTID (interrupts stay masked) and ended.
-COST_LOOP(loop_sgi, "msr icc_sgi1r_el1, x10\n isb\n 2: mrs x0, icc_iar1_el1\n cmp w0, #" COST_TEXT(
+COST_LOOP(loop_sgi, "msr icc_sgi1r_el1, x4\n isb\n 2: mrs x0, icc_iar1_el1\n cmp w0, #" COST_TEXT(
                         SGI_INTID) "\n b.ne 2b\n msr icc_eoir1_el1, x0")
 
 static const struct {

@@ -55,6 +55,11 @@ enum trap_result device_emulate(struct vcpu *vcpu, uint64_t ipa, unsigned int ac
     return TRAP_DONE;
 }
 
+void vgic_write_sgi1r(struct vcpu *vcpu, uint64_t value)
+{
+    (void)vcpu, (void)value;
+}
+
 void vgic_refill(struct vcpu *vcpu)
 {
     (void)vcpu;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The shorter way of the three most frequent synchronous exits: calls that return a number, reads of ID registers, and
-// word accesses to emulated devices. It runs while most of the guest's registers still stand in theirs and nothing of
-// the system registers is saved, so it does only what needs neither, by the same verdicts and the same functions, and
+// The shorter way of the most frequent synchronous exits: calls that return a number, reads of ID registers, SGIs, and
+// accesses to emulated devices. It runs while most of the guest's registers still stand in theirs and nothing of the
+// system registers is saved, so it does only what needs neither, by the same verdicts and the same functions, and
 // leaves the same event and counters. What it does not do it leaves untouched for trap_from_sync.
 
 #include <hv/arch/trap.h>
@@ -27,10 +27,9 @@
 #define SGI_WRITE                                                                                                      \
     (FIELD_PREP(ESR_ELX_EC, ESR_EC_SYSREG) | ESR_ELX_IL | FIELD_PREP(ISS_SYSREG_OP0, 3) |                              \
      FIELD_PREP(ISS_SYSREG_CRN, 12) | FIELD_PREP(ISS_SYSREG_CRM, 11) | FIELD_PREP(ISS_SYSREG_OP2, 5))
-#define HVC_0               (FIELD_PREP(ESR_ELX_EC, ESR_EC_HVC64) | ESR_ELX_IL)
-#define ACCESS              (FIELD_PREP(ESR_ELX_EC, ESR_EC_DABT_LOWER) | ISS_ABORT_ISV | 0x4)
-#define UNLIKELY(condition) __builtin_expect(condition, 0)
-#define EC_ABORTS           BIT64(31)
+#define HVC_0     (FIELD_PREP(ESR_ELX_EC, ESR_EC_HVC64) | ESR_ELX_IL)
+#define ACCESS    (FIELD_PREP(ESR_ELX_EC, ESR_EC_DABT_LOWER) | ISS_ABORT_ISV | 0x4)
+#define EC_ABORTS BIT64(31)
 
 #define ACCESS_MASK (ESR_ELX_EC | ISS_ABORT_ISV | ISS_ABORT_SSE | ISS_ABORT_FNV | ISS_ABORT_CM | ISS_ABORT_S1PTW | 0x3c)
 

@@ -130,7 +130,7 @@ vectors:
     lower_entry lower_fiq, trap_from_fiq
     lower_entry lower_serror, trap_from_serror
 
-// EL2's C leaves x10 to x15 and x18 to x29 as the guest has them (-ffixed-x18).
+// EL2's C leaves x10 to x15 and x18 to x29 as the guest has them (-ffixed-x10 and so on).
 lower_sync:
     save_caller_saved
     mov x0, sp

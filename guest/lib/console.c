@@ -31,11 +31,13 @@ static void receive(unsigned int intid)
 {
     if (intid != PL011_INTID)
         return;
-    while (!(mmio_read32(PL011_FR) & PL011_FR_RXFE)) {
+    while (ring_in - ring_out < RING_SIZE && !(mmio_read32(PL011_FR) & PL011_FR_RXFE)) {
         ring[ring_in % RING_SIZE] = (char)mmio_read32(PL011_DR);
         ring_in++;
     }
     mmio_write32(PL011_ICR, PL011_INT_RX | PL011_INT_RT);
+    if (ring_in - ring_out == RING_SIZE)
+        mmio_write32(PL011_IMSC, 0); // the UART holds the rest until console_run has made room
 }
 
 static void open_uart(void)
@@ -113,5 +115,6 @@ _Noreturn void console_run(void)
         cpu_irq_mask();
         while (ring_out != ring_in)
             type(ring[ring_out++ % RING_SIZE]);
+        mmio_write32(PL011_IMSC, PL011_INT_RX | PL011_INT_RT);
     }
 }

@@ -11,9 +11,9 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
-#define HELD_SIZE    0x4000u // guest output that waits for the monitor to close
-#define QUEUE_SIZE   0x1000u // typed bytes that wait for the guest's UART
-#define RECEIVE_MAX  1024u   // bytes taken from the UART in one go
+#define HELD_SIZE    0x4000u  // guest output that waits for the monitor to close
+#define QUEUE_SIZE   0x10000u // typed bytes that wait for the guest's UART: more than a person pastes
+#define RECEIVE_MAX  1024u    // bytes taken from the UART in one go
 #define GUEST_PREFIX "guest: "
 
 static struct spinlock console_lock;

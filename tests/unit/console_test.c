@@ -23,7 +23,7 @@ static char sent[100000];
 static size_t sent_count;
 static int typed[64];
 static size_t typed_count, typed_at;
-static uint8_t given[8192];
+static uint8_t given[0x11000];
 static size_t given_count, guest_room;
 static int monitor_bytes[64];
 static size_t monitor_count;
@@ -242,12 +242,12 @@ static void a_full_queue_drops_and_counts(void **state)
 
     (void)state;
     guest_room = 0;
-    for (unsigned int i = 0; i < 0x1000 + 3; i++)
+    for (unsigned int i = 0; i < 0x10000 + 3; i++)
         console_guest_input((uint8_t)i);
     assert_int_equal(console_input_dropped() - dropped, 3);
     guest_room = SIZE_MAX;
     console_receive();
-    assert_int_equal(given_count, 0x1000);
+    assert_int_equal(given_count, 0x10000);
 }
 
 int main(void)

@@ -103,7 +103,7 @@ def test_linux_observe(boot_shell):
     linux.done("true")
     text = "\n".join(linux.lines)
     for key in ("ID_AA64PFR0_EL1", "SCTLR_EL1", "gicd", "psci-cpu-on"):
-        assert re.search(rf"event=verdict key={key} ", text), key
+        assert re.search(rf"event=verdict exit=\d+ key={key} ", text), key
     no_trouble(linux)
     linux.send("poweroff -f\n")
     assert linux.expect_exit(60) == 0
@@ -113,8 +113,8 @@ def test_lockdown_refuses_and_linux_goes_on(boot_shell):
     linux = boot_shell(smp=2, policy="lockdown", cmdline="earlycon")
     mount(linux)
     text = "\n".join(linux.lines)
-    assert re.search(r"event=verdict key=psci-cpu-on .*verdict=deny .*at=policy/lockdown.toml:\d+", text)
-    assert re.search(r"event=verdict key=MDSCR_EL1 op=write verdict=raz-wi", text)
+    assert re.search(r"event=verdict exit=\d+ key=psci-cpu-on .*verdict=deny .*at=policy/lockdown.toml:\d+", text)
+    assert re.search(r"event=verdict exit=\d+ key=MDSCR_EL1 op=write verdict=raz-wi", text)
     assert "psci: failed to boot CPU1 (-95)" in text  # EOPNOTSUPP
     assert linux.done("cat /sys/devices/system/cpu/online").strip().splitlines()[-1] == "0"
     assert "rtc-pl031" not in text

@@ -5,10 +5,6 @@
 
 #include <hv/types.h>
 
-enum event_cause {
-    EVENT_CAUSE_FIRST = 0, // index into CAUSE_TABLE (cause_table.h), equal to the KEY_CAUSE_ value of the row
-};
-
 struct event {
     uint64_t sequence; // per CPU, from 0 at boot, +1 per exit
     uint64_t entry;    // CNTPCT_EL0 when the handler began
@@ -19,7 +15,7 @@ struct event {
     uint32_t syndrome; // ESR_EL2[31:0]
     uint16_t key;      // enum event_key
     uint16_t row;      // index into policy_rows
-    uint8_t cause;     // row of CAUSE_TABLE
+    uint8_t cause;     // row of CAUSE_TABLE, which is the value of its KEY_CAUSE_
     uint8_t verdict;   // enum policy_action
     uint8_t result;    // enum trap_result
     uint8_t write;     // direction: 1 = the guest writes (or calls)

@@ -34,10 +34,10 @@ const char *cmd_timer(const struct monitor_words *words)
     out_number("vcpu", 0, vcpu->id);
     out_number("frequency", 0, timer.frequency);
     out_number("physical_us", 0, monitor_microseconds(timer.physical_count));
-    out_number("guest_us", 0, monitor_microseconds(timer.virtual_count));
+    out_number("guest_us", 0, monitor_microseconds(timer.virtual_count - VM_VIRTUAL_LEAD));
     out_end();
     out_hex("cntvoff", 0, timer.offset);
-    out_number("drift_us", 0, monitor_microseconds(timer.physical_count - timer.virtual_count));
+    out_number("drift_us", 0, monitor_microseconds(timer.physical_count - (timer.virtual_count - VM_VIRTUAL_LEAD)));
     out_number("paused_us", 0, monitor_microseconds(timer.paused_ticks));
     out_end();
     show_deadline("cntv", timer.virtual_ctl, timer.virtual_cval, timer.virtual_count);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The life of the VM: made, paused, resumed, stopped, reset. While it is paused every vCPU waits in EL2 and virtual
-// time stands still: CNTVOFF_EL2 grows by what the pause took.
+// time stands still: CNTVOFF_EL2 grows by what the pause took, towards 0.
 
 #include <hv/vm.h>
 
@@ -38,11 +38,19 @@ static enum hv_status map_direct_devices(struct vm *vm)
     return status;
 }
 
+// With an offset above 0 a guest that writes CNTV_CVAL_EL0 = ~0 has a deadline that wraps, and QEMU 7.2 then hangs as
+// a whole: its timer is past each time it is set. Pauses longer than the lead (208 days) would let guest time jump.
+static uint64_t virtual_offset(const struct vm *vm)
+{
+    return (vm->paused_ticks < VM_VIRTUAL_LEAD ? vm->paused_ticks : VM_VIRTUAL_LEAD) - VM_VIRTUAL_LEAD;
+}
+
 enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
 {
     struct ipa_range ram;
 
     vm->vcpu_count = vcpu_count;
+    vm->virtual_offset = virtual_offset(vm);
     for (unsigned int i = 0; i < vcpu_count; i++) {
         struct vcpu *vcpu = &vm->vcpus[i];
         vcpu->vm = vm;
@@ -109,8 +117,8 @@ enum hv_status vm_resume(struct vm *vm)
     if (vm->state != VM_PAUSED)
         return HV_ERR_STATE;
     uint64_t ticks = READ_SYSREG(CNTPCT_EL0) - vm->pause_started;
-    vm->virtual_offset += ticks;
     vm->paused_ticks += ticks;
+    vm->virtual_offset = virtual_offset(vm);
     if (!change_state(vm, VM_PAUSED, VM_RUNNING))
         return HV_ERR_STATE;
     for (unsigned int i = 0; i < vm->vcpu_count; i++)

@@ -60,13 +60,10 @@ static void update_physical(struct vcpu *vcpu)
     uint32_t ctl = vcpu->timer.physical_ctl;
     bool wanted = (ctl & (CNTX_CTL_ENABLE | CNTX_CTL_IMASK)) == CNTX_CTL_ENABLE;
     bool due = wanted && is_due(vcpu);
-    uint64_t deadline = vcpu->timer.physical_cval + physical_offset(vcpu);
 
-    if (deadline <
-        vcpu->timer.physical_cval) // behind the end of time: wrapped it would be long past, and come for ever
-        deadline = UINT64_MAX;
     if (wanted && !due) {
-        WRITE_SYSREG(CNTHP_CVAL_EL2, deadline);
+        // Not due, and the offset is not above 0, so this does not wrap.
+        WRITE_SYSREG(CNTHP_CVAL_EL2, vcpu->timer.physical_cval + physical_offset(vcpu));
         WRITE_SYSREG(CNTHP_CTL_EL2, CNTX_CTL_ENABLE);
     } else {
         WRITE_SYSREG(CNTHP_CTL_EL2, 0);

@@ -9,6 +9,9 @@
 #include <hv/vgic.h>
 #include <hv/vpl011.h>
 
+// How far the guest's virtual counter starts ahead of the physical one, in ticks: room for CNTVOFF_EL2 to grow below 0.
+#define VM_VIRTUAL_LEAD (UINT64_C(1) << 50)
+
 enum vm_state {
     VM_RUNNING,
     VM_PAUSING, // a CPU gathers the vCPUs; the guest's time still runs
@@ -29,7 +32,7 @@ struct vm {
     uint64_t entry_ipa;
     uint64_t boot_argument;  // x0 of vCPU 0 at reset: the DTB's IPA, or 0
     uint64_t pause_started;  // CNTPCT_EL0 when it was paused
-    uint64_t virtual_offset; // CNTVOFF_EL2 of every vCPU
+    uint64_t virtual_offset; // CNTVOFF_EL2 of every vCPU: paused_ticks - VM_VIRTUAL_LEAD, never above 0
     uint64_t paused_ticks;   // total counter ticks spent paused since boot
 };
 

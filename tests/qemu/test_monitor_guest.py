@@ -301,3 +301,14 @@ def test_rows_pause_at_the_instruction_and_stop(policy_elf):
         machine.send("reset\r")
         machine.expect_line("event=log-start")
         resume_to_pause(machine, 0xd5181020, 0xffdfffe0)
+
+
+def test_a_timer_at_the_end_of_time_after_a_pause(paused):
+    """QEMU 7.2 hangs as a whole where CNTV_CVAL_EL0 + CNTVOFF_EL2 wraps to a time that is past."""
+    time.sleep(0.5)
+    paused.command(f"sr CNTV_CVAL_EL0 {2**64 - 1:#x}")
+    paused.command("sr CNTV_CTL_EL0 1")
+    paused.command("resume")
+    paused.attention()
+    assert "vm=running" in paused.command("status").text
+    assert json.loads(paused.command("timer -j")[1])["drift_us"] >= 500_000

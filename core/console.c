@@ -5,6 +5,7 @@
 // drawn again after whatever came between. Input goes to the monitor, or to the guest's UART through a queue.
 #include <hv/console.h>
 
+#include <hv/guest_words.h>
 #include <hv/monitor.h>
 #include <hv/pl011.h>
 #include <hv/spinlock.h>
@@ -109,7 +110,10 @@ void console_guest_byte(uint8_t byte)
 {
     spinlock_acquire(&console_lock);
     guest_byte(byte);
+    bool tell = guest_words_byte(byte);
     spinlock_release(&console_lock);
+    if (__builtin_expect(tell, 0))
+        guest_words_tell();
 }
 
 static void guest_escaped(uint8_t byte) REQUIRES(console_lock)

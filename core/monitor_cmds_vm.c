@@ -8,6 +8,7 @@
 #include <hv/arch/step.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
+#include <hv/guest_words.h>
 #include <hv/log.h>
 #include <hv/monitor_out.h>
 #include <hv/pl011.h>
@@ -68,6 +69,8 @@ const char *cmd_status(const struct monitor_words *words)
     out_text("guest", 0, vm0.guest_name == NULL ? "none" : vm0.guest_name);
     if (vm0.stop_reason != NULL)
         out_text("reason", 0, vm0.stop_reason);
+    if (guest_words()[0] != '\0')
+        out_text("said", 0, guest_words());
     out_end();
     out_number("vcpus", 0, vm0.vcpu_count);
     out_text("policy", 0, policy_name);

@@ -18,6 +18,8 @@
     EVENT("abort",               FAULT,   "exit key op result pc addr esr held row at reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
     EVENT("serror",              FAULT,   "pc esr", "an asynchronous abort reached EL2 while the guest ran") \
     EVENT("guest-exception",     GUEST,   "vcpu esr elr far held", "the guest reported an exception that it could not handle (HVC_REPORT_EXCEPTION)") \
+    EVENT("guest-oops",          GUEST,   "vcpu text held", "the guest's console said that its kernel oopsed (also BUG, soft lockup, RCU stall)") \
+    EVENT("guest-panic",         GUEST,   "vcpu text held", "the guest's console said that its kernel panicked; the monitor opens when it has said all") \
     EVENT("gic-no-redistributor",IRQ,     "affinity", "the GIC has no redistributor for this CPU") \
     EVENT("gic-timeout",         IRQ,     "wait register", "the GIC did not finish in time") \
     EVENT("stray",               IRQ,     "intid", "an interrupt that nobody asked for was acknowledged and dropped") \
@@ -90,6 +92,7 @@
     FIELD("sp",        "stack pointer") \
     FIELD("spsr",      "SPSR_EL2") \
     FIELD("target",    "the CPU that it is about, not the one that says so") \
+    FIELD("text",      "a line that the guest printed, up to 120 bytes: its words, not ariel's") \
     FIELD("ticks",     "sum of the time in EL2, counter ticks") \
     FIELD("up",        "physical CPU that came up") \
     FIELD("value",     "written by the guest, or given to it") \

@@ -122,6 +122,29 @@ def test_lockdown_refuses_and_linux_goes_on(boot_shell):
     assert linux.expect_exit(60) == 0
 
 
+def test_a_panic_is_noticed(boot_shell):
+    linux = boot_shell(smp=2)
+    mount(linux)
+    linux.send("echo c > /proc/sysrq-trigger\n")
+    text = '"Kernel panic - not syncing: sysrq triggered crash"'
+    linux.expect_line(rf"class=guest event=guest-panic vcpu=\d text={text} held=0 tag=")
+    linux.expect_line(r"---\[ end Kernel panic")  # all that it had to say came out before
+    linux.expect_line(r"^-- monitor: guest panic; guest running")
+    linux.expect_prompt()
+    assert "sysrq triggered crash" in linux.command("status").text
+    assert "guest-panic" in linux.command("log -c guest").text
+    assert "pl011" in linux.command("exc last").text
+    assert "PC" in linux.command("regs").text
+
+
+def test_an_oops_is_noticed_and_linux_goes_on(boot_shell):
+    linux = boot_shell()
+    mount(linux)
+    linux.send("echo '<0>BUG: made by a test' > /dev/kmsg\n")  # what a driver's oops looks like on the console
+    linux.expect_line(r"event=guest-oops vcpu=0 text=\"BUG: made by a test\" held=0 tag=")
+    linux.done("true")
+
+
 def test_monitor_while_linux_runs(boot_shell):
     linux = boot_shell(smp=4)
     mount(linux)

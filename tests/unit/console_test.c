@@ -3,6 +3,7 @@
 // and typed bytes reach the guest or the monitor, none lost while the queue has room.
 // Links: core/console.c
 #include <hv/console.h>
+#include <hv/guest_words.h>
 #include <hv/monitor.h>
 #include <hv/pl011.h>
 #include <hv/spinlock.h>
@@ -65,6 +66,20 @@ void monitor_open(const char *reason)
 void monitor_input(int byte)
 {
     monitor_bytes[monitor_count++] = byte;
+}
+
+static unsigned int words_told;
+
+bool guest_words_byte(uint8_t byte)
+{
+    return byte == '!';
+}
+
+// It may write a record, which takes the console's lock: a spin lock of the tests that is held stops here.
+void guest_words_tell(void)
+{
+    console_line("told", 4);
+    words_told++;
 }
 
 static void expect_sent(const char *text)
@@ -250,6 +265,16 @@ static void a_full_queue_drops_and_counts(void **state)
     assert_int_equal(given_count, 0x10000);
 }
 
+static void a_kernels_words_are_told_without_the_lock(void **state)
+{
+    (void)state;
+    guest("oops!");
+    expect_sent("oops!\r\ntold\r\n");
+    console_hold_guest(true);
+    guest("held!");
+    assert_int_equal(words_told, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -262,6 +287,7 @@ int main(void)
         cmocka_unit_test_setup(typed_bytes_find_their_reader, set_up),
         cmocka_unit_test_setup(refused_bytes_are_offered_again_in_order, set_up),
         cmocka_unit_test_setup(a_full_queue_drops_and_counts, set_up),
+        cmocka_unit_test_setup(a_kernels_words_are_told_without_the_lock, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

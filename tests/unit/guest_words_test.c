@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a guest's console says about panics and oopses: which lines are told, how often, and that what is kept of them
+// is printable and bounded.
+// Links: core/guest_words.c
+#include <hv/guest_words.h>
+
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/log.h>
+#include <hv/vm.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static unsigned int records, opens;
+static const char *last_event;
+static uint64_t now;
+
+unsigned int cpu_id(void)
+{
+    return 2;
+}
+
+void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+{
+    assert_int_equal(level, LOG_ERROR);
+    assert_int_equal(class, LOG_GUEST);
+    (void)format;
+    last_event = event;
+    records++;
+}
+
+void vm_open_monitor(const char *reason)
+{
+    assert_string_equal(reason, "guest panic");
+    opens++;
+}
+
+// Prints text; returns the event of the record that its last told line got, or NULL.
+static const char *print(const char *text)
+{
+    last_event = NULL;
+    fake_sysreg_set("CNTFRQ_EL0", 1000);
+    fake_sysreg_set("CNTPCT_EL0", now += 1000);
+    for (; *text != '\0'; text++) {
+        if (guest_words_byte((uint8_t)*text))
+            guest_words_tell();
+    }
+    return last_event;
+}
+
+static void test_kernel_words_are_told(void **state)
+{
+    (void)state;
+    assert_string_equal(print("[   12.345678] Kernel panic - not syncing: sysrq triggered crash\r\n"), "guest-panic");
+    assert_string_equal(guest_words(), "Kernel panic - not syncing: sysrq triggered crash");
+    assert_string_equal(print("[    1.0][   T1] Internal error: Oops: 0000000096000045 [#1] SMP\r\n"), "guest-oops");
+    assert_string_equal(print("~ # [    1.000000] BUG: scheduling while atomic\n"), "guest-oops");
+    assert_string_equal(print("watchdog: BUG: soft lockup - CPU#1 stuck for 22s!\n"), "guest-oops");
+    assert_string_equal(print("[  1.0] rcu: INFO: rcu_preempt self-detected stall on CPU\n"), "guest-oops");
+    assert_int_equal(opens, 0);
+}
+
+static void test_other_words_are_not(void **state)
+{
+    (void)state;
+    assert_null(print("Kernel panic\n"));
+    assert_null(print("grep 'Kernel panic - not syncing' log\n"));
+    assert_null(print("Kernel panic - not\nsyncing\n"));
+    assert_null(print("] ]] \n]\n\n\r\n"));
+    assert_null(print("[ 1.0] Internal error"));
+    assert_string_equal(print(": Oops\n"), "guest-oops");
+}
+
+static void test_what_is_kept_is_printable_and_bounded(void **state)
+{
+    char text[1000] = "BUG: \033[2J\x01\xff ariel: seq=1";
+
+    (void)state;
+    assert_null(print(text));
+    memset(text, 'x', sizeof(text) - 1);
+    assert_null(print(text));
+    assert_string_equal(print("\n"), "guest-oops");
+    assert_int_equal(strlen(guest_words()), 120);
+    assert_memory_equal(guest_words(), "BUG: ?[2J?? ariel: seq=1xxx", 27);
+}
+
+static void test_a_flood_is_held_back(void **state)
+{
+    (void)state;
+    records = 0;
+    for (unsigned int i = 0; i < 1000; i++) {
+        (void)print("BUG: flood\n");
+        now -= 1000; // all in one second
+    }
+    assert_in_range(records, 1, 10);
+}
+
+static void test_the_monitor_opens_once_at_the_end(void **state)
+{
+    (void)state;
+    opens = records = 0;
+    for (unsigned int i = 0; i < 3; i++)
+        assert_null(print("[    9.1] ---[ end Kernel panic - not syncing: x ]---\r\n"));
+    assert_int_equal(opens, 1);
+    assert_int_equal(records, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_kernel_words_are_told),
+        cmocka_unit_test(test_other_words_are_not),
+        cmocka_unit_test(test_what_is_kept_is_printable_and_bounded),
+        cmocka_unit_test(test_a_flood_is_held_back),
+        cmocka_unit_test(test_the_monitor_opens_once_at_the_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -58,8 +58,8 @@ HV_OBJECTS := $(HV_SOURCES:%=$(BUILD)/%.o) $(GENERATED)/policy_tables.c.o
 GUEST_OBJECTS := $(GUEST_SOURCES:%=$(BUILD)/%.o)
 PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin map symbols)
 
-## the hypervisor with its guest: build/hypervisor.elf, .bin, .map, .symbols
-all: $(PRODUCTS) $(BUILD)/compile_commands.json $(if $(filter build,$(BUILD)),compile_commands.json)
+## the hypervisor with its guest: build/hypervisor.elf, .bin, .map, .symbols; and the guest of `make bench`
+all: $(PRODUCTS) $(BUILD)/bench.bin $(BUILD)/compile_commands.json $(if $(filter build,$(BUILD)),compile_commands.json)
 
 ## the diagnostic guest alone: build/guest.elf, build/guest.bin
 .PHONY: guest
@@ -100,6 +100,15 @@ $(BUILD)/%.bin: $(BUILD)/%.elf
 $(BUILD)/arch/aarch64/guest_image.S.o: $(BUILD)/guest.bin
 $(BUILD)/arch/aarch64/guest_image.S.o: HV_CPPFLAGS += -DGUEST_IMAGE='"$(BUILD)/guest.bin"'
 
+# ---- The bench guest: an arm64 Image by itself, for `make bench` ----------------------------------------------------
+
+BENCH_SOURCES := $(sort $(wildcard guest/bench/*.c) guest/bench/start.S guest/lib/gic.c guest/lib/print.c)
+BENCH_OBJECTS := $(BENCH_SOURCES:%=$(BUILD)/%.o)
+
+$(BUILD)/bench.elf: $(BENCH_OBJECTS) $(BUILD)/bench.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) $(GUEST_LDFLAGS) -T $(BUILD)/bench.ld -o $@ $(BENCH_OBJECTS)
+
 # ---- Generated files -------------------------------------------------------------------------------------------------
 
 # "->NAME value" in the assembly of asm-offsets.c becomes #define NAME value.
@@ -132,7 +141,8 @@ $(GENERATED)/version.h: $(GENERATED)/version.stamp
 # Linker scripts take the addresses of memory_map.h through the preprocessor.
 $(BUILD)/hypervisor.ld: $(wildcard arch/aarch64/*.lds.S arch/aarch64/*.ld.S) $(FLAGS_STAMP)
 $(BUILD)/guest.ld: guest/guest.ld.S $(FLAGS_STAMP)
-$(BUILD)/hypervisor.ld $(BUILD)/guest.ld:
+$(BUILD)/bench.ld: guest/bench/bench.ld.S $(FLAGS_STAMP)
+$(BUILD)/hypervisor.ld $(BUILD)/guest.ld $(BUILD)/bench.ld:
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -E -P -x assembler-with-cpp -undef -D__LINKER__ -Iinclude -MMD -MP -MF $@.d -MT $@ -o $@ $<
 
@@ -152,7 +162,7 @@ $(BUILD)/compile_commands.json: scripts/compile_commands.py $(FLAGS_STAMP)
 
 # ---- Objects ---------------------------------------------------------------------------------------------------------
 
-$(GUEST_OBJECTS): $(BUILD)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/version.h
+$(sort $(GUEST_OBJECTS) $(BENCH_OBJECTS)): $(BUILD)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/version.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
@@ -166,7 +176,7 @@ $(GENERATED)/%.c.o: $(GENERATED)/%.c $(FLAGS_STAMP)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
 
--include $(HV_OBJECTS:=.d) $(GUEST_OBJECTS:=.d) $(wildcard $(BUILD)/*.ld.d $(BUILD)/arch/aarch64/asm-offsets.s.d)
+-include $(HV_OBJECTS:=.d) $(sort $(GUEST_OBJECTS:=.d) $(BENCH_OBJECTS:=.d)) $(wildcard $(BUILD)/*.ld.d $(BUILD)/arch/aarch64/asm-offsets.s.d)
 
 # Is every tool here? Asked at each make: it takes a few milliseconds.
 .PHONY: tools

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The diagnostic guest: runs its tests once, prints TAP and a summary, then stays and answers on its UART. Lines
 // typed there: `list` names the tests, `run` runs them again, `run mmio` or `run mmio: every width` those that begin
-// so; `cost` measures what privileged operations cost; `pause` calls HVC_PAUSE; every other line is only echoed.
-// Built with GUEST_TEST=gic it runs that suite alone, with GUEST_POWEROFF=1 it powers the machine off after the
-// summary instead.
+// so; `pause` calls HVC_PAUSE; every other line is only echoed. Built with GUEST_TEST=gic it runs that suite alone,
+// with GUEST_POWEROFF=1 it powers the machine off after the summary instead.
 #include <hv/guest_abi.h>
 
 #include "lib/call.h"

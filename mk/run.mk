@@ -84,8 +84,9 @@ time-to-guest:
 ## table or json, for `make bench`
 FORMAT ?= table
 
-## counts instructions per operation (QEMU -icount) and holds them to their budgets
+## counts instructions per operation (QEMU -icount), holds them to their budgets, and times exits
 .PHONY: bench
 bench: all
 	$(Q)scripts/bootstrap run test
-	$(Q)$(PYTHON) tools/bench.py --elf $(BUILD)/hypervisor.elf --cpu $(CPU) --format $(FORMAT)
+	$(Q)$(PYTHON) tools/bench.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu $(CPU) \
+	    --format $(FORMAT) --wall

@@ -2,95 +2,162 @@
 # SPDX-License-Identifier: Apache-2.0
 """Counts what ariel costs, in executed instructions, and holds each figure to its budget.
 
-Boots build/hypervisor.elf under `-icount shift=0,sleep=off`, where one instruction takes one nanosecond of guest time,
-so that the figures are the same in every run. The diagnostic guest's `cost` command times the operations (loop of 2 to
-4 instructions included); the record "guest-enter" says how much EL2 took from reset to the guest's first instruction.
-The exit status is 1 when a figure is over its budget.
+Boots the bench guest (guest/bench, an arm64 Image) under ariel with `-icount shift=0,sleep=off`, where one instruction
+takes one nanosecond of guest time, so that the figures are the same in every run; and once more on the bare machine.
+The guest's loop of 2 to 4 instructions is included. "reset-to-guest" is from the record guest-enter. With --wall both
+run again without -icount, and a note says how long one exit takes. The exit status is 1 when a figure is over its
+budget.
+
+JSON: {"rows": [{"operation", "instructions", "bare", "budget", "peer", "peer_name", "holds"}], "wall": [{"operation",
+"ns", "bare_ns"}]}; "peer" is null where none was measured, "wall" is empty without --wall.
 """
 
 import argparse
 import json
+import re
+import struct
 import subprocess
 import sys
-import time
+import tempfile
+from pathlib import Path
 
-import pexpect
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT / "scripts"))
+from check_layout import read_memory_map  # noqa: E402  (scripts/ is not a package)
+from run import qemu_command  # noqa: E402
 
 # operation: (budget, what the best peer takes, which peer)
-BUDGETS = {
+ROWS = {
     "hvc-psci-version": (120, 193, "Bao 2.0"),
     "hvc-get-hv-id": (120, None, None),
     "id-register-read": (120, 393, "Xen unstable"),
+    "sysreg-write": (340, None, None),
     "gicd-typer-read": (170, 228, "Bao 2.0"),
     "gicd-isenabler-write": (200, 755, "Xen 4.17"),
+    "gicd-word-read": (260, None, None),
+    "gicd-word-write": (380, None, None),
+    "gicd-byte-read": (260, None, None),
+    "gicd-byte-write": (340, None, None),
     "gicr-typer-read": (170, 272, "Bao 2.0"),
+    "gicr-word-read": (260, None, None),
+    "gicr-word-write": (380, None, None),
+    "gicr-byte-read": (260, None, None),
+    "gicr-byte-write": (340, None, None),
     "uart-status-read": (170, 567, "Xen 4.17"),
+    "uart-write": (260, None, None),
+    "uart-polled-write": (430, None, None),
     "sgi-to-self": (300, 803, "Bao 2.0"),
+    "spi": (660, None, None),
+    "virtual-timer": (340, 192, "Bao 2.0"),
+    "virtual-timer-wfi": (430, 192, "Bao 2.0"),
+    "first-touch": (10, None, None),
+    "logged-exit": (25_000, None, None),
     "reset-to-guest": (500_000, 575_000, "Bao 2.0"),
 }
+WALL = ("hvc-psci-version", "id-register-read", "gicd-typer-read", "uart-status-read", "sgi-to-self")
+WALL_ROUNDS = 2_000
+ROUNDS_OFFSET = 32  # bench_rounds in guest/bench/start.S
+ICOUNT = "-icount shift=0,sleep=off"
 
 
-def qemu_command(elf, cpu):
-    return ["qemu-system-aarch64", "-M", "virt,virtualization=on,gic-version=3", "-cpu", cpu, "-m", "1G", "-nographic",
-            "-serial", "mon:stdio", "-kernel", elf, "-icount", "shift=0,sleep=off"]
-
-
-def measure(elf, cpu, seconds):
-    """Operation -> instructions. Raises RuntimeError when the guest does not get there."""
-    command = qemu_command(elf, cpu)
-    child = pexpect.spawn(command[0], command[1:], timeout=seconds, encoding="utf-8", codec_errors="replace")
-    figures = {}
-    try:
-        child.expect(r"t=(\d+) [^\n]*event=guest-enter")
-        figures["reset-to-guest"] = int(child.match.group(1)) * 1000
-        child.expect(r"# ariel-guest: \d+ passed")
-        child.expect("\n")
-        time.sleep(0.2)
-        child.send("cost\r")
-        while child.expect([r"# cost (\S+) (\d+)\s", "# cost end"]) == 0:
-            figures[child.match.group(1)] = int(child.match.group(2))
-    except (pexpect.TIMEOUT, pexpect.EOF) as error:
-        tail = (child.before or "")[-400:]
-        raise RuntimeError(f"the guest did not answer in {seconds} s; the console ended with: {tail!r}") from error
-    finally:
-        child.close(force=True)
+def run_guest(command, seconds):
+    """{operation: ns} as the guest says; it powers the machine off at its end."""
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=seconds, check=False)
+    text = done.stdout.decode("utf-8", "replace")
+    if "# bench end" not in text:
+        raise RuntimeError(f"the guest did not get to its end; the console ended with: {text[-400:]!r} "
+                           f"{done.stderr.decode('utf-8', 'replace')}")
+    figures = {name: int(value) for name, value in re.findall(r"# cost (\S+) (\d+)", text)}
+    entered = re.search(r"t=(\d+) [^\n]*event=guest-enter", text)
+    if entered:
+        figures["reset-to-guest"] = int(entered[1]) * 1000
     return figures
 
 
-def rows(figures):
-    for name, (budget, peer, who) in BUDGETS.items():
+class Machine:
+    """What ariel and the bare machine are given: the Image, and a device tree, which ariel looks for and no more."""
+
+    def __init__(self, options, folder):
+        self.options = options
+        self.where = read_memory_map(ROOT / "include/hv/memory_map.h")
+        self.folder = Path(folder)
+        self.tree = self.folder / "tree.dtb"
+        self.tree.write_bytes(struct.pack(">10I", 0xD00DFEED, 40, *[0] * 8))
+
+    def image(self, rounds):
+        data = bytearray(Path(self.options.guest).read_bytes())
+        if rounds:
+            struct.pack_into("<Q", data, ROUNDS_OFFSET, rounds)
+        path = self.folder / f"Image.{rounds}"
+        path.write_bytes(data)
+        return str(path)
+
+    def ariel(self, extra, rounds=0):
+        loads = [(self.image(rounds), self.where["LINUX_IMAGE_PA"]), (self.tree, self.where["LINUX_DTB_PA"])]
+        return run_guest(qemu_command(self.options.elf, cpu=self.options.cpu, extra=extra, loads=loads),
+                         self.options.timeout)
+
+    def bare(self, extra, rounds=0):
+        command = ["qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", self.options.cpu, "-m", "1G",
+                   "-nographic", "-kernel", self.image(rounds), *extra.split()]
+        return run_guest(command, self.options.timeout)
+
+
+def rows(figures, bare):
+    for name, (budget, peer, who) in ROWS.items():
         value = figures.get(name)
-        yield {"operation": name, "instructions": value, "budget": budget, "peer": peer, "peer_name": who,
-               "holds": value is not None and value <= budget}
+        yield {"operation": name, "instructions": value, "bare": bare.get(name), "budget": budget, "peer": peer,
+               "peer_name": who, "holds": value is not None and value <= budget}
 
 
 def show(table):
-    print(f"{'operation':22} {'this run':>9} {'budget':>9}  {'best peer':>22} {'ratio':>6}")
+    print(f"{'operation':22} {'this run':>9} {'budget':>9} {'bare':>6}  {'best peer':>22} {'ratio':>6}")
     for row in table:
         peer = f"{row['peer']} ({row['peer_name']})" if row["peer"] else "-"
         ratio = f"{row['instructions'] / row['peer']:.2f}" if row["peer"] and row["instructions"] is not None else "-"
         value = "missing" if row["instructions"] is None else row["instructions"]
-        print(f"{row['operation']:22} {value:>9} {row['budget']:>9}  {peer:>22} {ratio:>6}"
+        bare = "-" if row["bare"] is None else row["bare"]
+        print(f"{row['operation']:22} {value:>9} {row['budget']:>9} {bare:>6}  {peer:>22} {ratio:>6}"
               f"{'' if row['holds'] else '  OVER BUDGET'}")
+
+
+def show_wall(wall):
+    print("\nwall time of one, without -icount (moves with the host and its load):")
+    for row in wall:
+        print(f"{row['operation']:22} {row['ns']:>9} ns   bare {row['bare_ns']} ns")
+
+
+def measure(options):
+    with tempfile.TemporaryDirectory() as folder:
+        machine = Machine(options, folder)
+        result = {"rows": list(rows(machine.ariel(ICOUNT), machine.bare(ICOUNT))), "wall": []}
+        if options.wall:
+            figures, bare = machine.ariel("", WALL_ROUNDS), machine.bare("", WALL_ROUNDS)
+            result["wall"] = [{"operation": name, "ns": figures[name], "bare_ns": bare[name]} for name in WALL]
+    return result
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--elf", default="build/hypervisor.elf")
+    parser.add_argument("--guest", default="build/bench.bin")
     parser.add_argument("--cpu", default="cortex-a57")
     parser.add_argument("--format", choices=["table", "json"], default="table")
-    parser.add_argument("--timeout", type=int, default=120, help="seconds for the whole run")
+    parser.add_argument("--wall", action="store_true", help="time exits without -icount too")
+    parser.add_argument("--timeout", type=int, default=120, help="seconds for each run")
     options = parser.parse_args()
     try:
-        table = list(rows(measure(options.elf, options.cpu, options.timeout)))
+        result = measure(options)
     except (RuntimeError, OSError, subprocess.SubprocessError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
     if options.format == "json":
-        print(json.dumps(table, indent=1))
+        print(json.dumps(result, indent=1))
     else:
-        show(table)
-    return 0 if all(row["holds"] for row in table) else 1
+        show(result["rows"])
+        if options.wall:
+            show_wall(result["wall"])
+    return 0 if all(row["holds"] for row in result["rows"]) else 1
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@
 #include <hv/memory_map.h>
 
 #include "lib/call.h"
-#include "lib/cost.h"
 #include "lib/cpu.h"
 #include "lib/gic.h"
 #include "lib/mmio.h"
@@ -77,8 +76,6 @@ static void execute(const char *line)
         run_tests(filter);
     else if (argument_of(line, "list"))
         test_list();
-    else if (argument_of(line, "cost"))
-        cost_run();
     else if (argument_of(line, "pause"))
         print("# HVC_PAUSE returned %ld\n", call_hvc(HVC_PAUSE, 0, 0, 0));
 }

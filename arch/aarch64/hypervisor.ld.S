@@ -22,6 +22,8 @@ SECTIONS
     text_start = .;
     .text : {
         *(.text.boot)
+        // Fills what the alignment of the vectors would waste.
+        *(.text.sysreg_access)
         *(.text.vectors)
         *(.text .text.*)
     } :text

@@ -73,11 +73,26 @@
     ldp x28, x29, [sp, #X(28)]
 .endm
 
-// A vector taken from the guest: goes to C as handler(frame).
-.macro vector_lower label
+// A vector taken from the guest. It fills its 128 bytes, but for one instruction; \tail calls C.
+.macro vector_lower tail
     .balign 0x80
     stp x0, x1, [sp, #X(0)]
-    b \label
+    save_caller_saved
+    save_rest
+    b \tail
+.endm
+
+// The same for synchronous exceptions, which the shorter way (trap_quick.c) may be enough for: EL2's C leaves x10 to x15
+// and x18 to x29 as the guest has them (-ffixed-x10 and so on).
+.macro vector_lower_sync
+    .balign 0x80
+    stp x0, x1, [sp, #X(0)]
+    save_caller_saved
+    mov x0, sp
+    bl trap_quick
+    tbz w0, #0, lower_sync_rest
+    restore_caller_saved
+    eret
 .endm
 
 // A vector that no correct EL2 takes, or that reports a fault of EL2's own. Registers are all live and sp may be wrong: x0 waits
@@ -106,39 +121,30 @@ vectors:
     vector_own 5
     vector_own 6
     vector_own 7
-    vector_lower lower_sync
+    vector_lower_sync
     vector_lower lower_irq
     vector_lower lower_fiq
     vector_lower lower_serror
     // AArch32, that is EL0 only: HCR_EL2.RW is always 1
-    vector_lower lower_sync_32
+    vector_lower lower_sync
     vector_lower lower_irq
     vector_lower lower_fiq
     vector_lower lower_serror
 
-.macro lower_entry label, handler
+.macro lower_tail label, handler
 \label:
-    save_caller_saved
-    save_rest
     mov x0, sp
     bl \handler
     b guest_enter
 .endm
 
-    lower_entry lower_sync_32, trap_from_sync
-    lower_entry lower_irq, trap_from_irq
-    lower_entry lower_fiq, trap_from_fiq
-    lower_entry lower_serror, trap_from_serror
+    lower_tail lower_irq, trap_from_irq
+    lower_tail lower_fiq, trap_from_fiq
+    lower_tail lower_serror, trap_from_serror
 
-// EL2's C leaves x10 to x15 and x18 to x29 as the guest has them (-ffixed-x10 and so on).
+lower_sync_rest:
+    save_rest
 lower_sync:
-    save_caller_saved
-    mov x0, sp
-    bl trap_quick
-    tbz w0, #0, 1f
-    restore_caller_saved
-    eret
-1:  save_rest
     mov x0, sp
     bl trap_from_sync
 // The only other way into the guest: sp at the trap frame.

@@ -28,9 +28,9 @@ test-qemu: all
 	$(Q)scripts/bootstrap run linux test
 	$(Q)$(PYTHON) -m pytest -q tests/qemu $(TESTS)
 
-## `make hostile`: the random numbers begin here; the same seed attacks in the same way
+## `make hostile`, `make soak`: the random numbers begin here; the same seed attacks in the same way
 SEED ?= 1
-## `make hostile`: attacks of each kind on each CPU; empty: as many as `make test` makes
+## `make hostile`: attacks of each kind on each CPU; empty: as many as `make test` makes. Hotplug: how often
 COUNT ?=
 
 ## guests that attack EL2 by calls, registers, memory and interrupts; SEED=7 COUNT=100000
@@ -46,6 +46,24 @@ test-linux-smoke:
 	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
 	$(Q)mkdir -p $(BUILD)
 	$(Q)$(PYTHON) scripts/test.py --linux --build $(BUILD) --cc "$(HOSTCC)" --cflags ""
+
+## each CPU of a Linux off and on again, COUNT times (1000)
+.PHONY: test-linux-hotplug
+test-linux-hotplug:
+	$(Q)scripts/bootstrap build run linux test
+	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
+	$(Q)HOTPLUG_COUNT='$(or $(COUNT),1000)' $(PYTHON) -m pytest -q -p no:cacheprovider tests/linux -k again_and_again
+
+## minutes of `make soak`
+TIME ?= 10
+
+## Linux on 4 CPUs under stress, its console and the monitor used at random, all of it checked; TIME=60 SEED=7
+.PHONY: soak
+soak:
+	$(Q)scripts/bootstrap build run linux test
+	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
+	$(Q)$(PYTHON) tests/linux/soak.py --minutes '$(TIME)' --seed '$(SEED)' --policy '$(LINUX_POLICY)' \
+	    --capture $(BUILD)/soak.log
 
 ## only one gate of `make check`
 GATE ?=

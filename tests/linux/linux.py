@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A booted Linux, and how to talk to the shell on its console."""
 
+import json
 import re
 import time
 
@@ -36,6 +37,10 @@ class Linux(Ariel):
         status = int(self.expect_line(r"<(\d+)>$", wait).group(1))
         lines = [line for line in self.lines[start:-1] if not line.endswith('echo "<$?>"')]
         return status, lines
+
+    def rows(self, command):
+        """Runs a monitor command; returns its JSON lines as dicts."""
+        return [json.loads(line) for line in self.command(command + " -j") if line.startswith("{")]
 
     def done(self, command, wait=None):
         """Runs a command that must succeed; returns its output as one text."""

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian 12's installer kernel, unmodified, under ariel."""
 
+import os
 import re
 import time
 
@@ -47,6 +48,27 @@ def test_shell_hotplug_and_power_off(boot_shell):
     no_trouble(linux)
     linux.send("poweroff -f\n")
     assert linux.expect_exit(60) == 0
+
+
+# A CPU that does not go or does not come back ends it.
+HOTPLUG = """(cd /sys/devices/system/cpu; i=0; while [ $i -lt {count} ]; do for cpu in cpu1 cpu2 cpu3; do \
+echo 0 > $cpu/online || exit 1; echo 1 > $cpu/online || exit 1; done; i=$((i+1)); done)"""
+
+
+def test_hotplug_again_and_again(boot_shell):
+    """Each CPU HOTPLUG_COUNT times: make test-linux-hotplug COUNT=1000"""
+    count = int(os.environ.get("HOTPLUG_COUNT", "10"))
+    linux = boot_shell(smp=4, cmdline="quiet", life=600 + 6 * count)
+    mount(linux)
+    linux.done(HOTPLUG.format(count=count), wait=120 + 6 * count)
+    assert linux.done("cat /sys/devices/system/cpu/online").strip().splitlines()[-1] == "0-3"
+    linux.done("sleep 1")
+    linux.lines += linux.done("dmesg").splitlines()
+    no_trouble(linux)
+    linux.attention()
+    exits = {row["key"]: row["count"] for row in linux.rows("exc top call 40")}
+    assert exits["psci-cpu-off"] == 3 * count
+    assert exits["psci-cpu-on"] == 3 * count + 3  # the boot's
 
 
 def test_typed_text_is_not_lost(boot_shell):

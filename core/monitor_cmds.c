@@ -14,13 +14,10 @@
 
 static void help_row(const struct monitor_command *command)
 {
-    out_text("name", 8, command->name);
-    out_text("help", 1, command->help);
-    if (out_is_json()) {
-        out_text("usage", 0, command->usage);
-        out_text("alias", 0, command->alias);
-    }
-    out_end();
+    out("name:%-8s help:%s", command->name, command->help);
+    if (out_is_json())
+        out("usage=%s alias=%s", command->usage, command->alias);
+    out("\n");
 }
 
 static const char *cmd_help(const struct monitor_words *words)
@@ -46,10 +43,7 @@ static const char *cmd_help(const struct monitor_words *words)
 static const char *cmd_version(const struct monitor_words *words)
 {
     (void)words;
-    out_text("ariel", 0, ARIEL_VERSION);
-    out_text("policy", 0, policy_name);
-    out_text("compiler", 0, __VERSION__);
-    out_end();
+    out("ariel=%s policy=%s compiler=%s\n", ARIEL_VERSION, policy_name, __VERSION__);
     return NULL;
 }
 

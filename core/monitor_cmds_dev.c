@@ -14,12 +14,9 @@ static void show_deadline(const char *name, uint64_t control, uint64_t deadline,
     bool late = deadline <= now;
     uint64_t ticks = late ? now - deadline : deadline - now;
 
-    out_text("timer", 1, name);
-    out_hex("ctl", 0, control);
+    out("timer:%s ctl=0x%lx", name, control);
     out_fields(register_fields("CNTV_CTL_EL0"), control);
-    out_hex("cval", 0, deadline);
-    out_number(late ? "past_us" : "due_us", 0, monitor_microseconds(ticks));
-    out_end();
+    out(late ? " cval=0x%lx past_us=%lu\n" : " cval=0x%lx due_us=%lu\n", deadline, monitor_microseconds(ticks));
 }
 
 const char *cmd_timer(const struct monitor_words *words)
@@ -31,38 +28,27 @@ const char *cmd_timer(const struct monitor_words *words)
     if (error != NULL)
         return error;
     vtimer_snapshot(vcpu, &timer);
-    out_number("vcpu", 0, vcpu->id);
-    out_number("frequency", 0, timer.frequency);
-    out_number("physical_us", 0, monitor_microseconds(timer.physical_count));
-    out_number("guest_us", 0, monitor_microseconds(timer.virtual_count - VM_VIRTUAL_LEAD));
-    out_end();
-    out_hex("cntvoff", 0, timer.offset);
-    out_number("drift_us", 0, monitor_microseconds(timer.physical_count - (timer.virtual_count - VM_VIRTUAL_LEAD)));
-    out_number("paused_us", 0, monitor_microseconds(timer.paused_ticks));
-    out_end();
+    out("vcpu=%u frequency=%lu physical_us=%lu guest_us=%lu\n", vcpu->id, timer.frequency,
+        monitor_microseconds(timer.physical_count), monitor_microseconds(timer.virtual_count - VM_VIRTUAL_LEAD));
+    out("cntvoff=0x%lx drift_us=%lu paused_us=%lu\n", timer.offset,
+        monitor_microseconds(timer.physical_count - (timer.virtual_count - VM_VIRTUAL_LEAD)),
+        monitor_microseconds(timer.paused_ticks));
     show_deadline("cntv", timer.virtual_ctl, timer.virtual_cval, timer.virtual_count);
     show_deadline("cntp", timer.physical_ctl, timer.physical_cval,
                   policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? timer.physical_count : timer.virtual_count);
     out_numbers("late", timer.late, VTIMER_LATE_BUCKETS);
-    out_note(" virtual timer interrupts, by log2 of ticks past the deadline");
-    out_end();
+    out(" virtual timer interrupts, by log2 of ticks past the deadline\n");
     return NULL;
 }
 
 static void show_interrupt(const struct vgic_interrupt *interrupt)
 {
-    out_number("intid", 4, interrupt->intid);
-    out_hex("priority", 2, interrupt->priority);
+    out("intid:%4u priority:0x%02x", interrupt->intid, interrupt->priority);
     if (interrupt->target != VGIC_NO_TARGET)
-        out_number("target", 0, interrupt->target);
-    out_bool("enabled", interrupt->enabled);
-    out_bool("pending", interrupt->pending);
-    out_bool("active", interrupt->active);
-    out_bool("line", interrupt->line);
-    out_text("trigger", 0, interrupt->edge ? "edge" : "level");
-    out_bool("listed", interrupt->listed);
-    out_bool("hardware", interrupt->hardware);
-    out_end();
+        out(" target=%u", interrupt->target);
+    out(" enabled=%c pending=%c active=%c line=%c trigger=%s listed=%c hardware=%c\n", interrupt->enabled,
+        interrupt->pending, interrupt->active, interrupt->line, interrupt->edge ? "edge" : "level", interrupt->listed,
+        interrupt->hardware);
 }
 
 const char *cmd_gic(const struct monitor_words *words)
@@ -75,19 +61,11 @@ const char *cmd_gic(const struct monitor_words *words)
     if (error != NULL)
         return error;
     vgic_snapshot(vcpu, &snapshot);
-    out_number("vcpu", 0, vcpu->id);
-    out_hex("gicd_ctlr", 0, snapshot.ctlr);
-    out_hex("ich_hcr", 0, snapshot.hcr);
-    out_hex("ich_vmcr", 0, snapshot.vmcr);
-    out_number("maintenance", 0, snapshot.maintenance_count);
-    out_number("refills", 0, snapshot.refill_count);
-    out_end();
+    out("vcpu=%u gicd_ctlr=0x%x ich_hcr=0x%lx ich_vmcr=0x%lx maintenance=%lu refills=%lu\n", vcpu->id, snapshot.ctlr,
+        snapshot.hcr, snapshot.vmcr, snapshot.maintenance_count, snapshot.refill_count);
     for (unsigned int n = 0; n < snapshot.lr_count; n++) {
-        if (snapshot.lr[n] == 0)
-            continue;
-        out_number("list_register", 0, n);
-        out_hex("value", 16, snapshot.lr[n]);
-        out_end();
+        if (snapshot.lr[n] != 0)
+            out("list_register=%u value:0x%016lx\n", n, snapshot.lr[n]);
     }
     for (unsigned int intid = 0; intid < 1020; intid++) {
         if (vgic_query(vcpu, intid, &interrupt) && (interrupt.enabled || interrupt.pending || interrupt.active))

@@ -50,16 +50,12 @@ static void show_stat(unsigned int key, uint64_t total)
     if (count == 0)
         return;
     histogram_line(&stat, count, text);
-    out_text("group", 8, group_names[key_group(key)]);
-    out_text("key", 24, event_key_name(key));
-    out_number("count", 10, count);
-    out_number("percent", 4, count * 100 / (total > 0 ? total : 1));
-    out_note("%%");
-    out_number("mean_ns", 9, monitor_nanoseconds(stat.ticks / count));
+    out("group:%-8s key:%-24s count:%10lu percent:%4lu%% mean_ns:%9lu", group_names[key_group(key)],
+        event_key_name(key), count, count * 100 / (total > 0 ? total : 1), monitor_nanoseconds(stat.ticks / count));
     if (out_is_json())
         out_numbers("buckets", stat.bucket, TELEMETRY_BUCKETS);
     out_note(" ns |%s|", text);
-    out_end();
+    out("\n");
 }
 
 static const char *show_rows(void);
@@ -200,13 +196,10 @@ static void show_row(unsigned int n, bool with_count)
 {
     const struct policy_row *row = &policy_rows[n];
 
-    out_number("row", 3, n);
+    out("row:%3u ", n);
     if (with_count)
-        out_number("count", 10, row_count(n));
-    monitor_show_place(row, 22);
-    out_text("subject", 28, row->text);
-    out_text("why", 1, row->why);
-    out_end();
+        out("count:%10lu ", row_count(n));
+    out("at:%-22s subject:%-28s why:%s\n", monitor_place(row), row->text, row->why);
 }
 
 static const char *show_rows(void)
@@ -222,15 +215,9 @@ static void show_verdict(const char *name, const char *direction, const struct p
 {
     const struct policy_row *row = &policy_rows[verdict->row];
 
-    out_text("access", 6, direction);
-    out_text("key", 20, name);
-    out_text("verdict", 8, policy_action_name(verdict->action));
-    monitor_show_place(row, 1);
-    out_text("subject", 1, row->text);
-    out_bool("default", (verdict->flags & POLICY_FLAG_DEFAULT) != 0);
-    out_bool("log", (verdict->flags & POLICY_FLAG_LOG) != 0);
-    out_text("why", 1, row->why);
-    out_end();
+    out("access:%-6s key:%-20s verdict:%-8s at:%s subject:%s default=%c log=%c why:%s\n", direction, name,
+        policy_action_name(verdict->action), monitor_place(row), row->text, (verdict->flags & POLICY_FLAG_DEFAULT) != 0,
+        (verdict->flags & POLICY_FLAG_LOG) != 0, row->why);
 }
 
 static const char *policy_test(const struct monitor_words *words)
@@ -273,9 +260,7 @@ const char *cmd_policy(const struct monitor_words *words)
         return policy_test(words);
     if (!count && strcmp(words->word[1], "show") != 0)
         return monitor_error("policy '%s' is none of show, stat, test", words->word[1]);
-    out_text("policy", 0, policy_name);
-    out_number("rows", 0, policy_row_count);
-    out_end();
+    out("policy=%s rows=%u\n", policy_name, policy_row_count);
     for (unsigned int n = 0; n < policy_row_count; n++)
         show_row(n, count);
     return NULL;
@@ -285,9 +270,9 @@ const char *cmd_policy(const struct monitor_words *words)
 
 static void show_record(const char *line, size_t length, void *argument)
 {
+    (void)length;
     (void)argument;
-    out_bytes("record", line, length);
-    out_end();
+    out("record:%s\n", line);
 }
 
 static const char *log_show(const struct monitor_words *words)
@@ -324,9 +309,7 @@ static const char *log_level(const struct monitor_words *words)
             return monitor_error("level '%s' is none of debug, info, warn, error", words->word[2]);
         monitor_set_level(level);
     }
-    out_text("level", 0, log_level_name(monitor_console_level()));
-    out_text("prompt", 0, log_level_name(log_get_level()));
-    out_end();
+    out("level=%s prompt=%s\n", log_level_name(monitor_console_level()), log_level_name(log_get_level()));
     return NULL;
 }
 
@@ -351,8 +334,7 @@ static const char *shift_level(int step)
 
     if (level >= LOG_DEBUG && level <= LOG_ERROR)
         log_set_level((enum log_level)level);
-    out_text("level", 0, log_level_name(log_get_level()));
-    out_end();
+    out("level=%s\n", log_level_name(log_get_level()));
     return NULL;
 }
 

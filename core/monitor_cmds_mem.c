@@ -59,10 +59,10 @@ static void show_line(uint64_t ipa, const uint8_t *bytes, unsigned int count, un
     for (unsigned int i = 0; i < count; i++)
         ascii[i] = bytes[i] >= 0x20 && bytes[i] < 0x7f ? (char)bytes[i] : '.';
     ascii[count] = '\0';
-    out_hex("ipa", 8, ipa);
-    out_text("data", (int)(LINE_BYTES / width * (2 * width + 1)), text);
-    out_text("ascii", 1, ascii);
-    out_end();
+    out("ipa:0x%08lx data:%s", ipa, text);
+    for (int column = used; column < (int)(LINE_BYTES / width * (2 * width + 1)); column++)
+        out(" ");
+    out(" ascii:%s\n", ascii);
 }
 
 static const char *show_memory(uint64_t ipa, uint64_t size, unsigned int width)
@@ -171,9 +171,7 @@ static const char *write_words(const struct monitor_words *words)
         return unreadable;
     log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=mem ipa=0x%lx width=%u old=0x%lx new=0x%lx",
                (unsigned long)ipa, width, (unsigned long)old, (unsigned long)value);
-    out_hex("old", 0, old);
-    out_hex("new", 0, value);
-    out_end();
+    out("old=0x%lx new=0x%lx\n", old, value);
     return NULL;
 }
 
@@ -202,12 +200,6 @@ static unsigned int pattern_from(const char *word, unsigned int width, uint8_t *
     for (unsigned int i = 0; i < width; i++)
         pattern[i] = (uint8_t)(value >> 8 * i);
     return width;
-}
-
-static void out_place(uint64_t ipa)
-{
-    out_hex("ipa", 8, ipa);
-    out_end();
 }
 
 static const char *find_words(const struct monitor_words *words)
@@ -239,7 +231,7 @@ static const char *find_words(const struct monitor_words *words)
         for (uint64_t i = 0; i + length <= chunk && i < 256; i++) {
             if (bytes[i] != pattern[0] || memcmp(&bytes[i], pattern, length) != 0)
                 continue;
-            out_place(ipa + done + i);
+            out("ipa:0x%08lx\n", ipa + done + i);
             if (++found == FIND_MAX) {
                 out_note("more may follow: go on behind the last place\n");
                 return NULL;
@@ -285,8 +277,7 @@ static const char *crc_words(const struct monitor_words *words)
     }
     if (error != NULL)
         return error;
-    out_hex("crc32", 0, ~crc);
-    out_end();
+    out("crc32=0x%x\n", ~crc);
     return NULL;
 }
 
@@ -326,11 +317,7 @@ const char *key_memory(const struct monitor_words *words)
             mapped += size;
         ipa += size;
     }
-    out_hex("guest_ram", 0, GUEST_RAM_IPA);
-    out_number("size_kib", 0, GUEST_RAM_SIZE >> 10);
-    out_number("mapped_kib", 0, mapped >> 10);
-    out_number("tables", 0, tables);
-    out_number("tables_max", 0, STAGE2_POOL_PAGES);
-    out_end();
+    out("guest_ram=0x%x size_kib=%u mapped_kib=%lu tables=%u tables_max=%u\n", GUEST_RAM_IPA, GUEST_RAM_SIZE >> 10,
+        mapped >> 10, tables, STAGE2_POOL_PAGES);
     return NULL;
 }

@@ -31,17 +31,16 @@ static void take_snapshot(void *argument)
 static void show_register(const struct vcpu *vcpu, const char *name, uint64_t value)
 {
     if (out_is_json())
-        out_number("vcpu", 0, vcpu->id);
-    out_text("name", 14, name);
-    out_hex("value", 16, value);
+        out("vcpu=%u", vcpu->id);
+    out("name:%-14s value:0x%016lx", name, value);
     out_fields(register_fields(name), value);
     if (strcmp(name, "ESR_EL1") == 0) {
-        out_text("class", 1, esr_fields(value)->name);
+        out(" class:%s", esr_fields(value)->name);
         out_fields(esr_fields(value), value);
         if (esr_has_fault_status(value))
-            out_text("fault", 1, fault_status_name((unsigned int)value));
+            out(" fault:%s", fault_status_name((unsigned int)value));
     }
-    out_end();
+    out("\n");
 }
 
 static void show_general(const struct vcpu *vcpu, const struct trap_frame *frame)

@@ -52,37 +52,26 @@ static void show_vcpu(const struct vcpu *vcpu)
     const struct telemetry *telemetry = vcpu->telemetry;
     uint64_t exits = telemetry->sequence;
 
-    out_number("vcpu", 0, vcpu->id);
-    out_text("power", 0, power[vcpu->power]);
-    out_number("exits", 0, exits);
+    out("vcpu=%u power=%s exits=%lu", vcpu->id, power[vcpu->power], exits);
     if (vcpu->waiting)
-        out_hex("pc", 0, vcpu->frame->elr_el2);
+        out(" pc=0x%lx", vcpu->frame->elr_el2);
     else if (exits > 0)
-        out_hex("last_exit_pc", 0, telemetry->last[(exits - 1) % TELEMETRY_LAST].pc);
-    out_end();
+        out(" last_exit_pc=0x%lx", telemetry->last[(exits - 1) % TELEMETRY_LAST].pc);
+    out("\n");
 }
 
 const char *cmd_status(const struct monitor_words *words)
 {
     (void)words;
-    out_text("vm", 0, monitor_vm_state());
-    out_text("guest", 0, vm0.guest_name == NULL ? "none" : vm0.guest_name);
+    out("vm=%s guest=%s", monitor_vm_state(), vm0.guest_name == NULL ? "none" : vm0.guest_name);
     if (vm0.stop_reason != NULL)
-        out_text("reason", 0, vm0.stop_reason);
+        out(" reason=%s", vm0.stop_reason);
     if (guest_words()[0] != '\0')
-        out_text("said", 0, guest_words());
-    out_end();
-    out_number("vcpus", 0, vm0.vcpu_count);
-    out_text("policy", 0, policy_name);
-    out_number("up_us", 0, monitor_microseconds(READ_SYSREG(CNTPCT_EL0)));
-    out_number("paused_us", 0, monitor_microseconds(vm0.paused_ticks));
-    out_end();
-    out_number("records", 0, log_sequence());
-    out_number("suppressed", 0, log_suppressed());
-    out_number("guest_dropped", 0, console_dropped());
-    out_number("input_dropped", 0, console_input_dropped());
-    out_number("uart_dropped", 0, pl011_dropped());
-    out_end();
+        out(" said=%s", guest_words());
+    out("\nvcpus=%u policy=%s up_us=%lu paused_us=%lu\n", vm0.vcpu_count, policy_name,
+        monitor_microseconds(READ_SYSREG(CNTPCT_EL0)), monitor_microseconds(vm0.paused_ticks));
+    out("records=%lu suppressed=%lu guest_dropped=%lu input_dropped=%lu uart_dropped=%lu\n", log_sequence(),
+        log_suppressed(), console_dropped(), console_input_dropped(), pl011_dropped());
     for (unsigned int i = 0; i < vm0.vcpu_count; i++)
         show_vcpu(&vm0.vcpus[i]);
     return NULL;
@@ -112,11 +101,8 @@ const char *cmd_step(const struct monitor_words *words)
 void monitor_show_places(void)
 {
     for (unsigned int i = 0; i < vm0.vcpu_count; i++) {
-        if (vm0.vcpus[i].power != VCPU_ON)
-            continue;
-        out_number("vcpu", 0, i);
-        out_hex("pc", 0, vm0.vcpus[i].frame->elr_el2);
-        out_end();
+        if (vm0.vcpus[i].power == VCPU_ON)
+            out("vcpu=%u pc=0x%lx\n", i, vm0.vcpus[i].frame->elr_el2);
     }
 }
 
@@ -181,9 +167,7 @@ const char *cmd_inject(const struct monitor_words *words)
 
 static void check(const char *name, bool passed, unsigned int *failed)
 {
-    out_text("check", 22, name);
-    out_text("result", 1, passed ? "passed" : "FAILED");
-    out_end();
+    out("check:%-22s result:%s\n", name, passed ? "passed" : "FAILED");
     *failed += !passed;
 }
 

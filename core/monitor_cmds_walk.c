@@ -16,31 +16,23 @@ static void read_registers(void *argument)
 
 static void show_step(const struct guest_walk_step *step)
 {
-    out_number("stage", 0, 1);
-    out_number("level", 0, step->level);
-    out_hex("at", 0, step->address.v);
-    out_hex("descriptor", 16, step->descriptor);
-    out_end();
+    out("stage=%u level=%u at=0x%lx descriptor:0x%016lx\n", 1, step->level, step->address.v, step->descriptor);
 }
 
 static void show_result(const struct guest_walk *walk)
 {
-    out_number("stage", 0, 1);
-    if (walk->fault != GUEST_WALK_NONE) {
-        out_text("fault", 0, guest_walk_fault_name(walk->fault));
-        out_number("level", 0, walk->fault_level);
-    }
+    out("stage=%u", 1);
+    if (walk->fault != GUEST_WALK_NONE)
+        out(" fault=%s level=%u", guest_walk_fault_name(walk->fault), walk->fault_level);
     if (walk->fault == GUEST_WALK_NONE || walk->fault == GUEST_WALK_ACCESS_FLAG) {
-        out_bool("mmu", !walk->flat);
-        out_hex("ipa", 0, walk->ipa.v);
-        out_hex("size", 0, walk->size);
-        out_hex("memory", 0, walk->memory);
-        out_text("el1", 0, walk->el1_write ? walk->el1_exec ? "rwx" : "rw-" : walk->el1_exec ? "r-x" : "r--");
-        out_bool("el0_read", walk->el0_read);
-        out_bool("el0_write", walk->el0_write);
-        out_bool("el0_exec", walk->el0_exec);
+        out(" mmu=%c ipa=0x%lx size=0x%lx memory=0x%x el1=%s el0_read=%c el0_write=%c el0_exec=%c", !walk->flat,
+            walk->ipa.v, walk->size, walk->memory,
+            walk->el1_write  ? walk->el1_exec ? "rwx" : "rw-"
+            : walk->el1_exec ? "r-x"
+                             : "r--",
+            walk->el0_read, walk->el0_write, walk->el0_exec);
     }
-    out_end();
+    out("\n");
 }
 
 static void permissions_text(uint32_t permissions, char *text)
@@ -60,16 +52,11 @@ static const char *walk_stage2(ipa_t ipa)
     if (status != HV_OK)
         return monitor_error("stage 2: ipa 0x%lx: %s", (unsigned long)ipa.v, hv_status_name(status));
     permissions_text(entry.permissions, text);
-    out_number("stage", 0, 2);
-    out_number("level", 0, entry.level);
-    out_hex("descriptor", 16, entry.descriptor);
-    if (entry.valid) {
-        out_hex("pa", 0, entry.pa.v + (ipa.v & (entry.size - 1)));
-        out_hex("size", 0, entry.size);
-        out_text("guest", 0, text);
-        out_text("type", 0, (entry.permissions & STAGE2_DEVICE) != 0 ? "device" : "normal");
-    }
-    out_end();
+    out("stage=%u level=%u descriptor:0x%016lx", 2, entry.level, entry.descriptor);
+    if (entry.valid)
+        out(" pa=0x%lx size=0x%lx guest=%s type=%s", entry.pa.v + (ipa.v & (entry.size - 1)), entry.size, text,
+            (entry.permissions & STAGE2_DEVICE) != 0 ? "device" : "normal");
+    out("\n");
     return entry.valid
                ? NULL
                : monitor_error("stage 2: no valid descriptor at level %u: this access comes to EL2", entry.level);

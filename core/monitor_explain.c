@@ -69,30 +69,23 @@ bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event
            (kept >= telemetry->logged || telemetry->sequence < sequence + TELEMETRY_LAST);
 }
 
-void monitor_show_place(const struct policy_row *row, int width)
+const char *monitor_place(const struct policy_row *row)
 {
-    char text[64];
+    static char text[64];
 
     (void)format_text(text, sizeof(text), "%s:%u", row->file, row->line);
-    out_text("at", width, text);
+    return text;
 }
 
 static void show_event(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
 
-    out_number("us", 12, monitor_microseconds(event->entry));
-    out_number("cpu", 1, event->cpu);
-    out_number("seq", 7, event->sequence);
-    out_hex("pc", 8, event->pc);
-    out_text("access", 1, event->write ? "w" : "r");
-    out_text("key", 20, event_key_name(event->key));
-    out_hex("address", 8, event->address);
-    out_hex("value", 1, event->value);
-    out_text("verdict", 1, policy_action_name(event->verdict));
-    out_text("result", 1, trap_result_name(event->result));
-    monitor_show_place(row, 1);
-    out_end();
+    out("us:%12lu cpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s address:0x%08lx value:0x%lx verdict:%s result:%s "
+        "at:%s\n",
+        monitor_microseconds(event->entry), event->cpu, event->sequence, event->pc, event->write ? "w" : "r",
+        event_key_name(event->key), event->address, event->value, policy_action_name(event->verdict),
+        trap_result_name(event->result), monitor_place(row));
 }
 
 void monitor_show_events(const uint64_t *begin, const uint64_t *end)
@@ -122,11 +115,6 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
     } while (first < CPU_MAX);
 }
 
-static void label(const char *text)
-{
-    out_note("%-5s", text);
-}
-
 static const char *control_of(unsigned int cause, unsigned int key)
 {
     if (key >= KEY_SYSREG_FIRST && key < KEY_SYSREG_UNKNOWN)
@@ -139,61 +127,40 @@ static void explain_syndrome(uint64_t esr)
     const struct field_table *table = esr_fields(esr);
     int level = fault_status_level((unsigned int)esr);
 
-    label("esr");
-    out_hex("esr", 8, esr);
-    out_text("class", 1, table->name);
+    out("esr  esr:0x%08lx class:%s", esr, table->name);
     out_fields(table, esr);
     if (esr_has_fault_status(esr)) {
-        out_note(":");
-        out_text("fault", 1, fault_status_name((unsigned int)esr));
+        out(": fault:%s", fault_status_name((unsigned int)esr));
         if (level >= 0)
-            out_number("level", 0, (uint64_t)level);
+            out(" level=%u", (unsigned int)level);
     }
     if (FIELD_GET(ESR_ELX_EC, esr) == EC_SYSREG) {
         char name[24];
         unsigned int key = sysreg_key((uint32_t)esr);
 
         sysreg_encoded_name((uint32_t)esr, name, sizeof(name));
-        out_text("register", 0, key == KEY_SYSREG_UNKNOWN ? name : event_key_name(key));
-        out_text("direction", 0, (esr & ISS_SYSREG_DIRECTION) != 0 ? "read" : "write");
+        out(" register=%s direction=%s", key == KEY_SYSREG_UNKNOWN ? name : event_key_name(key),
+            (esr & ISS_SYSREG_DIRECTION) != 0 ? "read" : "write");
     }
-    out_end();
+    out("\n");
 }
 
 static void explain_event(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
 
-    label("who");
-    out_number("vcpu", 0, event->cpu);
-    out_number("seq", 0, event->sequence);
-    out_hex("pc", 0, event->pc);
-    out_number("us", 0, monitor_microseconds(event->entry));
-    out_end();
-    label("what");
-    out_text("cause", 1, event->cause < ARRAY_COUNT(causes) ? causes[event->cause].sentence : "?");
-    out_note(":");
-    out_text("access", 1, event->write ? "write or call" : "read");
-    out_text("key", 0, event_key_name(event->key));
-    out_hex("address", 0, event->address);
-    out_hex("value", 0, event->value);
-    out_end();
+    out("who  vcpu=%u seq=%lu pc=0x%lx us=%lu\n", event->cpu, event->sequence, event->pc,
+        monitor_microseconds(event->entry));
+    out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n",
+        event->cause < ARRAY_COUNT(causes) ? causes[event->cause].sentence : "?",
+        event->write ? "write or call" : "read", event_key_name(event->key), event->address, event->value);
     explain_syndrome(event->syndrome);
-    label("why");
-    out_text("control", 1, control_of(event->cause, event->key));
-    out_note(" traps it;");
-    out_text("verdict", 0, policy_action_name(event->verdict));
-    out_note(" by");
-    monitor_show_place(row, 1);
-    out_text("subject", 1, row->text);
-    out_text("why", 1, row->why);
-    out_end();
-    label("got");
-    out_text("result", 1, trap_result_name(event->result));
+    out("why  control:%s traps it; verdict=%s by at:%s subject:%s why:%s\n", control_of(event->cause, event->key),
+        policy_action_name(event->verdict), monitor_place(row), row->text, row->why);
+    out("got  result:%s", trap_result_name(event->result));
     if (!event->write && event->result == TRAP_DONE)
-        out_hex("value", 0, event->value);
-    out_number("ns", 0, monitor_nanoseconds(event->exit - event->entry));
-    out_end();
+        out(" value=0x%lx", event->value);
+    out(" ns=%lu\n", monitor_nanoseconds(event->exit - event->entry));
 }
 
 static const char *explain_esr(const char *word)
@@ -211,11 +178,7 @@ static const char *explain_esr(const char *word)
     for (unsigned int i = 0; i < ARRAY_COUNT(causes) && !known; i++) {
         known = causes[i].class == FIELD_GET(ESR_ELX_EC, esr);
         if (known) {
-            label("why");
-            out_text("control", 1, control_of(i, known_key));
-            out_note(" traps");
-            out_text("cause", 1, causes[i].sentence);
-            out_end();
+            out("why  control:%s traps cause:%s\n", control_of(i, known_key), causes[i].sentence);
         }
     }
     return NULL;

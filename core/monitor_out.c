@@ -11,40 +11,26 @@
 #include <hv/printf.h>
 #include <hv/string.h>
 
+// translate() makes the formats from rows that the compiler has checked.
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+
+#define FORMAT_MAX 384 // a row, translated
+#define FIELD_MAX  64  // the most that one step of it adds
+
 static struct {
     char line[256];
     size_t length;
     bool json;
     bool in_row; // a field of this row was written already
-} out;
-
-static void flush(void)
-{
-    console_write(out.line, out.length);
-    out.length = 0;
-}
+} state;
 
 static void put(char byte)
 {
-    if (out.length == sizeof(out.line))
-        flush();
-    out.line[out.length++] = byte;
-    if (byte == '\n')
-        flush();
-}
-
-static void put_string(const char *text)
-{
-    while (*text != '\0')
-        put(*text++);
-}
-
-__attribute__((format(printf, 1, 0))) static void put_format(const char *format, va_list arguments)
-{
-    char text[200];
-
-    (void)format_text_v(text, sizeof(text), format, arguments);
-    put_string(text);
+    state.line[state.length++] = byte;
+    if (byte == '\n' || state.length == sizeof(state.line)) {
+        console_write(state.line, state.length);
+        state.length = 0;
+    }
 }
 
 __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
@@ -52,125 +38,106 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
     va_list arguments;
 
     va_start(arguments, format);
-    put_format(format, arguments);
+    format_each(put, format, arguments);
     va_end(arguments);
-}
-
-static void put_json_bytes(const char *bytes, size_t length)
-{
-    put('"');
-    for (size_t i = 0; i < length; i++) {
-        uint8_t byte = (uint8_t)bytes[i];
-
-        if (byte == '"' || byte == '\\')
-            put('\\');
-        if (byte >= 0x20 && byte < 0x7f)
-            put(bytes[i]);
-        else
-            print("\\u%04x", byte);
-    }
-    put('"');
-}
-
-static void put_json_string(const char *text)
-{
-    put_json_bytes(text, strlen(text));
-}
-
-// What stands before the value: the name, a separator.
-static void begin_field(const char *name, int width)
-{
-    if (out.json) {
-        put_string(out.in_row ? "," : "{");
-        put_json_string(name);
-        put(':');
-    } else {
-        if (out.in_row)
-            put(' ');
-        if (width == 0)
-            print("%s=", name);
-    }
-    out.in_row = true;
 }
 
 void out_begin(bool json)
 {
-    out.length = 0;
-    out.in_row = false;
-    out.json = json;
+    state.length = 0;
+    state.in_row = false;
+    state.json = json;
 }
 
 bool out_is_json(void)
 {
-    return out.json;
+    return state.json;
 }
 
-// Pads to the left when width is negative, to the right when it is positive.
-static void put_padded(const char *text, int width)
+static bool is_digit(char byte)
 {
-    int length = (int)strlen(text);
-
-    for (int i = length; i < -width; i++)
-        put(' ');
-    put_string(text);
-    for (int i = length; i < width; i++)
-        put(' ');
+    return byte >= '0' && byte <= '9';
 }
 
-void out_text(const char *name, int width, const char *value)
+static bool is_name(char byte)
 {
-    begin_field(name, width);
-    if (out.json)
-        put_json_string(value);
-    else
-        put_padded(value, width);
+    return (byte >= 'a' && byte <= 'z') || is_digit(byte) || byte == '_';
 }
 
-void out_number(const char *name, int width, uint64_t value)
+// The format for one field, whose name is length bytes; value is what follows '=' or ':'. Returns the end of the field
+// in the row.
+static const char *translate_field(const char *name, size_t length, const char *value, char **format)
 {
-    char text[24];
+    const char *letter = strchr(value, '%') + 1;
+    bool hex = *value == '0';
+    bool shown = value[-1] == '=';
+    const char *end;
 
-    begin_field(name, width);
-    (void)format_text(text, sizeof(text), "%lu", (unsigned long)value);
-    put_padded(text, out.json ? 0 : -width);
+    while (*letter == '-' || is_digit(*letter))
+        letter++;
+    end = letter + (*letter == 'l' ? 2 : 1);
+    if (state.json) {
+        const char *kind = *letter == 's' ? "pJ" : *letter == 'c' ? "j" : letter;
+
+        *format += format_text(*format, FIELD_MAX, "%s\"%.*s\":%s%%%.*s%s", state.in_row ? "," : "{", (int)length, name,
+                               hex ? "\"0x" : "", kind == letter ? (int)(end - letter) : 2, kind, hex ? "\"" : "");
+    } else {
+        *format +=
+            format_text(*format, FIELD_MAX, "%.*s%.*s", shown ? (int)length + 1 : 0, name, (int)(end - value), value);
+        if (*letter == 'c')
+            (*format)[-1] = 'y';
+    }
+    state.in_row = true;
+    return end;
 }
 
-void out_hex(const char *name, int width, uint64_t value)
+// Makes a row, as monitor_out.h has it, a format of printf.h in the form of this reply.
+static void translate(const char *row, char *format)
 {
-    char text[24];
-    int digits;
+    const char *last = &format[FORMAT_MAX - FIELD_MAX];
 
-    begin_field(name, width);
-    digits = format_text(text, sizeof(text), "%lx", (unsigned long)value);
-    put_string(out.json ? "\"0x" : "0x");
-    for (int i = digits; i < width && !out.json; i++)
-        put('0');
-    put_string(text);
-    if (out.json)
-        put('"');
+    while (*row != '\0' && format < last) {
+        size_t length = 0;
+
+        while (is_name(row[length]))
+            length++;
+        const char *value = &row[length + 1];
+        if (length > 0 && (row[length] == '=' || row[length] == ':') &&
+            (*value == '%' || strncmp(value, "0x%", 3) == 0)) {
+            row = translate_field(row, length, value, &format);
+            continue;
+        }
+        if (*row == '\n' && state.json && state.in_row)
+            *format++ = '}';
+        if (*row == '\n')
+            state.in_row = false;
+        for (length += length == 0; length > 0; length--, row++) {
+            if (!state.json || *row == '\n')
+                *format++ = *row;
+        }
+    }
+    *format = '\0';
 }
 
-void out_bool(const char *name, bool value)
+void out(const char *row, ...)
 {
-    begin_field(name, 0);
-    put_string(out.json ? value ? "true" : "false" : value ? "yes" : "no");
-}
+    char format[FORMAT_MAX];
+    va_list arguments;
 
-void out_end(void)
-{
-    if (out.in_row)
-        put_string(out.json ? "}\n" : "\n");
-    out.in_row = false;
+    translate(row, format);
+    va_start(arguments, row);
+    format_each(put, format, arguments);
+    va_end(arguments);
 }
 
 void out_note(const char *format, ...)
 {
     va_list arguments;
 
-    if (out.json)
+    if (state.json)
         return;
     va_start(arguments, format);
-    put_format(format, arguments);
+    format_each(put, format, arguments);
     va_end(arguments);
 }
 
@@ -178,46 +145,35 @@ void out_line(const char *format, ...)
 {
     va_list arguments;
 
-    out_end();
+    if (state.in_row)
+        out("\n");
     va_start(arguments, format);
-    put_format(format, arguments);
+    format_each(put, format, arguments);
     va_end(arguments);
     put('\n');
 }
 
 void out_numbers(const char *name, const uint64_t *values, unsigned int count)
 {
-    begin_field(name, 0);
-    if (out.json)
-        put('[');
+    print(state.json ? "%s\"%s\":[" : "%s%s=", !state.json ? "" : state.in_row ? "," : "{", name);
     for (unsigned int i = 0; i < count; i++)
-        print("%s%lu", i == 0 ? "" : out.json ? "," : " ", (unsigned long)values[i]);
-    if (out.json)
+        print("%s%lu", i == 0 ? "" : state.json ? "," : " ", (unsigned long)values[i]);
+    if (state.json)
         put(']');
+    state.in_row = true;
 }
 
 void out_fields(const struct field_table *table, uint64_t value)
 {
     for (unsigned int i = 0; table != NULL && i < table->count; i++) {
         const struct named_field *field = &table->fields[i];
-        uint64_t bits = named_field_get(field, value);
+        unsigned long bits = named_field_get(field, value);
 
-        if (out.json)
-            out_number(field->name, 0, bits);
+        if (state.json)
+            print(",\"%s\":%lu", field->name, bits);
         else if (field->high != field->low)
-            print(" %s=%lu", field->name, (unsigned long)bits);
+            print(" %s=%lu", field->name, bits);
         else if (bits != 0)
             print(" %s", field->name);
     }
-}
-
-void out_bytes(const char *name, const char *bytes, size_t length)
-{
-    begin_field(name, 1);
-    if (out.json) {
-        put_json_bytes(bytes, length);
-        return;
-    }
-    for (size_t i = 0; i < length; i++)
-        put(bytes[i]);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a monitor command says, as text for people or, with -j, as one JSON object a line. A row is a sequence of named
-// fields and an end; notes are for people only. The output goes to the console by whole lines.
+// What a monitor command says, as text for people or, with -j, as one JSON object a line. The output goes to the
+// console by whole lines.
 #pragma once
 
 #include <hv/types.h>
@@ -8,23 +8,19 @@
 // Begins a reply: json says which form the rows take.
 void out_begin(bool json);
 bool out_is_json(void);
-// One field of a row. As text: width 0 gives "name=value", any other width only the value, padded to that many columns
-// (text to the right when negative, numbers to the left always). JSON: "name": value.
-void out_text(const char *name, int width, const char *value);
-void out_number(const char *name, int width, uint64_t value);
-// width: hexadecimal digits, zero padded; 0 as above and no padding. JSON: a string "0x...".
-void out_hex(const char *name, int width, uint64_t value);
-void out_bool(const char *name, bool value);
-// Ends the row.
-void out_end(void);
+// A row, or a part of one: fields among words for people. It ends at '\n'.
+//   name=%lu   a field. Text: "name=7"; JSON: "name":7.
+//   name:%lu   the same without its name in text, for columns.
+// Names are of a-z, 0-9 and '_'. A value is one of %u %lu %x %lx %s with a width, as printf.h has them, 0x%lx (a string
+// in JSON), or %c: a bool, "yes" or "no", in JSON true or false. What else stands in the row has no % but %%, and is
+// not in JSON.
+__attribute__((format(printf, 1, 2))) void out(const char *row, ...);
 // Text for people within or between rows, nothing with -j.
 __attribute__((format(printf, 1, 2))) void out_note(const char *format, ...);
-// A line of the reply's frame ("ok", "err ..."), the same in both forms.
+// A line of the reply's frame ("ok", "err ..."), the same in both forms. Ends a row that was left open.
 __attribute__((format(printf, 1, 2))) void out_line(const char *format, ...);
-// JSON: an array. Text: the numbers with blanks between.
+// A field. JSON: an array. Text: the numbers with blanks between.
 void out_numbers(const char *name, const uint64_t *values, unsigned int count);
 struct field_table;
 // The fields of a register's value: as text " NAME" for a set bit, " NAME=value" for wider ones, to go on in the row.
 void out_fields(const struct field_table *table, uint64_t value);
-// A string of length bytes, without end.
-void out_bytes(const char *name, const char *bytes, size_t length);

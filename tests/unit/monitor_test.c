@@ -13,6 +13,7 @@
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/guest_mem.h>
+#include <hv/guest_words.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/monitor_cmds.h>
@@ -93,6 +94,11 @@ void console_guest_input(uint8_t byte)
         given[length] = (char)byte;
         given[length + 1] = '\0';
     }
+}
+
+const char *guest_words(void)
+{
+    return "BUG: \"x\"";
 }
 
 uint64_t console_dropped(void)

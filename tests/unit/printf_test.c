@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -52,18 +53,13 @@ static void random_modifiers(char *format, const char *flags)
     size_t length = 0;
 
     format[length++] = '%';
-    for (unsigned int i = 0; i < 3; i++) {
-        uint64_t pick = random_u64() % 6;
-        if (pick < strlen(flags)) {
-            format[length++] = flags[pick];
-        }
+    uint64_t pick = random_u64() % 6;
+    if (pick < strlen(flags)) {
+        format[length++] = flags[pick];
     }
     format[length] = '\0';
     if (random_u64() % 2 == 0) {
-        length += (size_t)sprintf(format + length, "%u", 1 + (unsigned int)(random_u64() % 30));
-    }
-    if (random_u64() % 4 == 0) {
-        sprintf(format + length, ".%u", (unsigned int)(random_u64() % 25));
+        sprintf(format + length, "%u", 1 + (unsigned int)(random_u64() % 30));
     }
 }
 
@@ -82,23 +78,21 @@ static void random_modifiers(char *format, const char *flags)
 
 static void test_integers_like_libc(void **state)
 {
-    static const char *const lengths[] = {"", "hh", "h", "l", "ll", "z"};
+    static const char *const lengths[] = {"", "l", "ll"};
     (void)state;
 
     for (unsigned int round = 0; round < ROUNDS; round++) {
         char format[40];
-        char letter = "diuxX"[random_u64() % 5];
-        unsigned int length = (unsigned int)(random_u64() % 6);
+        char letter = "dux"[random_u64() % 3];
+        unsigned int length = (unsigned int)(random_u64() % 3);
         uint64_t value = random_value();
 
-        random_modifiers(format, letter == 'x' || letter == 'X' ? "-0#" : "-0");
+        random_modifiers(format, letter == 'd' ? "-" : "-0");
         sprintf(format + strlen(format), "%s%c|%%s", lengths[length], letter);
-        if (length == 3) {
+        if (length == 1) {
             EXPECT_SAME(format, (unsigned long)value, "end");
-        } else if (length == 4) {
+        } else if (length == 2) {
             EXPECT_SAME(format, (unsigned long long)value, "end");
-        } else if (length == 5) {
-            EXPECT_SAME(format, (size_t)value, "end");
         } else {
             EXPECT_SAME(format, (unsigned int)value, "end");
         }
@@ -118,10 +112,9 @@ static void test_strings_like_libc(void **state)
         }
         text[length] = '\0';
         random_modifiers(format, "-");
-        strcat(format, "s|%c|%%|%.*s|%s");
-        int letter = 'A' + (int)(random_u64() % 26);
+        strcat(format, "s|%%|%.*s|%s");
         int precision = (int)(random_u64() % 50) - 5;
-        EXPECT_SAME(format, text, letter, precision, text, "end");
+        EXPECT_SAME(format, text, precision, text, "end");
     }
 }
 
@@ -137,13 +130,22 @@ static void test_precision_reads_no_further(void **state)
     free(text);
 }
 
-static void test_pointer(void **state)
+static void test_bool(void **state)
 {
     char out[32];
     (void)state;
 
-    assert_int_equal(format_text(out, sizeof(out), "%p", (void *)0x1234abcd), 10);
-    assert_string_equal(out, "0x1234abcd");
+    format_text(out, sizeof(out), "%y %-4y|%j %j", true, false, true, false);
+    assert_string_equal(out, "yes no  |true false");
+}
+
+static void test_json_string(void **state)
+{
+    char out[64];
+    (void)state;
+
+    format_text(out, sizeof(out), "%pJ,%pJ", "plain", "say \"hi\" \\ \x01\x7f\xff");
+    assert_string_equal(out, "\"plain\",\"say \\\"hi\\\" \\\\ \\u0001\\u007f\\u00ff\"");
 }
 
 static void expect_logfmt(const char *value, const char *expected)
@@ -199,7 +201,7 @@ static void test_bounds(void **state)
     assert_string_equal(out, "");
     assert_int_equal(format_text(out, sizeof(out), "hello"), 5);
     assert_string_equal(out, "hel");
-    const char *volatile wide = "%99999999999d";
+    const char *volatile wide = "%99999999999u";
     assert_int_equal(format_text(out, sizeof(out), wide, 1), 4095);
     assert_string_equal(out, "   ");
 }
@@ -210,7 +212,8 @@ int main(void)
         cmocka_unit_test(test_integers_like_libc),
         cmocka_unit_test(test_strings_like_libc),
         cmocka_unit_test(test_precision_reads_no_further),
-        cmocka_unit_test(test_pointer),
+        cmocka_unit_test(test_bool),
+        cmocka_unit_test(test_json_string),
         cmocka_unit_test(test_logfmt_value),
         cmocka_unit_test(test_unknown_conversion_touches_no_argument),
         cmocka_unit_test(test_bounds),

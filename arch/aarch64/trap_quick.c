@@ -17,7 +17,7 @@
 
 #define UNLIKELY(condition) __builtin_expect(condition, 0)
 
-#define QUICK_REGISTERS 10 // x0 .. x9 are in the frame
+#define QUICK_REGISTERS 10 // x0 .. x9 are in the frame; the others for trap_quick_abort alone
 
 // The whole syndrome of hvc #0, and of what else is done here but for the bits that tell which: an ID register, or an
 // access that the syndrome describes, neither sign-extended nor on behalf of a table walk, after a translation fault.
@@ -27,9 +27,8 @@
 #define SGI_WRITE                                                                                                      \
     (FIELD_PREP(ESR_ELX_EC, ESR_EC_SYSREG) | ESR_ELX_IL | FIELD_PREP(ISS_SYSREG_OP0, 3) |                              \
      FIELD_PREP(ISS_SYSREG_CRN, 12) | FIELD_PREP(ISS_SYSREG_CRM, 11) | FIELD_PREP(ISS_SYSREG_OP2, 5))
-#define HVC_0     (FIELD_PREP(ESR_ELX_EC, ESR_EC_HVC64) | ESR_ELX_IL)
-#define ACCESS    (FIELD_PREP(ESR_ELX_EC, ESR_EC_DABT_LOWER) | ISS_ABORT_ISV | 0x4)
-#define EC_ABORTS BIT64(31)
+#define HVC_0  (FIELD_PREP(ESR_ELX_EC, ESR_EC_HVC64) | ESR_ELX_IL)
+#define ACCESS (FIELD_PREP(ESR_ELX_EC, ESR_EC_DABT_LOWER) | ISS_ABORT_ISV | 0x4)
 
 #define ACCESS_MASK (ESR_ELX_EC | ISS_ABORT_ISV | ISS_ABORT_SSE | ISS_ABORT_FNV | ISS_ABORT_CM | ISS_ABORT_S1PTW | 0x3c)
 
@@ -85,7 +84,7 @@ static __attribute__((noinline)) bool quick_call(struct trap_frame *frame, struc
     return finish(vcpu, event);
 }
 
-static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame, struct vcpu *vcpu, uint64_t syndrome)
+static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame, struct vcpu *vcpu, uint32_t syndrome)
 {
     struct event *event = begin(vcpu);
     uint64_t rt = FIELD_GET(ISS_SYSREG_RT, syndrome);
@@ -98,14 +97,14 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
     frame->x[rt] = value;
     event->address = 0;
     event->value = value;
-    event->syndrome = (uint32_t)syndrome;
+    event->syndrome = syndrome;
     skip_instruction(event);
     judge(event, key, verdict.row, KEY_CAUSE_SYSREG, false);
     return finish(vcpu, event);
 }
 
 // SGIs to other vCPUs post and kick, and wait for nobody.
-static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, struct vcpu *vcpu, uint64_t syndrome)
+static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, struct vcpu *vcpu, uint32_t syndrome)
 {
     struct event *event = begin(vcpu);
     uint64_t rt = FIELD_GET(ISS_SYSREG_RT, syndrome);
@@ -115,7 +114,7 @@ static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, struct
         return false;
     event->address = 0;
     event->value = frame->x[rt];
-    event->syndrome = (uint32_t)syndrome;
+    event->syndrome = syndrome;
     judge(event, KEY_ICC_SGI1R_EL1, verdict.row, KEY_CAUSE_SYSREG, true);
     vgic_write_sgi1r(vcpu, event->value);
     vgic_flush(vcpu);
@@ -132,17 +131,23 @@ static inline uint64_t fault_address(void)
 }
 
 // What a store of size bytes gives the device.
-static inline uint64_t register_part(const struct trap_frame *frame, uint64_t reg, unsigned int size)
+static inline uint64_t register_part(uint64_t value, unsigned int size)
 {
     unsigned int unused = 64 - 8 * size;
-    return reg == 31 ? 0 : frame->x[reg] << unused >> unused;
+    return value << unused >> unused;
 }
 
-static __attribute__((noinline)) bool quick_device(struct trap_frame *frame, struct vcpu *vcpu, uint64_t syndrome)
+// XZR has its own place in the frame here: that of SP_EL0, which is not saved yet.
+_Static_assert(offsetof(struct trap_frame, sp_el0) == 31 * sizeof(uint64_t), "x0 to x30, then SP_EL0");
+
+bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
 {
+    if (UNLIKELY((syndrome & ACCESS_MASK) != ACCESS))
+        return false;
+    struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
     uint64_t ipa = fault_address();
-    uint64_t rt = FIELD_GET(ISS_ABORT_SRT, syndrome);
+    uint64_t *data = (uint64_t *)frame + FIELD_GET(ISS_ABORT_SRT, syndrome);
     unsigned int size = 1u << FIELD_GET(ISS_ABORT_SAS, syndrome);
     bool write = syndrome & ISS_ABORT_WNR;
     const struct policy_range *range = policy_quick_range(ipa_make(ipa));
@@ -156,17 +161,15 @@ static __attribute__((noinline)) bool quick_device(struct trap_frame *frame, str
     if (UNLIKELY(!policy_is_quick(ipa_make(ipa)) || !(verdict->flags & POLICY_FLAG_QUICK) || (ipa & (size - 1)) ||
                  (READ_SYSREG(SCTLR_EL1) & (SCTLR_ELX_EE | SCTLR_EL1_E0E))))
         return false;
-    if (UNLIKELY(rt >= QUICK_REGISTERS) && !(write && rt == 31))
-        return false;
     event->address = ipa;
     if (write)
-        event->value = register_part(frame, rt, size);
-    event->syndrome = (uint32_t)syndrome;
+        event->value = register_part(*data, size);
+    event->syndrome = syndrome;
     judge(event, range->key, verdict->row, KEY_CAUSE_DABT, write);
     if (UNLIKELY(device_emulate(vcpu, ipa, write ? size | MMIO_WRITE : size, &event->value, range->key) != TRAP_DONE))
         return false; // refused without an effect: trap_from_sync asks again and injects the abort
     if (!write)
-        frame->x[rt] = event->value;
+        *data = event->value;
     vgic_flush(vcpu);
     skip_instruction(event);
     return finish(vcpu, event);
@@ -174,13 +177,10 @@ static __attribute__((noinline)) bool quick_device(struct trap_frame *frame, str
 
 // Nobody is asked for here (vcpu->request): who asks this vCPU for something has kicked it as well, and an instruction
 // that was skipped leaves a vCPU that steps at the next one.
-bool trap_quick(struct trap_frame *frame)
+bool trap_quick(struct trap_frame *frame, uint32_t syndrome)
 {
-    uint64_t syndrome = READ_SYSREG(ESR_EL2) & GENMASK64(31, 0);
     struct vcpu *vcpu = vcpu_current();
 
-    if (syndrome & EC_ABORTS)
-        return (syndrome & ACCESS_MASK) == ACCESS ? quick_device(frame, vcpu, syndrome) : false;
     if ((syndrome & ID_MASK) == ID_READ)
         return quick_id_register(frame, vcpu, syndrome);
     if (syndrome == HVC_0)

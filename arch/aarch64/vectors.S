@@ -18,8 +18,8 @@
     str x30, [sp, #X(30)]
 .endm
 
-// Saves the rest: x10..x15, x18..x29 and the system registers. Leaves x0, x1 clobbered.
-.macro save_rest
+// The registers that EL2's C leaves as they are: by -ffixed-x10 and so on, or by its rules for calls.
+.macro save_others
     stp x10, x11, [sp, #X(10)]
     stp x12, x13, [sp, #X(12)]
     stp x14, x15, [sp, #X(14)]
@@ -29,6 +29,11 @@
     stp x24, x25, [sp, #X(24)]
     stp x26, x27, [sp, #X(26)]
     stp x28, x29, [sp, #X(28)]
+.endm
+
+// Saves the rest: x10..x15, x18..x29 and the system registers. Leaves x0, x1 clobbered.
+.macro save_rest
+    save_others
     mrs x0, sp_el0
     mrs x1, sp_el1
     str x0, [sp, #FRAME_SP_EL0]
@@ -55,13 +60,7 @@
     ldp x0, x1, [sp, #X(0)]
 .endm
 
-.macro restore_rest
-    ldp x0, x1, [sp, #FRAME_ELR]
-    msr elr_el2, x0
-    msr spsr_el2, x1
-    ldp x0, x1, [sp, #FRAME_SP_EL0]
-    msr sp_el0, x0
-    msr sp_el1, x1
+.macro restore_others
     ldp x10, x11, [sp, #X(10)]
     ldp x12, x13, [sp, #X(12)]
     ldp x14, x15, [sp, #X(14)]
@@ -73,6 +72,16 @@
     ldp x28, x29, [sp, #X(28)]
 .endm
 
+.macro restore_rest
+    ldp x0, x1, [sp, #FRAME_ELR]
+    msr elr_el2, x0
+    msr spsr_el2, x1
+    ldp x0, x1, [sp, #FRAME_SP_EL0]
+    msr sp_el0, x0
+    msr sp_el1, x1
+    restore_others
+.endm
+
 // A vector taken from the guest. It fills its 128 bytes, but for one instruction; \tail calls C.
 .macro vector_lower tail
     .balign 0x80
@@ -82,13 +91,15 @@
     b \tail
 .endm
 
-// The same for synchronous exceptions, which the shorter way (trap_quick.c) may be enough for: EL2's C leaves x10 to x15
-// and x18 to x29 as the guest has them (-ffixed-x10 and so on).
+// The same for synchronous exceptions, which the shorter way (trap_quick.c) may be enough for. ESR_EL2.EC is from 0x20
+// for aborts.
 .macro vector_lower_sync
     .balign 0x80
     stp x0, x1, [sp, #X(0)]
     save_caller_saved
+    mrs x1, esr_el2
     mov x0, sp
+    tbnz w1, #31, lower_abort
     bl trap_quick
     tbz w0, #0, lower_sync_rest
     restore_caller_saved
@@ -141,6 +152,27 @@ vectors:
     lower_tail lower_irq, trap_from_irq
     lower_tail lower_fiq, trap_from_fiq
     lower_tail lower_serror, trap_from_serror
+
+// ESR_EL2.ISS.SRT, bits 20:16, has an access's data register.
+lower_abort:
+    ubfx w2, w1, #16, #5
+    cmp w2, #9
+    b.hi lower_abort_others
+    bl trap_quick_abort
+    tbz w0, #0, lower_sync_rest
+    restore_caller_saved
+    eret
+// It is not in the frame yet, and a load's has to come from there (WnR, bit 6). XZR has the place of SP_EL0 meanwhile.
+lower_abort_others:
+    save_others
+    str xzr, [sp, #FRAME_SP_EL0]
+    bl trap_quick_abort
+    tbz w0, #0, lower_sync_rest
+    mrs x1, esr_el2
+    tbnz w1, #6, 1f
+    restore_others
+1:  restore_caller_saved
+    eret
 
 lower_sync_rest:
     save_rest

@@ -6,6 +6,7 @@
 
 #include "lib/cpu.h"
 #include "lib/gic.h"
+#include "lib/mmio.h"
 #include "lib/test.h"
 
 static struct cpu_state before, after;
@@ -70,6 +71,28 @@ TEST("registers", "kept over a device load")
 TEST("registers", "kept over a device store")
 {
     check_preserved(INSN("str wzr, [x1]"), 1, PL011_PA + 0x44, 0);
+}
+
+// LDR Wt, [X1] and STR Wt, [X1]
+#define LDR_W(t) (INSN("ldr w0, [x1]") | (t))
+#define STR_W(t) (INSN("str w0, [x1]") | (t))
+
+TEST("registers", "kept over a device load into each register")
+{
+    for (unsigned int t = 0; t <= 31; t++) {
+        check_preserved(LDR_W(t), 1, PL011_PA + 0xfe4, t < 31 ? 1u << t : 0);
+        if (t < 31)
+            CHECK_EQ(after.x[t], 0x10);
+    }
+}
+
+TEST("registers", "kept over a device store of each register")
+{
+    for (unsigned int t = 0; t <= 31; t++) {
+        check_preserved(STR_W(t), 1, PL011_PA + 0x24, 0); // UARTIBRD
+        CHECK_EQ(mmio_read32(PL011_PA + 0x24), t < 31 ? after.x[t] & 0xffff : 0);
+    }
+    mmio_write32(PL011_PA + 0x24, 0);
 }
 
 TEST("registers", "kept over wfi with an interrupt pending")

@@ -10,9 +10,11 @@ void trap_from_irq(struct trap_frame *frame);
 void trap_from_fiq(struct trap_frame *frame);
 void trap_from_serror(struct trap_frame *frame);
 
-// The same, synchronous, by the shorter way: x0 - x17 and x30 are saved in frame, nothing else. True: done, the guest
-// goes on. False: nothing has happened yet.
-bool trap_quick(struct trap_frame *frame);
+// The same, synchronous, by the shorter way, with ESR_EL2: x0 to x9, x16, x17 and x30 are saved in frame, and for an
+// abort the register that ISS.SRT names, nothing else. EC 0x20 and up goes to the second. True: done, the guest goes
+// on. False: nothing has happened yet.
+bool trap_quick(struct trap_frame *frame, uint32_t syndrome);
+bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome);
 
 // An exception taken in EL2 itself, on the panic stack: vector number and SP_EL2 stand above the frame. Returns only
 // for a guarded access (guarded.h), with ELR at its fixup.

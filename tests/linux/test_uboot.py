@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's U-Boot for QEMU's virt, unmodified, under ariel: a guest that is not Linux."""
+
+import run_linux
+from harness import build_policy
+from linux import Linux
+
+UBOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+
+
+def test_u_boot_prompt_timer_and_power(tmp_path):
+    words = [f"--folder={tmp_path}", f"--program={UBOOT}", "--policy=policy/diag.toml", "--cmdline=an argument"]
+    loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))
+    with Linux(elf=build_policy("diag"), loads=loads, wait=120, life=300) as machine:
+        for last in ("reset", "poweroff"):
+            machine.expect_text(r"Hit any key to stop autoboot")
+            machine.send(" ")
+            machine.expect_text(r"=> ")
+            machine.send("fdt addr $fdtcontroladdr; fdt print /chosen bootargs\n")
+            machine.expect_text('bootargs = "an argument"')
+            machine.send("mw 50000000 600dcafe; sleep 1; md 50000000 1\n")
+            machine.expect_text(r"50000000: 600dcafe")
+            machine.send(f"{last}\n")
+        assert machine.expect_exit() == 0

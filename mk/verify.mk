@@ -42,7 +42,7 @@ hostile:
 ## boots Debian's installer, with 1 and 4 CPUs, on every CPU model, under the Linux policies: a few minutes
 .PHONY: test-linux-smoke
 test-linux-smoke:
-	$(Q)scripts/bootstrap build run linux test
+	$(Q)scripts/bootstrap build run linux smoke test
 	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
 	$(Q)mkdir -p $(BUILD)
 	$(Q)$(PYTHON) scripts/test.py --linux --build $(BUILD) --cc "$(HOSTCC)" --cflags ""

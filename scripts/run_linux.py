@@ -76,6 +76,8 @@ def prepare(options):
     image = make_image(options)
     initrd_size = os.path.getsize(options.initrd) if options.initrd else 0
     blob, removed = guest_dtb.make_for(options, initrd_size)
+    if options.program and len(blob) > linux_image.COPY_TREE_MAX:
+        raise guest_dtb.TreeError(f"the device tree: {len(blob):#x} bytes, a program can have {linux_image.COPY_TREE_MAX:#x}")
     folder = Path(options.folder)
     linux_image.write(image, folder / "Image")
     (folder / "guest.dtb").write_bytes(blob)

@@ -234,9 +234,28 @@ def header(distance, image_size):
     return HEADER.pack(branch(distance), 0, 0, image_size, FLAGS_4K_ANYWHERE, 0, 0, 0, MAGIC, 0)
 
 
+# QEMU's virt leaves the device tree of a bare-metal program at the start of RAM, and some look there only. The Image
+# header is there until this code, behind it, has copied the tree that x0 points at.
+COPY_TREE_SOURCE = """
+        ldr     w1, [x0, #4]    // totalsize, big-endian
+        rev     w1, w1
+        mov     x2, #0x40000000
+        mov     x3, x0
+    1:  ldr     x4, [x3], #8
+        str     x4, [x2], #8
+        subs    w1, w1, #8
+        b.hi    1b              // and on into the program
+"""
+COPY_TREE = (0xB9400401, 0x5AC00821, 0xD2A80002, 0xAA0003E3, 0xF8408464, 0xF8008444, 0x71002021, 0x54FFFFA8)
+
+
+COPY_TREE_MAX = PROGRAM_ALIGN - 4 * len(COPY_TREE)  # a larger tree would copy over the code
+
+
 def flat_program(data):
     """A position-independent flat binary starts at a 64 KiB boundary, entered at its first byte."""
-    return header(PROGRAM_ALIGN, PROGRAM_ALIGN + len(data)).ljust(PROGRAM_ALIGN, b"\0") + data
+    copy = struct.pack(f"<{len(COPY_TREE)}I", *COPY_TREE)
+    return header(COPY_TREE_MAX, PROGRAM_ALIGN + len(data)).ljust(COPY_TREE_MAX, b"\0") + copy + data
 
 
 def elf_segments(elf, name):

@@ -138,7 +138,8 @@ def test_any_bytes_end_in_an_image_or_one_line(data):
 def test_a_flat_binary_starts_at_64_kib(load):
     loaded = load(b"\xc0\x03\x5f\xd6" * 3, load_program)
     assert loaded.data[0x10000:] == b"\xc0\x03\x5f\xd6" * 3
-    assert struct.unpack_from("<I", loaded.data)[0] == 0x14000000 | 0x10000 >> 2
+    assert struct.unpack_from("<I", loaded.data)[0] == 0x14000000 | linux_image.COPY_TREE_MAX >> 2
+    assert struct.unpack_from("<8I", loaded.data, linux_image.COPY_TREE_MAX) == linux_image.COPY_TREE
     assert (loaded.text_offset, loaded.image_size) == (0, 0x1000c)
 
 
@@ -176,12 +177,13 @@ def test_an_elf_under_the_header_is_put_back(tmp_path):
     assert at >= 0x5000 and loaded.image_size == len(loaded.data)
 
 
-def test_the_words_that_put_back_are_the_instructions_said(tmp_path):
-    elf = link(tmp_path, 0, source=linux_image.RESTORE_SOURCE)
+@pytest.mark.parametrize("source, words", [(linux_image.RESTORE_SOURCE, linux_image.RESTORE),
+                                           (linux_image.COPY_TREE_SOURCE, linux_image.COPY_TREE)])
+def test_words_are_the_instructions_said(tmp_path, source, words):
+    elf = link(tmp_path, 0, source=source)
     out = tmp_path / "words"
     subprocess.run(["aarch64-linux-gnu-objcopy", "-O", "binary", "-j", ".text", elf, out], check=True)
-    assert struct.unpack(f"<{len(linux_image.RESTORE)}I", out.read_bytes()[:4 * len(linux_image.RESTORE)]) == \
-        linux_image.RESTORE
+    assert struct.unpack(f"<{len(words)}I", out.read_bytes()[:4 * len(words)]) == words
 
 
 @pytest.mark.parametrize("address, why", [

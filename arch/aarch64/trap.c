@@ -24,6 +24,9 @@ struct trap_class {
     uint8_t advance; // bytes the PC moves on TRAP_DONE, for AArch64
 };
 
+// Out of line, so that no other exit pays for the registers and the stack that these need.
+#define COLD __attribute__((cold, noinline))
+
 static enum trap_result trap_hvc64(struct vcpu *vcpu, struct event *event)
 {
     // HVC arrives with ELR_EL2 after the instruction; a policy row may pause at it.
@@ -123,7 +126,7 @@ static void advance_aarch32(struct trap_frame *frame)
                       FIELD_PREP(SPSR_AARCH32_IT_LOW, it) | FIELD_PREP(SPSR_AARCH32_IT_HIGH, it >> 2);
 }
 
-static void finish_slowly(struct vcpu *vcpu, enum trap_result result)
+static COLD void finish_slowly(struct vcpu *vcpu, enum trap_result result)
 {
     switch (result) {
     case TRAP_DONE:
@@ -145,6 +148,17 @@ static void finish_slowly(struct vcpu *vcpu, enum trap_result result)
     }
 }
 
+// Until nothing is left to be done before the guest runs again.
+static COLD void serve_requests(struct vcpu *vcpu, bool done)
+{
+    while (__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) & VCPU_REQUEST_WAIT) {
+        vcpu_wait(vcpu);
+        vgic_flush(vcpu);
+    }
+    if (vcpu->request & VCPU_REQUEST_STEP)
+        step_arm(vcpu, done);
+}
+
 // Closes the event and does what was asked of this vCPU meanwhile. The last C before eret.
 static inline void leave(struct vcpu *vcpu, struct event *event)
 {
@@ -152,14 +166,8 @@ static inline void leave(struct vcpu *vcpu, struct event *event)
     telemetry_end(vcpu->telemetry, event, READ_SYSREG(CNTPCT_EL0));
     if (event->logged)
         telemetry_keep(vcpu->telemetry, event);
-    while (__builtin_expect(__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) != 0, 0)) {
-        if (!(vcpu->request & VCPU_REQUEST_WAIT)) {
-            step_arm(vcpu, event->result != TRAP_RETRY);
-            break;
-        }
-        vcpu_wait(vcpu);
-        vgic_flush(vcpu);
-    }
+    if (__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) != 0)
+        serve_requests(vcpu, event->result != TRAP_RETRY);
 }
 
 static inline struct event *arrive(struct vcpu *vcpu, const struct trap_frame *frame)

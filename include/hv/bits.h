@@ -10,3 +10,12 @@
 #define FIELD_SHIFT(mask)       (__builtin_ctzll(mask))
 #define FIELD_GET(mask, value)  (((uint64_t)(value) & (mask)) >> FIELD_SHIFT(mask))
 #define FIELD_PREP(mask, value) (((uint64_t)(value) << FIELD_SHIFT(mask)) & (mask))
+
+// How many bits are 1: in pairs, fours, bytes, and their sum in the top byte. (The compiler's own needs SIMD registers.)
+static inline unsigned int bit_count(uint64_t bits)
+{
+    bits -= bits >> 1 & 0x5555555555555555;
+    bits = (bits & 0x3333333333333333) + (bits >> 2 & 0x3333333333333333);
+    bits = (bits + (bits >> 4)) & 0x0f0f0f0f0f0f0f0f;
+    return (unsigned int)(bits * 0x0101010101010101 >> 56);
+}

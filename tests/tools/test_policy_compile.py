@@ -221,10 +221,18 @@ def test_command_line_refuses_in_one_line(tmp_path):
 
 def test_lookup_pages_hold_each_row_once():
     keys = TABLES[0]["sysreg"]
-    index, pages, firsts = emit.lookup_pages(keys)
-    assert len(firsts) == len(pages)
-    assert sorted(name for page in pages for name in page.values()) == sorted(key.enum for key in keys[:-1])
-    assert pages[0] == {} and max(index) == len(pages) - 1 and 1024 + len(pages) * 66 <= 4 * 1024
+    pages = emit.lookup_pages(keys)
+    assert sorted(name for page in pages.values() for name in page.values()) == sorted(key.enum for key in keys[:-1])
+    for page in pages.values():  # the key of bit n is the first one's and the number of bits below n
+        assert [name for _, name in sorted(page.items())] == [key.enum for key in keys if key.enum in page.values()]
+
+
+def test_each_page_has_a_slot_of_its_own():
+    pages = emit.lookup_pages(TABLES[0]["sysreg"])
+    multiplier = emit.page_multiplier(pages)
+    assert len({emit.page_slot(place, multiplier) for place in pages}) == len(pages)
+    with pytest.raises(ValueError, match="SYSREG_SLOT_COUNT"):
+        emit.page_multiplier(range(emit.SLOT_COUNT + 1))
 
 
 def test_document_lists_every_class():

@@ -6,6 +6,8 @@ from .model import REGISTERS
 
 # policy_quick, as policy.h has it
 QUICK_BASE, QUICK_SHIFT, QUICK_COUNT = 0x08000000, 16, 512
+# sysreg_slots, as hv/arch/sysreg.h has it
+SLOT_COUNT = 64
 
 
 def quote(text):
@@ -26,20 +28,44 @@ def verdict_text(verdict, key, way):
 
 
 def lookup_pages(keys):
-    """sysreg_page, sysreg_page_key and sysreg_page_first of hv/arch/sysreg.h: page 0 is all unknown. Keys are in order
-    of encoding, so that the first key of a page is its lowest."""
-    index, pages = [0] * 1024, [{}]
+    """{place: {bit: key}} of sysreg_pages in hv/arch/sysreg.h. Keys are in order of encoding, so that those of a page
+    follow each other."""
+    pages = {}
     for key in keys:
-        if key.enum == "KEY_SYSREG_UNKNOWN":
-            continue
-        op0, op1, crn, crm, op2 = key.encoding
-        slot = crm >> 3 << 9 | op0 << 7 | op1 << 4 | crn
-        if not index[slot]:
-            index[slot] = len(pages)
-            pages.append({})
-        pages[index[slot]][(crm & 7) << 3 | op2] = key.enum
-    firsts = [min(page.items(), default=(0, "KEY_SYSREG_UNKNOWN"))[1] for page in pages]
-    return index, pages, firsts
+        if key.enum != "KEY_SYSREG_UNKNOWN":
+            op0, op1, crn, crm, op2 = key.encoding
+            place = op0 << 20 | op1 << 14 | crn << 10 | (crm & 8) << 1  # as in ISS
+            pages.setdefault(place, {})[(crm & 7) << 3 | op2] = key.enum
+    return pages
+
+
+def page_slot(place, multiplier):
+    return (place * multiplier & 0xffffffff) * SLOT_COUNT >> 32
+
+
+def page_multiplier(pages):
+    """A number that gives each page a slot of its own. One of some thousand does, so any will be found soon."""
+    for n in range(1, 0x10000, 2):
+        multiplier = n * 0x9e3779b1 & 0xffffffff
+        if len({page_slot(place, multiplier) for place in pages}) == len(pages):
+            return multiplier
+    raise ValueError(f"{len(pages)} pages of system registers do not fit {SLOT_COUNT} slots: double SYSREG_SLOT_COUNT")
+
+
+def sysreg_lookup(keys):
+    """sysreg_multiplier, sysreg_slots and sysreg_pages; page 0 is that of no register."""
+    pages = lookup_pages(keys)
+    multiplier = page_multiplier(pages)
+    slots = {page_slot(place, multiplier): number for number, place in enumerate(pages, 1)}
+    out = [f"const uint32_t sysreg_multiplier = {multiplier:#x};\n",
+           f"_Static_assert(SYSREG_SLOT_COUNT == {SLOT_COUNT}, \"emit.py\");",
+           "const uint8_t sysreg_slots[SYSREG_SLOT_COUNT] = {",
+           wrap(str(slots.get(slot, 0)) for slot in range(SLOT_COUNT)), "};\n",
+           "const struct sysreg_page sysreg_pages[] = {", "    {0, 0, KEY_SYSREG_UNKNOWN},"]
+    out += [f"    {{{sum(1 << bit for bit in page):#x}, {place:#x}, {page[min(page)]}}}," for place, page in pages.items()]
+    ids = pages[3 << 20]
+    return out + ["};\n", "const uint16_t sysreg_id_key[64] = {",
+                  wrap(ids.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "};\n"]
 
 
 def quick_ranges(ranges):
@@ -94,14 +120,5 @@ def generate(policy):
     for register in REGISTERS:
         bits = sorted(bit for bit in policy.bits if bit.startswith(register + "_"))
         out.append(f"    .{register.lower()} = {' | '.join(bits) or '0'},")
-    index, pages, firsts = lookup_pages(policy.groups["sysreg"])
-    out += ["};\n", "const uint8_t sysreg_page[1024] = {",
-            wrap(f"[{i}] = {page}" for i, page in enumerate(index) if page), "};\n",
-            "const uint16_t sysreg_page_first[] = {", wrap(firsts), "};\n",
-            "const uint8_t sysreg_page_key[][64] = {"]
-    for page, first in zip(pages, firsts):
-        out += ["    {", wrap(f"{page[slot]} - {first}" if slot in page else "SYSREG_NO_KEY" for slot in range(64)), "    },"]
-    ids = pages[index[3 << 7]]
-    out += ["};\n", "const uint16_t sysreg_id_key[64] = {",
-            wrap(ids.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "};\n"]
+    out += ["};\n", *sysreg_lookup(policy.groups["sysreg"])]
     return "\n".join(out)

@@ -15,6 +15,7 @@
 #define HELD_SIZE    0x4000u  // guest output that waits for the monitor to close
 #define QUEUE_SIZE   0x10000u // typed bytes that wait for the guest's UART: more than a person pastes
 #define RECEIVE_MAX  1024u    // bytes taken from the UART in one go
+#define STALL_MAX    10u      // seconds that typed bytes wait in the UART, and Ctrl-] with them, before they are dropped
 #define GUEST_PREFIX "guest: "
 
 static struct spinlock console_lock;
@@ -35,6 +36,8 @@ static struct {
     uint8_t byte[QUEUE_SIZE];
     uint32_t first;
     uint32_t count;
+    uint32_t stalled;   // seconds since the queue was full and the UART no longer read, plus 1; 0: it is read
+    bool dropping;      // that took too long: what the guest has no room for is dropped
 } queue GUARDED_BY(queue_lock);
 
 // Read from any CPU without the locks.
@@ -208,10 +211,22 @@ void console_show_input(const char *text, size_t length, size_t cursor)
     spinlock_release(&console_lock);
 }
 
+static void listen_again(void) REQUIRES(queue_lock)
+{
+    if (queue.stalled > 0)
+        pl011_listen(true);
+    queue.stalled = 0;
+}
+
 uint64_t console_hold_guest(bool hold)
 {
     uint64_t dropped = 0;
 
+    if (hold) { // the monitor wants to hear
+        spinlock_acquire(&queue_lock);
+        listen_again();
+        spinlock_release(&queue_lock);
+    }
     spinlock_acquire(&console_lock);
     if (hold && !console.hold) {
         console.dropped_before = console_dropped();
@@ -243,8 +258,11 @@ static void offer_queue(void) REQUIRES(queue_lock)
     while (queue.count > 0 && vpl011_receive(&vm0, queue.byte[queue.first])) {
         queue.first = (queue.first + 1) % QUEUE_SIZE;
         queue.count--;
+        queue.dropping = false;
     }
     __atomic_store_n(&queue_waiting, queue.count, __ATOMIC_RELAXED);
+    if (queue.count <= QUEUE_SIZE / 2)
+        listen_again();
 }
 
 void console_guest_input(uint8_t byte)
@@ -261,6 +279,31 @@ void console_guest_input(uint8_t byte)
     spinlock_release(&queue_lock);
 }
 
+// While the queue is full the UART is not read: whoever types is held off by its FIFO.
+static bool must_stall(void)
+{
+    if (__atomic_load_n(&queue_waiting, __ATOMIC_RELAXED) < QUEUE_SIZE || monitor_is_open())
+        return false;
+    spinlock_acquire(&queue_lock);
+    if (queue.count == QUEUE_SIZE && !queue.dropping && queue.stalled == 0) {
+        pl011_listen(false);
+        queue.stalled = 1;
+    }
+    bool stall = queue.stalled > 0;
+    spinlock_release(&queue_lock);
+    return stall;
+}
+
+void console_tick(void)
+{
+    spinlock_acquire(&queue_lock);
+    if (queue.stalled > 0 && queue.stalled++ > STALL_MAX) {
+        queue.dropping = true;
+        listen_again();
+    }
+    spinlock_release(&queue_lock);
+}
+
 void console_guest_room(void)
 {
     if (__atomic_load_n(&queue_waiting, __ATOMIC_RELAXED) == 0)
@@ -273,7 +316,7 @@ void console_guest_room(void)
 void console_receive(void)
 {
     console_guest_room();
-    for (unsigned int i = 0; i < RECEIVE_MAX; i++) {
+    for (unsigned int i = 0; i < RECEIVE_MAX && !must_stall(); i++) {
         int byte = pl011_get();
 
         if (byte == PL011_EMPTY)

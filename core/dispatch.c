@@ -19,6 +19,7 @@
 #include <hv/vgic.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
+#include <hv/watchdog.h>
 
 const char *trap_result_name(unsigned int result)
 {
@@ -205,7 +206,8 @@ static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
         vgic_forward(vcpu, intid);
         return;
     case INTID_HYP_TIMER:
-        vtimer_hyp_interrupt(vcpu);
+        if (vtimer_hyp_interrupt(vcpu))
+            watchdog_tick(vcpu);
         break;
     case INTID_MAINTENANCE:
         vgic_maintenance(vcpu);

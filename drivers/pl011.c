@@ -50,6 +50,11 @@ static void uart_write(unsigned int offset, uint32_t value)
     io_write32((uint64_t)PL011_PA + offset, value);
 }
 
+void pl011_listen(bool on)
+{
+    uart_write(UARTIMSC, on ? INT_RX | INT_RT : 0);
+}
+
 void pl011_init(void)
 {
     // LCR_H and the divisors may only change while the UART is off (DDI 0183 3.3.7); the write of LCR_H latches them.
@@ -59,7 +64,7 @@ void pl011_init(void)
     uart_write(UARTFBRD, BAUD_FRACTION);
     uart_write(UARTLCR_H, LCR_H_FEN | LCR_H_WLEN_8);
     uart_write(UARTIFLS, IFLS_RX_1_8);
-    uart_write(UARTIMSC, INT_RX | INT_RT);
+    pl011_listen(true);
     uart_write(UARTCR, CR_UARTEN | CR_TXE | CR_RXE);
 }
 

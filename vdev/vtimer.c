@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guest time. The virtual timer is the hardware's: CNTVOFF_EL2 shifts its counter by the time spent paused, and its
 // interrupt is forwarded with the HW bit. The physical timer, where policy traps it, is emulated on EL2's own timer
-// (CNTHP): one deadline at a time; its line is computed anew at each access and each interrupt. All on the vCPU's CPU.
+// (CNTHP), whose deadline is the guest's or the watchdog's next second, whichever is first; the guest's line is computed
+// anew at each access and each interrupt. All on the vCPU's CPU.
 
 #include <hv/vtimer.h>
 
@@ -21,7 +22,9 @@ void vtimer_init_cpu(struct vcpu *vcpu)
     WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
     WRITE_SYSREG(CNTV_CTL_EL0, 0);
     WRITE_SYSREG(CNTP_CTL_EL0, 0);
-    WRITE_SYSREG(CNTHP_CTL_EL2, 0);
+    vcpu->timer.next_tick = READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0);
+    WRITE_SYSREG(CNTHP_CVAL_EL2, vcpu->timer.next_tick);
+    WRITE_SYSREG(CNTHP_CTL_EL2, CNTX_CTL_ENABLE);
     barrier_context(); // the timers are off before their interrupts are let in
     gicv3_enable(INTID_HYP_TIMER, vcpu->id);
 }
@@ -54,20 +57,18 @@ static bool is_due(const struct vcpu *vcpu)
     return (vcpu->timer.physical_ctl & CNTX_CTL_ENABLE) && physical_count(vcpu) >= vcpu->timer.physical_cval;
 }
 
-// Drives the guest's line, and CNTHP when the deadline is still to come.
+// Drives the guest's line, and CNTHP when the guest's deadline comes before the next tick.
 static void update_physical(struct vcpu *vcpu)
 {
     uint32_t ctl = vcpu->timer.physical_ctl;
     bool wanted = (ctl & (CNTX_CTL_ENABLE | CNTX_CTL_IMASK)) == CNTX_CTL_ENABLE;
     bool due = wanted && is_due(vcpu);
+    // For a deadline that is not due this does not wrap: the offset is not above 0.
+    uint64_t deadline = vcpu->timer.physical_cval + physical_offset(vcpu);
 
-    if (wanted && !due) {
-        // Not due, and the offset is not above 0, so this does not wrap.
-        WRITE_SYSREG(CNTHP_CVAL_EL2, vcpu->timer.physical_cval + physical_offset(vcpu));
-        WRITE_SYSREG(CNTHP_CTL_EL2, CNTX_CTL_ENABLE);
-    } else {
-        WRITE_SYSREG(CNTHP_CTL_EL2, 0);
-    }
+    if (!wanted || due || deadline > vcpu->timer.next_tick)
+        deadline = vcpu->timer.next_tick;
+    WRITE_SYSREG(CNTHP_CVAL_EL2, deadline);
     barrier_context(); // before EL2 ends the interrupt: a CNTHP that is still asserted would come again
     (void)vgic_set_line(vcpu->vm, vcpu->id, INTID_PHYSICAL_TIMER, due);
 }
@@ -79,9 +80,15 @@ void vtimer_update_offset(struct vcpu *vcpu)
         update_physical(vcpu);
 }
 
-void vtimer_hyp_interrupt(struct vcpu *vcpu)
+bool vtimer_hyp_interrupt(struct vcpu *vcpu)
 {
+    uint64_t now = READ_SYSREG(CNTPCT_EL0);
+    bool tick = now >= vcpu->timer.next_tick;
+
+    if (tick)
+        vcpu->timer.next_tick = now + READ_SYSREG(CNTFRQ_EL0);
     update_physical(vcpu);
+    return tick;
 }
 
 uint64_t vtimer_physical_read(struct vcpu *vcpu, enum vtimer_register reg)

@@ -18,6 +18,7 @@
     EVENT("abort",               FAULT,   "exit key op result pc addr esr held row at reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
     EVENT("serror",              FAULT,   "pc esr", "an asynchronous abort reached EL2 while the guest ran") \
     EVENT("guest-exception",     GUEST,   "vcpu esr elr far held", "the guest reported an exception that it could not handle (HVC_REPORT_EXCEPTION)") \
+    EVENT("guest-hang",          GUEST,   "vcpu pc", "for 10 seconds a vCPU has had an interrupt waiting and interrupts masked") \
     EVENT("guest-oops",          GUEST,   "vcpu text held", "the guest's console said that its kernel oopsed (also BUG, soft lockup, RCU stall)") \
     EVENT("guest-panic",         GUEST,   "vcpu text held", "the guest's console said that its kernel panicked; the monitor opens when it has said all") \
     EVENT("gic-no-redistributor",IRQ,     "affinity", "the GIC has no redistributor for this CPU") \
@@ -34,6 +35,8 @@
     EVENT("cpu-off",             PSCI,    "vcpu held", "the guest turned a vCPU off") \
     EVENT("cpu-on",              PSCI,    "vcpu entry held", "the guest turned a vCPU on") \
     EVENT("counters",            TRAP,    "key count ticks p50 p99", "exits of one kind since the counters were reset, and how long they took in EL2") \
+    EVENT("el2-stall",           TRAP,    "vcpu exit key pc", "another CPU has been in one exit for more than a second") \
+    EVENT("slow-exit",           TRAP,    "exit key pc ticks", "an exit of this CPU took more than a second") \
     EVENT("cpu-late",            VM,      "vcpu limit_ms", "a vCPU did not stop in time for a pause") \
     EVENT("guest-enter",         VM,      "guest entry vcpus", "the guest is loaded and about to run") \
     EVENT("vm-off",              VM,      "vcpus", "the machine is about to be powered off") \

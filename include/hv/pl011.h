@@ -9,6 +9,8 @@ void pl011_init(void);
 // Sends one byte; waits while the transmit FIFO is full, at most PL011_TX_WAIT polls, then gives the byte up and counts
 // it.
 void pl011_put(uint8_t byte);
+// Whether received bytes interrupt. Off, they wait in the FIFO, which holds the sender off when it is full.
+void pl011_listen(bool on);
 // The next received byte 0..255, PL011_BREAK for a BREAK condition, or PL011_EMPTY.
 int pl011_get(void);
 #define PL011_EMPTY (-1)

@@ -13,6 +13,7 @@ struct vtimer {
     uint64_t physical_cval; // CNTP_CVAL_EL0 as the guest wrote it
     uint32_t physical_ctl;  // CNTP_CTL_EL0.{IMASK, ENABLE}
     uint32_t spare;
+    uint64_t next_tick; // CNTPCT_EL0 at which the watchdog looks next
     uint64_t late[VTIMER_LATE_BUCKETS]; // virtual timer interrupts by ticks past the deadline at EL2; as telemetry.h
 };
 
@@ -20,8 +21,9 @@ struct vtimer {
 void vtimer_init_cpu(struct vcpu *vcpu);
 // The physical virtual-timer interrupt was taken: hand it to the guest.
 void vtimer_interrupt(struct vcpu *vcpu);
-// EL2's own timer (CNTHP), which stands behind the guest's physical timer, was taken.
-void vtimer_hyp_interrupt(struct vcpu *vcpu);
+// EL2's own timer (CNTHP), which stands behind the guest's physical timer and the watchdog, was taken.
+// True when a second has passed since that was last said: the watchdog's turn.
+bool vtimer_hyp_interrupt(struct vcpu *vcpu);
 // Writes CNTVOFF_EL2 anew after a pause.
 void vtimer_update_offset(struct vcpu *vcpu);
 

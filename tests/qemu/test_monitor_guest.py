@@ -4,6 +4,7 @@ pause and stop, held output, pasted input."""
 
 import json
 import re
+import threading
 import time
 
 import pytest
@@ -312,3 +313,25 @@ def test_a_timer_at_the_end_of_time_after_a_pause(paused):
     paused.attention()
     assert "vm=running" in paused.command("status").text
     assert json.loads(paused.command("timer -j")[1])["drift_us"] >= 500_000
+
+
+def test_a_hang_is_noticed(paused):
+    """A guest that loops with interrupts masked while one waits."""
+    write_code(paused, 0x14000000)  # b .
+    paused.command(f"sr PC {CODE:#x}")
+    paused.command("inject irq 33")
+    paused.command("resume")
+    assert paused.expect_line(r"event=guest-hang vcpu=0 pc=(0x\w+)")[1] == f"{CODE:#x}"
+    paused.expect_line("monitor: a vCPU has kept an interrupt waiting for 10 s")
+    paused.expect_prompt()
+    assert paused.command("status").ok
+
+
+def test_a_guest_that_does_not_read_cannot_lock_the_monitor_out(paused):
+    """More than EL2 holds for a guest is typed while the guest stands still, the attention key behind it."""
+    paused.command("quit")
+    typing = threading.Thread(target=paused.send, args=["x" * 70000 + ATTENTION + "\r"])
+    typing.start()
+    paused.expect_prompt(wait=60)
+    typing.join()
+    assert int(re.search(r"input_dropped=(\d+)", paused.command("status").text)[1]) > 4000

@@ -28,13 +28,18 @@ static uint8_t given[0x11000];
 static size_t given_count, guest_room;
 static int monitor_bytes[64];
 static size_t monitor_count;
-static bool monitor_opened;
+static bool monitor_opened, listening = true;
 static const char *open_reason;
 
 void pl011_put(uint8_t byte)
 {
     assert_true(sent_count < sizeof(sent));
     sent[sent_count++] = (char)byte;
+}
+
+void pl011_listen(bool on)
+{
+    listening = on;
 }
 
 int pl011_get(void)
@@ -275,6 +280,69 @@ static void a_kernels_words_are_told_without_the_lock(void **state)
     assert_int_equal(words_told, 2);
 }
 
+static void fill_queue(void)
+{
+    guest_room = 0;
+    for (unsigned int i = 0; i < 0x10000; i++)
+        console_guest_input((uint8_t)i);
+}
+
+static void a_full_queue_holds_the_line_off(void **state)
+{
+    uint64_t dropped = console_input_dropped();
+
+    (void)state;
+    fill_queue();
+    type((const int[]){1, 2, 3}, 3);
+    assert_int_equal(typed_at, 0);
+    assert_false(listening);
+    guest_room = 0x7fff;
+    console_guest_room();
+    assert_false(listening); // until half of it is free
+    guest_room = SIZE_MAX;
+    console_guest_room();
+    assert_true(listening);
+    console_receive();
+    assert_int_equal(given_count, 0x10003);
+    assert_int_equal(console_input_dropped(), dropped);
+}
+
+static void a_guest_that_does_not_read_cannot_keep_the_monitor_away(void **state)
+{
+    uint64_t dropped = console_input_dropped();
+
+    (void)state;
+    fill_queue();
+    type((const int[]){1, 2, MONITOR_ATTENTION}, 3);
+    for (unsigned int second = 0; second < 10; second++)
+        console_tick();
+    assert_false(listening);
+    console_tick();
+    assert_true(listening);
+    console_receive();
+    assert_int_equal(console_input_dropped() - dropped, 2);
+    assert_int_equal(monitor_count, 1);
+    guest_room = 1;
+    console_guest_room(); // it reads again: nothing more is dropped
+    console_guest_input(0);
+    type((const int[]){4}, 1);
+    assert_int_equal(typed_at, 0);
+    assert_int_equal(console_input_dropped() - dropped, 2);
+}
+
+static void an_open_monitor_hears_though_the_queue_is_full(void **state)
+{
+    (void)state;
+    fill_queue();
+    type((const int[]){'x'}, 1);
+    assert_false(listening);
+    monitor_opened = true;
+    (void)console_hold_guest(true);
+    assert_true(listening);
+    console_receive();
+    assert_int_equal(monitor_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +356,9 @@ int main(void)
         cmocka_unit_test_setup(refused_bytes_are_offered_again_in_order, set_up),
         cmocka_unit_test_setup(a_full_queue_drops_and_counts, set_up),
         cmocka_unit_test_setup(a_kernels_words_are_told_without_the_lock, set_up),
+        cmocka_unit_test_setup(a_full_queue_holds_the_line_off, set_up),
+        cmocka_unit_test_setup(a_guest_that_does_not_read_cannot_keep_the_monitor_away, set_up),
+        cmocka_unit_test_setup(an_open_monitor_hears_though_the_queue_is_full, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

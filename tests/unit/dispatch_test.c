@@ -218,10 +218,17 @@ void vtimer_interrupt(struct vcpu *of)
     served = "vtimer";
 }
 
-void vtimer_hyp_interrupt(struct vcpu *of)
+bool vtimer_hyp_interrupt(struct vcpu *of)
 {
     (void)of;
     served = "hyp timer";
+    return false;
+}
+
+void watchdog_tick(struct vcpu *of)
+{
+    (void)of;
+    served = "tick";
 }
 
 static int setup(void **state)

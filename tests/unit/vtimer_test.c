@@ -52,6 +52,8 @@ bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument
     return true;
 }
 
+#define TICK (5000 + 1000000) // CNTHP's deadline when the guest has none
+
 static void now(uint64_t count)
 {
     fake_sysreg_set("CNTPCT_EL0", count);
@@ -70,7 +72,7 @@ static int setup(void **state)
     line = false;
     forwarded = enabled = 0;
     fake_sysreg_set("CNTV_CTL_EL0", 5);
-    fake_sysreg_set("CNTHP_CTL_EL2", 1);
+    fake_sysreg_set("CNTFRQ_EL0", 1000000);
     now(5000);
     vtimer_init_cpu(vcpu);
     return 0;
@@ -82,7 +84,8 @@ static void starts_with_every_timer_off(void **state)
     assert_int_equal(fake_sysreg_get("CNTVOFF_EL2"), (uint64_t)-1000);
     assert_int_equal(fake_sysreg_get("CNTHCTL_EL2"), 0);
     assert_int_equal(fake_sysreg_get("CNTV_CTL_EL0"), 0);
-    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 0);
+    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 1); // the watchdog's
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), TICK);
     assert_int_equal(enabled, INTID_HYP_TIMER);
 }
 
@@ -116,21 +119,20 @@ static void physical_timer_fires_once_its_time_has_come(void **state)
     vtimer_physical_write(vcpu, VTIMER_CNTPCT, 1);
     vtimer_physical_write(vcpu, VTIMER_CNTP_TVAL, 100);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CVAL), 6100);
-    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 0);
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), TICK);
     vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 0xff);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 3);
-    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 0); // masked
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), TICK); // masked
     vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
-    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 1);
     assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), 5100);
     assert_false(line);
     now(5099);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 1);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_TVAL), 1);
     now(5101);
-    vtimer_hyp_interrupt(vcpu);
+    assert_false(vtimer_hyp_interrupt(vcpu));
     assert_true(line);
-    assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 0);
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), TICK);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 5);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_TVAL), 0xffffffff);
     vtimer_physical_write(vcpu, VTIMER_CNTP_CVAL, 9000);
@@ -142,6 +144,23 @@ static void physical_timer_fires_once_its_time_has_come(void **state)
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 7);
     vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 0);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 0);
+}
+
+static void every_second_is_told_once(void **state)
+{
+    (void)state;
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CVAL, TICK + 1000 + 10); // in its own time
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
+    now(TICK - 1);
+    assert_false(vtimer_hyp_interrupt(vcpu));
+    now(TICK + 3);
+    assert_true(vtimer_hyp_interrupt(vcpu));
+    assert_false(line);
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), TICK + 10);
+    now(TICK + 10);
+    assert_false(vtimer_hyp_interrupt(vcpu));
+    assert_true(line);
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), TICK + 3 + 1000000);
 }
 
 static void a_pause_does_not_make_it_jump(void **state)
@@ -165,7 +184,7 @@ static void a_deadline_at_the_end_of_time_never_comes(void **state)
     vtimer_physical_write(vcpu, VTIMER_CNTP_CVAL, UINT64_MAX - 3);
     vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
     assert_false(line);
-    assert_true(fake_sysreg_get("CNTHP_CVAL_EL2") == UINT64_MAX - 3 - 1000);
+    assert_true(fake_sysreg_get("CNTHP_CVAL_EL2") == TICK);
 }
 
 static void what_the_monitor_sees(void **state)
@@ -196,6 +215,7 @@ int main(void)
         cmocka_unit_test_setup(starts_with_every_timer_off, setup),
         cmocka_unit_test_setup(virtual_interrupts_are_forwarded_and_their_lateness_counted, setup),
         cmocka_unit_test_setup(physical_timer_fires_once_its_time_has_come, setup),
+        cmocka_unit_test_setup(every_second_is_told_once, setup),
         cmocka_unit_test_setup(a_pause_does_not_make_it_jump, setup),
         cmocka_unit_test_setup(what_the_monitor_sees, setup),
         cmocka_unit_test_setup(a_deadline_at_the_end_of_time_never_comes, setup),

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns: the look that each CPU takes once a second at itself and at the others. It reads what telemetry has anyway, so
+// that no exit pays for it: the slot of an exit that has not ended carries the number of the next one.
+
+#include <hv/watchdog.h>
+
+#include <hv/arch/registers.h>
+#include <hv/console.h>
+#include <hv/log.h>
+#include <hv/monitor.h>
+#include <hv/telemetry.h>
+#include <hv/vgic.h>
+#include <hv/vm.h>
+
+#define MASKED_MAX 10 // ticks
+
+// Where EL2 may stay: a guest waits in a trapped WFI, or the monitor answers a person.
+static bool is_expected(unsigned int key)
+{
+    return key == KEY_CAUSE_WFI || monitor_is_open();
+}
+
+// The exit of which this tick is part has not ended; a slow one before it has kept the tick waiting.
+static void check_last_exit(const struct telemetry *telemetry, uint64_t second)
+{
+    const struct event *event = telemetry_find(telemetry, telemetry->sequence - 1);
+
+    if (event != NULL && event->exit - event->entry > second && !is_expected(event->key))
+        log_record(LOG_WARN, LOG_TRAP, "slow-exit", "exit=%lu key=%s pc=0x%lx ticks=%lu", event->sequence,
+                   event_key_name(event->key), event->pc, event->exit - event->entry);
+}
+
+// The next CPU, so that each is watched by one other; in the first of the seconds, so that it is told once.
+static void check_neighbour(const struct vcpu *vcpu, uint64_t second)
+{
+    const struct vcpu *other = &vcpu->vm->vcpus[(vcpu->id + 1) % vcpu->vm->vcpu_count];
+    uint64_t sequence = __atomic_load_n(&other->telemetry->sequence, __ATOMIC_ACQUIRE);
+    const struct event *event = &other->telemetry->last[sequence % TELEMETRY_LAST];
+    int64_t ticks = (int64_t)(READ_SYSREG(CNTPCT_EL0) - event->entry);
+
+    if (other != vcpu && event->sequence == sequence && !is_expected(event->cause) &&
+        ticks > (int64_t)second && ticks <= 2 * (int64_t)second)
+        log_record(LOG_WARN, LOG_TRAP, "el2-stall", "vcpu=%u exit=%lu key=%s pc=0x%lx", other->id, sequence,
+                   event_key_name(event->cause), event->pc);
+}
+
+static void check_guest(struct vcpu *vcpu)
+{
+    const struct trap_frame *frame = vcpu->frame;
+
+    if (!(frame->spsr_el2 & SPSR_ELX_I) || !vgic_has_pending(vcpu))
+        vcpu->masked_ticks = 0;
+    else if (++vcpu->masked_ticks == MASKED_MAX) {
+        log_record(LOG_WARN, LOG_GUEST, "guest-hang", "vcpu=%u pc=0x%lx", vcpu->id, frame->elr_el2);
+        vm_open_monitor("a vCPU has kept an interrupt waiting for 10 s, masked");
+    }
+}
+
+void watchdog_tick(struct vcpu *vcpu)
+{
+    uint64_t second = READ_SYSREG(CNTFRQ_EL0);
+
+    check_last_exit(vcpu->telemetry, second);
+    check_neighbour(vcpu, second);
+    if (!vcpu->waiting)
+        check_guest(vcpu);
+    if (vcpu->id == 0)
+        console_tick();
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the watchdog tells, once each, and what it does not take for a hang.
+// Links: core/watchdog.c core/telemetry.c
+#include <hv/watchdog.h>
+
+#include <hv/arch/registers.h>
+#include <hv/console.h>
+#include <hv/log.h>
+#include <hv/monitor.h>
+#include <hv/telemetry.h>
+#include <hv/vgic.h>
+#include <hv/vm.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECOND 1000
+
+static struct vm vm;
+static struct trap_frame frame;
+static struct vcpu *const vcpu = &vm.vcpus[0];
+static const char *told, *opened;
+static unsigned int told_count, console_ticks;
+static bool pending, monitor;
+
+void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)level;
+    (void)class;
+    (void)format;
+    told = event;
+    told_count++;
+}
+
+const char *event_key_name(unsigned int key)
+{
+    (void)key;
+    return "key";
+}
+
+bool vgic_has_pending(struct vcpu *of)
+{
+    assert_ptr_equal(of, vcpu);
+    return pending;
+}
+
+void vm_open_monitor(const char *reason)
+{
+    opened = reason;
+}
+
+bool monitor_is_open(void)
+{
+    return monitor;
+}
+
+void console_tick(void)
+{
+    console_ticks++;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&vm, 0, sizeof(vm));
+    memset(&frame, 0, sizeof(frame));
+    memset(telemetry_cpu, 0, sizeof(telemetry_cpu));
+    vm.vcpu_count = 2;
+    for (unsigned int i = 0; i < 2; i++) {
+        vm.vcpus[i].vm = &vm;
+        vm.vcpus[i].id = i;
+        vm.vcpus[i].telemetry = &telemetry_cpu[i];
+        vm.vcpus[i].telemetry->sequence = 300;
+    }
+    vcpu->frame = &frame;
+    told = opened = NULL;
+    told_count = console_ticks = 0;
+    pending = monitor = false;
+    fake_sysreg_set("CNTFRQ_EL0", SECOND);
+    fake_sysreg_set("CNTPCT_EL0", 100 * SECOND);
+    return 0;
+}
+
+static void nothing_is_told_of_a_guest_that_is_well(void **state)
+{
+    (void)state;
+    pending = true;
+    for (unsigned int i = 0; i < 20; i++) {
+        frame.spsr_el2 = i % 10 == 9 ? 0 : SPSR_ELX_I;
+        watchdog_tick(vcpu);
+    }
+    pending = false; // as in the idle loop: masked, and nothing waits
+    for (unsigned int i = 0; i < 20; i++)
+        watchdog_tick(vcpu);
+    assert_int_equal(told_count, 0);
+    assert_null(opened);
+    assert_int_equal(console_ticks, 40);
+}
+
+static void a_hang_is_told_once(void **state)
+{
+    (void)state;
+    pending = true;
+    frame.spsr_el2 = SPSR_ELX_I;
+    for (unsigned int i = 0; i < 9; i++)
+        watchdog_tick(vcpu);
+    assert_null(told);
+    for (unsigned int i = 0; i < 20; i++)
+        watchdog_tick(vcpu);
+    assert_string_equal(told, "guest-hang");
+    assert_int_equal(told_count, 1);
+    assert_non_null(opened);
+}
+
+static void a_paused_vcpu_does_not_hang(void **state)
+{
+    (void)state;
+    pending = true;
+    frame.spsr_el2 = SPSR_ELX_I;
+    vcpu->waiting = true;
+    for (unsigned int i = 0; i < 20; i++)
+        watchdog_tick(vcpu);
+    assert_int_equal(told_count, 0);
+}
+
+static void a_slow_exit_is_named(void **state)
+{
+    struct event *event = &telemetry_cpu[0].last[299 % TELEMETRY_LAST];
+
+    (void)state;
+    *event = (struct event){.sequence = 299, .entry = 5, .exit = 5 + SECOND};
+    watchdog_tick(vcpu);
+    assert_null(told);
+    event->exit++;
+    watchdog_tick(vcpu);
+    assert_string_equal(told, "slow-exit");
+    told = NULL;
+    event->key = KEY_CAUSE_WFI;
+    watchdog_tick(vcpu);
+    assert_null(told);
+}
+
+// CPU 1 has been in exit 300 for age ticks.
+static void look_at_neighbour(uint64_t age)
+{
+    struct event *event = &telemetry_cpu[1].last[300 % TELEMETRY_LAST];
+
+    told = NULL;
+    event->sequence = 300;
+    event->entry = 100 * SECOND - age;
+    watchdog_tick(vcpu);
+}
+
+static void a_stalled_neighbour_is_named_once(void **state)
+{
+    (void)state;
+    look_at_neighbour(SECOND);
+    assert_null(told);
+    look_at_neighbour(SECOND + 1);
+    assert_string_equal(told, "el2-stall");
+    look_at_neighbour(2 * SECOND + 1);
+    assert_null(told);
+    look_at_neighbour((uint64_t)-1); // entered after the time was read
+    assert_null(told);
+    monitor = true;
+    look_at_neighbour(SECOND + 1);
+    assert_null(told);
+    monitor = false;
+    telemetry_cpu[1].last[300 % TELEMETRY_LAST].cause = KEY_CAUSE_WFI;
+    look_at_neighbour(SECOND + 1);
+    assert_null(told);
+    telemetry_cpu[1].last[300 % TELEMETRY_LAST].cause = 0;
+    telemetry_cpu[1].sequence++; // left
+    look_at_neighbour(SECOND + 1);
+    assert_null(told);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(nothing_is_told_of_a_guest_that_is_well, setup),
+        cmocka_unit_test_setup(a_hang_is_told_once, setup),
+        cmocka_unit_test_setup(a_paused_vcpu_does_not_hang, setup),
+        cmocka_unit_test_setup(a_slow_exit_is_named, setup),
+        cmocka_unit_test_setup(a_stalled_neighbour_is_named_once, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -218,7 +218,7 @@ enum trap_result abort_handle(struct vcpu *vcpu, struct event *event)
     uint64_t address = (FIELD_GET(HPFAR_EL2_FIPA, frame->hpfar_el2) << 12) | (frame->far_el2 & PAGE_OFFSET);
 
     if ((esr & SHORT_MASK) != SHORT_VALUE || address - GUEST_RAM_IPA < GUEST_RAM_SIZE ||
-        READ_SYSREG(SCTLR_EL1) & (SCTLR_ELX_EE | SCTLR_EL1_E0E))
+        READ_SYSREG(SCTLR_EL1) & (SCTLR_ELX_EE | SCTLR_EL1_E0E) || frame->spsr_el2 & SPSR_ELX_M4)
         return handle_slowly(vcpu, event);
     event->address = address;
     event->write = (uint8_t)FIELD_GET(ISS_ABORT_WNR, esr);

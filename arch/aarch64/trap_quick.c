@@ -122,12 +122,10 @@ static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, struct
     return finish(vcpu, event);
 }
 
+// What HPFAR_EL2 has beside FIPA is RES0.
 static inline uint64_t fault_address(void)
 {
-    uint64_t page = READ_SYSREG(HPFAR_EL2) & HPFAR_EL2_FIPA;
-
-    __asm__("" : "+r"(page)); // the shift then goes with the orr
-    return page << 8 | (READ_SYSREG(FAR_EL2) & 0xfff);
+    return READ_SYSREG(HPFAR_EL2) << 8 | (READ_SYSREG(FAR_EL2) & 0xfff);
 }
 
 // What a store of size bytes gives the device.
@@ -151,21 +149,22 @@ bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
     unsigned int size = 1u << FIELD_GET(ISS_ABORT_SAS, syndrome);
     bool write = syndrome & ISS_ABORT_WNR;
     const struct policy_range *range = policy_quick_range(ipa_make(ipa));
-    const struct policy_verdict *verdict = &range->verdict[write];
+    struct policy_verdict verdict = range->verdict[write];
 
     // The pending and active states of either kind of GIC frame come from other CPUs. Who waits for these runs what
     // they ask of this one, and that may need the whole frame, or change ELR_EL2 and SPSR_EL2 by an exception
     // (guarded.h).
     if (UNLIKELY((ipa & 0xfe00) == 0x200))
         return false;
-    if (UNLIKELY(!policy_is_quick(ipa_make(ipa)) || !(verdict->flags & POLICY_FLAG_QUICK) || (ipa & (size - 1)) ||
-                 (READ_SYSREG(SCTLR_EL1) & (SCTLR_ELX_EE | SCTLR_EL1_E0E))))
+    if (UNLIKELY(!policy_is_quick(ipa_make(ipa)) || !(verdict.flags & POLICY_FLAG_QUICK) || (ipa & (size - 1))))
         return false;
+    if (UNLIKELY((READ_SYSREG(SCTLR_EL1) & (SCTLR_ELX_EE | SCTLR_EL1_E0E)) || (READ_SYSREG(SPSR_EL2) & SPSR_ELX_M4)))
+        return false; // big-endian, or AArch32, which has its own PSTATE and length of instructions
     event->address = ipa;
     if (write)
         event->value = register_part(*data, size);
     event->syndrome = syndrome;
-    judge(event, range->key, verdict->row, KEY_CAUSE_DABT, write);
+    judge(event, range->key, verdict.row, KEY_CAUSE_DABT, write);
     if (UNLIKELY(device_emulate(vcpu, ipa, write ? size | MMIO_WRITE : size, &event->value, range->key) != TRAP_DONE))
         return false; // refused without an effect: trap_from_sync asks again and injects the abort
     if (!write)

@@ -136,7 +136,7 @@ vectors:
     vector_lower lower_irq
     vector_lower lower_fiq
     vector_lower lower_serror
-    // AArch32, that is EL0 only: HCR_EL2.RW is always 1
+    // EL1 in AArch32: never, since HCR_EL2.RW is always 1. EL0 in AArch32 comes by the ones above
     vector_lower lower_sync
     vector_lower lower_irq
     vector_lower lower_fiq

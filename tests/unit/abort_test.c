@@ -241,6 +241,10 @@ static void test_big_endian(void **state)
     frame.spsr_el2 = 0x10 | SPSR_AARCH32_E;
     assert_int_equal(take(DABT | ISV | SRT(5) | SIZE(1) | TRANSLATION, DEVICE + 4), TRAP_DONE);
     assert_int_equal(frame.x[5], 0x8485);
+    fake_sysreg_set("SCTLR_EL1", 0); // AArch32 has an endianness of its own
+    assert_int_equal(take(DABT | ISV | SRT(5) | SIZE(2) | TRANSLATION, DEVICE + 4), TRAP_DONE);
+    assert_int_equal(frame.x[5], 0x84858687);
+    fake_sysreg_set("SCTLR_EL1", SCTLR_ELX_EE);
     frame.spsr_el2 = EL1H;
     assert_int_equal(run(0x3dc00122, DEVICE + 16, 0, 0), TRAP_DONE); // ldr q2, [x9]
     assert_true(world.v[2].part[1] == 0x9091929394959697 && world.v[2].part[0] == 0x98999a9b9c9d9e9f);

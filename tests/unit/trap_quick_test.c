@@ -26,7 +26,11 @@
 #define PC             0x40001000u
 #define ID_REGISTER(n) (0x62300001u | (n) << 1 | 1u << 5) // MRS x1, S3_0_C0_C<n>_0
 
-const struct policy_verdict policy_verdicts[KEY_COUNT][2] = {[KEY_HVC_GET_HV_ID] = {QUICK, QUICK}};
+const struct policy_verdict policy_verdicts[KEY_COUNT][2] = {
+    [KEY_HVC_GET_HV_ID] = {QUICK, QUICK},
+    [KEY_ID_AA64PFR0_EL1] = {QUICK, QUICK},
+    [KEY_ICC_SGI1R_EL1] = {QUICK, QUICK},
+};
 const struct policy_range policy_ranges[] = {
     {GICD_PA, GICD_SIZE, KEY_DEVICE_GICD, 0xf, 0, {QUICK, QUICK}},
     {GICR_PA, 0xf60000, KEY_DEVICE_GICR, 0xf, 0, {QUICK, QUICK}},
@@ -34,10 +38,11 @@ const struct policy_range policy_ranges[] = {
     {UINT64_MAX, 0, KEY_DEVICE_NONE, 0, 0, {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}},
 };
 const unsigned int policy_range_count = 3;
-// The const table of the build, under a second name that the test may write.
+// Const tables of the build, under second names that the test may write.
 uint8_t quick[POLICY_QUICK_COUNT];
 __asm__(".globl policy_quick\n.set policy_quick, quick");
-const uint16_t sysreg_id_key[64] = {[0 ... 63] = KEY_SYSREG_UNKNOWN};
+uint16_t id_keys[64];
+__asm__(".globl sysreg_id_key\n.set sysreg_id_key, id_keys");
 const uint16_t call_psci_keys[2][PSCI_COUNT];
 // As long as the real one, so that a read behind its end is seen.
 uint64_t sysreg_id_value[SYSREG_COUNT];
@@ -47,6 +52,9 @@ static struct trap_frame frame;
 static struct telemetry telemetry;
 static unsigned int emulated;
 static uint64_t written;
+static uint64_t sent; // to vgic_write_sgi1r
+static unsigned int refilled;
+static enum trap_result answer; // of the device
 
 enum trap_result device_emulate(struct vcpu *vcpu, uint64_t ipa, unsigned int access, uint64_t *value, unsigned int key)
 {
@@ -56,17 +64,19 @@ enum trap_result device_emulate(struct vcpu *vcpu, uint64_t ipa, unsigned int ac
         written = *value;
     else
         *value = ipa;
-    return TRAP_DONE;
+    return answer;
 }
 
 void vgic_write_sgi1r(struct vcpu *vcpu, uint64_t value)
 {
-    (void)vcpu, (void)value;
+    vcpu->gic.work = 1;
+    sent = value;
 }
 
 void vgic_refill(struct vcpu *vcpu)
 {
-    (void)vcpu;
+    vcpu->gic.work = 0;
+    refilled++;
 }
 
 static int setup(void **state)
@@ -80,7 +90,11 @@ static int setup(void **state)
     fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
     fake_sysreg_set("ELR_EL2", PC);
     fake_sysreg_set("SPSR_EL2", 5);
-    emulated = 0;
+    emulated = refilled = 0;
+    sent = 0;
+    answer = TRAP_DONE;
+    for (unsigned int i = 0; i < ARRAY_COUNT(id_keys); i++)
+        id_keys[i] = KEY_SYSREG_UNKNOWN;
     for (unsigned int i = 0; i < POLICY_QUICK_COUNT; i++) {
         uint64_t base = POLICY_QUICK_BASE + ((uint64_t)i << POLICY_QUICK_SHIFT);
         unsigned int n = 0;
@@ -157,6 +171,82 @@ static void a_constant_call_is_answered(void **state)
     assert_int_equal(fake_sysreg_get("ELR_EL2"), PC); // HVC arrives behind itself
 }
 
+// PSTATE of an instruction that is a branch target (BTYPE) and is single-stepped (SS), and what is left of it behind.
+#define STEPPED     (SPSR_M_EL1H | SPSR_ELX_BTYPE | SPSR_ELX_SS | SPSR_ELX_NZCV | SPSR_ELX_D)
+#define STEPPED_OFF (SPSR_M_EL1H | SPSR_ELX_NZCV | SPSR_ELX_D)
+#define SGI_WRITE   0x623a3036u // MSR ICC_SGI1R_EL1, x1
+
+static void check_done(uint64_t pstate)
+{
+    assert_int_equal(fake_sysreg_get("ELR_EL2"), PC + 4);
+    assert_int_equal(fake_sysreg_get("SPSR_EL2"), pstate);
+    assert_int_equal(telemetry.sequence, 1);
+}
+
+static void an_emulated_access_ends_branch_target_and_step(void **state)
+{
+    (void)state;
+    fake_sysreg_set("SPSR_EL2", STEPPED);
+    assert_true(access_at(GICD_PA + 4, WORD_READ));
+    check_done(STEPPED_OFF);
+}
+
+static void an_id_register_ends_branch_target_and_step(void **state)
+{
+    (void)state;
+    fake_sysreg_set("SPSR_EL2", STEPPED);
+    id_keys[0] = KEY_ID_AA64PFR0_EL1;
+    assert_true(trap_quick(&frame, ID_REGISTER(0)));
+    check_done(STEPPED_OFF);
+}
+
+static void an_sgi_is_sent_and_ends_branch_target_and_step(void **state)
+{
+    (void)state;
+    fake_sysreg_set("SPSR_EL2", STEPPED);
+    frame.x[1] = 0x5000002;
+    assert_true(trap_quick(&frame, SGI_WRITE));
+    assert_int_equal(sent, 0x5000002);
+    assert_int_equal(refilled, 1); // one to itself is in a list register before the guest goes on
+    assert_int_equal(frame.x[1], 0x5000002);
+    assert_int_equal(telemetry.last[0].value, 0x5000002);
+    assert_int_equal(telemetry.last[0].write, 1);
+    check_done(STEPPED_OFF);
+}
+
+static void an_sgi_from_a_register_that_is_not_saved_is_left_alone(void **state)
+{
+    (void)state;
+    for (unsigned int rt = 10; rt < 32; rt++)
+        assert_false(trap_quick(&frame, (SGI_WRITE & ~(uint32_t)ISS_SYSREG_RT) | rt << 5));
+    assert_int_equal(sent, 0);
+    assert_int_equal(telemetry.sequence, 0);
+}
+
+static void what_a_device_refuses_is_left_alone(void **state)
+{
+    (void)state;
+    answer = TRAP_INJECT_ABORT;
+    frame.x[1] = 0x77;
+    fake_sysreg_set("SPSR_EL2", STEPPED);
+    assert_false(access_at(GICD_PA + 4, WORD_READ));
+    assert_int_equal(frame.x[1], 0x77);
+    assert_int_equal(fake_sysreg_get("ELR_EL2"), PC);
+    assert_int_equal(fake_sysreg_get("SPSR_EL2"), STEPPED);
+    assert_int_equal(telemetry.sequence, 0);
+}
+
+// AArch32 code of EL0 has instructions of two bytes, an IT state where AArch64 has BTYPE, and an endianness of its own.
+static void an_aarch32_access_is_left_alone(void **state)
+{
+    (void)state;
+    fake_sysreg_set("SPSR_EL2", SPSR_ELX_M4 | BIT64(5) | SPSR_AARCH32_IT_HIGH);
+    assert_false(access_at(GICD_PA + 4, WORD_READ));
+    assert_false(access_at(GICD_PA + 4, WORD_READ & ~(uint32_t)ESR_ELX_IL));
+    assert_int_equal(emulated, 0);
+    assert_int_equal(fake_sysreg_get("SPSR_EL2"), SPSR_ELX_M4 | BIT64(5) | SPSR_AARCH32_IT_HIGH);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +255,12 @@ int main(void)
         cmocka_unit_test_setup(what_asks_other_cpus_is_left_alone, setup),
         cmocka_unit_test_setup(an_id_register_that_is_none_is_left_alone, setup),
         cmocka_unit_test_setup(a_constant_call_is_answered, setup),
+        cmocka_unit_test_setup(an_emulated_access_ends_branch_target_and_step, setup),
+        cmocka_unit_test_setup(an_id_register_ends_branch_target_and_step, setup),
+        cmocka_unit_test_setup(an_sgi_is_sent_and_ends_branch_target_and_step, setup),
+        cmocka_unit_test_setup(an_sgi_from_a_register_that_is_not_saved_is_left_alone, setup),
+        cmocka_unit_test_setup(what_a_device_refuses_is_left_alone, setup),
+        cmocka_unit_test_setup(an_aarch32_access_is_left_alone, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

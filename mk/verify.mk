@@ -9,7 +9,7 @@ COVERAGE_CFLAGS := -O0 --coverage $(HOST_COMMON)
 ## only tests/unit/<name>_test.c for `make test-unit`
 UNIT ?=
 
-## every test: unit, tools, qemu; ends with "N passed, N failed"
+## every test: unit, fuzz, tools, qemu; ends with "N passed, N failed"
 .PHONY: test
 test:
 	$(Q)scripts/bootstrap build run linux test
@@ -21,6 +21,37 @@ test:
 test-unit: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
 	$(Q)scripts/bootstrap test
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/unit --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)" $(UNIT)
+
+## `make fuzz`: seconds for each target
+TIME ?= 60
+## `make fuzz`, `fuzz-replay`, `fuzz-merge`, `fuzz-coverage`: only tests/fuzz/<name>_fuzz.c or .py
+TARGET ?=
+
+FUZZ = $(PYTHON) scripts/fuzz.py --build $(BUILD)/fuzz --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)" --seed '$(SEED)'
+
+## fuzzes parsers and state machines on the host; TIME=600 TARGET=vgic
+.PHONY: fuzz
+fuzz: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+	$(Q)scripts/bootstrap test fuzz
+	$(Q)$(FUZZ) --time '$(TIME)' $(TARGET)
+
+## runs the kept inputs of the fuzzers and some drawn from SEED, as `make test` does
+.PHONY: fuzz-replay
+fuzz-replay: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+	$(Q)scripts/bootstrap test
+	$(Q)$(FUZZ) --replay $(TARGET)
+
+## takes what `make fuzz` found to reach new code into tests/fuzz/corpus
+.PHONY: fuzz-merge
+fuzz-merge: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+	$(Q)scripts/bootstrap fuzz
+	$(Q)$(FUZZ) --merge $(TARGET)
+
+## branch coverage of what the fuzzers reach
+.PHONY: fuzz-coverage
+fuzz-coverage: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+	$(Q)scripts/bootstrap fuzz
+	$(Q)$(FUZZ) --coverage $(TARGET)
 
 ## the tests that boot QEMU; TESTS="test_guest.py -k hvc" chooses
 .PHONY: test-qemu

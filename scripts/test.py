@@ -11,13 +11,14 @@ import sys
 import time
 import xml.etree.ElementTree
 
-TOTAL = re.compile(r"^unit: (\d+) passed, (\d+) failed$", re.M)
+TOTAL = re.compile(r"^(?:unit|fuzz): (\d+) passed, (\d+) failed$", re.M)
 
 
-def run_unit(options):
-    """(passed, failed, skipped)"""
-    command = [sys.executable, "scripts/unit_tests.py", "--build", f"{options.build}/unit", "--cc", options.cc,
-               "--cflags", options.cflags]
+def run_host(script, options, *arguments):
+    """(passed, failed, skipped) of scripts/unit_tests.py or scripts/fuzz.py"""
+    folder = "unit" if script == "unit_tests" else script
+    command = [sys.executable, f"scripts/{script}.py", "--build", f"{options.build}/{folder}", "--cc", options.cc,
+               "--cflags", options.cflags, *arguments]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         text = ""
         for line in process.stdout:
@@ -55,7 +56,8 @@ def main():
     parser.add_argument("--linux", action="store_true", help="only the tests that boot Linux")
     options = parser.parse_args()
     start = time.monotonic()
-    suites = (("unit", lambda: run_unit(options)),
+    suites = (("unit", lambda: run_host("unit_tests", options)),
+              ("fuzz", lambda: run_host("fuzz", options, "--replay")),
               ("tools", lambda: run_pytest("tests/tools", options)),
               ("qemu", lambda: run_pytest("tests/qemu", options)))
     if options.linux:

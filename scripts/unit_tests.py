@@ -41,7 +41,7 @@ def is_current(program, depfiles, stamp):
     return all(os.path.exists(name) and os.path.getmtime(name) <= made for name in names)
 
 
-def compile_and_link(program, sources, options, stamp):
+def compile_and_link(program, sources, options, stamp, libraries=("-lcmocka",)):
     """Returns None, or the compiler's complaint."""
     objects = [f"{program}.o/{source.replace('/', '_')}.o" for source in sources]
     if is_current(program, [f"{name}.d" for name in objects], stamp):
@@ -52,7 +52,7 @@ def compile_and_link(program, sources, options, stamp):
         done = subprocess.run(step, capture_output=True, text=True)
         if done.returncode:
             return done.stderr
-    link = [*options.cc, *options.cflags, "-o", program, *objects, "-lcmocka"]
+    link = [*options.cc, *options.cflags, "-o", program, *objects, *libraries]
     done = subprocess.run(link, capture_output=True, text=True)
     return done.stderr if done.returncode else None
 

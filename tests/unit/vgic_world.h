@@ -36,7 +36,9 @@ static struct cpu {
 
 static const char *const lr_names[WORLD_LRS] = {"ICH_LR0_EL2", "ICH_LR1_EL2", "ICH_LR2_EL2", "ICH_LR3_EL2"};
 
+#ifndef VGIC_WORLD_HAS_POLICY
 const struct policy_controls policy_controls = {.cnthctl_el2 = 0};
+#endif
 
 static void run_on(unsigned int cpu)
 {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Host accesses in place of include/hv/arch/guarded.h. fake_guarded_fault names one byte that does not answer.
+// Host accesses in place of include/hv/arch/guarded.h. fake_guarded_fault names one byte that does not answer;
+// fake_guarded_device, when it is set, stands behind every device access.
 #pragma once
 
 #include <fake_trace.h>
 #include <hv/types.h>
 
 __attribute__((weak)) const void *fake_guarded_fault;
+__attribute__((weak)) bool (*fake_guarded_device)(pa_t pa, unsigned int size, bool write, uint64_t *value);
 
 // How many of size bytes at pointer answer.
 static inline uint64_t fake_guarded_limit(const void *pointer, uint64_t size)
@@ -27,6 +29,8 @@ static inline bool guarded_device_read(pa_t pa, unsigned int size, uint64_t *val
 {
     uint64_t read = 0;
 
+    if (fake_guarded_device != NULL)
+        return fake_guarded_device(pa, size, false, value);
     if (guarded_copy(&read, (const void *)(uintptr_t)pa.v, size) != 0)
         return false;
     *value = read;
@@ -35,5 +39,7 @@ static inline bool guarded_device_read(pa_t pa, unsigned int size, uint64_t *val
 
 static inline bool guarded_device_write(pa_t pa, unsigned int size, uint64_t value)
 {
+    if (fake_guarded_device != NULL)
+        return fake_guarded_device(pa, size, true, &value);
     return guarded_copy((void *)(uintptr_t)pa.v, &value, size) == 0;
 }

@@ -90,3 +90,21 @@ bench: all
 	$(Q)scripts/bootstrap run test
 	$(Q)$(PYTHON) tools/bench.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu $(CPU) \
 	    --format $(FORMAT) --wall
+
+## where the instructions of an exit go, by function
+.PHONY: bench-phases
+bench-phases: all
+	$(Q)scripts/bootstrap run test
+	$(Q)$(PYTHON) tools/bench_phases.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu $(CPU) \
+	    --cc $(HOSTCC) --format $(FORMAT)
+
+## pairs of boots for the wall times of `make bench-linux`; 0: instructions alone
+PAIRS ?= 5
+
+## Linux under it and without it, 1 and 4 CPUs: wall time, instructions and exits by cause, held to budgets
+.PHONY: bench-linux
+bench-linux:
+	$(Q)scripts/bootstrap build run linux test
+	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
+	$(Q)$(PYTHON) tools/bench_linux.py --elf $(LINUX_BUILD)/hypervisor.elf --folder $(BUILD)/bench-linux --cpu $(CPU) \
+	    --policy $(call quote,$(LINUX_POLICY_FILE)) --pairs $(PAIRS) --cc $(HOSTCC) --format $(FORMAT)

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What tools/plugin/exits.c counts is what -icount counts, and no exit of the bench guest empties a software TLB."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+import bench  # noqa: E402  (a folder, not a package)
+import bench_phases  # noqa: E402
+import exits  # noqa: E402
+
+OPTIONS = argparse.Namespace(elf=ROOT / "build/hypervisor.elf", guest=ROOT / "build/bench.bin", cpu="cortex-a57", cc="gcc",
+                             timeout=300)
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    """(report, code, bench's figures under ariel, bench's figures on the bare machine)"""
+    folder = tmp_path_factory.mktemp("exits")
+    machine = bench.Machine(OPTIONS, folder)
+    return *bench_phases.run(OPTIONS, folder), machine.ariel(bench.ICOUNT), machine.bare(bench.ICOUNT)
+
+
+@pytest.mark.parametrize("operation", ["hvc-get-hv-id", "id-register-read", "gicd-typer-read", "uart-status-read",
+                                       "uart-write"])
+def test_a_way_is_as_long_as_icount_says(counted, operation):
+    report, code, figures, bare = counted
+    row = next(row for row in bench_phases.listing(report, code) if row["operation"] == operation)
+    assert sum(phase["instructions"] for phase in row["phases"]) == row["instructions"]
+    assert abs(row["instructions"] + bare[operation] - figures[operation]) <= 2
+    assert row["runs"] >= 100
+
+
+def test_every_exit_has_a_cause_and_its_instructions(counted):
+    end = counted[0].at["end"]
+    causes = end.by_cause()
+    assert sum(row.exits for row in causes.values()) == end.all_exits().exits
+    assert sum(row.instructions for row in causes.values()) == end.all_exits().instructions
+    assert {"log", "console", "gic", "timer", "sysreg", "call"} <= causes.keys()
+    assert end.starts().exits == 1
+    assert sum(counted[0].runs.values()) == end.all_exits().instructions + end.starts().instructions
+
+
+def test_no_exit_empties_a_software_tlb(counted):
+    report, code, _, _ = counted
+    assert report.at["end"].flushes().get(None, 0) == 0
+    executed = {exits.flushing_write(code.words[pc]) for pc in report.runs}  # at the start: they are recognized
+    assert {"VTTBR_EL2", "HCR_EL2", "VTCR_EL2", "SCTLR_EL1", "TLBI"} <= executed
+
+
+@pytest.mark.parametrize("word, what", [
+    (0xD51C2100, "VTTBR_EL2"), (0xD51C1101, "HCR_EL2"), (0xD51C2142, "VTCR_EL2"), (0xD5182003, "TTBR0_EL1"),
+    (0xD5182024, "TTBR1_EL1"), (0xD5182045, "TCR_EL1"), (0xD5181006, "SCTLR_EL1"), (0xD50C839F, "TLBI"),
+    (0xD53C2100, None), (0xD5381006, None), (0xD503201F, None), (0xD51BD040, None),
+])
+def test_flushing_writes_are_decoded(word, what):
+    assert exits.flushing_write(word) == what

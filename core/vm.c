@@ -101,6 +101,8 @@ static bool change_state(struct vm *vm, enum vm_state from, enum vm_state to)
 
 enum hv_status vm_pause(struct vm *vm)
 {
+    uint64_t asked = READ_SYSREG(CNTPCT_EL0);
+
     if (!change_state(vm, VM_RUNNING, VM_PAUSING))
         return HV_ERR_STATE;
     gather(vm);
@@ -108,7 +110,8 @@ enum hv_status vm_pause(struct vm *vm)
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
     if (!change_state(vm, VM_PAUSING, VM_PAUSED))
         return HV_ERR_STATE; // stopped meanwhile
-    log_record(LOG_INFO, LOG_VM, "vm-pause", "vcpus=%u", vm->vcpu_count);
+    log_record(LOG_INFO, LOG_VM, "vm-pause", "vcpus=%u stop_ticks=%lu", vm->vcpu_count,
+               vm->pause_started - asked);
     return HV_OK;
 }
 

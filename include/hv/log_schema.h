@@ -40,7 +40,7 @@
     EVENT("cpu-late",            VM,      "vcpu limit_ms", "a vCPU did not stop in time for a pause") \
     EVENT("guest-enter",         VM,      "guest entry vcpus", "the guest is loaded and about to run") \
     EVENT("vm-off",              VM,      "vcpus", "the machine is about to be powered off") \
-    EVENT("vm-pause",            VM,      "vcpus", "every vCPU waits in EL2; the guest's time stands still") \
+    EVENT("vm-pause",            VM,      "vcpus stop_ticks", "every vCPU waits in EL2; the guest's time stands still") \
     EVENT("vm-reset",            VM,      "vcpus", "the machine is about to be reset; the next boot proves itself by log-start") \
     EVENT("vm-resume",           VM,      "paused_ticks", "the vCPUs run again") \
     EVENT("vm-stop",             VM,      "reason", "the VM stopped for good: only a reset leaves this state")
@@ -94,6 +94,7 @@
     FIELD("row",       "number of a policy row") \
     FIELD("sp",        "stack pointer") \
     FIELD("spsr",      "SPSR_EL2") \
+    FIELD("stop_ticks", "from the wish to pause until every vCPU stood still, counter ticks") \
     FIELD("target",    "the CPU that it is about, not the one that says so") \
     FIELD("text",      "a line that the guest printed, up to 120 bytes: its words, not ariel's") \
     FIELD("ticks",     "sum of the time in EL2, counter ticks") \

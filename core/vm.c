@@ -110,8 +110,7 @@ enum hv_status vm_pause(struct vm *vm)
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
     if (!change_state(vm, VM_PAUSING, VM_PAUSED))
         return HV_ERR_STATE; // stopped meanwhile
-    log_record(LOG_INFO, LOG_VM, "vm-pause", "vcpus=%u stop_ticks=%lu", vm->vcpu_count,
-               vm->pause_started - asked);
+    log_record(LOG_INFO, LOG_VM, "vm-pause", "vcpus=%u stop_ticks=%lu", vm->vcpu_count, vm->pause_started - asked);
     return HV_OK;
 }
 

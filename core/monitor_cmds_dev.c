@@ -46,7 +46,7 @@ static void show_interrupt(const struct vgic_interrupt *interrupt)
     out("intid:%4u priority:0x%02x", interrupt->intid, interrupt->priority);
     if (interrupt->target != VGIC_NO_TARGET)
         out(" target=%u", interrupt->target);
-    out(" enabled=%c pending=%c active=%c line=%c trigger=%s listed=%c hardware=%c\n", interrupt->enabled,
+    out(" enabled=%d pending=%d active=%d line=%d trigger=%s listed=%d hardware=%d\n", interrupt->enabled,
         interrupt->pending, interrupt->active, interrupt->line, interrupt->edge ? "edge" : "level", interrupt->listed,
         interrupt->hardware);
 }

@@ -215,7 +215,7 @@ static void show_verdict(const char *name, const char *direction, const struct p
 {
     const struct policy_row *row = &policy_rows[verdict->row];
 
-    out("access:%-6s key:%-20s verdict:%-8s at:%s subject:%s default=%c log=%c why:%s\n", direction, name,
+    out("access:%-6s key:%-20s verdict:%-8s at:%s subject:%s default=%d log=%d why:%s\n", direction, name,
         policy_action_name(verdict->action), monitor_place(row), row->text, (verdict->flags & POLICY_FLAG_DEFAULT) != 0,
         (verdict->flags & POLICY_FLAG_LOG) != 0, row->why);
 }

@@ -25,7 +25,7 @@ static void show_result(const struct guest_walk *walk)
     if (walk->fault != GUEST_WALK_NONE)
         out(" fault=%s level=%u", guest_walk_fault_name(walk->fault), walk->fault_level);
     if (walk->fault == GUEST_WALK_NONE || walk->fault == GUEST_WALK_ACCESS_FLAG) {
-        out(" mmu=%c ipa=0x%lx size=0x%lx memory=0x%x el1=%s el0_read=%c el0_write=%c el0_exec=%c", !walk->flat,
+        out(" mmu=%d ipa=0x%lx size=0x%lx memory=0x%x el1=%s el0_read=%d el0_write=%d el0_exec=%d", !walk->flat,
             walk->ipa.v, walk->size, walk->memory,
             walk->el1_write  ? walk->el1_exec ? "rwx" : "rw-"
             : walk->el1_exec ? "r-x"

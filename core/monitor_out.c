@@ -77,14 +77,14 @@ static const char *translate_field(const char *name, size_t length, const char *
         letter++;
     end = letter + (*letter == 'l' ? 2 : 1);
     if (state.json) {
-        const char *kind = *letter == 's' ? "pJ" : *letter == 'c' ? "j" : letter;
+        const char *kind = *letter == 's' ? "pJ" : *letter == 'd' ? "j" : letter;
 
         *format += format_text(*format, FIELD_MAX, "%s\"%.*s\":%s%%%.*s%s", state.in_row ? "," : "{", (int)length, name,
                                hex ? "\"0x" : "", kind == letter ? (int)(end - letter) : 2, kind, hex ? "\"" : "");
     } else {
         *format +=
             format_text(*format, FIELD_MAX, "%.*s%.*s", shown ? (int)length + 1 : 0, name, (int)(end - value), value);
-        if (*letter == 'c')
+        if (*letter == 'd')
             (*format)[-1] = 'y';
     }
     state.in_row = true;

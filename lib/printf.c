@@ -11,10 +11,10 @@
 #define WIDTH_MAX  4095 // also the largest precision
 
 struct sink {
-    void (*take)(char byte); // NULL: into buffer
     char *buffer;
-    size_t size;
-    size_t length; // of the whole text, written or not
+    size_t room;             // bytes that fit in buffer
+    size_t length;           // of the whole text, written or not
+    void (*take)(char byte); // gets what does not fit, unless NULL
 };
 
 // A va_list that may be handed on by address: where the ABI makes it an array, the bare type could not.
@@ -32,11 +32,12 @@ struct conversion {
 
 __attribute__((noinline)) static void put(struct sink *sink, char byte)
 {
-    if (sink->take != NULL)
+    size_t at = sink->length++;
+
+    if (at < sink->room)
+        sink->buffer[at] = byte;
+    else if (sink->take != NULL)
         sink->take(byte);
-    else if (sink->length + 1 < sink->size)
-        sink->buffer[sink->length] = byte;
-    sink->length++;
 }
 
 // At most precision bytes of text in a field of width.
@@ -216,7 +217,7 @@ void format_each(void (*take)(char byte), const char *format, va_list arguments)
 
 int format_text_v(char *buffer, size_t size, const char *format, va_list arguments)
 {
-    struct sink sink = {.buffer = buffer, .size = size};
+    struct sink sink = {.buffer = buffer, .room = size > 0 ? size - 1 : 0};
     struct arguments copy;
 
     va_copy(copy.list, arguments);

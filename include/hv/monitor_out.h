@@ -12,7 +12,7 @@ bool out_is_json(void);
 //   name=%lu   a field. Text: "name=7"; JSON: "name":7.
 //   name:%lu   the same without its name in text, for columns.
 // Names are of a-z, 0-9 and '_'. A value is one of %u %lu %x %lx %s with a width, as printf.h has them, 0x%lx (a string
-// in JSON), or %c: a bool, "yes" or "no", in JSON true or false. What else stands in the row has no % but %%, and is
+// in JSON), or %d: a bool, "yes" or "no", in JSON true or false. What else stands in the row has no % but %%, and is
 // not in JSON.
 __attribute__((format(printf, 1, 2))) void out(const char *row, ...);
 // Text for people within or between rows, nothing with -j.

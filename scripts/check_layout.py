@@ -17,7 +17,7 @@ MEMORY_MAP = "include/hv/memory_map.h"
 # Text and read-only data, without the bundled guest: what is aimed at, and what the gate refuses. The limit only ever
 # comes down, until it is the budget.
 IMAGE_BUDGET = 96 * 1024
-IMAGE_LIMIT = 118 * 1024
+IMAGE_LIMIT = 108 * 1024
 GUEST_STACK_MIN = 0x4000
 
 
@@ -100,12 +100,12 @@ def image_faults(elf, home, entry):
 
 
 def read_only_size(elf):
-    """(text, rodata) in bytes; the bundled guest is not counted."""
+    """(text, rodata) in bytes: what the file has, so the texts as they are packed. The bundled guest is not counted."""
     text = rodata = 0
     for section in allocated(elf):
         if section["sh_flags"] & SH_FLAGS.SHF_EXECINSTR:
             text += section["sh_size"]
-        elif not section["sh_flags"] & SH_FLAGS.SHF_WRITE and section.name != ".guest":
+        elif not section["sh_flags"] & SH_FLAGS.SHF_WRITE and section["sh_type"] != "SHT_NOBITS" and section.name != ".guest":
             rodata += section["sh_size"]
     return text, rodata
 

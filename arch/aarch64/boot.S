@@ -44,6 +44,7 @@ _start:
     add x1, x1, #64
     cmp x1, x2
     b.lo 1b
+    bl unpack_texts
     // The stack protector's canary, before the first function that checks it.
     mrs x1, cntpct_el0
     mrs x2, midr_el1
@@ -79,11 +80,41 @@ secondary_start:
 wrong_exception_level:
     load_address x2, stacks_end
     mov sp, x2
-    lsr x0, x1, #2
+    lsr x19, x1, #2
+    bl unpack_texts
+    mov x0, x19
     mov x29, xzr
     bl main_wrong_exception_level
 2:  wfi
     b 2b
+
+// Writes the constant texts to their place; scripts/pack_texts.py has the packed form. Clobbers x1 to x6.
+unpack_texts:
+    load_address x1, packed_texts
+    load_address x2, texts_start
+    load_address x3, texts_end
+1:  ldrb w4, [x1], #1
+    tbnz w4, #7, 2f
+    strb w4, [x2], #1
+    b 4f
+2:  ldrb w5, [x1], #1
+    bfi w5, w4, #8, #4
+    sub x5, x2, x5 // from here
+    ubfx w6, w4, #4, #3
+    add w6, w6, #3 // as many
+3:  ldrb w4, [x5], #1
+    strb w4, [x2], #1
+    subs w6, w6, #1
+    b.ne 3b
+4:  cmp x2, x3
+    b.lo 1b
+    ret
+
+// Room for the packed texts; what they don't need is cut off.
+    .pushsection .packed_texts, "a"
+packed_texts:
+    .zero 0x4000
+    .popsection
 
 // void stage1_enable(void): see stage1.h
 .global stage1_enable

@@ -12,6 +12,7 @@ ENTRY(_start)
 PHDRS
 {
     text PT_LOAD FLAGS(5);
+    texts PT_LOAD FLAGS(4);
     rodata PT_LOAD FLAGS(4);
     data PT_LOAD FLAGS(6);
 }
@@ -31,6 +32,13 @@ SECTIONS
     text_end = .;
 
     rodata_start = .;
+    // String literals and names. scripts/pack_texts.py packs them into .packed_texts, which boot.S unpacks to here.
+    .texts : {
+        texts_start = .;
+        *(.rodata.str1.* .rodata.*.str1.* .rodata.key_names)
+        texts_end = .;
+    } :texts
+    . = ALIGN(PAGE);
     .rodata : {
         *(.rodata .rodata.*)
         . = ALIGN(8);
@@ -42,6 +50,10 @@ SECTIONS
         KEEP(*(.guest))
         . = ALIGN(PAGE);
     } :rodata
+    .packed_texts : {
+        KEEP(*(.packed_texts))
+    } :rodata
+    . = ALIGN(PAGE);
     rodata_end = .;
 
     data_start = .;

@@ -87,7 +87,7 @@ static enum trap_result pass_sysreg(struct event *event)
 
 enum trap_result trap_sysreg(struct vcpu *vcpu, struct event *event)
 {
-    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
+    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(event->key));
     enum trap_result result = GO_ON;
 
     event->address = 0;
@@ -104,7 +104,7 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
     event->write = 1;
     event->address = vcpu_get_reg(vcpu, 0);
     event->key = (uint16_t)call_key(event->cause, event->syndrome, event->address);
-    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
+    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(event->key));
     enum trap_result result = GO_ON;
 
     // There is nothing behind ariel to pass a call on to: allow is its own answer.
@@ -138,7 +138,7 @@ static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, uns
 enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
 {
     const struct policy_range *range = policy_find_range(ipa_make(event->address));
-    const struct policy_verdict *verdicts = range ? range->verdict : policy_verdicts[KEY_DEVICE_NONE];
+    const struct policy_verdict *verdicts = range ? range->verdict : policy_verdicts_of(KEY_DEVICE_NONE);
     enum trap_result result = GO_ON;
 
     event->key = range ? range->key : KEY_DEVICE_NONE;
@@ -158,7 +158,7 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
     event->address = 0;
     event->value = 0;
     event->write = 0;
-    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
+    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(event->key));
     enum trap_result result = decide(vcpu, event, TRAP_INJECT_UNDEF);
 
     if (result == GO_ON) {
@@ -177,7 +177,7 @@ static enum trap_result decide_alone(struct vcpu *vcpu, struct event *event, enu
     event->address = 0;
     event->value = 0;
     event->write = 0;
-    const struct policy_verdict *verdict = judge(event, policy_verdicts[event->key]);
+    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(event->key));
     enum trap_result result = decide(vcpu, event, after);
 
     if (result == GO_ON)

@@ -35,7 +35,7 @@ static const struct policy_verdict *find_verdicts(struct event *event)
         if (range)
             return range->verdict;
     }
-    return policy_verdicts[event->key];
+    return policy_verdicts_of(event->key);
 }
 
 enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_result outcome, const char *reason)

@@ -236,14 +236,14 @@ static const char *policy_test(const struct monitor_words *words)
 
         if (ipa >= GUEST_RAM_IPA && ipa - GUEST_RAM_IPA < GUEST_RAM_SIZE)
             return monitor_error("0x%lx is guest RAM: the guest's own", (unsigned long)ipa);
-        verdicts = range != NULL ? range->verdict : policy_verdicts[KEY_DEVICE_NONE];
+        verdicts = range != NULL ? range->verdict : policy_verdicts_of(KEY_DEVICE_NONE);
         name = event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);
     } else {
         unsigned int key = event_key_find(subject);
 
         if (key >= KEY_COUNT)
             return monitor_error("'%s' is no register, device, call or address", subject);
-        verdicts = policy_verdicts[key];
+        verdicts = policy_verdicts_of(key);
     }
     if (!only_write)
         show_verdict(name, "read", &verdicts[0]);

@@ -208,7 +208,7 @@ static bool el2_is_translated(void)
 static bool keys_round_trip(void)
 {
     for (unsigned int key = 0; key < KEY_COUNT; key++) {
-        if (policy_verdicts[key][0].row >= policy_row_count || policy_verdicts[key][1].row >= policy_row_count)
+        if (policy_verdicts_of(key)[0].row >= policy_row_count || policy_verdicts_of(key)[1].row >= policy_row_count)
             return false;
     }
     return true;

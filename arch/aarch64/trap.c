@@ -69,7 +69,7 @@ static void note(struct event *event, uint8_t cause)
 {
     event->cause = cause;
     event->key = cause;
-    event->row = policy_verdicts[cause][0].row;
+    event->row = policy_verdicts_of(cause)[0].row;
     event->verdict = POLICY_EMULATE;
     event->result = TRAP_RETRY;
     event->address = 0;

@@ -70,7 +70,7 @@ static __attribute__((noinline)) bool quick_call(struct trap_frame *frame, struc
     struct event *event = begin(vcpu);
     uint64_t number = frame->x[0];
     unsigned int key = call_hvc_key(number);
-    struct policy_verdict verdict = policy_verdicts[key][1];
+    struct policy_verdict verdict = policy_verdicts_of(key)[1];
     int64_t value;
 
     if (!(verdict.flags & POLICY_FLAG_QUICK) || !call_constant(vcpu, key, &value))
@@ -89,7 +89,7 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
     struct event *event = begin(vcpu);
     uint64_t rt = FIELD_GET(ISS_SYSREG_RT, syndrome);
     unsigned int key = sysreg_id_key[FIELD_GET(ISS_SYSREG_CRM, syndrome) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome)];
-    struct policy_verdict verdict = policy_verdicts[key][0];
+    struct policy_verdict verdict = policy_verdicts_of(key)[0];
 
     if (rt >= QUICK_REGISTERS || !(verdict.flags & POLICY_FLAG_QUICK))
         return false; // KEY_SYSREG_UNKNOWN, which has no value, is never quick
@@ -108,7 +108,7 @@ static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, struct
 {
     struct event *event = begin(vcpu);
     uint64_t rt = FIELD_GET(ISS_SYSREG_RT, syndrome);
-    struct policy_verdict verdict = policy_verdicts[KEY_ICC_SGI1R_EL1][1];
+    struct policy_verdict verdict = policy_verdicts_of(KEY_ICC_SGI1R_EL1)[1];
 
     if (rt >= QUICK_REGISTERS || !(verdict.flags & POLICY_FLAG_QUICK))
         return false;
@@ -148,15 +148,17 @@ bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
     uint64_t *data = (uint64_t *)frame + FIELD_GET(ISS_ABORT_SRT, syndrome);
     unsigned int size = 1u << FIELD_GET(ISS_ABORT_SAS, syndrome);
     bool write = syndrome & ISS_ABORT_WNR;
+
+    if (UNLIKELY(!policy_is_quick(ipa_make(ipa))))
+        return false;
     const struct policy_range *range = policy_quick_range(ipa_make(ipa));
     struct policy_verdict verdict = range->verdict[write];
-
     // The pending and active states of either kind of GIC frame come from other CPUs. Who waits for these runs what
     // they ask of this one, and that may need the whole frame, or change ELR_EL2 and SPSR_EL2 by an exception
     // (guarded.h).
     if (UNLIKELY((ipa & 0xfe00) == 0x200))
         return false;
-    if (UNLIKELY(!policy_is_quick(ipa_make(ipa)) || !(verdict.flags & POLICY_FLAG_QUICK) || (ipa & (size - 1))))
+    if (UNLIKELY(!(verdict.flags & POLICY_FLAG_QUICK) || (ipa & (size - 1))))
         return false;
     if (UNLIKELY((READ_SYSREG(SCTLR_EL1) & (SCTLR_ELX_EE | SCTLR_EL1_E0E)) || (READ_SYSREG(SPSR_EL2) & SPSR_ELX_M4)))
         return false; // big-endian, or AArch32, which has its own PSTATE and length of instructions

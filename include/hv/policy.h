@@ -21,7 +21,7 @@ enum policy_action {
 #define POLICY_FLAG_DEFAULT 0x02 // nobody named this key: the verdict is the file's default
 #define POLICY_FLAG_QUICK   0x04 // emulated, without a record, by what needs only the event (trap_quick.c)
 
-// Two bytes, since there are two for each of KEY_COUNT.
+// Two bytes, loaded at once.
 struct policy_verdict {
     uint16_t action : 3; // enum policy_action
     uint16_t flags : 6;  // POLICY_FLAG_*
@@ -58,15 +58,16 @@ struct policy_controls {
 
 #define POLICY_ROW_MAX 128
 
-// policy_quick[n] is about the n-th 64 KiB of the 32 MiB from POLICY_QUICK_BASE, where the devices are that ariel
-// emulates: the index in policy_ranges of the one device there, when all of it is in one range and any width is
-// allowed; else policy_range_count.
+// policy_quick[n] is about the n-th 64 KiB from POLICY_QUICK_BASE to the end of the last device that ariel emulates:
+// the index in policy_ranges of the one device there, when all of it is in one range and any width is allowed; else
+// policy_range_count.
 #define POLICY_QUICK_BASE  0x08000000
 #define POLICY_QUICK_SHIFT 16
-#define POLICY_QUICK_COUNT 512
+#define POLICY_QUICK_COUNT 257
 
 extern const char policy_name[];
-extern const struct policy_verdict policy_verdicts[KEY_COUNT][2]; // [0] read, [1] write or call
+extern const struct policy_verdict policy_verdicts[][2]; // the pairs that occur: [0] read, [1] write or call
+extern const uint8_t policy_verdict_index[KEY_COUNT];
 extern const struct policy_row policy_rows[];
 extern const unsigned int policy_row_count;       // 1 .. POLICY_ROW_MAX; row 0 is the default
 extern const struct policy_range policy_ranges[]; // one more than policy_range_count: the last is empty, all denied
@@ -74,26 +75,28 @@ extern const unsigned int policy_range_count;
 extern const uint8_t policy_quick[POLICY_QUICK_COUNT];
 extern const struct policy_controls policy_controls;
 
-static inline bool policy_is_quick(ipa_t ipa)
+// What is decided about a key: [0] read, [1] write or call.
+static inline const struct policy_verdict *policy_verdicts_of(unsigned int key)
 {
-    uint64_t window = ipa.v / (POLICY_QUICK_COUNT << POLICY_QUICK_SHIFT);
-
-    __asm__("" : "+r"(window)); // a small number to compare with, not a range of addresses
-    return window == POLICY_QUICK_BASE / (POLICY_QUICK_COUNT << POLICY_QUICK_SHIFT);
+    return policy_verdicts[policy_verdict_index[key]];
 }
 
-// For such an ipa: the range to which it belongs if it is in a device at all, or the empty one, which denies
+static inline bool policy_is_quick(ipa_t ipa)
+{
+    return (ipa.v - POLICY_QUICK_BASE) >> POLICY_QUICK_SHIFT < POLICY_QUICK_COUNT;
+}
+
+// For such an ipa only: the range to which it belongs if it is in a device at all, or the empty one, which denies
 // everything: then policy_find_range knows.
 static inline const struct policy_range *policy_quick_range(ipa_t ipa)
 {
-    const struct policy_range *range =
-        &policy_ranges[policy_quick[ipa.v >> POLICY_QUICK_SHIFT & (POLICY_QUICK_COUNT - 1)]];
+    const struct policy_range *range = &policy_ranges[policy_quick[(ipa.v - POLICY_QUICK_BASE) >> POLICY_QUICK_SHIFT]];
 
     __asm__("" : "+r"(range)); // one pointer, not an index computed again for every field
     return range;
 }
 
-// The range that contains ipa, or NULL (then policy_verdicts[KEY_DEVICE_NONE] speaks).
+// The range that contains ipa, or NULL (then policy_verdicts_of(KEY_DEVICE_NONE) speak).
 const struct policy_range *policy_find_range(ipa_t ipa);
 
 // "allow", "emulate" ... as policy files spell them; "?" when out of range.

@@ -25,7 +25,12 @@
 #include <hv/log.h>
 #include <hv/telemetry.h>
 
+// The verdicts of the build, and room for the pairs that the fuzzer makes.
+#define policy_verdicts built_verdicts
 #include <policy_tables.c>
+#undef policy_verdicts
+struct policy_verdict verdict_pairs[256][2];
+__asm__(".globl policy_verdicts\n.set policy_verdicts, verdict_pairs");
 
 #include <setjmp.h>
 #include <sys/mman.h>
@@ -49,6 +54,7 @@ static struct state {
 static uint64_t effects; // a hash of what left ariel: bytes, records, accesses
 static unsigned int acknowledged[WORLD_CPUS][64];
 static uint8_t built_quick[POLICY_QUICK_COUNT];
+static unsigned int pair_count;
 
 static void note(uint64_t what, uint64_t value)
 {
@@ -549,10 +555,15 @@ static void change_verdict(struct fuzz_input *input)
     for (unsigned int i = 0; id && i < 64; i++)
         is_id_page |= sysreg_id_key[i] == key;
     bool quick = key <= KEY_GUEST_RAM || is_id_page || (key == KEY_ICC_SGI1R_EL1 && way == 1);
-    if (is_id_page && (policy_verdicts[key][0].flags & POLICY_FLAG_QUICK) == 0)
+    const struct policy_verdict *old = policy_verdicts_of(key);
+    if (is_id_page && (old[0].flags & POLICY_FLAG_QUICK) == 0)
         quick = false; // not of kind ID
-    struct policy_verdict verdict = draw_verdict(input, quick);
-    write_table(&policy_verdicts[key][way], &verdict, sizeof(verdict));
+    if (pair_count == ARRAY_COUNT(verdict_pairs))
+        return;
+    uint8_t pair = (uint8_t)pair_count++;
+    verdict_pairs[pair][!way] = old[!way];
+    verdict_pairs[pair][way] = draw_verdict(input, quick);
+    write_table(&policy_verdict_index[key], &pair, sizeof(pair));
 }
 
 static void change_range(struct fuzz_input *input)
@@ -637,20 +648,22 @@ static void make_writable(const void *start, size_t size)
 
 static void prepare(void)
 {
-    static struct policy_verdict built_verdicts[KEY_COUNT][2];
+    static uint8_t built_index[KEY_COUNT];
     static struct policy_range built_ranges[ARRAY_COUNT(policy_ranges)];
     static bool once;
 
     if (!once) {
-        make_writable(policy_verdicts, sizeof(policy_verdicts));
+        make_writable(policy_verdict_index, sizeof(policy_verdict_index));
         make_writable(policy_ranges, sizeof(policy_ranges));
         make_writable(policy_quick, sizeof(policy_quick));
-        memcpy(built_verdicts, policy_verdicts, sizeof(policy_verdicts));
+        memcpy(built_index, policy_verdict_index, sizeof(policy_verdict_index));
         memcpy(built_ranges, policy_ranges, sizeof(policy_ranges));
         memcpy(built_quick, policy_quick, sizeof(policy_quick));
         once = true;
     }
-    write_table(policy_verdicts, built_verdicts, sizeof(policy_verdicts));
+    write_table(policy_verdict_index, built_index, sizeof(policy_verdict_index));
+    memcpy(verdict_pairs, built_verdicts, sizeof(built_verdicts));
+    pair_count = ARRAY_COUNT(built_verdicts);
     write_table(policy_ranges, built_ranges, sizeof(policy_ranges));
     write_table(policy_quick, built_quick, sizeof(policy_quick));
     memset(&telemetry, 0, sizeof(telemetry));

@@ -18,11 +18,13 @@ static const struct policy_range uart = {.base = 0x09000000,
                                          .size = 0x1000,
                                          .key = KEY_DEVICE_PL011,
                                          .verdict = {{POLICY_EMULATE, 0, 3}, {POLICY_STOP, 0, 4}}};
-const struct policy_verdict policy_verdicts[KEY_COUNT][2] = {
-    [KEY_DEVICE_NONE] = {{POLICY_DENY, POLICY_FLAG_LOG, 1}, {POLICY_DENY, POLICY_FLAG_LOG, 1}},
-    [KEY_GUEST_RAM] = {{POLICY_PAUSE, 0, 2}, {POLICY_PAUSE, 0, 2}},
-    [KEY_CAUSE_IABT] = {{POLICY_DENY, 0, 5}, {POLICY_DENY, 0, 5}},
+const struct policy_verdict policy_verdicts[][2] = {
+    {{POLICY_ALLOW, 0, 0}, {POLICY_ALLOW, 0, 0}},
+    {{POLICY_DENY, POLICY_FLAG_LOG, 1}, {POLICY_DENY, POLICY_FLAG_LOG, 1}},
+    {{POLICY_PAUSE, 0, 2}, {POLICY_PAUSE, 0, 2}},
+    {{POLICY_DENY, 0, 5}, {POLICY_DENY, 0, 5}},
 };
+const uint8_t policy_verdict_index[KEY_COUNT] = {[KEY_DEVICE_NONE] = 1, [KEY_GUEST_RAM] = 2, [KEY_CAUSE_IABT] = 3};
 const struct policy_row policy_rows[] = {[5] = {.file = "policy/test.toml", .line = 5}};
 static unsigned int records, breaks;
 static const char *stopped;

@@ -26,11 +26,9 @@
 #define PC             0x40001000u
 #define ID_REGISTER(n) (0x62300001u | (n) << 1 | 1u << 5) // MRS x1, S3_0_C0_C<n>_0
 
-const struct policy_verdict policy_verdicts[KEY_COUNT][2] = {
-    [KEY_HVC_GET_HV_ID] = {QUICK, QUICK},
-    [KEY_ID_AA64PFR0_EL1] = {QUICK, QUICK},
-    [KEY_ICC_SGI1R_EL1] = {QUICK, QUICK},
-};
+const struct policy_verdict policy_verdicts[][2] = {{{POLICY_ALLOW, 0, 0}, {POLICY_ALLOW, 0, 0}}, {QUICK, QUICK}};
+const uint8_t policy_verdict_index[KEY_COUNT] = {
+    [KEY_HVC_GET_HV_ID] = 1, [KEY_ID_AA64PFR0_EL1] = 1, [KEY_ICC_SGI1R_EL1] = 1};
 const struct policy_range policy_ranges[] = {
     {GICD_PA, GICD_SIZE, KEY_DEVICE_GICD, 0xf, 0, {QUICK, QUICK}},
     {GICR_PA, 0xf60000, KEY_DEVICE_GICR, 0xf, 0, {QUICK, QUICK}},

@@ -5,7 +5,7 @@ import os
 from .model import REGISTERS
 
 # policy_quick, as policy.h has it
-QUICK_BASE, QUICK_SHIFT, QUICK_COUNT = 0x08000000, 16, 512
+QUICK_BASE, QUICK_SHIFT, QUICK_COUNT = 0x08000000, 16, 257
 # sysreg_slots, as hv/arch/sysreg.h has it
 SLOT_COUNT = 64
 
@@ -25,6 +25,16 @@ def verdict_text(verdict, key, way):
     flags += ["POLICY_FLAG_QUICK"] * quick
     action = verdict["action"].upper().replace("-", "_")
     return f"{{POLICY_{action}, {' | '.join(flags) or '0'}, {verdict['row'].index}}}"
+
+
+def verdict_tables(policy):
+    """policy_verdicts and policy_verdict_index: few pairs of verdicts differ."""
+    texts = {key: f"{{{', '.join(verdict_text(policy.verdicts[key, way], key, way) for way in (0, 1))}}}"
+             for key in policy.keys}
+    pairs = list(dict.fromkeys(texts.values()))
+    return ["const struct policy_verdict policy_verdicts[][2] = {", *(f"    {text}," for text in pairs), "};\n",
+            "const uint8_t policy_verdict_index[KEY_COUNT] = {",
+            *(f"    [{key.enum}] = {pairs.index(text)}," for key, text in texts.items()), "};\n"]
 
 
 def lookup_pages(keys):
@@ -100,10 +110,7 @@ def generate(policy):
     out = [f"// Made by tools/policy_compile.py from {policy.path}. Do not edit.",
            "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg.h>\n#include <hv/policy.h>\n",
            f"const char policy_name[] = {quote(name)};\n",
-           "const struct policy_verdict policy_verdicts[KEY_COUNT][2] = {"]
-    out += [f"    [{key.enum}] = {{{', '.join(verdict_text(policy.verdicts[key, way], key, way) for way in (0, 1))}}},"
-            for key in policy.keys]
-    out += ["};\n", "const struct policy_row policy_rows[] = {"]
+           *verdict_tables(policy), "const struct policy_row policy_rows[] = {"]
     out += [f"    {{{quote(policy.path)}, {quote(row.text)}, {quote(row.why)}, {min(row.line, 65535)}, {row.limit}}},"
             for row in policy.rows]
     out += ["};\n", f"const unsigned int policy_row_count = {len(policy.rows)};\n",

@@ -229,20 +229,15 @@ static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
 // At most this many in one exit, so that a storm cannot keep EL2 from the guest.
 #define INTERRUPTS_PER_EXIT 16
 
-unsigned int trap_irq(struct vcpu *vcpu)
+void trap_irq(struct vcpu *vcpu, unsigned int intid)
 {
-    unsigned int first = INTID_SPURIOUS;
-
-    for (unsigned int n = 0; n < INTERRUPTS_PER_EXIT; n++) {
-        unsigned int intid = gicv3_acknowledge();
-        if (intid >= INTID_SPECIAL)
-            break;
-        if (n == 0)
-            first = intid;
+    for (unsigned int n = 1; intid < INTID_SPECIAL; n++) {
         gicv3_drop_priority(intid);
         serve_interrupt(vcpu, intid);
+        if (n == INTERRUPTS_PER_EXIT)
+            break;
+        intid = gicv3_acknowledge();
     }
-    return first;
 }
 
 void trap_serror(struct vcpu *vcpu, struct event *event)

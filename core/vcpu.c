@@ -56,7 +56,7 @@ static void wait_until_it_may_run(struct vcpu *vcpu)
 {
     __atomic_store_n(&vcpu->waiting, true, __ATOMIC_RELEASE);
     while (!may_run(vcpu)) {
-        trap_irq(vcpu);
+        trap_irq(vcpu, gicv3_acknowledge());
         if (!(__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) & VCPU_REQUEST_WAIT))
             cpu_wait_for_interrupt();
     }
@@ -87,6 +87,6 @@ void vcpu_wait_for_interrupt(struct vcpu *vcpu)
 {
     while (!vgic_has_pending(vcpu) && __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) == 0) {
         cpu_wait_for_interrupt();
-        trap_irq(vcpu);
+        trap_irq(vcpu, gicv3_acknowledge());
     }
 }

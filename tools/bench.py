@@ -48,10 +48,10 @@ ROWS = {
     "uart-polled-write": (430, None, None),
     "sgi-to-self": (300, 803, "Bao 2.0"),
     "spi": (660, None, None),
-    "virtual-timer": (340, 192, "Bao 2.0"),
-    "virtual-timer-wfi": (430, 192, "Bao 2.0"),
+    "virtual-timer": (160, 192, "Bao 2.0"),
+    "virtual-timer-wfi": (190, 192, "Bao 2.0"),
     "first-touch": (10, None, None),
-    "logged-exit": (25_000, None, None),
+    "logged-exit": (27_000, None, None),
     "reset-to-guest": (500_000, 575_000, "Bao 2.0"),
 }
 WALL = ("hvc-psci-version", "id-register-read", "gicd-typer-read", "uart-status-read", "sgi-to-self")

@@ -249,6 +249,8 @@ void vgic_forward(struct vcpu *vcpu, unsigned int intid)
         gicv3_deactivate(intid);
         return;
     }
+    if (vgic_list_forwarded(vcpu, bank, intid))
+        return;
     spinlock_acquire(&vcpu->gic.lock);
     bank->forwarded |= bit;
     bank->latched |= bit;

@@ -111,6 +111,17 @@ void vgic_list(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
         gic->work = 1;
 }
 
+bool vgic_list_forwarded(struct vcpu *vcpu, const struct vgic_bank *bank, unsigned int intid)
+{
+    unsigned int k = bank->place[intid] & 15;
+    uint32_t kept = bank->listed & bank->forwarded & bank->soft & ~(bank->drop_active | bank->drop_pending);
+
+    if (!(kept >> intid & 1) || !(READ_SYSREG(ICH_ELRSR_EL2) >> k & 1))
+        return false;
+    write_lr(&vcpu->gic, k, (vcpu->gic.lr[k] & ~ICH_LR_EL2_STATE) | ICH_LR_EL2_PENDING);
+    return true;
+}
+
 void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
 {
     unsigned int k = bank->place[intid % 32] & 15;

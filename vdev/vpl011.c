@@ -289,15 +289,9 @@ static void access_word(struct vm *vm, uint32_t offset, unsigned int access, uin
         write_register(vm, word, (uint32_t)mmio_write_part(4, whole, offset, mmio_size(access), *value));
 }
 
-__attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access,
-                                                         uint64_t *value)
+static __attribute__((noinline)) enum trap_result access_any(struct vm *vm, uint32_t offset, unsigned int access,
+                                                             uint64_t *value)
 {
-    struct vm *vm = vcpu->vm;
-
-    if (offset == UARTFR && access <= 4) {
-        *value = __atomic_load_n(&vm->uart.flags, __ATOMIC_RELAXED);
-        return TRAP_DONE;
-    }
     if (mmio_size(access) > 4 || offset >= PL011_SIZE)
         return TRAP_INJECT_ABORT;
     if (offset != UARTDR)
@@ -306,6 +300,15 @@ __attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint
         write_data(vm, (uint32_t)*value);
     else
         *value = mmio_read_part(4, read_data(vm), 0, access);
+    return TRAP_DONE;
+}
+
+__attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access,
+                                                         uint64_t *value)
+{
+    if (offset != UARTFR || access > 4)
+        return access_any(vcpu->vm, offset, access, value);
+    *value = __atomic_load_n(&vcpu->vm->uart.flags, __ATOMIC_RELAXED);
     return TRAP_DONE;
 }
 

@@ -29,7 +29,7 @@ void vtimer_init_cpu(struct vcpu *vcpu)
     gicv3_enable(INTID_HYP_TIMER, vcpu->id);
 }
 
-void vtimer_interrupt(struct vcpu *vcpu)
+__attribute__((noinline)) void vtimer_interrupt(struct vcpu *vcpu)
 {
     uint64_t late = READ_SYSREG(CNTVCT_EL0) - READ_SYSREG(CNTV_CVAL_EL0);
     unsigned int bucket = late == 0 ? 0 : 64 - (unsigned int)__builtin_clzll(late);

@@ -9,6 +9,7 @@
 #include <hv/arch/registers.h>
 #include <hv/arch/step.h>
 #include <hv/arch/sysreg.h>
+#include <hv/gicv3.h>
 #include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vgic.h>
@@ -201,30 +202,34 @@ void trap_from_sync(struct trap_frame *frame)
     leave(vcpu, event);
 }
 
-static void trap_asynchronous(struct trap_frame *frame, uint8_t cause)
+// An interrupt has no syndrome: what ESR_EL2 holds is an older exception's.
+static void trap_asynchronous(struct trap_frame *frame, uint8_t cause, unsigned int intid)
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = arrive(vcpu, frame);
 
     note(event, cause);
-    if (cause == KEY_CAUSE_SERROR)
+    if (cause == KEY_CAUSE_SERROR) {
         trap_serror(vcpu, event);
-    else
-        event->address = trap_irq(vcpu);
+    } else {
+        event->syndrome = 0;
+        event->address = intid;
+        trap_irq(vcpu, intid);
+    }
     leave(vcpu, event);
 }
 
-void trap_from_irq(struct trap_frame *frame)
+void trap_from_irq(struct trap_frame *frame, unsigned int intid)
 {
-    trap_asynchronous(frame, KEY_CAUSE_IRQ);
+    trap_asynchronous(frame, KEY_CAUSE_IRQ, intid);
 }
 
 void trap_from_fiq(struct trap_frame *frame)
 {
-    trap_asynchronous(frame, KEY_CAUSE_FIQ);
+    trap_asynchronous(frame, KEY_CAUSE_FIQ, gicv3_acknowledge());
 }
 
 void trap_from_serror(struct trap_frame *frame)
 {
-    trap_asynchronous(frame, KEY_CAUSE_SERROR);
+    trap_asynchronous(frame, KEY_CAUSE_SERROR, 0);
 }

@@ -106,6 +106,17 @@
     eret
 .endm
 
+// And for interrupts; what trap_quick_irq returns is an INTID that it has acknowledged and not served.
+.macro vector_lower_irq
+    .balign 0x80
+    stp x0, x1, [sp, #X(0)]
+    save_caller_saved
+    bl trap_quick_irq
+    tbz w0, #31, lower_irq
+    restore_caller_saved
+    eret
+.endm
+
 // A vector that no correct EL2 takes, or that reports a fault of EL2's own. Registers are all live and sp may be wrong: x0 waits
 // in TPIDR_EL2 (whose value main rebuilds from MPIDR_EL1) while it becomes the address of this CPU's panic stack.
 .macro vector_own number
@@ -133,12 +144,12 @@ vectors:
     vector_own 6
     vector_own 7
     vector_lower_sync
-    vector_lower lower_irq
+    vector_lower_irq
     vector_lower lower_fiq
     vector_lower lower_serror
     // EL1 in AArch32: never, since HCR_EL2.RW is always 1. EL0 in AArch32 comes by the ones above
     vector_lower lower_sync
-    vector_lower lower_irq
+    vector_lower_irq
     vector_lower lower_fiq
     vector_lower lower_serror
 
@@ -149,9 +160,16 @@ vectors:
     b guest_enter
 .endm
 
-    lower_tail lower_irq, trap_from_irq
     lower_tail lower_fiq, trap_from_fiq
     lower_tail lower_serror, trap_from_serror
+
+lower_irq:
+    mov w2, w0 // save_rest loses x0 and x1
+    save_rest
+    mov x0, sp
+    mov w1, w2
+    bl trap_from_irq
+    b guest_enter
 
 // ESR_EL2.ISS.SRT, bits 20:16, has an access's data register.
 lower_abort:

@@ -48,8 +48,11 @@ static inline void telemetry_end(struct telemetry *telemetry, struct event *even
 
     event->exit = exit;
     event->sequence = telemetry->sequence++;
-    telemetry->stat[event->key][(zeros > last ? zeros : last) - last]++;
-    telemetry->stat[event->key][TELEMETRY_BUCKETS] += ticks;
+    // stat[key] as stat[0] of one pointer: the compiler would otherwise compute it for each of the two.
+    struct telemetry *at = (struct telemetry *)((char *)telemetry + event->key * sizeof(telemetry->stat[0]));
+    __asm__("" : "+r"(at));
+    at->stat[0][(zeros > last ? zeros : last) - last]++;
+    at->stat[0][TELEMETRY_BUCKETS] += ticks;
     telemetry->row_count[event->row]++;
 }
 

@@ -46,9 +46,9 @@ enum trap_result trap_other(struct vcpu *vcpu, struct event *event);
 // A debug exception that the monitor's step does not own: the guest's, unless the verdict pauses or stops.
 enum trap_result trap_debug(struct vcpu *vcpu, struct event *event);
 
-// A physical interrupt was taken while the guest ran, or is pending in EL2's idle loop: serves all that are. The first
-// INTID.
-unsigned int trap_irq(struct vcpu *vcpu);
+// intid was acknowledged, while the guest ran or in EL2's idle loop (INTID_SPECIAL and above: there was none): serves
+// it and all that are pending.
+void trap_irq(struct vcpu *vcpu, unsigned int intid);
 
 // An SError interrupt was taken to EL2 while the guest ran: logged, and handed on to the guest.
 void trap_serror(struct vcpu *vcpu, struct event *event);

@@ -3,6 +3,7 @@
 // hardware.
 #pragma once
 
+#include <hv/arch/registers.h>
 #include <hv/mmio.h>
 #include <hv/spinlock.h>
 #include <hv/status.h>
@@ -38,6 +39,11 @@ static inline void vgic_flush(struct vcpu *vcpu)
 void vgic_stop_cpu(struct vcpu *vcpu);
 // The maintenance interrupt (PPI 25) was taken.
 void vgic_maintenance(struct vcpu *vcpu);
+// Whether no interrupt has a list register or waits for one: no refill is asked for, and those in use are empty by now.
+static inline bool vgic_is_empty(const struct vcpu *vcpu)
+{
+    return vcpu->gic.work == 0 && !(vcpu->gic.lr_used & ~READ_SYSREG(ICH_ELRSR_EL2));
+}
 // Whether the vCPU has an interrupt that would wake it from WFI.
 bool vgic_has_pending(struct vcpu *vcpu);
 // The devices of the guest's address space. TRAP_DONE, or TRAP_INJECT_ABORT for what the architecture refuses.

@@ -24,6 +24,7 @@
 #include <hv/guest_walk.h>
 #include <hv/log.h>
 #include <hv/telemetry.h>
+#include <hv/watchdog.h>
 
 // The verdicts of the build, and room for the pairs that the fuzzer makes.
 #define policy_verdicts built_verdicts
@@ -127,6 +128,11 @@ void vcpu_wait_for_interrupt(struct vcpu *vcpu)
     note('w', vcpu->id);
 }
 
+void cpu_wait_for_interrupt(void)
+{
+    note('w', here);
+}
+
 void vcpu_request(struct vcpu *vcpu, uint32_t request)
 {
     note('r', vcpu->id + request);
@@ -175,6 +181,11 @@ unsigned int cpu_id(void)
 
 void cpu_serve_kick(void)
 {
+}
+
+void watchdog_tick(struct vcpu *vcpu)
+{
+    (void)vcpu;
 }
 
 unsigned int gicv3_acknowledge(void)

@@ -13,7 +13,9 @@
 #include <hv/arch/sysreg.h>
 #include <hv/arch/trap.h>
 #include <hv/call.h>
+#include <hv/cpu.h>
 #include <hv/device.h>
+#include <hv/gicv3.h>
 #include <hv/policy.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
@@ -28,7 +30,7 @@
 
 const struct policy_verdict policy_verdicts[][2] = {{{POLICY_ALLOW, 0, 0}, {POLICY_ALLOW, 0, 0}}, {QUICK, QUICK}};
 const uint8_t policy_verdict_index[KEY_COUNT] = {
-    [KEY_HVC_GET_HV_ID] = 1, [KEY_ID_AA64PFR0_EL1] = 1, [KEY_ICC_SGI1R_EL1] = 1};
+    [KEY_HVC_GET_HV_ID] = 1, [KEY_ID_AA64PFR0_EL1] = 1, [KEY_ICC_SGI1R_EL1] = 1, [KEY_CAUSE_WFI] = 1};
 const struct policy_range policy_ranges[] = {
     {GICD_PA, GICD_SIZE, KEY_DEVICE_GICD, 0xf, 0, {QUICK, QUICK}},
     {GICR_PA, 0xf60000, KEY_DEVICE_GICR, 0xf, 0, {QUICK, QUICK}},
@@ -48,7 +50,7 @@ uint64_t sysreg_id_value[SYSREG_COUNT];
 static struct vm vm;
 static struct trap_frame frame;
 static struct telemetry telemetry;
-static unsigned int emulated;
+static unsigned int emulated, waits, pending, dropped, forwarded;
 static uint64_t written;
 static uint64_t sent; // to vgic_write_sgi1r
 static unsigned int refilled;
@@ -77,6 +79,27 @@ void vgic_refill(struct vcpu *vcpu)
     refilled++;
 }
 
+void cpu_wait_for_interrupt(void)
+{
+    waits++;
+}
+
+unsigned int gicv3_acknowledge(void)
+{
+    return pending;
+}
+
+void gicv3_drop_priority(unsigned int intid)
+{
+    dropped = intid;
+}
+
+void vtimer_interrupt(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    forwarded++;
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -88,7 +111,7 @@ static int setup(void **state)
     fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
     fake_sysreg_set("ELR_EL2", PC);
     fake_sysreg_set("SPSR_EL2", 5);
-    emulated = refilled = 0;
+    emulated = refilled = waits = dropped = forwarded = 0;
     sent = 0;
     answer = TRAP_DONE;
     for (unsigned int i = 0; i < ARRAY_COUNT(id_keys); i++)
@@ -245,6 +268,64 @@ static void an_aarch32_access_is_left_alone(void **state)
     assert_int_equal(fake_sysreg_get("SPSR_EL2"), SPSR_ELX_M4 | BIT64(5) | SPSR_AARCH32_IT_HIGH);
 }
 
+static void wfi_waits_when_no_interrupt_is_listed(void **state)
+{
+    (void)state;
+    struct vcpu *vcpu = &vm.vcpus[0];
+    static const struct {
+        uint32_t syndrome;
+        uint16_t used;
+        uint64_t empty;
+        uint32_t work, request;
+        bool done;
+    } rows[] = {
+        {0x06000000, 0, 0xf, 0, 0, true},  {0x06000000, 1, 0xf, 0, 0, true},  {0x06000000, 1, 0xe, 0, 0, false},
+        {0x06000000, 0, 0xf, 1, 0, false}, {0x06000000, 0, 0xf, 0, 1, false}, {0x06000001, 0, 0xf, 0, 0, false}, // WFE
+    };
+    for (unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
+        setup(NULL);
+        fake_sysreg_set("ICH_ELRSR_EL2", rows[i].empty);
+        vcpu->gic.lr_used = rows[i].used;
+        vcpu->gic.work = rows[i].work;
+        vcpu->request = rows[i].request;
+        assert_int_equal(trap_quick(&frame, rows[i].syndrome), rows[i].done);
+        assert_int_equal(waits, rows[i].done);
+        assert_int_equal(telemetry.sequence, rows[i].done);
+        assert_int_equal(fake_sysreg_get("ELR_EL2"), rows[i].done ? PC + 4 : PC);
+    }
+}
+
+static void the_virtual_timer_is_forwarded(void **state)
+{
+    (void)state;
+    pending = INTID_VIRTUAL_TIMER;
+    assert_int_equal(trap_quick_irq(), TRAP_QUICK_DONE);
+    assert_int_equal(dropped, INTID_VIRTUAL_TIMER);
+    assert_int_equal(forwarded, 1);
+    assert_int_equal(fake_sysreg_get("ELR_EL2"), PC);
+    const struct event *event = &telemetry.last[0];
+    assert_int_equal(event->key, KEY_CAUSE_IRQ);
+    assert_int_equal(event->address, INTID_VIRTUAL_TIMER);
+    assert_int_equal(event->pc, PC);
+    assert_int_equal(event->result, TRAP_RETRY);
+    assert_int_equal(telemetry.sequence, 1);
+}
+
+// What was acknowledged is handed on; its priority is not dropped yet.
+static void other_interrupts_are_handed_on(void **state)
+{
+    (void)state;
+    pending = INTID_HYP_TIMER;
+    assert_int_equal(trap_quick_irq(), INTID_HYP_TIMER);
+    pending = INTID_SPURIOUS;
+    assert_int_equal(trap_quick_irq(), INTID_SPURIOUS);
+    pending = INTID_VIRTUAL_TIMER;
+    vm.vcpus[0].request = VCPU_REQUEST_STEP;
+    assert_int_equal(trap_quick_irq(), INTID_VIRTUAL_TIMER);
+    assert_int_equal(dropped | forwarded, 0);
+    assert_int_equal(telemetry.sequence, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -259,6 +340,9 @@ int main(void)
         cmocka_unit_test_setup(an_sgi_from_a_register_that_is_not_saved_is_left_alone, setup),
         cmocka_unit_test_setup(what_a_device_refuses_is_left_alone, setup),
         cmocka_unit_test_setup(an_aarch32_access_is_left_alone, setup),
+        cmocka_unit_test_setup(wfi_waits_when_no_interrupt_is_listed, setup),
+        cmocka_unit_test_setup(the_virtual_timer_is_forwarded, setup),
+        cmocka_unit_test_setup(other_interrupts_are_handed_on, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

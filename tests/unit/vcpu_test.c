@@ -41,13 +41,18 @@ bool vm_break(struct vm *of, const char *reason)
 }
 
 // What the idle loop serves: here, the resume.
-unsigned int trap_irq(struct vcpu *of)
+void trap_irq(struct vcpu *of, unsigned int intid)
 {
     assert_ptr_equal(of, &vcpu);
+    assert_int_equal(intid, 5);
     assert_true(vcpu.waiting);
     irqs++;
     vm.state = VM_RUNNING;
-    return 1023;
+}
+
+unsigned int gicv3_acknowledge(void)
+{
+    return 5;
 }
 
 void step_cancel(struct vcpu *of)

@@ -257,16 +257,31 @@ static void the_timer_is_forwarded(void **state)
     cpus[0].physical_pending = 0;
     for (unsigned int round = 0; round < 3; round++) {
         cpus[0].physical_active = bit;
-        vgic_forward(&vm.vcpus[0], INTID_VIRTUAL_TIMER);
+        uint64_t refills = vm.vcpus[0].gic.refill_count;
+        forward_timer();
         assert_int_equal(vm.vcpus[0].gic.work, 0);
+        assert_int_equal(vm.vcpus[0].gic.refill_count, refills);
         assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
         assert_int_equal(redist_read(0, SGI_FRAME + ISACTIVER), bit);
         guest_end(INTID_VIRTUAL_TIMER);
         assert_int_equal(cpus[0].physical_active, 0);
     }
+    // Active for the guest already, which has made it pending itself, when the physical one comes: the guest's end
+    // gives that back, and the line, still up, brings it again.
+    redist_write(0, SGI_FRAME + ISPENDR, bit);
+    settle();
+    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
+    cpus[0].physical_active = bit;
+    forward_timer();
+    settle();
+    assert_int_equal(redist_read(0, SGI_FRAME + ISACTIVER), bit);
+    assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
+    guest_end(INTID_VIRTUAL_TIMER);
+    settle();
+    assert_int_equal(cpus[0].physical_active, 0);
     // Taken, and then disabled by the guest before it looks: given back to the hardware, not lost and not stuck.
     cpus[0].physical_active = bit;
-    vgic_forward(&vm.vcpus[0], INTID_VIRTUAL_TIMER);
+    forward_timer();
     redist_write(0, SGI_FRAME + ICENABLER, bit);
     settle();
     assert_int_equal(cpus[0].physical_active, 0);
@@ -277,14 +292,14 @@ static void the_timer_is_forwarded(void **state)
     dist_write(0, 1);
     assert_int_equal(cpus[0].physical_enabled & bit, 0);
     cpus[0].physical_active = bit;
-    vgic_forward(&vm.vcpus[0], INTID_VIRTUAL_TIMER);
+    forward_timer();
     settle();
     assert_int_equal(cpus[0].physical_active, 0);
     dist_write(0, 3);
     assert_int_equal(cpus[0].physical_enabled & bit, bit);
     // Deactivated by the guest through the register.
     cpus[0].physical_active = bit;
-    vgic_forward(&vm.vcpus[0], INTID_VIRTUAL_TIMER);
+    forward_timer();
     settle();
     assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
     run_on(1);

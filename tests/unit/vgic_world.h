@@ -200,6 +200,17 @@ static void guest_end(unsigned int intid)
     fake_sysreg_set("ICH_HCR_EL2", hcr + FIELD_PREP(ICH_HCR_EL2_EOICOUNT, 1));
 }
 
+// The physical virtual timer has come.
+static void forward_timer(void)
+{
+    uint64_t empty = 0;
+
+    for (unsigned int k = 0; k < WORLD_LRS; k++)
+        empty |= fake_sysreg_get(lr_names[k]) & ICH_LR_EL2_STATE ? 0 : BIT64(k);
+    fake_sysreg_set("ICH_ELRSR_EL2", empty);
+    vgic_forward(vcpu_current(), INTID_VIRTUAL_TIMER);
+}
+
 // ---- Registers
 
 static uint64_t distributor(uint64_t offset, unsigned int size, bool write, uint64_t value)

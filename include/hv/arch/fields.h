@@ -34,6 +34,7 @@
 
 // ESR_ELx.EC values that the code names (cause_table.h has them all); "LOWER" + 1 is the same exception from EL1 to EL1
 #define ESR_EC_UNKNOWN          0x00
+#define ESR_EC_WFX              0x01
 #define ESR_EC_HVC64            0x16
 #define ESR_EC_SYSREG           0x18
 #define ESR_EC_IABT_LOWER       0x20

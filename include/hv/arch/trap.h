@@ -6,7 +6,7 @@
 
 // From the guest, on its trap frame: synchronous, IRQ, FIQ, SError. Return to guest_enter.
 void trap_from_sync(struct trap_frame *frame);
-void trap_from_irq(struct trap_frame *frame);
+void trap_from_irq(struct trap_frame *frame, unsigned int intid); // that trap_quick_irq has acknowledged
 void trap_from_fiq(struct trap_frame *frame);
 void trap_from_serror(struct trap_frame *frame);
 
@@ -15,6 +15,9 @@ void trap_from_serror(struct trap_frame *frame);
 // on. False: nothing has happened yet.
 bool trap_quick(struct trap_frame *frame, uint32_t syndrome);
 bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome);
+// The same for an IRQ: TRAP_QUICK_DONE, or the INTID that was acknowledged and is to be served the whole way.
+#define TRAP_QUICK_DONE (~0u)
+unsigned int trap_quick_irq(void);
 
 // An exception taken in EL2 itself, on the panic stack: vector number and SP_EL2 stand above the frame. Returns only
 // for a guarded access (guarded.h), with ELR at its fixup.

@@ -18,6 +18,8 @@ MEMORY_MAP = "include/hv/memory_map.h"
 # comes down, until it is the budget.
 IMAGE_BUDGET = 96 * 1024
 IMAGE_LIMIT = 106 * 1024
+# All that EL2 takes of the machine, for 8 CPUs: from HV_PA to the end of .bss, and the log ring.
+MEMORY_BUDGET = 2 << 20
 GUEST_STACK_MIN = 0x4000
 
 
@@ -110,6 +112,11 @@ def read_only_size(elf):
     return text, rodata
 
 
+def memory_size(elf, where):
+    ends = [section["sh_addr"] + section["sh_size"] for section in allocated(elf)]
+    return max(ends, default=where["HV_PA"]) - where["HV_PA"] + where["LOG_RING_SIZE"]
+
+
 def hypervisor_faults(path, where):
     with open(path, "rb") as file:
         elf = ELFFile(file)
@@ -125,7 +132,10 @@ def hypervisor_faults(path, where):
             faults += [fault for fault in overlaps([image, log, guest]) if fault.startswith("image")]
             if base != where["HV_PA"]:
                 faults.append(f"linked at {base:#x}, not {where['HV_PA']:#x}")
-        return faults, read_only_size(elf)
+        memory = memory_size(elf, where)
+        if memory > MEMORY_BUDGET:
+            faults.append(f"takes {memory} bytes of memory, budget {MEMORY_BUDGET}")
+        return faults, read_only_size(elf), memory
 
 
 def guest_faults(path, where):
@@ -147,10 +157,10 @@ def main():
         if options.guest:
             faults += [f"{options.guest}: {fault}" for fault in guest_faults(options.guest, where)]
         if options.hypervisor:
-            found, (text, rodata) = hypervisor_faults(options.hypervisor, where)
+            found, (text, rodata), memory = hypervisor_faults(options.hypervisor, where)
             faults += [f"{options.hypervisor}: {fault}" for fault in found]
             size = f"text {text} + rodata {rodata} = {text + rodata} bytes, budget {IMAGE_BUDGET}, limit {IMAGE_LIMIT}"
-            print(f"  SIZE    {size}", flush=True)
+            print(f"  SIZE    {size}; {memory} bytes of memory, budget {MEMORY_BUDGET}", flush=True)
             if options.budget and text + rodata > IMAGE_LIMIT:
                 faults.append(f"{options.hypervisor}: over the limit: {size}")
     except (OSError, ELFError) as error:

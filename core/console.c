@@ -15,7 +15,7 @@
 #define HELD_SIZE    0x4000u  // guest output that waits for the monitor to close
 #define QUEUE_SIZE   0x10000u // typed bytes that wait for the guest's UART: more than a person pastes
 #define RECEIVE_MAX  1024u    // bytes taken from the UART in one go
-#define STALL_MAX    10u      // seconds that typed bytes wait in the UART, and Ctrl-] with them, before they are dropped
+#define STALL_MAX    10u // seconds that typed bytes wait in the UART, and Ctrl-] with them, before they are dropped
 #define GUEST_PREFIX "guest: "
 
 static struct spinlock console_lock;
@@ -36,8 +36,8 @@ static struct {
     uint8_t byte[QUEUE_SIZE];
     uint32_t first;
     uint32_t count;
-    uint32_t stalled;   // seconds since the queue was full and the UART no longer read, plus 1; 0: it is read
-    bool dropping;      // that took too long: what the guest has no room for is dropped
+    uint32_t stalled; // seconds since the queue was full and the UART no longer read, plus 1; 0: it is read
+    bool dropping;    // that took too long: what the guest has no room for is dropped
 } queue GUARDED_BY(queue_lock);
 
 // Read from any CPU without the locks.

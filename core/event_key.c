@@ -5,6 +5,8 @@
 
 #include <hv/string.h>
 
+#define STEP 8
+
 // Rows in the order of the keys: KEY(member, "name")
 #define CAUSE_NAME(id, ec, name, ...)     KEY(CAUSE_##id, name)
 #define HVC_NAME(id, number, name, ...)   KEY(HVC_##id, name)
@@ -26,24 +28,26 @@
     SYSREG_TABLE(SYSREG_NAME)                                                                                          \
     KEY(SYSREG_UNKNOWN, "sysreg-unknown")
 
-// One string after the other, and where each begins: a quarter of what pointers would take.
+// One string after the other, and where each STEP-th begins.
 #define KEY(member, name) char member[sizeof(name)];
-static const struct key_names {
+static const struct key_texts {
     KEY_NAMES
-} key_names = {
+} key_texts = {
 #undef KEY
 #define KEY(member, name) name,
     KEY_NAMES
 };
 #undef KEY
-#define KEY(member, name) [KEY_##member] = offsetof(struct key_names, member),
-static const uint16_t key_offsets[KEY_COUNT] = {KEY_NAMES};
+// Each entry is set by the STEP keys up to its own, which is the last.
+#pragma GCC diagnostic ignored "-Woverride-init"
+#define KEY(member, name) [(KEY_##member + STEP - 1) / STEP] = offsetof(struct key_texts, member),
+static const uint16_t key_offsets[(KEY_COUNT + STEP - 1) / STEP + 1] = {KEY_NAMES};
 #undef KEY
 // clang-format on
 
 const char *event_key_name(unsigned int key)
 {
-    return key < KEY_COUNT ? (const char *)&key_names + key_offsets[key] : "?";
+    return key < KEY_COUNT ? text_nth((const char *)&key_texts + key_offsets[key / STEP], key % STEP) : "?";
 }
 
 unsigned int event_key_find(const char *name)

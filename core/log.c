@@ -37,11 +37,9 @@ static struct {
     bool panicked;  // the console is log_panic's, and stands at the start of a line
 } state = {.level = LOG_INFO};
 
-static const char *const level_names[LOG_LEVEL_COUNT] = {"debug", "info", "warn", "error"};
-
-static const char *const class_names[LOG_CLASS_COUNT] = {
-#define LOG_CLASS_NAME(id, name) [LOG_##id] = name,
-    LOG_CLASS_TABLE(LOG_CLASS_NAME)};
+#define CLASS_NAME(id, name) name "\0"
+static const char level_names[] = "debug\0info\0warn\0error";
+static const char class_names[] = LOG_CLASS_TABLE(CLASS_NAME);
 
 static uint64_t microseconds(void)
 {
@@ -325,19 +323,19 @@ uint64_t log_sequence(void)
 
 const char *log_level_name(unsigned int level)
 {
-    return level < LOG_LEVEL_COUNT ? level_names[level] : "?";
+    return level < LOG_LEVEL_COUNT ? text_nth(level_names, level) : "?";
 }
 
 const char *log_class_name(unsigned int class)
 {
-    return class < LOG_CLASS_COUNT ? class_names[class] : "?";
+    return class < LOG_CLASS_COUNT ? text_nth(class_names, class) : "?";
 }
 
-static unsigned int find_name(const char *const *names, unsigned int count, const char *name)
+static unsigned int find_name(const char *names, unsigned int count, const char *name)
 {
     unsigned int i = 0;
 
-    while (i < count && strcmp(names[i], name) != 0) {
+    while (i < count && strcmp(text_nth(names, i), name) != 0) {
         i++;
     }
     return i;

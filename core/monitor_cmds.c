@@ -14,9 +14,9 @@
 
 static void help_row(const struct monitor_command *command)
 {
-    out("name:%-8s help:%s", command->name, command->help);
+    out("name:%-8s help:%s", command->name, command_help(command));
     if (out_is_json())
-        out("usage=%s alias=%s", command->usage, command->alias);
+        out("usage=%s alias=%s", command_usage(command), command_alias(command));
     out("\n");
 }
 
@@ -34,9 +34,9 @@ static const char *cmd_help(const struct monitor_words *words)
     if (command == NULL)
         return monitor_error("no command '%s' (help lists them)", words->word[1]);
     help_row(command);
-    out_note("usage: %s %s\n", command->name, command->usage);
-    if (command->alias[0] != '\0')
-        out_note("also: %s\n", command->alias);
+    out_note("usage: %s %s\n", command->name, command_usage(command));
+    if (command_alias(command)[0] != '\0')
+        out_note("also: %s\n", command_alias(command));
     return NULL;
 }
 
@@ -99,50 +99,56 @@ static const char *cmd_close(const struct monitor_words *words)
 
 static const char *key_help(const struct monitor_words *words);
 
+#define COMMAND(name, alias, words, usage, help, handler, min, max)                                                    \
+    {                                                                                                                  \
+        name "\0" alias "\0" words "\0" usage "\0" help, (handler), (min), (max)                                       \
+    }
+#define KEY(name, help, handler) COMMAND(name, "", "", "", help, handler, 0, 0)
+
 // clang-format off
 const struct monitor_command monitor_commands[] = {
-    {"close",   "quit q exit", "", "", "back to the guest's console", cmd_close, 0, 0},
-    {"exc",     "", "top last log reset", "[top [class|call|device|register|row] [n] | last [n] | log | reset]",
-     "counts and latency of the guest's exits, the last ones", cmd_exc, 0, 3},
-    {"explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, 1, 2},
-    {"gic",     "irq", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, 0, 1},
-    {"halt",    "poweroff", "", "", "power the machine off", cmd_halt, 0, 0},
-    {"help",    "?", "", "[command]", "what there is, or one command", cmd_help, 0, 1},
-    {"hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv, 1, 1},
-    {"inject",  "", "undef abort serror irq", "undef|abort|serror [vcpu] | irq <n> [vcpu]",
-     "give the guest an exception or interrupt", cmd_inject, 1, 3},
-    {"log",     "", "-n -c level clear previous",
-     "[-n N] [-c class] | level [name] | clear | previous", "records of the ring, newest last",
-     cmd_log, 0, 4},
-    {"mem",     "", "read write find crc", "read <ipa> [bytes [width]] | write <ipa> <value> [width] | "
-     "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory by IPA", cmd_mem, 2, 5},
-    {"pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause, 0, 0},
-    {"policy",  "", "show stat test", "show | stat | test [read|write] <register|device|call|ipa>",
-     "the policy's rows, how often each spoke, its verdict", cmd_policy, 1, 3},
-    {"regs",    "r registers", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs, 0, 1},
-    {"reset",   "system_reset", "", "", "start the guest again", cmd_reset, 0, 0},
-    {"resume",  "cont c continue", "", "", "let the guest run again, and back to its console", cmd_resume, 0, 0},
-    {"sr",      "p", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr, 1, 3},
-    {"status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status, 0, 0},
-    {"step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step, 0, 2},
-    {"timer",   "", "", "[vcpu]", "guest time, its drift and deadlines", cmd_timer, 0, 1},
-    {"version", "", "", "", "of ariel", cmd_version, 0, 0},
-    {"vm",      "", "walk", "walk <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm, 2, 3},
-    {"xp",      "x", "", "/<count>x<b|h|w|g> <ipa> | <ipa> [bytes [width]]", "guest memory, as gdb and QEMU spell it",
-     cmd_xp, 1, 3},
+    COMMAND("close",   "quit q exit", "", "", "back to the guest's console", cmd_close, 0, 0),
+    COMMAND("exc",     "", "top last log reset", "[top [class|call|device|register|row] [n] | last [n] | log | reset]",
+            "counts and latency of the guest's exits, the last ones", cmd_exc, 0, 3),
+    COMMAND("explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, 1, 2),
+    COMMAND("gic",     "irq", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, 0, 1),
+    COMMAND("halt",    "poweroff", "", "", "power the machine off", cmd_halt, 0, 0),
+    COMMAND("help",    "?", "", "[command]", "what there is, or one command", cmd_help, 0, 1),
+    COMMAND("hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv, 1, 1),
+    COMMAND("inject",  "", "undef abort serror irq", "undef|abort|serror [vcpu] | irq <n> [vcpu]",
+            "give the guest an exception or interrupt", cmd_inject, 1, 3),
+    COMMAND("log",     "", "-n -c level clear previous",
+            "[-n N] [-c class] | level [name] | clear | previous", "records of the ring, newest last",
+            cmd_log, 0, 4),
+    COMMAND("mem",     "", "read write find crc", "read <ipa> [bytes [width]] | write <ipa> <value> [width] | "
+            "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory by IPA", cmd_mem, 2, 5),
+    COMMAND("pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause, 0, 0),
+    COMMAND("policy",  "", "show stat test", "show | stat | test [read|write] <register|device|call|ipa>",
+            "the policy's rows, how often each spoke, its verdict", cmd_policy, 1, 3),
+    COMMAND("regs",    "r registers", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs, 0, 1),
+    COMMAND("reset",   "system_reset", "", "", "start the guest again", cmd_reset, 0, 0),
+    COMMAND("resume",  "cont c continue", "", "", "let the guest run again, and back to its console", cmd_resume, 0, 0),
+    COMMAND("sr",      "p", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr, 1, 3),
+    COMMAND("status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status, 0, 0),
+    COMMAND("step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step, 0, 2),
+    COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift and deadlines", cmd_timer, 0, 1),
+    COMMAND("version", "", "", "", "of ariel", cmd_version, 0, 0),
+    COMMAND("vm",      "", "walk", "walk <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm, 2, 3),
+    COMMAND("xp",      "x", "", "/<count>x<b|h|w|g> <ipa> | <ipa> [bytes [width]]", "guest memory, as gdb and QEMU spell it",
+            cmd_xp, 1, 3),
 };
 
 static const struct monitor_command keys[] = {
-    {"h", "", "", "", "this list", key_help, 0, 0},
-    {"d", "", "", "", "registers of vCPU 0", cmd_regs, 0, 0},
-    {"q", "", "", "", "state of the guest and its vCPUs", cmd_status, 0, 0},
-    {"t", "", "", "", "timers", cmd_timer, 0, 0},
-    {"m", "", "", "", "guest memory and stage 2", key_memory, 0, 0},
-    {"P", "", "", "", "reset the exit counters", key_counters_reset, 0, 0},
-    {"+", "", "", "", "more log records on the console", key_log_more, 0, 0},
-    {"-", "", "", "", "fewer log records on the console", key_log_less, 0, 0},
-    {"*", "", "", "", "all of q, m, t, d and the exit counters", key_everything, 0, 0},
-    {"R", "", "", "", "reset: start the guest again", cmd_reset, 0, 0},
+    KEY("h", "this list", key_help),
+    KEY("d", "registers of vCPU 0", cmd_regs),
+    KEY("q", "state of the guest and its vCPUs", cmd_status),
+    KEY("t", "timers", cmd_timer),
+    KEY("m", "guest memory and stage 2", key_memory),
+    KEY("P", "reset the exit counters", key_counters_reset),
+    KEY("+", "more log records on the console", key_log_more),
+    KEY("-", "fewer log records on the console", key_log_less),
+    KEY("*", "all of q, m, t, d and the exit counters", key_everything),
+    KEY("R", "reset: start the guest again", cmd_reset),
 };
 // clang-format on
 const unsigned int monitor_command_count = ARRAY_COUNT(monitor_commands);
@@ -151,7 +157,7 @@ static const char *key_help(const struct monitor_words *words)
 {
     (void)words;
     for (unsigned int n = 0; n < ARRAY_COUNT(keys); n++)
-        out_note("%s  %s\n", keys[n].name, keys[n].help);
+        out_note("%s  %s\n", keys[n].name, command_help(&keys[n]));
     out_note("Enter  the monitor's prompt\nCtrl-]  a Ctrl-] for the guest\nCtrl-C  nothing\n");
     return NULL;
 }
@@ -183,7 +189,7 @@ static bool has_word(const char *list, const char *word)
 const struct monitor_command *monitor_find_command(const char *name)
 {
     for (unsigned int n = 0; n < monitor_command_count; n++) {
-        if (strcmp(monitor_commands[n].name, name) == 0 || has_word(monitor_commands[n].alias, name))
+        if (strcmp(monitor_commands[n].name, name) == 0 || has_word(command_alias(&monitor_commands[n]), name))
             return &monitor_commands[n];
     }
     return NULL;

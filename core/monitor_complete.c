@@ -89,7 +89,7 @@ static candidate_fn candidates(char *typed, const char **list)
         return command_name;
     if (strcmp(command->name, "sr") == 0 && *second == '\0')
         return register_name;
-    *list = *second == '\0' ? command->words : "";
+    *list = *second == '\0' ? command_words(command) : "";
     if (strcmp(second, "-c ") == 0)
         return class_name;
     if (strcmp(second, "level ") == 0)

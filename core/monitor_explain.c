@@ -17,8 +17,9 @@
 #include <hv/trap.h>
 #include <hv/vm.h>
 
-#define EC_SYSREG                                  0x18
-#define CAUSE_ROW(id, ec, name, control, sentence) {(ec), (control), (sentence)},
+#define EC_SYSREG                                    0x18
+#define CAUSE_CLASS(id, ec, name, control, sentence) (ec),
+#define CAUSE_TEXTS(id, ec, name, control, sentence) control "\0" sentence "\0"
 
 // The control bits of sysreg_table.h, each named once: a byte per register then says which.
 // clang-format off
@@ -34,19 +35,23 @@
     CONTROL(MDCR_EL2, TTRF)
 // clang-format on
 #define CONTROL_ENUM(reg, bit) CONTROL_##reg##_##bit,
-#define CONTROL_NAME(reg, bit) #reg "." #bit,
+#define CONTROL_NAME(reg, bit) "\0" #reg "." #bit
 #define SYSREG_CONTROL(name, op0, op1, crn, crm, op2, class, access, control, ...)                                     \
     [KEY_##name - KEY_SYSREG_FIRST] = CONTROL_##control,
 
 enum { CONTROL_ALWAYS, CONTROL_TABLE(CONTROL_ENUM) };
-static const char *const control_names[] = {"always", CONTROL_TABLE(CONTROL_NAME)};
 static const uint8_t sysreg_controls[] = {SYSREG_TABLE(SYSREG_CONTROL)};
+static const uint8_t cause_classes[] = {CAUSE_TABLE(CAUSE_CLASS)};
 
-static const struct {
-    uint8_t class;
-    const char *control;
-    const char *sentence;
-} causes[] = {CAUSE_TABLE(CAUSE_ROW)};
+static const char *cause_control(unsigned int cause)
+{
+    return cause < ARRAY_COUNT(cause_classes) ? text_nth(CAUSE_TABLE(CAUSE_TEXTS), 2 * cause) : "?";
+}
+
+static const char *cause_sentence(unsigned int cause)
+{
+    return cause < ARRAY_COUNT(cause_classes) ? text_nth(CAUSE_TABLE(CAUSE_TEXTS), 2 * cause + 1) : "?";
+}
 
 uint64_t monitor_nanoseconds(uint64_t ticks)
 {
@@ -118,8 +123,8 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
 static const char *control_of(unsigned int cause, unsigned int key)
 {
     if (key >= KEY_SYSREG_FIRST && key < KEY_SYSREG_UNKNOWN)
-        return control_names[sysreg_controls[key - KEY_SYSREG_FIRST]];
-    return cause < ARRAY_COUNT(causes) ? causes[cause].control : "?";
+        return text_nth("always" CONTROL_TABLE(CONTROL_NAME), sysreg_controls[key - KEY_SYSREG_FIRST]);
+    return cause_control(cause);
 }
 
 static void explain_syndrome(uint64_t esr)
@@ -151,8 +156,7 @@ static void explain_event(const struct event *event)
 
     out("who  vcpu=%u seq=%lu pc=0x%lx us=%lu\n", event->cpu, event->sequence, event->pc,
         monitor_microseconds(event->entry));
-    out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n",
-        event->cause < ARRAY_COUNT(causes) ? causes[event->cause].sentence : "?",
+    out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n", cause_sentence(event->cause),
         event->write ? "write or call" : "read", event_key_name(event->key), event->address, event->value);
     explain_syndrome(event->syndrome);
     out("why  control:%s traps it; verdict=%s by at:%s subject:%s why:%s\n", control_of(event->cause, event->key),
@@ -175,10 +179,10 @@ static const char *explain_esr(const char *word)
     explain_syndrome(esr);
     if (FIELD_GET(ESR_ELX_EC, esr) == EC_SYSREG)
         known_key = sysreg_key((uint32_t)esr);
-    for (unsigned int i = 0; i < ARRAY_COUNT(causes) && !known; i++) {
-        known = causes[i].class == FIELD_GET(ESR_ELX_EC, esr);
+    for (unsigned int i = 0; i < ARRAY_COUNT(cause_classes) && !known; i++) {
+        known = cause_classes[i] == FIELD_GET(ESR_ELX_EC, esr);
         if (known) {
-            out("why  control:%s traps cause:%s\n", control_of(i, known_key), causes[i].sentence);
+            out("why  control:%s traps cause:%s\n", control_of(i, known_key), cause_sentence(i));
         }
     }
     return NULL;

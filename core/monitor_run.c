@@ -146,7 +146,7 @@ static const char *run_words(const struct monitor_words *words)
     if (command == NULL)
         return monitor_error("no command '%s' (help lists them)", words->word[0]);
     if (words->count - 1 < command->min || words->count - 1 > command->max)
-        return monitor_error("usage: %s %s", command->name, command->usage);
+        return monitor_error("usage: %s %s", command->name, command_usage(command));
     return command->handler(words);
 }
 

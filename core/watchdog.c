@@ -38,8 +38,8 @@ static void check_neighbour(const struct vcpu *vcpu, uint64_t second)
     const struct event *event = &other->telemetry->last[sequence % TELEMETRY_LAST];
     int64_t ticks = (int64_t)(READ_SYSREG(CNTPCT_EL0) - event->entry);
 
-    if (other != vcpu && event->sequence == sequence && !is_expected(event->cause) &&
-        ticks > (int64_t)second && ticks <= 2 * (int64_t)second)
+    if (other != vcpu && event->sequence == sequence && !is_expected(event->cause) && ticks > (int64_t)second &&
+        ticks <= 2 * (int64_t)second)
         log_record(LOG_WARN, LOG_TRAP, "el2-stall", "vcpu=%u exit=%lu key=%s pc=0x%lx", other->id, sequence,
                    event_key_name(event->cause), event->pc);
 }

@@ -4,7 +4,8 @@
 boot.S unpacks it to its place before the first text is read. Sources, addresses and debug information do not notice.
 
 The packed form: a byte below 0x80 is that character. 0x80 | length - 3 << 4 | distance >> 8, then distance & 0xff: the
-length (3 to 10) bytes that stand distance (1 to 4095) before go on here. Nothing marks the end: texts_end does."""
+length (3 to 10) bytes that stand distance (1 to 4095) before go on here. 0x80, 0: the next byte, whatever it is. Nothing
+marks the end: texts_end does."""
 
 import argparse
 import io
@@ -30,12 +31,10 @@ def longest_match(data, at):
 
 def pack(data):
     """The shortest packed form: the cheapest way to the end is known behind each byte before it is chosen there."""
-    if any(byte >= 0x80 for byte in data):
-        raise ValueError("a text has a character that is not ASCII")
     cost = [0] * (len(data) + 1)
     step = [(1, 0)] * len(data)
     for at in reversed(range(len(data))):
-        cost[at] = cost[at + 1] + 1
+        cost[at] = cost[at + 1] + (1 if data[at] < 0x80 else 3)
         length, distance = longest_match(data, at)
         for shorter in range(LENGTH_MIN, length + 1):
             if cost[at + shorter] + 2 < cost[at]:
@@ -48,7 +47,7 @@ def pack(data):
         if distance:
             packed += bytes([0x80 | length - LENGTH_MIN << 4 | distance >> 8, distance & 0xff])
         else:
-            packed.append(data[at])
+            packed += bytes([data[at]] if data[at] < 0x80 else [0x80, 0, data[at]])
         at += length
     return bytes(packed)
 
@@ -62,6 +61,9 @@ def unpack(packed):
             data.append(byte)
             continue
         distance = (byte & 15) << 8 | next(rest)
+        if distance == 0:
+            data.append(next(rest))
+            continue
         for _ in range((byte >> 4 & 7) + LENGTH_MIN):
             data.append(data[-distance])
     return bytes(data)

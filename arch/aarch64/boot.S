@@ -90,23 +90,26 @@ wrong_exception_level:
 
 // Writes the constant texts to their place; scripts/pack_texts.py has the packed form. Clobbers x1 to x6.
 unpack_texts:
-    load_address x1, packed_texts
-    load_address x2, texts_start
-    load_address x3, texts_end
+    adr x1, packed_texts
+    adr x2, texts_start
+    adr x3, texts_end
 1:  ldrb w4, [x1], #1
-    tbnz w4, #7, 2f
-    strb w4, [x2], #1
-    b 4f
-2:  ldrb w5, [x1], #1
+    tbnz w4, #7, 3f
+2:  strb w4, [x2], #1
+    b 6f
+3:  ldrb w5, [x1], #1
     bfi w5, w4, #8, #4
-    sub x5, x2, x5 // from here
+    cbnz w5, 4f
+    ldrb w4, [x1], #1
+    b 2b
+4:  sub x5, x2, x5 // from here
     ubfx w6, w4, #4, #3
     add w6, w6, #3 // as many
-3:  ldrb w4, [x5], #1
+5:  ldrb w4, [x5], #1
     strb w4, [x2], #1
     subs w6, w6, #1
-    b.ne 3b
-4:  cmp x2, x3
+    b.ne 5b
+6:  cmp x2, x3
     b.lo 1b
     ret
 

@@ -23,8 +23,8 @@ SECTIONS
     text_start = .;
     .text : {
         *(.text.boot)
-        // Fills what the alignment of the vectors would waste.
-        *(.text.sysreg_access)
+        // They fill what the alignment of the vectors to 2 KiB would waste.
+        *(.text.simd_read .text.simd_write .text.decode_*)
         *(.text.vectors)
         *(.text .text.*)
     } :text
@@ -35,7 +35,7 @@ SECTIONS
     // String literals and names. scripts/pack_texts.py packs them into .packed_texts, which boot.S unpacks to here.
     .texts : {
         texts_start = .;
-        *(.rodata.str1.* .rodata.*.str1.* .rodata.key_names)
+        *(.rodata .rodata.str1.* .rodata.*.str1.* .rodata.key_texts .rodata.level_names .rodata.class_names)
         texts_end = .;
     } :texts
     . = ALIGN(PAGE);

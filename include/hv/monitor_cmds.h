@@ -3,6 +3,7 @@
 #pragma once
 
 #include <hv/log.h>
+#include <hv/string.h>
 #include <hv/types.h>
 
 #define MONITOR_WORDS_MAX 16
@@ -17,15 +18,35 @@ struct monitor_words {
 typedef const char *(*monitor_handler)(const struct monitor_words *words);
 
 struct monitor_command {
-    const char *name;
-    const char *alias; // other names, with blanks between; ""
-    const char *words; // what Tab offers as the second word, with blanks between; ""
-    const char *usage; // arguments
-    const char *help;  // one line
+    const char *name; // and behind it, as text_nth reads them, the texts below
     monitor_handler handler;
     uint8_t min; // arguments, without the command itself
     uint8_t max;
 };
+
+// Other names, with blanks between; "".
+static inline const char *command_alias(const struct monitor_command *command)
+{
+    return text_nth(command->name, 1);
+}
+
+// What Tab offers as the second word, with blanks between; "".
+static inline const char *command_words(const struct monitor_command *command)
+{
+    return text_nth(command->name, 2);
+}
+
+// Its arguments.
+static inline const char *command_usage(const struct monitor_command *command)
+{
+    return text_nth(command->name, 3);
+}
+
+// One line.
+static inline const char *command_help(const struct monitor_command *command)
+{
+    return text_nth(command->name, 4);
+}
 
 extern const struct monitor_command monitor_commands[];
 extern const unsigned int monitor_command_count;

@@ -17,6 +17,9 @@ int strncmp(const char *a, const char *b, size_t max);
 int strcasecmp(const char *a, const char *b);
 char *strchr(const char *text, int byte);
 
+// Text n of a list, which is "first\0second\0third"; n is less than their number.
+const char *text_nth(const char *list, unsigned int n);
+
 // Reads a whole word as decimal or 0x-hexadecimal, with an optional K, M or G after it (powers of 1024). False, *value
 // untouched, when text is empty, has anything else, or does not fit 64 bits.
 bool parse_u64(const char *text, uint64_t *value);

@@ -6,16 +6,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 STRING = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
-ROW = re.compile(r"\{" + r",\s*".join([STRING] * 5) + r",\s*(\w+),\s*(\d+),\s*(\d+)\}")
+ROW = re.compile(r"COMMAND\(" + r",\s*".join([STRING] * 5) + r",\s*(\w+),\s*(\d+),\s*(\d+)\)")
+KEY = re.compile(r"KEY\(" + r",\s*".join([STRING] * 2) + r",\s*(\w+)\)")
 
 
-def table(name):
+def table(name, row=ROW):
     source = (ROOT / "core/monitor_cmds.c").read_text(encoding="utf-8")
     start = source.index(f"{name}[] = {{")
     body = source[start:source.index("\n};", start)]
-    rows = [[("".join(re.findall(r'"((?:[^"\\]|\\.)*)"', field))) for field in match.groups()[:5]] + list(match.groups()[5:])
-            for match in ROW.finditer(body)]
-    assert len(rows) == body.count("\n    {"), "a row that this test cannot read"
+    rows = [["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', field)) if field.startswith('"') else field
+             for field in match.groups()] for match in row.finditer(body)]
+    assert len(rows) == len(re.findall(r"^    \w", body, re.MULTILINE)), "a row that this test cannot read"
     return rows
 
 
@@ -42,7 +43,7 @@ def test_no_command_is_documented_that_is_not_there():
 
 def test_every_key_is_documented_as_it_is():
     section = document().split("## One-key commands", 1)[1].split("## ", 1)[0]
-    rows = [(row[0], row[4]) for row in table("keys")]
+    rows = [(row[0], row[1]) for row in table("keys", KEY)]
     assert re.findall(r"^\| `(.)` \| (.*) \|$", section, re.MULTILINE) == rows
 
 

@@ -15,7 +15,7 @@ from pack_texts import pack, unpack  # noqa: E402
 TABLE = (ROOT / "include/hv/arch/sysreg_table.h").read_bytes()
 
 
-@pytest.mark.parametrize("text", [b"", b"a", b"ab\0", b"\0" * 1000, b"abcabcabcabcabc", bytes(range(128)) * 3, TABLE])
+@pytest.mark.parametrize("text", [b"", b"a", b"ab\0", b"\0" * 1000, b"abcabcabcabcabc", bytes(range(256)) * 3, TABLE])
 def test_texts_come_out_as_they_went_in(text):
     assert unpack(pack(text)) == text
 
@@ -36,8 +36,3 @@ def test_a_copy_reaches_as_far_as_twelve_bits_say():
         text = word + bytes(random.Random(1).choices(range(1, 128), k=gap)) + word
         assert unpack(pack(text)) == text
         assert (pack(text)[-2] >= 0x80) == copied
-
-
-def test_other_than_ascii_is_refused():
-    with pytest.raises(ValueError):
-        pack("µs".encode())

@@ -5,7 +5,7 @@
 // Links: core/monitor_cmds_regs.c core/monitor_cmds_vm.c core/monitor_cmds_walk.c core/monitor_complete.c
 // Links: core/monitor_explain.c core/monitor_line.c core/monitor_out.c core/monitor_run.c core/event_key.c
 // Links: core/telemetry.c core/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c mm/guest_walk.c
-// Links: lib/parse.c lib/printf.c lib/status.c
+// Links: lib/parse.c lib/printf.c lib/text_list.c lib/status.c
 #include <hv/arch/inject.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/step.h>
@@ -590,7 +590,7 @@ static void wrong_counts_of_words_get_the_usage(void **state)
         char expected[400];
         char line[200];
 
-        (void)snprintf(expected, sizeof(expected), "err usage: %s %s", command->name, command->usage);
+        (void)snprintf(expected, sizeof(expected), "err usage: %s %s", command->name, command_usage(command));
         expected[199 + 4] = '\0'; // longer ones are cut
         for (unsigned int count = 0; count < MONITOR_WORDS_MAX; count++) {
             (void)snprintf(line, sizeof(line), "%s", command->name);

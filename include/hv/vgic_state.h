@@ -7,7 +7,7 @@
 #include <hv/spinlock.h>
 #include <hv/types.h>
 
-#define VGIC_SPI_BANKS 8                           // INTIDs 32 .. 287
+#define VGIC_SPI_BANKS 2                           // INTIDs 32 .. 95: UART, RTC, PCIe and virtio-mmio of QEMU virt
 #define VGIC_INTIDS    (32 * (VGIC_SPI_BANKS + 1)) // GICD_TYPER.ITLinesNumber says so
 #define VGIC_LR_MAX    16
 

@@ -16,12 +16,12 @@ static void reset_values(void **state)
 {
     (void)state;
     assert_int_equal(dist_read(0x0), 0x50);
-    assert_int_equal(dist_read(0x4), 9 << 19 | 8);
+    assert_int_equal(dist_read(0x4), 9 << 19 | VGIC_SPI_BANKS);
     assert_int_equal(dist_read(0x8), 0x6100043b);
     assert_int_equal(dist_read(0xc), 0);
     for (uint64_t offset = 0x80; offset < 0x1000; offset += 4)
         assert_int_equal(dist_read(offset), 0);
-    for (unsigned int intid = 32; intid < 288; intid++)
+    for (unsigned int intid = 32; intid < VGIC_INTIDS; intid++)
         assert_int_equal(distributor(IROUTER + 8 * intid, 8, false, 1), 0);
     assert_int_equal(dist_read(0xffe8), 0x3b);
     assert_int_equal(dist_read(0xffe0), 0x92);
@@ -516,10 +516,10 @@ static void what_the_monitor_sees(void **state)
     assert_true(vgic_query(&vm.vcpus[1], 20, &interrupt));
     assert_true(interrupt.pending && interrupt.listed && interrupt.enabled && !interrupt.active);
     assert_int_equal(interrupt.target, 1);
-    assert_true(vgic_query(&vm.vcpus[1], 100, &interrupt));
+    assert_true(vgic_query(&vm.vcpus[1], 90, &interrupt));
     assert_int_equal(interrupt.target, 0);
-    distributor(IROUTER + 8 * 100, 8, true, 9);
-    vgic_query(&vm.vcpus[1], 100, &interrupt);
+    distributor(IROUTER + 8 * 90, 8, true, 9);
+    vgic_query(&vm.vcpus[1], 90, &interrupt);
     assert_int_equal(interrupt.target, VGIC_NO_TARGET);
     assert_false(vgic_query(&vm.vcpus[1], VGIC_INTIDS, &interrupt));
     assert_int_equal(vgic_set_line(&vm, 0, VGIC_INTIDS, true), HV_ERR_BOUNDS);

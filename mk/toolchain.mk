@@ -31,7 +31,10 @@ COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
 # optimized as a whole and all of it lies within 1 MiB, the reach of ADR (hypervisor.ld.S).
 HV_CPPFLAGS := -Iinclude -I$(GENERATED)
 HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -mcmodel=tiny -fstack-protector-strong \
-            -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n))
+            -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n)) $(small)
+# What GCC adds to be faster than it is worth here: padding before functions and loops, tables in place of switches.
+small = $(if $(filter 1,$(LLVM)),,-fno-tree-switch-conversion -falign-functions=4 -falign-jumps=1 \
+          -falign-loops=1 -falign-labels=1)
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
 HOT := arch/aarch64/trap arch/aarch64/trap_quick vdev/device vdev/vgic_dist vdev/vgic_redist vdev/vpl011 \
        vdev/vgic vdev/vgic_lr

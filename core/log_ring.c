@@ -42,6 +42,11 @@ void log_ring_append(struct log_ring *ring, const char *line, size_t length)
     char *text = ring->text[ring->boots % 2];
     size_t at = (size_t)(half->head % LOG_HALF_SIZE);
 
+    //@ assert text == &ring->text[0][0] || text == &ring->text[1][0];
+    /*@ loop invariant 0 <= i <= length + 1 && at < LOG_HALF_SIZE;
+        loop assigns i, at, text[0 .. LOG_HALF_SIZE - 1];
+        loop variant length + 1 - i;
+    */
     for (size_t i = 0; i <= length; i++) {
         text[at] = i < length ? line[i] : '\n';
         at = at + 1 == LOG_HALF_SIZE ? 0 : at + 1;

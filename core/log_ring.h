@@ -50,6 +50,12 @@ void log_ring_start(struct log_ring *ring, bool valid);
 struct log_half *log_ring_half(struct log_ring *ring, bool previous);
 
 // Adds line and "\n" to this boot's half. A reader of memory sees the whole line or none of it.
+/*@ requires \valid(ring) && \valid_read(line + (0 .. length - 1)) && length < 0x10000;
+    requires \separated(ring, line + (0 .. length - 1));
+    assigns ring->text[0 .. 1][0 .. LOG_HALF_SIZE - 1], ring->half[ring->boots % 2].head;
+    ensures ring->half[\old(ring->boots) % 2].head ==
+            (uint64_t)(\old(ring->half[\old(ring->boots) % 2].head) + length + 1);
+*/
 void log_ring_append(struct log_ring *ring, const char *line, size_t length);
 
 // Copies the first whole line at or after *position into line (cut to size - 1 bytes, terminated) and moves *position

@@ -5,8 +5,12 @@
 
 const struct policy_range *policy_find_range(ipa_t ipa)
 {
+    /*@ loop invariant 0 <= i <= policy_range_count;
+        loop assigns i;
+        loop variant policy_range_count - i;
+    */
     for (unsigned int i = 0; i < policy_range_count; i++)
-        if (ipa.v - policy_ranges[i].base < policy_ranges[i].size)
+        if (ipa.v >= policy_ranges[i].base && ipa.v - policy_ranges[i].base < policy_ranges[i].size)
             return &policy_ranges[i];
     return NULL;
 }

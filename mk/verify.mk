@@ -117,6 +117,13 @@ release:
 	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(BUILD)/release POLICY=diag GUEST_POWEROFF=0 LLVM=0 all
 	$(Q)$(PYTHON) scripts/release.py --build $(BUILD)/release --version '$(VERSION)'
 
+## proofs (Frama-C, Z3) of range arithmetic, descriptors, walks, queues and policy lookup: some minutes
+.PHONY: prove
+prove: $(GENERATED)/version.h
+	$(Q)scripts/bootstrap prove
+	$(Q)why3 config detect > /dev/null 2>&1
+	$(Q)$(PYTHON) scripts/prove.py --build $(BUILD)
+
 ## line coverage of the files that the unit tests link
 .PHONY: coverage
 coverage: $(GENERATED)/version.h $(GENERATED)/policy_tables.c

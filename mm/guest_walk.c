@@ -234,6 +234,8 @@ bool guest_walk(struct vm *vm, const struct guest_walk_registers *registers, gva
     struct region region = find_region(registers, va);
     enum guest_walk_fault fault;
 
+    //@ split region.page_shift;
+    //@ split region.tnsz;
     *walk = (struct guest_walk){.ttbr = region.upper};
     if ((registers->sctlr_el1 & SCTLR_ELX_M) == 0)
         return walk_flat(&region, va, walk);

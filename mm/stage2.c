@@ -32,12 +32,21 @@
 #define PA_BITS     48
 #define PERMISSIONS (STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE | STAGE2_DEVICE)
 
+/*@ predicate s2_range(struct ipa_range r) = r.size != 0 && r.base.v % PAGE_SIZE == 0 && r.size % PAGE_SIZE == 0 &&
+                                             r.base.v + r.size <= BIT64(STAGE2_IPA_BITS);
+*/
+
 // A piece of a range: within one 2 MiB slot.
 struct piece {
     ipa_t ipa;
     uint64_t size;
 };
 
+/*@ requires s2_level(level);
+    assigns \nothing;
+    ensures \exists integer i; 0 <= i < ENTRY_COUNT && \result == table + i &&
+            i == ipa.v / s2_size(level) % ENTRY_COUNT;
+*/
 static uint64_t *slot(uint64_t *table, ipa_t ipa, unsigned int level)
 {
     return &table[(ipa.v / s2_pte_size(level)) % ENTRY_COUNT];
@@ -49,11 +58,20 @@ static uint64_t *table_pointer(uint64_t descriptor, unsigned int level)
     return (uint64_t *)(uintptr_t)s2_pte_address(descriptor, level).v;
 }
 
+/*@ requires \valid(piece) && \valid_read(range) && \separated(piece, range) && s2_range(*range);
+    requires range->base.v <= piece->ipa.v + piece->size <= range->base.v + range->size;
+    assigns *piece;
+    ensures \result != 0 <==> \old(piece->ipa.v + piece->size) < range->base.v + range->size;
+    ensures piece->ipa.v == \old(piece->ipa.v + piece->size);
+    ensures \result != 0 ==> 0 < piece->size <= BLOCK_SIZE;
+    ensures \result != 0 ==> piece->ipa.v / BLOCK_SIZE == (piece->ipa.v + piece->size - 1) / BLOCK_SIZE;
+    ensures piece->ipa.v + piece->size <= range->base.v + range->size;
+*/
 static bool next_piece(struct piece *piece, const struct ipa_range *range)
 {
     uint64_t end = range->base.v + range->size;
     uint64_t start = piece->ipa.v + piece->size;
-    uint64_t slot_end = (start | (BLOCK_SIZE - 1)) + 1;
+    uint64_t slot_end = start - start % BLOCK_SIZE + BLOCK_SIZE;
 
     piece->ipa = ipa_make(start);
     piece->size = (slot_end < end ? slot_end : end) - start;
@@ -229,17 +247,25 @@ static bool merge(struct stage2 *stage2, ipa_t ipa, uint32_t permissions, bool a
 // ---- The looking pass
 // ------------------------------------------------------------------------------------------------
 
+/*@ requires \valid_read(range);
+    assigns \nothing;
+    ensures \result == HV_OK <==> s2_range(*range);
+*/
 static enum hv_status check_range(const struct ipa_range *range)
 {
     if (range->size == 0)
         return HV_ERR_EMPTY;
-    if ((range->base.v | range->size) % PAGE_SIZE != 0)
+    if (range->base.v % PAGE_SIZE != 0 || range->size % PAGE_SIZE != 0)
         return HV_ERR_ALIGN;
     if (range->base.v >= BIT64(STAGE2_IPA_BITS) || range->size > BIT64(STAGE2_IPA_BITS) - range->base.v)
         return HV_ERR_BOUNDS;
     return HV_OK;
 }
 
+/*@ requires \valid_read(range);
+    assigns \nothing;
+    ensures \result == HV_OK ==> s2_range(*range) && pa.v % PAGE_SIZE == 0 && pa.v + range->size <= BIT64(PA_BITS);
+*/
 static enum hv_status check_map(const struct ipa_range *range, pa_t pa, uint32_t permissions)
 {
     enum hv_status status = check_range(range);

@@ -96,7 +96,22 @@ static inline const struct policy_range *policy_quick_range(ipa_t ipa)
     return range;
 }
 
+// What the policy compiler promises of its ranges (tests/tools/test_policy_compile.py).
+/*@ predicate policy_compiled =
+        \valid_read(policy_ranges + (0 .. policy_range_count)) &&
+        (\forall integer i; 0 <= i < policy_range_count ==>
+             0 <= policy_ranges[i].base && 0 <= policy_ranges[i].size &&
+             policy_ranges[i].base + policy_ranges[i].size <= UINT64_MAX);
+    predicate policy_covers(integer i, integer a) =
+        policy_ranges[i].base <= a < policy_ranges[i].base + policy_ranges[i].size;
+*/
+
 // The range that contains ipa, or NULL (then policy_verdicts_of(KEY_DEVICE_NONE) speak).
+/*@ requires policy_compiled;
+    assigns \nothing;
+    ensures \result != \null ==> (\exists integer i; 0 <= i < policy_range_count && policy_covers(i, ipa.v) &&
+                                                   \result == &policy_ranges[i]);
+*/
 const struct policy_range *policy_find_range(ipa_t ipa);
 
 // "allow", "emulate" ... as policy files spell them; "?" when out of range.

@@ -6,6 +6,10 @@
 
 #define S2_PTE_INVALID UINT64_C(0)
 
+/*@ predicate s2_level(integer level) = 1 <= level <= 3;
+    logic integer s2_size(integer level) = level == 1 ? 0x40000000 : level == 2 ? 0x200000 : 0x1000;
+*/
+
 // A table descriptor to the next level. table is 4 KiB aligned.
 uint64_t s2_pte_table(pa_t table);
 // A leaf of level 1, 2 (block) or 3 (page). pa is aligned to the leaf's size; permissions are STAGE2_*.
@@ -17,4 +21,8 @@ bool s2_pte_is_table(uint64_t descriptor, unsigned int level);
 pa_t s2_pte_address(uint64_t descriptor, unsigned int level);
 uint32_t s2_pte_permissions(uint64_t descriptor);
 // Bytes a leaf at level covers: 1 GiB, 2 MiB, 4 KiB.
+/*@ requires s2_level(level);
+    assigns \nothing;
+    ensures \result == s2_size(level);
+*/
 uint64_t s2_pte_size(unsigned int level);

@@ -77,6 +77,7 @@ static bool post(unsigned int cpu, void (*function)(void *argument), void *argum
     gicv3_send_sgi(GICV3_SGI_KICK, cpu);
     for (unsigned int poll = 1; __atomic_load_n(&mailboxes[cpu].function, __ATOMIC_ACQUIRE) != NULL; poll++) {
         cpu_serve_kick();
+        cpu_yield();
         // Seldom: each reading of the counter takes QEMU's one big lock, which the answer needs too.
         if (poll % COUNTER_POLLS == 0 && READ_SYSREG(CNTPCT_EL0) >= limit &&
             replace_call(&mailboxes[cpu], function, NULL)) {
@@ -134,9 +135,11 @@ bool cpu_start_others(unsigned int count)
     for (unsigned int cpu = 1; cpu < count; cpu++) {
         int64_t result = firmware_cpu_on(cpu, cpu);
         uint64_t limit = deadline(START_LIMIT_MS);
-        while (result == 0 && !__atomic_load_n(&running[cpu], __ATOMIC_ACQUIRE))
+        while (result == 0 && !__atomic_load_n(&running[cpu], __ATOMIC_ACQUIRE)) {
+            cpu_yield();
             if (READ_SYSREG(CNTPCT_EL0) >= limit)
                 result = -1;
+        }
         if (result != 0) {
             log_record(LOG_ERROR, LOG_CPU, "cpu-fail", "target=%u result=%ld", cpu, result);
             return false;

@@ -89,7 +89,7 @@ FORMAT ?= table
 bench: all
 	$(Q)scripts/bootstrap run test
 	$(Q)$(PYTHON) tools/bench.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu $(CPU) \
-	    --format $(FORMAT) --wall
+	    --format $(FORMAT) --scaling --wall
 
 ## where the instructions of an exit go, by function
 .PHONY: bench-phases

@@ -6,10 +6,11 @@ Boots the bench guest (guest/bench, an arm64 Image) under ariel with `-icount sh
 takes one nanosecond of guest time, so that the figures are the same in every run; and once more on the bare machine.
 The guest's loop of 2 to 4 instructions is included. "reset-to-guest" is from the record guest-enter. With --wall both
 run again without -icount, and a note says how long one exit takes. The exit status is 1 when a figure is over its
-budget.
+budget, or an exit costs more when all of 2, 4 or 8 CPUs trap at once (--scaling) than when one does.
 
 JSON: {"rows": [{"operation", "instructions", "bare", "budget", "peer", "peer_name", "holds"}], "wall": [{"operation",
-"ns", "bare_ns"}]}; "peer" is null where none was measured, "wall" is empty without --wall.
+"ns", "bare_ns"}], "scaling": [{"operation", "cpus", "instructions", "limit", "holds"}]}; "peer" is null where none was
+measured; "wall" and "scaling" are empty without their options.
 """
 
 import argparse
@@ -44,9 +45,10 @@ ROWS = {
     "gicr-byte-read": (260, None, None),
     "gicr-byte-write": (340, None, None),
     "uart-status-read": (170, 567, "Xen 4.17"),
-    "uart-write": (260, None, None),
-    "uart-polled-write": (430, None, None),
+    "uart-write": (254, None, None),
+    "uart-polled-write": (415, None, None),
     "sgi-to-self": (300, 803, "Bao 2.0"),
+    "sgi-to-other": (850, None, None),
     "spi": (660, None, None),
     "virtual-timer": (160, 192, "Bao 2.0"),
     "virtual-timer-wfi": (190, 192, "Bao 2.0"),
@@ -54,6 +56,9 @@ ROWS = {
     "logged-exit": (27_000, None, None),
     "reset-to-guest": (500_000, 575_000, "Bao 2.0"),
 }
+# operation that all CPUs do at once: how much more it may cost than on one CPU
+SCALING = {"at-once-call": 1.02, "at-once-own-device": 1.02, "at-once-same-device": 1.02, "at-once-same-lock": 1.1}
+SCALING_CPUS = (1, 2, 4, 8)
 WALL = ("hvc-psci-version", "id-register-read", "gicd-typer-read", "uart-status-read", "sgi-to-self")
 WALL_ROUNDS = 2_000
 ROUNDS_OFFSET = 32  # bench_rounds in guest/bench/start.S
@@ -92,9 +97,9 @@ class Machine:
         path.write_bytes(data)
         return str(path)
 
-    def ariel(self, extra, rounds=0):
+    def ariel(self, extra, rounds=0, cpus=1):
         loads = [(self.image(rounds), self.where["LINUX_IMAGE_PA"]), (self.tree, self.where["LINUX_DTB_PA"])]
-        return run_guest(qemu_command(self.options.elf, cpu=self.options.cpu, extra=extra, loads=loads),
+        return run_guest(qemu_command(self.options.elf, str(cpus), cpu=self.options.cpu, extra=extra, loads=loads),
                          self.options.timeout)
 
     def bare(self, extra, rounds=0):
@@ -110,6 +115,15 @@ def rows(figures, bare):
                "peer_name": who, "holds": value is not None and value <= budget}
 
 
+def scaling(runs):
+    """runs: {CPUs: figures}"""
+    for name, factor in SCALING.items():
+        limit = int(runs[1][name] * factor)
+        for cpus, figures in runs.items():
+            yield {"operation": name, "cpus": cpus, "instructions": figures[name], "limit": limit,
+                   "holds": figures[name] <= limit}
+
+
 def show(table):
     print(f"{'operation':22} {'this run':>9} {'budget':>9} {'bare':>6}  {'best peer':>22} {'ratio':>6}")
     for row in table:
@@ -121,6 +135,14 @@ def show(table):
               f"{'' if row['holds'] else '  OVER BUDGET'}")
 
 
+def show_scaling(table):
+    print(f"\n{'all CPUs at once':22} " + "".join(f"{cpus:>5} CPU" for cpus in SCALING_CPUS) + f" {'at most':>9}")
+    for name in SCALING:
+        found = [row for row in table if row["operation"] == name]
+        over = "" if all(row["holds"] for row in found) else "  OVER BUDGET"
+        print(f"{name:22} " + "".join(f"{row['instructions']:>9}" for row in found) + f" {found[0]['limit']:>9}{over}")
+
+
 def show_wall(wall):
     print("\nwall time of one, without -icount (moves with the host and its load):")
     for row in wall:
@@ -130,7 +152,10 @@ def show_wall(wall):
 def measure(options):
     with tempfile.TemporaryDirectory() as folder:
         machine = Machine(options, folder)
-        result = {"rows": list(rows(machine.ariel(ICOUNT), machine.bare(ICOUNT))), "wall": []}
+        runs = {cpus: machine.ariel(ICOUNT, cpus=cpus) for cpus in (SCALING_CPUS if options.scaling else (1, 2))}
+        figures = runs[1] | {"sgi-to-other": runs[2]["sgi-to-other"]}
+        result = {"rows": list(rows(figures, machine.bare(ICOUNT))), "wall": [],
+                  "scaling": list(scaling(runs)) if options.scaling else []}
         if options.wall:
             figures, bare = machine.ariel("", WALL_ROUNDS), machine.bare("", WALL_ROUNDS)
             result["wall"] = [{"operation": name, "ns": figures[name], "bare_ns": bare[name]} for name in WALL]
@@ -144,6 +169,7 @@ def main():
     parser.add_argument("--cpu", default="cortex-a57")
     parser.add_argument("--format", choices=["table", "json"], default="table")
     parser.add_argument("--wall", action="store_true", help="time exits without -icount too")
+    parser.add_argument("--scaling", action="store_true", help="exits of 1, 2, 4 and 8 CPUs at once too")
     parser.add_argument("--timeout", type=int, default=120, help="seconds for each run")
     options = parser.parse_args()
     try:
@@ -155,9 +181,11 @@ def main():
         print(json.dumps(result, indent=1))
     else:
         show(result["rows"])
+        if options.scaling:
+            show_scaling(result["scaling"])
         if options.wall:
             show_wall(result["wall"])
-    return 0 if all(row["holds"] for row in result["rows"]) else 1
+    return 0 if all(row["holds"] for row in result["rows"] + result["scaling"]) else 1
 
 
 if __name__ == "__main__":

@@ -4,23 +4,22 @@
 //
 // Prints a line `# cost <operation> <ns>` for each operation: the average, the loop of 2 to 4 instructions included.
 // Under QEMU's -icount shift=0,sleep=off one instruction takes one nanosecond, so the figures are executed
-// instructions. Loops are assembly, so that they are the same with every compiler.
+// instructions. Loops are assembly, so that they are the same with every compiler. With
+// one CPU it measures that; with more, only what takes several.
+
+#include "bench.h"
 
 #include <hv/memory_map.h>
-#include <stdint.h>
 
 #include "lib/cpu.h"
 #include "lib/gic.h"
 #include "lib/mmio.h"
 #include "lib/print.h"
 
-#define PSCI_VERSION 0x84000000
-#define PSCI_OFF     0x84000008
+#define PSCI_OFF 0x84000008
 
-#define SGI_INTID      3
 #define SPI_INTID      40 // nothing is behind it on QEMU virt
 #define SPI_BIT        256
-#define PRIORITY       0x80
 #define GICD_TYPER     (GICD_PA + 0x4)
 #define GICD_ISENABLER (GICD_PA + 0x104)
 #define GICD_ISPENDR   (GICD_PA + 0x204)
@@ -43,24 +42,12 @@
 #define TEXT_(v) #v
 #define TEXT(v)  TEXT_(v)
 
-extern const uint64_t bench_rounds;
 extern const char bench_timer_sled[];
 
 void bench_main(void);
 _Noreturn void bench_unexpected(uint64_t esr, uint64_t elr, uint64_t far);
 
 typedef void (*loop_fn)(uint64_t operand, uint64_t rounds);
-
-// One loop: body, then count down. x9 is the counter; x4 the address or value the body uses; x0-x3 are lost.
-#define LOOP(name, body)                                                                                               \
-    static __attribute__((noinline)) void loop_##name(uint64_t operand, uint64_t rounds)                               \
-    {                                                                                                                  \
-        __asm__ volatile("mov x9, %0\n mov x4, %1\n"                                                                   \
-                         "1: " body "\n subs x9, x9, #1\n b.ne 1b"                                                     \
-                         :                                                                                             \
-                         : "r"(rounds), "r"(operand)                                                                   \
-                         : "x0", "x1", "x2", "x3", "x4", "x9", "cc", "memory");                                        \
-    }
 
 // Waits for the interrupt by its INTID (interrupts stay masked) and ends it.
 #define TAKE(intid) "isb\n 2: mrs x0, icc_iar1_el1\n cmp w0, #" TEXT(intid) "\n b.ne 2b\n msr icc_eoir1_el1, x0"
@@ -78,32 +65,40 @@ LOOP(write_word, "str w9, [x4]")
 LOOP(uart_write, "mov w0, #'.'\n str w0, [x4]")
 LOOP(uart_polled, "2: ldr w0, [x4, #0x18]\n tbnz w0, #5, 2b\n mov w0, #'.'\n str w0, [x4]")
 LOOP(first_touch, "ldr w0, [x4]\n add x4, x4, #0x200, lsl #12")
-LOOP(sgi_self, "msr icc_sgi1r_el1, x4\n" TAKE(SGI_INTID))
+LOOP(sgi_self, "msr icc_sgi1r_el1, x4\n" TAKE(BENCH_SGI))
 LOOP(spi, "mov w0, #" TEXT(SPI_BIT) "\n str w0, [x4]\n" TAKE(SPI_INTID))
 
-static uint64_t now(void)
+int64_t bench_call(uint64_t number, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+    register uint64_t x0 __asm__("x0") = number;
+    register uint64_t x1 __asm__("x1") = a1;
+    register uint64_t x2 __asm__("x2") = a2;
+    register uint64_t x3 __asm__("x3") = a3;
+
+    __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
+    return (int64_t)x0;
+}
+
+uint64_t bench_now(void)
 {
     uint64_t ticks;
     __asm__ volatile("isb\n mrs %0, cntvct_el0" : "=r"(ticks)::"memory");
     return ticks;
 }
 
-static uint64_t nanoseconds(uint64_t ticks)
+void bench_say(const char *name, uint64_t ticks, uint64_t rounds)
 {
-    return ticks * 1000000000 / READ_REG(cntfrq_el0);
-}
+    uint64_t ns = ticks * 1000000000 / READ_REG(cntfrq_el0);
 
-static void say(const char *name, uint64_t ns, uint64_t rounds)
-{
     print("# cost %s %lu\n", name, (ns + rounds / 2) / rounds);
 }
 
 static void measure_rounds(const char *name, loop_fn loop, uint64_t operand, uint64_t rounds)
 {
-    uint64_t start = now();
+    uint64_t start = bench_now();
 
     loop(operand, rounds);
-    say(name, nanoseconds(now() - start), rounds);
+    bench_say(name, bench_now() - start, rounds);
 }
 
 static void measure(const char *name, loop_fn loop, uint64_t operand)
@@ -137,12 +132,12 @@ static void measure_timer(const char *name, uint64_t (*wait)(uint64_t handler))
 
     for (uint64_t i = 0; i < rounds * COUNTER_GRAIN; i++)
         ticks += wait((uint64_t)bench_timer_sled + 4 * (COUNTER_GRAIN - 1 - i % COUNTER_GRAIN));
-    say(name, nanoseconds(ticks) / COUNTER_GRAIN, rounds);
+    bench_say(name, ticks, rounds * COUNTER_GRAIN);
 }
 
 static void measure_one_cpu(void)
 {
-    measure("hvc-psci-version", loop_hvc, PSCI_VERSION);
+    measure("hvc-psci-version", loop_hvc, BENCH_PSCI_VERSION);
     measure("hvc-get-hv-id", loop_hvc, 0);
     measure("id-register-read", loop_id_register, 0);
     measure("sysreg-write", loop_sysreg_write, 0);
@@ -161,7 +156,7 @@ static void measure_one_cpu(void)
     measure("uart-write", loop_uart_write, PL011_DR);
     measure("uart-polled-write", loop_uart_polled, PL011_DR);
     print("\n");
-    measure("sgi-to-self", loop_sgi_self, (uint64_t)SGI_INTID << 24 | 1);
+    measure("sgi-to-self", loop_sgi_self, (uint64_t)BENCH_SGI << 24 | 1);
     measure("spi", loop_spi, GICD_ISPENDR);
     measure_timer("virtual-timer", timer_running);
     measure_timer("virtual-timer-wfi", timer_waiting);
@@ -181,17 +176,21 @@ static void init_interrupts(void)
     mmio_write32(GICD_PA, 0x10); // affinity routing
     mmio_write32(GICD_PA, 0x12); // and Group 1
     gic_init_cpu();
-    gic_enable(SGI_INTID, PRIORITY);
-    gic_enable(GIC_INTID_VTIMER, PRIORITY);
-    gic_enable(SPI_INTID, PRIORITY);
+    gic_enable(BENCH_SGI, BENCH_PRIORITY);
+    gic_enable(GIC_INTID_VTIMER, BENCH_PRIORITY);
+    gic_enable(SPI_INTID, BENCH_PRIORITY);
     mmio_write32(GICD_ICFGR, 2u << (2 * (SPI_INTID % 16))); // edge-triggered
 }
 
 void bench_main(void)
 {
+    unsigned int cpu_count = bench_cpu_count();
+
     print("# bench\n");
     init_interrupts();
-    measure_one_cpu();
+    if (cpu_count == 1)
+        measure_one_cpu();
+    bench_several(cpu_count);
     print("# bench end\n");
-    __asm__ volatile("mov x0, %0\n hvc #0" : : "r"((uint64_t)PSCI_OFF) : "x0", "x1", "x2", "x3", "memory");
+    (void)bench_call(PSCI_OFF, 0, 0, 0);
 }

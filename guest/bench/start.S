@@ -38,6 +38,14 @@ start:
 3:  wfi
     b 3b
 
+// x0 = top of this CPU's stack (PSCI context id).
+    .global bench_start_secondary
+bench_start_secondary:
+    msr daifset, #0xf
+    mov sp, x0
+    bl cpu_setup
+    b bench_secondary
+
 cpu_setup:
     adrp x0, bench_vectors
     add x0, x0, #:lo12:bench_vectors
@@ -75,5 +83,15 @@ bench_timer_sled:
     msr cntv_ctl_el0, xzr
     isb
     mrs x24, ICC_IAR1_EL1
+    msr ICC_EOIR1_EL1, x24
+    eret
+
+// An SGI from another CPU: counts it at [x23].
+    .global bench_count_interrupt
+bench_count_interrupt:
+    mrs x24, ICC_IAR1_EL1
+    ldr x25, [x23]
+    add x25, x25, #1
+    str x25, [x23]
     msr ICC_EOIR1_EL1, x24
     eret

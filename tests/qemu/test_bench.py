@@ -13,19 +13,27 @@ ROOT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def runs():
-    """Two runs, as parsed JSON, and their exit statuses."""
+    """Two runs, as parsed JSON, and their exit statuses; the first one with --scaling."""
     command = [sys.executable, "tools/bench.py", "--elf", "build/hypervisor.elf", "--format", "json"]
-    done = [subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180) for _ in range(2)]
+    done = [subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=180)
+            for more in (["--scaling"], [])]
     assert [run.stderr for run in done] == ["", ""]
-    return [(json.loads(run.stdout)["rows"], run.returncode) for run in done]
+    return [(json.loads(run.stdout), run.returncode) for run in done]
 
 
 def test_two_runs_are_identical(runs):
-    assert runs[0] == runs[1]
+    assert runs[0][0]["rows"] == runs[1][0]["rows"]
 
 
 def test_every_figure_is_within_its_budget(runs):
-    table, status = runs[0]
+    result, status = runs[0]
+    table = result["rows"]
     assert [row for row in table if row["instructions"] is None] == []
     assert [row["operation"] for row in table if not row["holds"]] == []
     assert status == 0
+
+
+def test_an_exit_costs_the_same_when_all_cpus_trap_at_once(runs):
+    result, _ = runs[0]
+    assert sorted({row["cpus"] for row in result["scaling"]}) == [1, 2, 4, 8]
+    assert [row for row in result["scaling"] if not row["holds"]] == []

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// What takes several CPUs: an SGI to another one, and all of them trapping at once. Under -icount QEMU runs one CPU at
+// a time. While one waits for another it yields; while all trap, each has its own timer, masked, end its turn now and
+// then, 16 to 256 instructions on, that is, in the guest or anywhere in EL2.
+#include "bench.h"
+
+#include <hv/memory_map.h>
+
+#include "lib/cpu.h"
+#include "lib/gic.h"
+#include "lib/mmio.h"
+
+#define PSCI_CPU_ON   0xc4000003
+#define GICR_TYPER    0x8
+#define GICR_LAST     0x10
+#define GICR_PRIORITY 0x10404
+#define STACK_SIZE    1024
+
+extern const char bench_count_interrupt[], bench_start_secondary[];
+
+_Noreturn void bench_secondary(void);
+
+static char stacks[CPU_MAX][STACK_SIZE] __attribute__((aligned(16)));
+static struct {
+    volatile uint64_t job;           // what all CPUs shall do, from 1 on
+    volatile uint64_t done[CPU_MAX]; // the last job that a CPU has done
+    volatile uint64_t up[CPU_MAX];   // 1: a CPU waits for jobs
+    volatile uint64_t interrupts;
+    volatile uint64_t stop;
+} shared;
+
+static void yield_until(const volatile uint64_t *word, uint64_t value)
+{
+    while (*word != value)
+        __asm__ volatile("yield" ::: "memory");
+}
+
+#define JOB(name, body) LOOP(name, "and x3, x9, #15\n add x3, x3, #1\n msr cntv_tval_el0, x3\n" body)
+
+JOB(call, "mov x0, x4\n hvc #0")
+JOB(status, "ldr w0, [x4]")
+JOB(byte, "strb w9, [x4]")
+
+// Takes interrupts until it is told to stop.
+static void receive(void)
+{
+    __asm__ volatile("mov x20, %0\n mov x23, %1\n msr daifclr, #2\n"
+                     "1: yield\n ldr x0, [%2]\n cbz x0, 1b\n msr daifset, #2"
+                     :
+                     : "r"(bench_count_interrupt), "r"(&shared.interrupts), "r"(&shared.stop)
+                     : "x0", "x20", "x23", "x24", "x25", "memory");
+}
+
+static void send(uint64_t sgi, uint64_t rounds)
+{
+    for (uint64_t i = 1; i <= rounds; i++) {
+        __asm__ volatile("msr icc_sgi1r_el1, %0\n isb" : : "r"(sgi) : "memory");
+        yield_until(&shared.interrupts, i);
+    }
+}
+
+enum job { JOB_CALL = 1, JOB_OWN_DEVICE, JOB_SAME_STATUS, JOB_SAME_LOCK, JOB_RECEIVE };
+
+static void do_job(uint64_t job)
+{
+    uint64_t own = GICR_PA + (uint64_t)cpu_index() * GICR_STRIDE;
+
+    switch (job) {
+    case JOB_CALL:
+        return loop_call(BENCH_PSCI_VERSION, bench_rounds);
+    case JOB_OWN_DEVICE:
+        return loop_byte(own + GICR_PRIORITY, bench_rounds);
+    case JOB_SAME_STATUS:
+        return loop_status(PL011_PA + 0x18, bench_rounds);
+    case JOB_SAME_LOCK:
+        return loop_byte(GICD_PA + 0x424, bench_rounds);
+    default:
+        return receive();
+    }
+}
+
+_Noreturn void bench_secondary(void)
+{
+    unsigned int cpu = cpu_index();
+
+    gic_init_cpu();
+    gic_enable(BENCH_SGI, BENCH_PRIORITY);
+    WRITE_REG(cntv_ctl_el0, 3); // on, masked
+    shared.up[cpu] = 1;
+    for (uint64_t job = shared.job;; job = shared.job) {
+        if (job != shared.done[cpu]) {
+            do_job(job);
+            shared.done[cpu] = job;
+        }
+        __asm__ volatile("yield" ::: "memory");
+    }
+}
+
+static void start(unsigned int cpu)
+{
+    shared.done[cpu] = shared.job;
+    (void)bench_call(PSCI_CPU_ON, cpu, (uint64_t)bench_start_secondary, (uint64_t)stacks[cpu] + STACK_SIZE);
+    yield_until(&shared.up[cpu], 1);
+}
+
+// All CPUs do job; the time of one exit, as if they were one CPU.
+static void measure_job(const char *name, uint64_t job, unsigned int cpu_count)
+{
+    uint64_t begin = bench_now();
+
+    shared.job = job;
+    do_job(job);
+    for (unsigned int cpu = 1; cpu < cpu_count; cpu++)
+        yield_until(&shared.done[cpu], job);
+    bench_say(name, bench_now() - begin, bench_rounds * cpu_count);
+}
+
+static void measure_sgi(void)
+{
+    shared.job = JOB_RECEIVE;
+    uint64_t begin = bench_now();
+    send((uint64_t)BENCH_SGI << 24 | 2, bench_rounds);
+    bench_say("sgi-to-other", bench_now() - begin, bench_rounds);
+    shared.stop = 1;
+    yield_until(&shared.done[1], JOB_RECEIVE);
+}
+
+unsigned int bench_cpu_count(void)
+{
+    unsigned int last = 0;
+
+    while (last < CPU_MAX - 1 && !(mmio_read64(GICR_PA + last * GICR_STRIDE + GICR_TYPER) & GICR_LAST))
+        last++;
+    return last + 1;
+}
+
+void bench_several(unsigned int cpu_count)
+{
+    if (cpu_count > 1) {
+        start(1);
+        measure_sgi();
+    }
+    for (unsigned int cpu = 2; cpu < cpu_count; cpu++)
+        start(cpu);
+    WRITE_REG(cntv_ctl_el0, 3);
+    measure_job("at-once-call", JOB_CALL, cpu_count);
+    measure_job("at-once-own-device", JOB_OWN_DEVICE, cpu_count);
+    measure_job("at-once-same-device", JOB_SAME_STATUS, cpu_count);
+    measure_job("at-once-same-lock", JOB_SAME_LOCK, cpu_count);
+}

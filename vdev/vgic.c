@@ -229,7 +229,7 @@ void vgic_write_sgi0r(struct vcpu *vcpu, uint64_t value)
     write_sgi(vcpu, value, 0);
 }
 
-__attribute__((noinline)) void vgic_write_dir(struct vcpu *vcpu, uint64_t value)
+COLD void vgic_write_dir(struct vcpu *vcpu, uint64_t value)
 {
     unsigned int intid = value & 0xffffff;
 

@@ -18,7 +18,7 @@
 #define ROUTER_MASK 0xff80ffffffULL // Aff3, IRM, Aff2, Aff1, Aff0
 
 // EnableGrp0 and EnableGrp1 decide what is deliverable: every vCPU looks again.
-static __attribute__((noinline)) enum trap_result write_control(struct vm *vm, uint32_t value)
+static COLD enum trap_result write_control(struct vm *vm, uint32_t value)
 {
     spinlock_acquire(&vm->vgic.lock);
     uint32_t changed = vm->vgic.ctlr ^ (value & (VGIC_CTLR_GRP0 | VGIC_CTLR_GRP1));
@@ -63,7 +63,7 @@ static enum trap_result access_control(struct vm *vm, uint32_t offset, unsigned 
     return offset == GICD_CTLR ? write_control(vm, (uint32_t)*value) : TRAP_DONE;
 }
 
-static void write_router(struct vm *vm, unsigned int intid, uint64_t value)
+static COLD void write_router(struct vm *vm, unsigned int intid, uint64_t value)
 {
     struct vgic_view view = vgic_view_of(vm, NULL, intid);
     uint32_t bit = (uint32_t)BIT64(intid % 32);
@@ -78,8 +78,7 @@ static void write_router(struct vm *vm, unsigned int intid, uint64_t value)
     spinlock_release(&vm->vgic.lock);
 }
 
-static __attribute__((noinline)) enum trap_result access_router(struct vm *vm, uint32_t offset, unsigned int access,
-                                                                uint64_t *value)
+static COLD enum trap_result access_router(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
 {
     unsigned int intid = (offset - GICD_IROUTER) / 8;
     unsigned int size = mmio_size(access);
@@ -95,8 +94,7 @@ static __attribute__((noinline)) enum trap_result access_router(struct vm *vm, u
     return TRAP_DONE;
 }
 
-static __attribute__((noinline)) enum trap_result access_identification(uint32_t offset, unsigned int access,
-                                                                        uint64_t *value)
+static COLD enum trap_result access_identification(uint32_t offset, unsigned int access, uint64_t *value)
 {
     if (mmio_size(access) != 4)
         return TRAP_INJECT_ABORT;

@@ -108,7 +108,7 @@ bool vpl011_has_room(struct vm *vm)
     return room;
 }
 
-bool vpl011_receive(struct vm *vm, uint8_t byte)
+COLD bool vpl011_receive(struct vm *vm, uint8_t byte)
 {
     struct vpl011 *uart = &vm->uart;
     bool room;
@@ -136,7 +136,7 @@ static bool take_refused(struct vpl011 *uart)
     return tell;
 }
 
-static uint32_t read_data(struct vm *vm)
+static COLD uint32_t read_data(struct vm *vm)
 {
     struct vpl011 *uart = &vm->uart;
     uint32_t data = 0;
@@ -160,7 +160,7 @@ static uint32_t read_data(struct vm *vm)
 }
 
 // CR.LBE: what is sent comes back. A guest that does not read loses what does not fit, as the manual says.
-static void loop_back(struct vpl011 *uart, uint8_t byte)
+static COLD void loop_back(struct vpl011 *uart, uint8_t byte)
 {
     if (!(uart->control & CR_RXE))
         return;
@@ -221,7 +221,7 @@ static uint32_t *stored_field(struct vpl011 *uart, uint32_t offset)
     return (uint32_t *)((uint8_t *)uart + stored[offset / 4].field);
 }
 
-static uint32_t read_register(struct vm *vm, uint32_t offset)
+static COLD uint32_t read_register(struct vm *vm, uint32_t offset)
 {
     struct vpl011 *uart = &vm->uart;
     uint32_t *field;
@@ -258,7 +258,7 @@ static void store(struct vpl011 *uart, uint32_t offset, uint32_t value)
     }
 }
 
-static void write_register(struct vm *vm, uint32_t offset, uint32_t value)
+static COLD void write_register(struct vm *vm, uint32_t offset, uint32_t value)
 {
     struct vpl011 *uart = &vm->uart;
     bool tell;
@@ -312,7 +312,7 @@ __attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint
     return TRAP_DONE;
 }
 
-void vpl011_init(struct vm *vm)
+COLD void vpl011_init(struct vm *vm)
 {
     struct vpl011 *uart = &vm->uart;
 

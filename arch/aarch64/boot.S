@@ -44,7 +44,7 @@ _start:
     add x1, x1, #64
     cmp x1, x2
     b.lo 1b
-    bl unpack_texts
+    bl unpack_constants
     // The stack protector's canary, before the first function that checks it.
     mrs x1, cntpct_el0
     mrs x2, midr_el1
@@ -81,28 +81,29 @@ wrong_exception_level:
     load_address x2, stacks_end
     mov sp, x2
     lsr x19, x1, #2
-    bl unpack_texts
+    bl unpack_constants
     mov x0, x19
     mov x29, xzr
     bl main_wrong_exception_level
 2:  wfi
     b 2b
 
-// Writes the constant texts to their place; scripts/pack_texts.py has the packed form. Clobbers x1 to x6.
-unpack_texts:
-    adr x1, packed_texts
-    adr x2, texts_start
-    adr x3, texts_end
+// Writes the constants to their place; scripts/pack_constants.py has the packed form. Clobbers x1 to x6.
+unpack_constants:
+    adr x1, packed_constants
+    adr x2, constants_start
+    adr x3, constants_end
 1:  ldrb w4, [x1], #1
     tbnz w4, #7, 3f
 2:  strb w4, [x2], #1
     b 6f
-3:  ldrb w5, [x1], #1
-    bfi w5, w4, #8, #4
-    cbnz w5, 4f
+3:  cmp w4, #0xff
+    b.ne 4f
     ldrb w4, [x1], #1
     b 2b
-4:  sub x5, x2, x5 // from here
+4:  ldrb w5, [x1], #1
+    bfi w5, w4, #8, #4
+    sub x5, x2, x5 // from here
     ubfx w6, w4, #4, #3
     add w6, w6, #3 // as many
 5:  ldrb w4, [x5], #1
@@ -113,10 +114,10 @@ unpack_texts:
     b.lo 1b
     ret
 
-// Room for the packed texts; what they don't need is cut off.
-    .pushsection .packed_texts, "a"
-packed_texts:
-    .zero 0x4000
+// Room for the packed constants; what they don't need is cut off.
+    .pushsection .packed_constants, "a"
+packed_constants:
+    .zero 0x8000
     .popsection
 
 // void stage1_enable(void): see stage1.h

@@ -12,7 +12,7 @@ ENTRY(_start)
 PHDRS
 {
     text PT_LOAD FLAGS(5);
-    texts PT_LOAD FLAGS(4);
+    constants PT_LOAD FLAGS(4);
     rodata PT_LOAD FLAGS(4);
     data PT_LOAD FLAGS(6);
 }
@@ -32,26 +32,25 @@ SECTIONS
     text_end = .;
 
     rodata_start = .;
-    // String literals and names. scripts/pack_texts.py packs them into .packed_texts, which boot.S unpacks to here.
-    .texts : {
-        texts_start = .;
-        *(.rodata .rodata.str1.* .rodata.*.str1.* .rodata.key_texts .rodata.level_names .rodata.class_names)
-        texts_end = .;
-    } :texts
-    . = ALIGN(PAGE);
-    .rodata : {
+    // scripts/pack_constants.py packs these into .packed_constants, which boot.S unpacks to here. Texts first: a copy
+    // reaches 4 KiB back.
+    .constants : {
+        constants_start = .;
+        *(.rodata.str1.* .rodata.*.str1.* .rodata.key_texts .rodata.level_names .rodata.class_names)
         *(.rodata .rodata.*)
         . = ALIGN(8);
         extable_start = .;
         KEEP(*(.extable))
         extable_end = .;
-    } :rodata
+        constants_end = .;
+    } :constants
+    . = ALIGN(PAGE);
     .guest : ALIGN(16) {
         KEEP(*(.guest))
         . = ALIGN(PAGE);
     } :rodata
-    .packed_texts : {
-        KEEP(*(.packed_texts))
+    .packed_constants : {
+        KEEP(*(.packed_constants))
     } :rodata
     . = ALIGN(PAGE);
     rodata_end = .;

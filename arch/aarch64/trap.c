@@ -25,9 +25,6 @@ struct trap_class {
     uint8_t advance; // bytes the PC moves on TRAP_DONE, for AArch64
 };
 
-// Out of line, so that no other exit pays for the registers and the stack that these need.
-#define COLD __attribute__((cold, noinline))
-
 static enum trap_result trap_hvc64(struct vcpu *vcpu, struct event *event)
 {
     // HVC arrives with ELR_EL2 after the instruction; a policy row may pause at it.
@@ -59,7 +56,7 @@ static enum trap_result trap_wf(struct vcpu *vcpu, struct event *event)
     return trap_wfx(vcpu, event);
 }
 
-static enum trap_result trap_named(struct vcpu *vcpu, struct event *event)
+static COLD enum trap_result trap_named(struct vcpu *vcpu, struct event *event)
 {
     event->key = event->cause;
     return trap_other(vcpu, event);
@@ -78,7 +75,7 @@ static void note(struct event *event, uint8_t cause)
     event->write = 0;
 }
 
-static enum trap_result trap_debug_exception(struct vcpu *vcpu, struct event *event)
+static COLD enum trap_result trap_debug_exception(struct vcpu *vcpu, struct event *event)
 {
     if (event->cause == KEY_CAUSE_STEP && step_take(vcpu)) {
         note(event, KEY_CAUSE_STEP);
@@ -115,7 +112,7 @@ static const struct trap_class trap_classes[64] = {
 static const struct trap_class unknown_class = {trap_named, KEY_CAUSE_UNKNOWN, 0};
 
 // Moves the PC over a trapped A32 or T32 instruction of EL0, and the IT state with it (DDI 0487 G1.12.2).
-static void advance_aarch32(struct trap_frame *frame)
+static COLD void advance_aarch32(struct trap_frame *frame)
 {
     uint64_t spsr = frame->spsr_el2;
     uint64_t it = FIELD_GET(SPSR_AARCH32_IT_LOW, spsr) | FIELD_GET(SPSR_AARCH32_IT_HIGH, spsr) << 2;

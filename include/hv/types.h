@@ -50,4 +50,7 @@ static inline gva_t gva_add(gva_t a, uint64_t n)
 #define MIB(n) ((uint64_t)(n) << 20)
 #define GIB(n) ((uint64_t)(n) << 30)
 
+// A function that seldom runs: small, and out of line, so that its callers need not save registers for it.
+#define COLD __attribute__((cold, noinline))
+
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What scripts/pack_texts.py packs comes out again as it was, and takes less room."""
+"""What scripts/pack_constants.py packs comes out again as it was, and takes less room."""
 
 import pathlib
 import random
@@ -10,12 +10,12 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from pack_texts import pack, unpack  # noqa: E402
+from pack_constants import pack, unpack  # noqa: E402
 
 TABLE = (ROOT / "include/hv/arch/sysreg_table.h").read_bytes()
 
 
-@pytest.mark.parametrize("text", [b"", b"a", b"ab\0", b"\0" * 1000, b"abcabcabcabcabc", bytes(range(256)) * 3, TABLE])
+@pytest.mark.parametrize("text", [b"", b"a", b"ab\0", b"\0" * 1000, b"abcabcabcabcabc", bytes(range(256)) * 3, b"\xff" * 9, TABLE])
 def test_texts_come_out_as_they_went_in(text):
     assert unpack(pack(text)) == text
 
@@ -23,7 +23,7 @@ def test_texts_come_out_as_they_went_in(text):
 @pytest.mark.parametrize("seed", range(20))
 def test_random_texts_come_out_as_they_went_in(seed):
     chance = random.Random(seed)
-    words = [bytes(chance.randrange(128) for _ in range(chance.randrange(1, 14))) for _ in range(40)]
+    words = [bytes(chance.choice((chance.randrange(128), chance.randrange(256))) for _ in range(chance.randrange(1, 14))) for _ in range(40)]
     text = b"".join(chance.choices(words, k=600))
     packed = pack(text)
     assert unpack(packed) == text
@@ -32,7 +32,14 @@ def test_random_texts_come_out_as_they_went_in(seed):
 
 def test_a_copy_reaches_as_far_as_twelve_bits_say():
     word = b"far away"
-    for gap, copied in ((4095 - len(word), True), (4096 - len(word), False)):
+    for gap, copied in ((0xfff - len(word), True), (0x1000 - len(word), False)):
         text = word + bytes(random.Random(1).choices(range(1, 128), k=gap)) + word
         assert unpack(pack(text)) == text
         assert (pack(text)[-2] >= 0x80) == copied
+
+
+def test_the_longest_copy_never_looks_like_a_verbatim_byte():
+    word = b"0123456789"
+    for gap in (0xeff - len(word), 0xf00 - len(word)):
+        data = word + bytes(random.Random(1).choices(range(1, 48), k=gap)) + word
+        assert unpack(pack(data)) == data

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Packs the constant texts of the linked hypervisor: what stands in section .texts is compressed into .packed_texts, and
-boot.S unpacks it to its place before the first text is read. Sources, addresses and debug information do not notice.
+"""Packs the constants of the linked hypervisor: what stands in section .constants is compressed into .packed_constants,
+and boot.S unpacks it to its place before the first one is read. Sources, addresses and debug information do not notice.
 
-The packed form: a byte below 0x80 is that character. 0x80 | length - 3 << 4 | distance >> 8, then distance & 0xff: the
-length (3 to 10) bytes that stand distance (1 to 4095) before go on here. 0x80, 0: the next byte, whatever it is. Nothing
-marks the end: texts_end does."""
+The packed form: a byte below 0x80 is itself; most bytes are, since half of them are text. 0xff, byte is any other one.
+0x80 | length - 3 << 4 | distance >> 8, then distance & 0xff: the length (3 to 10) bytes that stand distance before go on
+here; distance is 1 to 4095, with length 10 below 0xf00. Nothing marks the end: constants_end does."""
 
 import argparse
 import io
@@ -14,15 +14,17 @@ import sys
 
 from elftools.elf.elffile import ELFFile
 
-LENGTH_MIN, LENGTH_MAX, DISTANCE_MAX = 3, 10, 4095
+LENGTH_MIN, LENGTH_MAX, DISTANCE_MAX, LONG_DISTANCE_MAX = 3, 10, 0xfff, 0xeff
+VERBATIM = 0xff
 SHT_NOBITS = 8
 
 
 def longest_match(data, at):
-    """(length, distance) of the longest earlier copy of what stands at `at`; (0, 0): none that is worth it."""
+    """(length, distance) of the longest earlier copy of what stands at `at`; (0, 0): there is none."""
     length, found = 0, 0
     for wanted in range(LENGTH_MIN, min(LENGTH_MAX, len(data) - at) + 1):
-        place = data.rfind(data[at:at + wanted], max(0, at - DISTANCE_MAX), at + wanted - 1)
+        reach = DISTANCE_MAX if wanted < LENGTH_MAX else LONG_DISTANCE_MAX
+        place = data.rfind(data[at:at + wanted], max(0, at - reach), at + wanted - 1)
         if place < 0:
             break
         length, found = wanted, at - place
@@ -34,7 +36,7 @@ def pack(data):
     cost = [0] * (len(data) + 1)
     step = [(1, 0)] * len(data)
     for at in reversed(range(len(data))):
-        cost[at] = cost[at + 1] + (1 if data[at] < 0x80 else 3)
+        cost[at] = cost[at + 1] + (1 if data[at] < 0x80 else 2)
         length, distance = longest_match(data, at)
         for shorter in range(LENGTH_MIN, length + 1):
             if cost[at + shorter] + 2 < cost[at]:
@@ -47,7 +49,7 @@ def pack(data):
         if distance:
             packed += bytes([0x80 | length - LENGTH_MIN << 4 | distance >> 8, distance & 0xff])
         else:
-            packed += bytes([data[at]] if data[at] < 0x80 else [0x80, 0, data[at]])
+            packed += bytes([data[at]] if data[at] < 0x80 else [VERBATIM, data[at]])
         at += length
     return bytes(packed)
 
@@ -60,10 +62,10 @@ def unpack(packed):
         if byte < 0x80:
             data.append(byte)
             continue
-        distance = (byte & 15) << 8 | next(rest)
-        if distance == 0:
+        if byte == VERBATIM:
             data.append(next(rest))
             continue
+        distance = (byte & 15) << 8 | next(rest)
         for _ in range((byte >> 4 & 7) + LENGTH_MIN):
             data.append(data[-distance])
     return bytes(data)
@@ -74,28 +76,28 @@ def header_at(elf, what, index):
 
 
 def pack_elf(image):
-    """image (bytearray, an ELF file) with its texts packed; returns (bytes of texts, bytes packed)."""
+    """image (bytearray, an ELF file) with its constants packed; returns (their bytes, bytes packed)."""
     elf = ELFFile(io.BytesIO(bytes(image)))
     sections = {section.name: (number, section) for number, section in enumerate(elf.iter_sections())}
-    (texts_number, texts), (room_number, room) = sections[".texts"], sections[".packed_texts"]
-    packed = pack(texts.data())
+    (number, constants), (room_number, room) = sections[".constants"], sections[".packed_constants"]
+    packed = pack(constants.data())
     if len(packed) > room["sh_size"]:
-        sys.exit(f"texts: {len(packed)} bytes packed, but boot.S has room for {room['sh_size']}")
+        sys.exit(f"constants: {len(packed)} bytes packed, but boot.S has room for {room['sh_size']}")
     image[room["sh_offset"]:room["sh_offset"] + room["sh_size"]] = packed.ljust(room["sh_size"], b"\0")
     # Section headers: sh_type at 4, sh_size at 32. Program headers: p_filesz at 32, p_memsz at 40.
-    struct.pack_into("<I", image, header_at(elf, "sh", texts_number) + 4, SHT_NOBITS)
+    struct.pack_into("<I", image, header_at(elf, "sh", number) + 4, SHT_NOBITS)
     struct.pack_into("<Q", image, header_at(elf, "sh", room_number) + 32, len(packed))
-    for number, segment in enumerate(elf.iter_segments()):
+    for index, segment in enumerate(elf.iter_segments()):
         size = room["sh_offset"] + len(packed) - segment["p_offset"]
-        if segment.section_in_segment(texts):
-            struct.pack_into("<Q", image, header_at(elf, "ph", number) + 32, 0)
+        if segment.section_in_segment(constants):
+            struct.pack_into("<Q", image, header_at(elf, "ph", index) + 32, 0)
         elif segment.section_in_segment(room):
-            struct.pack_into("<QQ", image, header_at(elf, "ph", number) + 32, size, size)
-    return texts["sh_size"], len(packed)
+            struct.pack_into("<QQ", image, header_at(elf, "ph", index) + 32, size, size)
+    return constants["sh_size"], len(packed)
 
 
 def main():
-    parser = argparse.ArgumentParser(description="Pack the texts of the linked hypervisor, in place.")
+    parser = argparse.ArgumentParser(description="Pack the constants of the linked hypervisor, in place.")
     parser.add_argument("elf")
     options = parser.parse_args()
     with open(options.elf, "r+b") as file:
@@ -103,7 +105,7 @@ def main():
         before, after = pack_elf(image)
         file.seek(0)
         file.write(image)
-    print(f"  TEXTS   {before} bytes, packed {after}", flush=True)
+    print(f"  PACK    {before} bytes of constants into {after}", flush=True)
 
 
 if __name__ == "__main__":

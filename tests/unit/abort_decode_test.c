@@ -11,6 +11,8 @@
 
 #include <hv/arch/abort.h>
 
+#include "a64_model.h"
+
 #define W   0x01 // store
 #define SE  0x02 // sign-extended
 #define SF  0x04 // 64-bit destination
@@ -246,13 +248,35 @@ static void test_every_form(void **state)
                 check_any((high << 20) | ((low[i] & ~0xfc00u) | (middle << 10)));
 }
 
+static void check_against_model(uint32_t instruction)
+{
+    struct abort_access access, model;
+    const char *reason = NULL;
+    bool decoded = abort_decode_instruction(instruction, &access, &reason);
+
+    if (decoded != a64_model(instruction, &model))
+        fail_msg("0x%08x: %s", instruction, decoded ? "decoded" : reason);
+    if (decoded && !a64_same(&access, &model))
+        fail_msg("0x%08x moves something else", instruction);
+}
+
+// Every word but for Rn and Rt, which are drawn: equal ones as well, and 31.
+static void test_all_words(void **state)
+{
+    static const uint16_t low[] = {0x021, 0x000, 0x3e5, 0x03f, 0x3ff, 0x16b};
+
+    (void)state;
+    for (uint32_t high = 0; high < 1u << 22; high++)
+        check_against_model(high << 10 | low[high % 6]);
+    for (uint32_t word = 0; word < 1u << 20; word++) // pairs and indexed forms, with every pair of registers
+        check_against_model((word >> 10) << 20 | 0x00108400 | (word & 0x3ff));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_golden),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_any_word),
-        cmocka_unit_test(test_every_form),
+        cmocka_unit_test(test_golden),     cmocka_unit_test(test_refused),   cmocka_unit_test(test_any_word),
+        cmocka_unit_test(test_every_form), cmocka_unit_test(test_all_words),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

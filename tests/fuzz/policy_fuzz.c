@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// Policy applied: tables drawn at random (ranges in order, disjoint, any verdicts, widths and rows), any event of every
+// kind. The verdict is the one a plain search finds, its effect is what docs/POLICY.md says, a record is written when
+// the row asks for one, and nothing reaches a device, a register or a call that the verdict does not let through.
+//
+// Links: core/dispatch.c core/fault.c core/policy.c
+
+#define main              unit_main
+#define policy_find_range unit_find_range
+#include "../unit/dispatch_test.c"
+#undef policy_find_range
+#undef main
+
+#include <fuzz.h>
+
+#define RANGES_MAX 12
+
+const struct policy_range *policy_find_range(ipa_t ipa);
+
+struct policy_range range_table[RANGES_MAX];
+unsigned int range_count;
+__asm__(".globl policy_ranges\n.set policy_ranges, range_table");
+__asm__(".globl policy_range_count\n.set policy_range_count, range_count");
+const struct policy_row policy_rows[POLICY_ROW_MAX];
+
+const char *event_key_name(unsigned int key)
+{
+    (void)key;
+    return "";
+}
+
+enum trap_result device_emulate(struct vcpu *of, uint64_t ipa, unsigned int access, uint64_t *value, unsigned int key)
+{
+    (void)of, (void)ipa;
+    if (key != KEY_DEVICE_GICD && key != KEY_DEVICE_GICR && key != KEY_DEVICE_PL011)
+        return TRAP_INJECT_ABORT;
+    emulated++;
+    if (!(access & MMIO_WRITE))
+        *value = EMULATED;
+    return TRAP_DONE;
+}
+
+static struct policy_verdict draw_verdict(struct fuzz_input *input)
+{
+    unsigned int drawn = (unsigned int)fuzz_take(input, 2);
+
+    return (struct policy_verdict){
+        .action = drawn % POLICY_ACTION_COUNT, .flags = drawn >> 3 & 1 ? POLICY_FLAG_LOG : 0, .row = drawn >> 4 & 127};
+}
+
+static void draw_tables(struct fuzz_input *input)
+{
+    uint64_t base = fuzz_take(input, 1) * 64;
+
+    range_count = fuzz_below(input, RANGES_MAX + 1);
+    for (unsigned int i = 0; i < range_count; i++) {
+        uint64_t bytes = 1 + fuzz_take(input, 1);
+        range_table[i] = (struct policy_range){.base = base,
+                                               .size = bytes,
+                                               .key = (uint16_t)(KEY_DEVICE_FIRST + fuzz_below(input, 15)),
+                                               .widths = fuzz_below(input, 4) ? 0xf : (uint8_t)fuzz_below(input, 16),
+                                               .verdict = {draw_verdict(input), draw_verdict(input)}};
+        base += bytes + (fuzz_below(input, 2) ? 0 : fuzz_take(input, 1));
+    }
+    for (unsigned int i = 0; i < 2; i++) {
+        verdict_table[KEY_DEVICE_NONE][i] = draw_verdict(input);
+        verdict_table[REGISTER][i] = draw_verdict(input);
+        verdict_table[KEY_SYSREG_UNKNOWN][i] = draw_verdict(input);
+        verdict_table[KEY_HVC_GET_STATUS][i] = draw_verdict(input);
+        verdict_table[KEY_HVC_UNKNOWN][i] = draw_verdict(input);
+        verdict_table[KEY_CAUSE_FP][i] = draw_verdict(input);
+        verdict_table[KEY_CAUSE_BRK][i] = draw_verdict(input);
+        verdict_table[KEY_CAUSE_WFI][i] = draw_verdict(input);
+    }
+}
+
+// By walking over all ranges.
+static const struct policy_range *search(uint64_t ipa)
+{
+    const struct policy_range *found = NULL;
+
+    for (unsigned int i = 0; i < range_count; i++)
+        if (ipa >= range_table[i].base && ipa < range_table[i].base + range_table[i].size)
+            found = &range_table[i];
+    return found;
+}
+
+static void begin(struct fuzz_input *input)
+{
+    event = (struct event){.pc = 0x40000000, .value = fuzz_take(input, 4), .sequence = 7};
+    event.write = (uint8_t)fuzz_below(input, 2);
+    frame.elr_el2 = event.pc;
+    logged = broke = stopped = waited_for_interrupt = emulated = passed = 0;
+    if (fuzz_below(input, 8) == 0)
+        broke = 1; // this is the second time: resumed at a pause
+}
+
+// What the verdicts that are the same for every kind do. refusal: what deny means.
+static void check_common(struct policy_verdict of, bool resumed, enum trap_result result, enum trap_result refusal)
+{
+    bool goes_on = of.action == POLICY_ALLOW || of.action == POLICY_EMULATE || (of.action == POLICY_PAUSE && resumed);
+
+    fuzz_check(event.row == of.row && event.verdict == of.action);
+    fuzz_check(goes_on || emulated + passed == 0);
+    fuzz_check((stopped == 1) == (of.action == POLICY_STOP));
+    fuzz_check((result == TRAP_STOP) == (of.action == POLICY_STOP));
+    fuzz_check((broke > resumed) == (of.action == POLICY_PAUSE && !resumed));
+    if (of.action == POLICY_DENY)
+        fuzz_check(result == refusal);
+    if (of.action == POLICY_RAZ_WI)
+        fuzz_check(result == TRAP_DONE || result == refusal);
+    bool must = of.action == POLICY_STOP || (of.action == POLICY_PAUSE && !resumed);
+    bool asked = (of.flags & POLICY_FLAG_LOG) && of.action < POLICY_PAUSE;
+    fuzz_check(logged == (must || asked) && event.logged == logged);
+}
+
+static void register_event(struct fuzz_input *input)
+{
+    event.key = fuzz_below(input, 2) ? REGISTER : KEY_SYSREG_UNKNOWN;
+    bool resumed = broke;
+    struct policy_verdict of = verdict_table[event.key][event.write];
+    enum trap_result result = trap_sysreg(vcpu, &event);
+
+    check_common(of, resumed, result, TRAP_INJECT_UNDEF);
+    fuzz_check((passed == 1) == (of.action == POLICY_ALLOW));
+    fuzz_check((emulated == 1) == (of.action == POLICY_EMULATE || (of.action == POLICY_PAUSE && resumed)));
+    if (!event.write && (of.action == POLICY_DENY || of.action == POLICY_RAZ_WI))
+        fuzz_check(event.value == 0);
+}
+
+static void call_event(struct fuzz_input *input)
+{
+    unsigned int number = fuzz_below(input, 2);
+    bool resumed = broke;
+    struct policy_verdict of = verdict_table[number == 1 ? KEY_HVC_GET_STATUS : KEY_HVC_UNKNOWN][1];
+
+    frame.x[0] = number;
+    event.cause = KEY_CAUSE_HVC;
+    enum trap_result result = trap_call(vcpu, &event);
+    check_common(of, resumed, result, TRAP_DONE);
+    // Behind ariel is nothing: what is neither emulated nor refused otherwise is NOT_SUPPORTED.
+    bool answered = of.action == POLICY_EMULATE || of.action == POLICY_ALLOW || (of.action == POLICY_PAUSE && resumed);
+    fuzz_check((emulated == 1) == answered);
+    if (of.action == POLICY_DENY)
+        fuzz_check(frame.x[0] == (uint64_t)HVC_NOT_SUPPORTED);
+    if (of.action == POLICY_RAZ_WI)
+        fuzz_check(frame.x[0] == 0);
+    if (result != TRAP_DONE)
+        fuzz_check(frame.x[0] == number);
+}
+
+static bool device_access(pa_t pa, unsigned int size, bool write, uint64_t *value)
+{
+    (void)size;
+    fuzz_check(pa.v == event.address);
+    passed++;
+    if (!write)
+        *value = HARDWARE;
+    return true;
+}
+
+static void access_event(struct fuzz_input *input)
+{
+    unsigned int size = 1u << fuzz_below(input, 4);
+    uint64_t ipa = fuzz_take(input, 2) & ~(uint64_t)(size - 1);
+    const struct policy_range *expected = search(ipa);
+    struct policy_verdict of = expected ? expected->verdict[event.write] : verdict_table[KEY_DEVICE_NONE][event.write];
+    bool resumed = broke;
+
+    event.address = ipa;
+    fuzz_check(policy_find_range(ipa_make(ipa)) == expected);
+    enum trap_result result = trap_mmio(vcpu, &event, size);
+    fuzz_check(event.key == (expected ? expected->key : KEY_DEVICE_NONE));
+    if (expected && !(expected->widths & size)) {
+        fuzz_check(event.verdict == POLICY_DENY && result == TRAP_INJECT_ABORT && emulated + passed == 0);
+        fuzz_check(event.row == of.row);
+        return;
+    }
+    check_common(of, resumed, result, TRAP_INJECT_ABORT);
+    fuzz_check((passed == 1) == (of.action == POLICY_ALLOW));
+    bool emulates = of.action == POLICY_EMULATE || (of.action == POLICY_PAUSE && resumed);
+    bool owned = event.key == KEY_DEVICE_GICD || event.key == KEY_DEVICE_GICR || event.key == KEY_DEVICE_PL011;
+    fuzz_check((emulated == 1) == (emulates && owned));
+    if (emulates && !owned)
+        fuzz_check(result == TRAP_INJECT_ABORT);
+    if (!event.write && of.action == POLICY_RAZ_WI)
+        fuzz_check(event.value == 0);
+}
+
+static void other_event(struct fuzz_input *input)
+{
+    static const uint16_t keys[] = {KEY_CAUSE_FP, KEY_CAUSE_BRK, KEY_CAUSE_WFI};
+    unsigned int which = fuzz_below(input, 3);
+    bool resumed = broke;
+    struct policy_verdict of = verdict_table[keys[which]][0];
+
+    event.key = event.cause = (uint8_t)keys[which];
+    if (which == 2) {
+        enum trap_result result = trap_wfx(vcpu, &event);
+        check_common(of, resumed, result, TRAP_INJECT_UNDEF);
+        fuzz_check((waited_for_interrupt == 1) ==
+                   (of.action <= POLICY_EMULATE || (of.action == POLICY_PAUSE && resumed)));
+    } else if (which == 1) {
+        check_common(of, resumed, trap_debug(vcpu, &event), TRAP_REFLECT);
+    } else {
+        check_common(of, resumed, trap_other(vcpu, &event), TRAP_INJECT_UNDEF);
+    }
+}
+
+static void fault_event(struct fuzz_input *input)
+{
+    enum trap_result wanted =
+        (enum trap_result[]){TRAP_DONE, TRAP_INJECT_ABORT, TRAP_RETRY, TRAP_STOP}[fuzz_below(input, 4)];
+    bool resumed = broke;
+
+    event.key = KEY_CAUSE_DABT;
+    event.address = 1 + fuzz_take(input, 2);
+    const struct policy_range *expected = search(event.address);
+    struct policy_verdict of = expected ? expected->verdict[event.write] : verdict_table[KEY_DEVICE_NONE][event.write];
+    enum trap_result result = trap_fault(vcpu, &event, wanted, "a reason");
+    fuzz_check(event.row == of.row && emulated + passed == 0);
+    if (wanted == TRAP_RETRY)
+        fuzz_check(result == TRAP_RETRY && stopped + (broke > resumed) == 0);
+    else if (of.action == POLICY_STOP || wanted == TRAP_STOP)
+        fuzz_check(result == TRAP_STOP && stopped == 1 && broke == resumed);
+    else if (of.action == POLICY_PAUSE && !resumed)
+        fuzz_check(result == TRAP_RETRY && broke == 1);
+    else
+        fuzz_check(result == wanted && stopped == 0);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static void (*const kinds[])(struct fuzz_input *) = {register_event, call_event,  access_event,
+                                                         access_event,   other_event, fault_event};
+    struct fuzz_input input = {data, size};
+
+    fake_sysreg_reset();
+    fake_guarded_device = device_access;
+    memset(&vm, 0, sizeof(vm));
+    vcpu->frame = &frame;
+    vcpu->vm = &vm;
+    draw_tables(&input);
+    while (input.size > 0) {
+        begin(&input);
+        kinds[fuzz_below(&input, ARRAY_COUNT(kinds))](&input);
+    }
+    return 0;
+}

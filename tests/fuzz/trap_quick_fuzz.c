@@ -179,6 +179,11 @@ unsigned int cpu_id(void)
     return here;
 }
 
+void watchdog_tick(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
 void cpu_serve_kick(void)
 {
 }

@@ -42,9 +42,17 @@ def targets():
             if name.endswith(("_fuzz.c", "_fuzz.py"))}
 
 
+def links_of(path):
+    """What its `// Links:` lines name; when it has none, those of the unit test whose world it includes."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    links = " ".join(unit_tests.LINKS.findall(text)).split()
+    included = re.search(r'^#include "\.\./unit/(\w+_test\.c)"', text, re.M)
+    return links if links or not included else links_of(f"tests/unit/{included[1]}")
+
+
 def sources_of(source):
-    with open(source, encoding="utf-8") as file:
-        return [source, *" ".join(unit_tests.LINKS.findall(file.read())).split()]
+    return [source, *links_of(source)]
 
 
 def build(name, source, mode, options):

@@ -2,12 +2,6 @@
 // The monitor with any bytes typed (keys, escape sequences, Tab, lines) and any line run: every line has a reply that
 // ends in "ok" or "err ...", its rows are JSON with -j, and what is on the screen stays printable and bounded. The
 // world is that of its unit test.
-//
-// Links: core/monitor.c core/monitor_cmds.c core/monitor_cmds_dev.c core/monitor_cmds_exc.c core/monitor_cmds_mem.c
-// Links: core/monitor_cmds_regs.c core/monitor_cmds_vm.c core/monitor_cmds_walk.c core/monitor_complete.c
-// Links: core/monitor_explain.c core/monitor_line.c core/monitor_out.c core/monitor_run.c core/event_key.c
-// Links: core/telemetry.c core/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c mm/guest_walk.c
-// Links: lib/parse.c lib/printf.c lib/status.c
 
 #define main unit_main
 #include "../unit/monitor_test.c"
@@ -132,6 +126,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct fuzz_input input = {data, size};
 
+    // Whatever the last input left: in an escape sequence, behind the attention key, with a reply due.
+    for (unsigned int i = 0; i < 4 && monitor_is_open(); i++) {
+        type_byte(0x03); // ends what waits, and the attention key's question
+        if (monitor_is_open())
+            type_byte(MONITOR_ATTENTION);
+    }
     (void)set_up(NULL);
     memset(memory, 0, sizeof(memory));
     while (input.size > 0) {

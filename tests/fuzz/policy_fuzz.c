@@ -5,10 +5,14 @@
 //
 // Links: core/dispatch.c core/fault.c core/policy.c
 
-#define main              unit_main
-#define policy_find_range unit_find_range
+#define main                 unit_main
+#define verdict_table        unit_verdicts
+#define policy_verdict_index unit_index
+#define policy_find_range    unit_find_range
 #include "../unit/dispatch_test.c"
 #undef policy_find_range
+#undef policy_verdict_index
+#undef verdict_table
 #undef main
 
 #include <fuzz.h>
@@ -17,6 +21,14 @@
 
 const struct policy_range *policy_find_range(ipa_t ipa);
 
+// The unit test's alias for policy_verdicts names this table.
+enum { PAIR_NONE, PAIR_REGISTER, PAIR_UNKNOWN, PAIR_STATUS, PAIR_CALL, PAIR_FP, PAIR_BRK, PAIR_WFI, PAIRS };
+struct policy_verdict verdict_table[PAIRS][2];
+const uint8_t policy_verdict_index[KEY_COUNT] = {
+    [KEY_DEVICE_NONE] = PAIR_NONE,      [REGISTER] = PAIR_REGISTER,    [KEY_SYSREG_UNKNOWN] = PAIR_UNKNOWN,
+    [KEY_HVC_GET_STATUS] = PAIR_STATUS, [KEY_HVC_UNKNOWN] = PAIR_CALL, [KEY_CAUSE_FP] = PAIR_FP,
+    [KEY_CAUSE_BRK] = PAIR_BRK,         [KEY_CAUSE_WFI] = PAIR_WFI,
+};
 struct policy_range range_table[RANGES_MAX];
 unsigned int range_count;
 __asm__(".globl policy_ranges\n.set policy_ranges, range_table");
@@ -62,16 +74,9 @@ static void draw_tables(struct fuzz_input *input)
                                                .verdict = {draw_verdict(input), draw_verdict(input)}};
         base += bytes + (fuzz_below(input, 2) ? 0 : fuzz_take(input, 1));
     }
-    for (unsigned int i = 0; i < 2; i++) {
-        verdict_table[KEY_DEVICE_NONE][i] = draw_verdict(input);
-        verdict_table[REGISTER][i] = draw_verdict(input);
-        verdict_table[KEY_SYSREG_UNKNOWN][i] = draw_verdict(input);
-        verdict_table[KEY_HVC_GET_STATUS][i] = draw_verdict(input);
-        verdict_table[KEY_HVC_UNKNOWN][i] = draw_verdict(input);
-        verdict_table[KEY_CAUSE_FP][i] = draw_verdict(input);
-        verdict_table[KEY_CAUSE_BRK][i] = draw_verdict(input);
-        verdict_table[KEY_CAUSE_WFI][i] = draw_verdict(input);
-    }
+    for (unsigned int i = 0; i < PAIRS; i++)
+        for (unsigned int way = 0; way < 2; way++)
+            verdict_table[i][way] = draw_verdict(input);
 }
 
 // By walking over all ranges.
@@ -118,7 +123,7 @@ static void register_event(struct fuzz_input *input)
 {
     event.key = fuzz_below(input, 2) ? REGISTER : KEY_SYSREG_UNKNOWN;
     bool resumed = broke;
-    struct policy_verdict of = verdict_table[event.key][event.write];
+    struct policy_verdict of = verdict_table[event.key == REGISTER ? PAIR_REGISTER : PAIR_UNKNOWN][event.write];
     enum trap_result result = trap_sysreg(vcpu, &event);
 
     check_common(of, resumed, result, TRAP_INJECT_UNDEF);
@@ -132,7 +137,7 @@ static void call_event(struct fuzz_input *input)
 {
     unsigned int number = fuzz_below(input, 2);
     bool resumed = broke;
-    struct policy_verdict of = verdict_table[number == 1 ? KEY_HVC_GET_STATUS : KEY_HVC_UNKNOWN][1];
+    struct policy_verdict of = verdict_table[number == 1 ? PAIR_STATUS : PAIR_CALL][1];
 
     frame.x[0] = number;
     event.cause = KEY_CAUSE_HVC;
@@ -164,7 +169,7 @@ static void access_event(struct fuzz_input *input)
     unsigned int size = 1u << fuzz_below(input, 4);
     uint64_t ipa = fuzz_take(input, 2) & ~(uint64_t)(size - 1);
     const struct policy_range *expected = search(ipa);
-    struct policy_verdict of = expected ? expected->verdict[event.write] : verdict_table[KEY_DEVICE_NONE][event.write];
+    struct policy_verdict of = expected ? expected->verdict[event.write] : verdict_table[PAIR_NONE][event.write];
     bool resumed = broke;
 
     event.address = ipa;
@@ -192,7 +197,7 @@ static void other_event(struct fuzz_input *input)
     static const uint16_t keys[] = {KEY_CAUSE_FP, KEY_CAUSE_BRK, KEY_CAUSE_WFI};
     unsigned int which = fuzz_below(input, 3);
     bool resumed = broke;
-    struct policy_verdict of = verdict_table[keys[which]][0];
+    struct policy_verdict of = verdict_table[PAIR_FP + which][0];
 
     event.key = event.cause = (uint8_t)keys[which];
     if (which == 2) {
@@ -216,7 +221,7 @@ static void fault_event(struct fuzz_input *input)
     event.key = KEY_CAUSE_DABT;
     event.address = 1 + fuzz_take(input, 2);
     const struct policy_range *expected = search(event.address);
-    struct policy_verdict of = expected ? expected->verdict[event.write] : verdict_table[KEY_DEVICE_NONE][event.write];
+    struct policy_verdict of = expected ? expected->verdict[event.write] : verdict_table[PAIR_NONE][event.write];
     enum trap_result result = trap_fault(vcpu, &event, wanted, "a reason");
     fuzz_check(event.row == of.row && emulated + passed == 0);
     if (wanted == TRAP_RETRY)

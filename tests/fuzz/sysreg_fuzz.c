@@ -2,8 +2,6 @@
 // Trapped system registers: any syndrome finds the row that a plain search of sysreg_table.h finds; what a read or
 // write then does is what the row's columns say, whatever the CPU has and answers; an ID register never shows what is
 // hidden. The world is that of its unit test.
-//
-// Links: arch/aarch64/sysreg.c arch/aarch64/sysreg_id.c lib/printf.c
 
 #define main unit_main
 #include "../unit/sysreg_test.c"

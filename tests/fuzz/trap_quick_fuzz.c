@@ -7,7 +7,7 @@
 // Links: arch/aarch64/abort_decode.c arch/aarch64/inject.c arch/aarch64/sysreg.c arch/aarch64/sysreg_id.c
 // Links: core/dispatch.c core/fault.c core/hypercall.c core/psci.c core/policy.c core/event_key.c core/telemetry.c
 // Links: vdev/device.c vdev/vgic.c vdev/vgic_lr.c vdev/vgic_bank.c vdev/vgic_dist.c vdev/vgic_redist.c
-// Links: vdev/vpl011.c vdev/vtimer.c lib/printf.c
+// Links: vdev/vpl011.c vdev/vtimer.c lib/printf.c lib/text_list.c
 
 #define VGIC_WORLD_HAS_POLICY
 #include "../unit/vgic_world.h"
@@ -177,11 +177,6 @@ bool step_take(struct vcpu *vcpu)
 unsigned int cpu_id(void)
 {
     return here;
-}
-
-void watchdog_tick(struct vcpu *vcpu)
-{
-    (void)vcpu;
 }
 
 void cpu_serve_kick(void)

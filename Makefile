@@ -16,6 +16,8 @@ GUEST_TEST ?=
 GUEST_MAIN ?= guest/main.c $(wildcard guest/suites/*.c)
 ## 1: clang and lld instead of GCC
 LLVM ?= 0
+## 1: EL2 built by clang with checks of undefined behaviour; one that fails ends it with a report that names it
+SAN ?= 0
 ## prefix of the GCC tools
 CROSS_COMPILE ?= aarch64-linux-gnu-
 ## the Python that runs the tools

@@ -11,11 +11,18 @@
 #include <hv/cpu.h>
 #include <hv/log.h>
 #include <hv/printf.h>
+#include <hv/stage1.h>
 #include <hv/vm.h>
 
-#define BACKTRACE_DEPTH 16
+#define BACKTRACE_DEPTH   16
+#define EC_DATA_ABORT_EL2 0x25
+#define EC_BRK            0x3c
+#ifndef HV_SAN
+#define HV_SAN 0 // 1: built with SAN=1
+#endif
+#define ISS_UBSAN 0x5500 // clang's -fsanitize-trap: BRK #(0x5500 + the number of the check)
 
-uint64_t __stack_chk_guard;
+SEALED uint64_t __stack_chk_guard; // set by boot.S
 _Noreturn void __stack_chk_fail(void);
 
 extern char text_start[], text_end[], stacks_start[], stacks_end[], panic_stacks[];
@@ -102,6 +109,44 @@ static void log_registers(const struct own_exception *exception)
     log_panic("el2-registers", "x28=0x%lx x29=0x%lx x30=0x%lx", frame->x[28], frame->x[29], frame->x[30]);
 }
 
+// Of a build with SAN=1: clang's SanitizerHandler numbers.
+static const char *ubsan_check(uint64_t syndrome)
+{
+    static const char *const checks[] = {
+        [0] = "undefined behaviour: addition overflows",
+        [1] = "undefined behaviour: unreachable code",
+        [3] = "undefined behaviour: division",
+        [10] = "undefined behaviour: no value of its type",
+        [11] = "undefined behaviour: no return value",
+        [12] = "undefined behaviour: multiplication overflows",
+        [13] = "undefined behaviour: negation overflows",
+        [16] = "undefined behaviour: null argument",
+        [17] = "undefined behaviour: null returned",
+        [18] = "undefined behaviour: index out of bounds",
+        [19] = "undefined behaviour: pointer overflows",
+        [20] = "undefined behaviour: shift",
+        [21] = "undefined behaviour: subtraction overflows",
+        [22] = "undefined behaviour: null or misaligned pointer",
+        [23] = "undefined behaviour: misaligned pointer",
+        [24] = "undefined behaviour: array size",
+    };
+    uint64_t check = FIELD_GET(ESR_ELX_ISS_IMM16, syndrome) - ISS_UBSAN;
+
+    return check < ARRAY_COUNT(checks) && checks[check] != NULL ? checks[check] : "BRK in EL2";
+}
+
+// What it says on the first line of the report.
+static const char *reason_of(const struct trap_frame *frame)
+{
+    uint64_t offset = frame->far_el2 - (uint64_t)stacks_start, class = FIELD_GET(ESR_ELX_EC, frame->esr_el2);
+
+    if (class == EC_DATA_ABORT_EL2 && offset < CPU_MAX * STACK_STRIDE && offset % STACK_STRIDE < STACK_GUARD_SIZE)
+        return "stack overflow: guard page touched";
+    if (HV_SAN && class == EC_BRK)
+        return ubsan_check(frame->esr_el2);
+    return "exception taken in EL2";
+}
+
 void trap_from_el2(struct own_exception *exception)
 {
     static const char *const kinds[4] = {"sync", "irq", "fiq", "serror"};
@@ -113,8 +158,8 @@ void trap_from_el2(struct own_exception *exception)
     if (extable_fixup(&frame->elr_el2))
         return;
     park_if_again();
-    log_panic("panic", "reason=%pQ vector=%pQ kind=%s ec=0x%lx", "exception taken in EL2",
-              sources[exception->vector >> 2 & 3], kinds[exception->vector & 3], FIELD_GET(ESR_ELX_EC, frame->esr_el2));
+    log_panic("panic", "reason=%pQ vector=%pQ kind=%s ec=0x%lx", reason_of(frame), sources[exception->vector >> 2 & 3],
+              kinds[exception->vector & 3], FIELD_GET(ESR_ELX_EC, frame->esr_el2));
     log_registers(exception);
     log_backtrace(frame->elr_el2, frame->x[29]);
     stop_machine();

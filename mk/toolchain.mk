@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # The compilers and their flags. GCC by default; LLVM=1 takes clang, lld and llvm-objcopy.
 
+# clang's checks say which one it was.
+ifeq ($(SAN),1)
+override LLVM := 1
+endif
+
 ifeq ($(LLVM),1)
 CC      := clang --target=aarch64-none-elf
 LD      := ld.lld
@@ -29,9 +34,10 @@ COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
 
 # EL2 keeps frame pointers, since panic() walks them, and leaves x10 to x15 and x18 to the guest (vectors.S). It is
 # optimized as a whole and all of it lies within 1 MiB, the reach of ADR (hypervisor.ld.S).
-HV_CPPFLAGS := -Iinclude -I$(GENERATED)
+HV_CPPFLAGS := -Iinclude -I$(GENERATED) $(if $(filter 1,$(SAN)),-DHV_SAN=1)
 HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -mcmodel=tiny -fstack-protector-strong \
-            -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n)) $(small)
+            -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n)) $(small) \
+            $(if $(filter 1,$(SAN)),-fsanitize=undefined -fsanitize-trap=undefined)
 # What GCC adds to be faster than it is worth here: padding before functions and loops, tables in place of switches.
 small = $(if $(filter 1,$(LLVM)),,-fno-tree-switch-conversion -falign-functions=4 -falign-jumps=1 \
           -falign-loops=1 -falign-labels=1)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // EL2's own address space: one identity map, built once by the boot CPU and shared by all. Text is read-only and
-// executable, rodata read-only, all else read-write and never executable. Guard pages under the stacks, page 0 and
-// everything not named here stay unmapped. 4 KiB granule, 39 bits, level 1 root (DDI 0487 D8.3).
+// executable, rodata read-only, these tables too once the MMU is on, all else read-write and never executable. Guard
+// pages under the stacks, page 0 and everything not named here stay unmapped. 4 KiB granule, 39 bits, level 1 root (DDI
+// 0487 D8.3).
 
 #include <hv/stage1.h>
 
@@ -24,7 +25,8 @@ enum { ATTR_DEVICE, ATTR_NORMAL };
 #define DATA   (RODATA & ~S1_DESC_AP_RO)
 #define DEVICE (LEAF | FIELD_PREP(S1_DESC_ATTRINDX, ATTR_DEVICE) | EL2_DESC_XN)
 
-extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[];
+extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], sealed_start[],
+    sealed_end[];
 extern char *const data_end;
 
 // Level 3 tables for the two 2 MiB pieces the image may lie in, and for the log ring's.
@@ -32,13 +34,13 @@ enum { PIECE_IMAGE_LOW, PIECE_IMAGE_HIGH, PIECE_LOG_RING, PIECE_COUNT };
 
 _Static_assert(HV_PA % PAGE_SIZE == 0 && HV_PA - RAM_PA + HV_MAX_SIZE <= 2 * BLOCK_SIZE);
 
-static _Alignas(4096) uint64_t root[ENTRIES];
-static _Alignas(4096) uint64_t devices[ENTRIES]; // 0 .. 1 GiB
-static _Alignas(4096) uint64_t memory[ENTRIES];  // 1 .. 2 GiB
-static _Alignas(4096) uint64_t pieces[PIECE_COUNT][ENTRIES];
+static SEALED _Alignas(4096) uint64_t root[ENTRIES];
+static SEALED _Alignas(4096) uint64_t devices[ENTRIES]; // 0 .. 1 GiB
+static SEALED _Alignas(4096) uint64_t memory[ENTRIES];  // 1 .. 2 GiB
+static SEALED _Alignas(4096) uint64_t pieces[PIECE_COUNT][ENTRIES];
 
 // What stage1_enable (boot.S) loads. Cleaned to memory, since other CPUs read it with their MMU off.
-struct stage1_registers stage1_registers;
+SEALED struct stage1_registers stage1_registers;
 
 static uint64_t *piece_of(uint64_t address)
 {
@@ -84,6 +86,7 @@ void stage1_init(void)
     map_pages((uint64_t)text_start, (uint64_t)text_end, TEXT);
     map_pages((uint64_t)rodata_start, (uint64_t)rodata_end, RODATA);
     map_pages((uint64_t)data_start, (uint64_t)data_end, DATA);
+    map_pages((uint64_t)sealed_start, (uint64_t)sealed_end, RODATA);
     map_pages(LOG_RING_PA, LOG_RING_PA + LOG_RING_SIZE, DATA);
     unmap_guard_pages();
 

@@ -72,6 +72,12 @@ SECTIONS
         panic_stacks = .;
         . += CPU_MAX * PANIC_STACK_SIZE;
         bss_start = .;
+        // Written before the MMU is on, read-only from then on.
+        . = ALIGN(PAGE);
+        sealed_start = .;
+        *(.bss.sealed)
+        . = ALIGN(PAGE);
+        sealed_end = .;
         *(.bss .bss.* COMMON)
         *(.largest)
         . = ALIGN(64);

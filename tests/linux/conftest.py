@@ -27,8 +27,8 @@ def installer():
 def boot_linux(installer, tmp_path):
     machines = []
 
-    def start(smp=1, cpu="cortex-a57", policy="linux", cmdline="console=ttyAMA0 quiet", **more):
-        elf = build_policy(policy)
+    def start(smp=1, cpu="cortex-a57", policy="linux", cmdline="console=ttyAMA0 quiet", variables=(), **more):
+        elf = build_policy(policy, *variables)
         words = ["--smp", str(smp), "--cpu", cpu, "--policy", f"policy/{policy}.toml", f"--cmdline={cmdline}",
                  "--folder", str(tmp_path), "--image", str(installer[0]), "--initrd", str(installer[1])]
         loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))

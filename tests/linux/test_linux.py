@@ -50,6 +50,14 @@ def test_shell_hotplug_and_power_off(boot_shell):
     assert linux.expect_exit(60) == 0
 
 
+def test_el2_with_checks_of_undefined_behaviour(boot_shell):
+    linux = boot_shell(smp=2, variables=("SAN=1",))
+    linux.done("i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done")
+    no_trouble(linux)
+    linux.send("poweroff -f\n")
+    assert linux.expect_exit(60) == 0
+
+
 # A CPU that does not go or does not come back ends it.
 HOTPLUG = """(cd /sys/devices/system/cpu; i=0; while [ $i -lt {count} ]; do for cpu in cpu1 cpu2 cpu3; do \
 echo 0 > $cpu/online || exit 1; echo 1 > $cpu/online || exit 1; done; i=$((i+1)); done)"""

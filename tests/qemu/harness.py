@@ -162,11 +162,12 @@ class Ariel:
 
 
 @functools.lru_cache(maxsize=None)
-def build_policy(name):
-    """Builds the hypervisor with a policy (name or .toml path) in a folder of its own; returns the ELF's path."""
-    build = Path("build") / f"policy-{Path(name).stem}"
+def build_policy(name, *variables):
+    """Builds the hypervisor with a policy (name or .toml path) and make's variables ("SAN=1") in a folder of its own;
+    returns the ELF's path."""
+    build = Path("build") / "-".join(["policy", Path(name).stem, *variables]).replace("=", "-")
     environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
-    done = subprocess.run(["make", "-s", f"BUILD={build}", f"POLICY={name}", f"{build}/hypervisor.elf"], cwd=ROOT,
-                          env=environment, capture_output=True, text=True, timeout=300)
+    command = ["make", "-s", f"BUILD={build}", f"POLICY={name}", *variables, f"{build}/hypervisor.elf"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, f"make POLICY={name}: {done.stderr}"
     return build / "hypervisor.elf"

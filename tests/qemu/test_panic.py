@@ -19,17 +19,17 @@ def symbol(name):
     return next(int(line.split()[0], 16) for line in out.splitlines() if line.split()[-1] == name)
 
 
-def spoil(boot, tmp_path, *commands, smp=1):
+def spoil(boot, tmp_path, *commands, smp=1, elf=ELF):
     """A machine that gdb has stopped in EL2 once, to run commands there, and left running."""
     socket = tmp_path / "gdb"
-    ariel = boot(smp=smp, extra=f"-S -chardev socket,path={socket},server=on,wait=off,id=gdb -gdb chardev:gdb")
+    ariel = boot(elf=elf, smp=smp, extra=f"-S -chardev socket,path={socket},server=on,wait=off,id=gdb -gdb chardev:gdb")
     script = [f"target remote {socket}", "hbreak report_exception", "continue", "delete", *commands, "detach"]
     arguments = [argument for command in script for argument in ("-ex", command)]
     limit = time.monotonic() + 10
     while not socket.exists():
         assert time.monotonic() < limit, "QEMU opened no socket for gdb"
         time.sleep(0.05)
-    done = subprocess.run(["gdb-multiarch", "-q", "-batch", *arguments, str(ELF)], capture_output=True, text=True,
+    done = subprocess.run(["gdb-multiarch", "-q", "-batch", *arguments, str(ROOT / elf)], capture_output=True, text=True,
                           timeout=60)
     assert "Breakpoint 1, report_exception" in done.stdout, done.stdout + done.stderr
     return ariel
@@ -52,12 +52,14 @@ def test_a_wild_jump_is_dumped_with_registers_and_backtrace(boot, tmp_path):
 def test_an_overrun_stack_meets_its_guard_page(boot, tmp_path):
     guard = symbol("stacks_start")
     ariel = spoil(boot, tmp_path, f"set $sp = {guard + 0x1000:#x}")
-    ariel.expect_line(r"event=panic .*ec=0x25")
+    ariel.expect_line(r'event=panic reason="stack overflow: guard page touched" .*ec=0x25')
     far = int(ariel.expect_line(r"event=el2-registers elr=.* far=(0x[0-9a-f]+)").group(1), 16)
     assert guard <= far < guard + 0x1000
 
 
-@pytest.mark.parametrize("place, name", [("text_start", "text"), ("rodata_start", "rodata")])
+@pytest.mark.parametrize("place, name", [("text_start", "text"), ("rodata_start", "rodata"),
+                                         ("policy_verdicts", "policy"), ("sealed_start", "stage-1 tables"),
+                                         ("stage1_registers", "what a CPU loads"), ("__stack_chk_guard", "canary")])
 def test_a_write_to_what_is_read_only_faults(boot, tmp_path, place, name):
     # memset(target, 0, 64) in EL2, at whose end it would return to where it stopped
     target = symbol(place)
@@ -71,6 +73,13 @@ def test_data_is_never_executed(boot, tmp_path):
     ariel = spoil(boot, tmp_path, f"set $pc = {data:#x}")
     ariel.expect_line(r"event=panic .*ec=0x21")
     ariel.expect_line(rf"event=el2-registers elr={data:#x} ")
+
+
+def test_guest_memory_is_never_executed(boot, tmp_path):
+    place = memory_map("GUEST_RAM_PA")  # the diagnostic guest's first instruction
+    ariel = spoil(boot, tmp_path, f"set $pc = {place:#x}")
+    ariel.expect_line(r"event=panic .*ec=0x21")
+    ariel.expect_line(rf"event=el2-registers elr={place:#x} .*far={place:#x}")
 
 
 def test_a_changed_canary_is_caught(boot, tmp_path):

@@ -85,6 +85,7 @@ static void gather(struct vm *vm)
         vcpu_request(&vm->vcpus[i], VCPU_REQUEST_WAIT);
     while (!all_others_wait(vm)) {
         cpu_serve_kick(); // another CPU may itself be waiting for this one
+        cpu_yield();
         if (READ_SYSREG(CNTPCT_EL0) >= limit) {
             for (unsigned int i = 0; i < vm->vcpu_count; i++)
                 if (i != cpu_id() && !vm->vcpus[i].waiting)

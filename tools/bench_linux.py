@@ -109,6 +109,8 @@ def boot(command, seconds):
             process.communicate(timeout=60)
         finally:
             process.kill()
+    if b"failed to boot" in seen:
+        raise BenchError("Linux could not start each CPU")
     if seen.replace(b"\r", b"").count(text()) != 1:
         raise BenchError("the console did not show the text as it is")
     return times

@@ -26,6 +26,12 @@ def test_every_cpu_count_comes_up(boot, smp):
     ariel.expect_line(r"^TAP version 13$")
 
 
+def test_every_cpu_comes_up_when_one_runs_at_a_time(boot):
+    ariel = boot(smp=4, extra="-icount shift=0,sleep=off")
+    ariel.expect_line(r"event=guest-enter .* vcpus=4")
+    assert not any("cpu-fail" in line for line in ariel.lines)
+
+
 def test_more_memory_changes_nothing_for_the_guest(boot):
     boot(mem="2G").expect_line(r"^TAP version 13$")
 

@@ -14,3 +14,10 @@
 
 // The "memory" clobber keeps table writes before the register that makes them live.
 #define WRITE_SYSREG(name, value) __asm__ volatile("msr " #name ", %0" : : "r"((uint64_t)(value)) : "memory")
+
+// In a loop that waits for another CPU. Without it QEMU under -icount, which runs one CPU at a time, goes on with this
+// one.
+static inline void cpu_yield(void)
+{
+    __asm__ volatile("yield" : : : "memory");
+}

@@ -57,3 +57,7 @@ static inline void fake_sysreg_write(const char *name, uint64_t value)
 
 #define READ_SYSREG(name)         fake_sysreg_get(#name)
 #define WRITE_SYSREG(name, value) fake_sysreg_write(#name, (uint64_t)(value))
+
+static inline void cpu_yield(void)
+{
+}

@@ -173,7 +173,7 @@ static COLD void loop_back(struct vpl011 *uart, uint8_t byte)
     uart->fifo[(uart->head + uart->count - 1) % VPL011_FIFO_SIZE] |= DR_OE;
 }
 
-static void write_data(struct vm *vm, uint32_t value)
+static __attribute__((noinline)) enum trap_result write_data(struct vm *vm, uint32_t value)
 {
     struct vpl011 *uart = &vm->uart;
     bool loopback = uart->control & CR_LBE;
@@ -183,13 +183,14 @@ static void write_data(struct vm *vm, uint32_t value)
     // Sent or looped back, the FIFO is empty again at once, that is, at or below its level: the transmit interrupt.
     // While it is raised already, and that is so in the middle of a text, nothing changes.
     if (!loopback && (__atomic_load_n(&uart->raw, __ATOMIC_RELAXED) & INT_TX))
-        return;
+        return TRAP_DONE;
     spinlock_acquire(&uart->lock);
     if (loopback)
         loop_back(uart, (uint8_t)value);
     uart->raw |= INT_TX;
     update(vm);
     spinlock_release(&uart->lock);
+    return TRAP_DONE;
 }
 
 // ---- Registers
@@ -289,15 +290,14 @@ static void access_word(struct vm *vm, uint32_t offset, unsigned int access, uin
         write_register(vm, word, (uint32_t)mmio_write_part(4, whole, offset, mmio_size(access), *value));
 }
 
-static __attribute__((noinline)) enum trap_result access_any(struct vm *vm, uint32_t offset, unsigned int access,
-                                                             uint64_t *value)
+// All but the two that a guest's output consists of.
+static __attribute__((noinline)) enum trap_result access_other(struct vm *vm, uint32_t offset, unsigned int access,
+                                                               uint64_t *value)
 {
     if (mmio_size(access) > 4 || offset >= PL011_SIZE)
         return TRAP_INJECT_ABORT;
     if (offset != UARTDR)
         access_word(vm, offset, access, value); // of UARTDR: an upper byte, without an effect
-    else if (access & MMIO_WRITE)
-        write_data(vm, (uint32_t)*value);
     else
         *value = mmio_read_part(4, read_data(vm), 0, access);
     return TRAP_DONE;
@@ -306,8 +306,10 @@ static __attribute__((noinline)) enum trap_result access_any(struct vm *vm, uint
 __attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access,
                                                          uint64_t *value)
 {
+    if (offset == UARTDR && (access & MMIO_WRITE) && mmio_size(access) <= 4)
+        return write_data(vcpu->vm, (uint32_t)*value);
     if (offset != UARTFR || access > 4)
-        return access_any(vcpu->vm, offset, access, value);
+        return access_other(vcpu->vm, offset, access, value);
     *value = __atomic_load_n(&vcpu->vm->uart.flags, __ATOMIC_RELAXED);
     return TRAP_DONE;
 }

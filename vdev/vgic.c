@@ -341,12 +341,10 @@ void vgic_init_cpu(struct vcpu *vcpu)
         gic->lr_count = VGIC_LR_MAX;
     gic->hcr_base = ICH_HCR_EL2_EN | policy_controls.ich_hcr_el2;
     gic->priority_mask = (uint8_t)(0xff00u >> (FIELD_GET(ICH_VTR_EL2_PRIBITS, vtr) + 1));
-    gic->hcr = gic->hcr_base;
     vgic_take_back_all(vcpu); // of a vCPU turned off and on again
     clear_active_priorities((unsigned int)FIELD_GET(ICH_VTR_EL2_PREBITS, vtr) + 1);
     WRITE_SYSREG(ICC_SRE_EL1, 7); // the guest has no memory-mapped interface
     WRITE_SYSREG(ICH_VMCR_EL2, ICH_VMCR_EL2_VFIQEN);
-    WRITE_SYSREG(ICH_HCR_EL2, gic->hcr);
 }
 
 void vgic_stop_cpu(struct vcpu *vcpu)

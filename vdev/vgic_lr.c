@@ -359,6 +359,8 @@ void vgic_take_back_all(struct vcpu *vcpu)
         write_lr(gic, k, 0);
     gic->lr_used = 0;
     give_back(vcpu);
+    gic->hcr = gic->hcr_base; // empty list registers are no reason for maintenance now
+    WRITE_SYSREG(ICH_HCR_EL2, gic->hcr);
     spinlock_release(&gic->lock);
     spinlock_release(&vcpu->vm->vgic.lock);
     gic->work = 1;

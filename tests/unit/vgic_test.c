@@ -462,6 +462,24 @@ static void a_cpu_turned_off_hands_its_interrupts_on(void **state)
     assert_int_equal(guest_acknowledge(), 41);
 }
 
+// With its list registers empty, "nothing pending" would be a maintenance interrupt that fills them again: a CPU that
+// is off would keep interrupts from the others, and its WFI would not wait.
+static void a_cpu_turned_off_asks_for_no_maintenance(void **state)
+{
+    (void)state;
+    dist_write(ISENABLER + 4, 0xff00);
+    run_on(2);
+    for (unsigned int intid = 40; intid < 48; intid++) {
+        distributor(IROUTER + 8 * intid, 8, true, 2);
+        set_line(intid, true);
+    }
+    settle();
+    assert_true(fake_sysreg_get("ICH_HCR_EL2") & ICH_HCR_EL2_NPIE);
+    vm.vcpus[2].power = VCPU_OFF;
+    vgic_stop_cpu(&vm.vcpus[2]);
+    assert_int_equal(fake_sysreg_get("ICH_HCR_EL2") & (ICH_HCR_EL2_NPIE | ICH_HCR_EL2_LRENPIE | ICH_HCR_EL2_UIE), 0);
+}
+
 static void priorities_and_groups_change_while_listed(void **state)
 {
     (void)state;
@@ -735,6 +753,7 @@ int main(void)
         cmocka_unit_test_setup(pending_and_active_written_by_the_guest, world_started),
         cmocka_unit_test_setup(routing, world_started),
         cmocka_unit_test_setup(a_cpu_turned_off_hands_its_interrupts_on, world_started),
+        cmocka_unit_test_setup(a_cpu_turned_off_asks_for_no_maintenance, world_started),
         cmocka_unit_test_setup(priorities_and_groups_change_while_listed, world_started),
         cmocka_unit_test_setup(wake_up, world_started),
         cmocka_unit_test_setup(what_the_monitor_sees, world_started),

@@ -57,6 +57,7 @@ void cpu_serve_kick(void)
     struct mailbox *box = &mailboxes[cpu_id()];
     void (*function)(void *) = __atomic_load_n(&box->function, __ATOMIC_ACQUIRE);
 
+    cpu_yield(); // whoever waits comes here
     if (function != NULL && function != under_way && replace_call(box, function, under_way)) {
         function(box->argument);
         (void)replace_call(box, under_way, NULL); // what panic has put there meanwhile stays

@@ -13,6 +13,8 @@ uint64_t cpu_try_call(uint64_t x0);
 
 static void patch(uint32_t *slot, uint32_t instruction)
 {
+    if (*(volatile uint32_t *)slot == instruction)
+        return;
     *(volatile uint32_t *)slot = instruction;
     __asm__ volatile("dc cvau, %0\n dsb ish\n ic ivau, %0\n dsb ish\n isb" : : "r"(slot) : "memory");
 }

@@ -34,9 +34,11 @@ bool smp_wait_off(unsigned int cpu)
 {
     uint64_t limit = READ_REG(cntvct_el0) + READ_REG(cntfrq_el0) * WAIT_TICKS / 2;
 
-    while (READ_REG(cntvct_el0) < limit)
+    while (READ_REG(cntvct_el0) < limit) {
         if (call_hvc(PSCI_AFFINITY_INFO, cpu, 0, 0) == 1)
             return true;
+        __asm__ volatile("yield");
+    }
     return false;
 }
 

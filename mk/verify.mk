@@ -61,14 +61,19 @@ test-qemu: all
 
 ## `make hostile`, `make soak`: the random numbers begin here; the same seed attacks in the same way
 SEED ?= 1
-## `make hostile`: attacks of each kind on each CPU; empty: as many as `make test` makes. Hotplug: how often
+## `make hostile`: attacks of each kind on each CPU; empty: over 10 million in all. Hotplug: how often
 COUNT ?=
+## `make hostile`: one case alone, named as it prints it: cortex-a57-4-gic
+CASE ?=
+## `make hostile`: 1: QEMU counts instructions for time, so that a case is the same each time
+ICOUNT ?= 0
 
-## guests that attack EL2 by calls, registers, memory and interrupts; SEED=7 COUNT=100000
+## guests that attack EL2, each kind on each CPU model with 1 and 4 CPUs; SEED=7 COUNT=1000 CASE=max-4-races ICOUNT=1
 .PHONY: hostile
 hostile:
 	$(Q)scripts/bootstrap build run test
-	$(Q)HOSTILE_SEED='$(SEED)' HOSTILE_COUNT='$(COUNT)' $(PYTHON) -m pytest -q -p no:cacheprovider tests/qemu/test_hostile.py
+	$(Q)HOSTILE_SEED='$(SEED)' HOSTILE_COUNT='$(COUNT)' HOSTILE_ICOUNT='$(ICOUNT)' $(PYTHON) -m pytest -q \
+	    -p no:cacheprovider 'tests/qemu/test_hostile.py$(if $(CASE),::test_el2_stands[$(CASE)])'
 
 ## boots Debian's installer, with 1 and 4 CPUs, on every CPU model, under the Linux policies: a few minutes
 .PHONY: test-linux-smoke

@@ -8,6 +8,7 @@
 
 #include "lib/call.h"
 #include "lib/cpu.h"
+#include "lib/el0.h"
 #include "lib/smp.h"
 
 #define PSCI_SYSTEM_OFF    0x84000008
@@ -75,7 +76,7 @@ static void attack_cpu_on(void)
 }
 
 // The same with every register watched; any immediate. Boot CPU.
-static void attack_registers(uint64_t number, uint64_t x1, uint64_t x2)
+static void attack_watched(uint64_t number, uint64_t x1, uint64_t x2)
 {
     static struct cpu_state before, after;
     uint32_t immediate = random_below(2) ? 0 : (uint32_t)random_below(0x10000);
@@ -106,7 +107,7 @@ void attack_calls(uint64_t count)
         if (((uint32_t)number & ~(uint32_t)SMCCC_64) == (uint32_t)(PSCI_CPU_ON & ~(uint32_t)SMCCC_64)) {
             attack_cpu_on();
         } else if (cpu_index() == 0 && random_below(8) == 0) {
-            attack_registers(number, x1, x2);
+            attack_watched(number, x1, x2);
         } else if (random_below(2)) {
             int64_t result = call_hvc(number, x1, x2, random_hostile());
             account(is_right(number, x1, x2, result), "a call's result", number, x1, (uint64_t)result);
@@ -115,5 +116,24 @@ void attack_calls(uint64_t count)
             account((uint32_t)number >= 0x80000000 || result == HVC_NOT_SUPPORTED, "an smc's result", number, x1,
                     (uint64_t)result);
         }
+    }
+}
+
+// Each immediate of HVC and SMC, of which EL2 knows only 0, at EL1 and at EL0.
+void attack_immediates(uint64_t count)
+{
+    uint32_t start = (uint32_t)random_next();
+
+    for (uint64_t i = 0; i < count; i++) {
+        uint32_t immediate = (start + (uint32_t)i / 2) % 0xffff + 1, insn = i % 2 ? INSN_HVC : INSN_SMC;
+        uint64_t x0 = random_number();
+        struct exception e = cpu_try(insn | immediate << 5, &x0);
+
+        account(e.taken == 0 && (int64_t)x0 == HVC_NOT_SUPPORTED, "an immediate", insn | immediate << 5, e.esr, x0);
+        if (i % 16 == 0) {
+            e = el0_run(insn | immediate << 5, &x0);
+            account(e.taken == 1 && e.ec == EC_UNKNOWN, "a call from EL0", insn | immediate << 5, e.esr, x0);
+        }
+        exception_expect();
     }
 }

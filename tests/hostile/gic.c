@@ -25,14 +25,6 @@
 #define SPI_END         320
 #define TIMER_SILENT    2
 
-static void serve(unsigned int intid)
-{
-    if (intid == GIC_INTID_VTIMER)
-        WRITE_REG(cntv_ctl_el0, TIMER_SILENT);
-    if (intid == GIC_INTID_PTIMER)
-        WRITE_REG(cntp_ctl_el0, TIMER_SILENT);
-}
-
 static uint64_t random_register(void)
 {
     uint64_t frame = random_below(2) ? GICD_PA : GICR_PA + random_below(CPU_MAX + 1) * GICR_STRIDE + 0x10000;
@@ -139,7 +131,7 @@ static void attack_timer(void)
 
 void attack_gic(uint64_t count)
 {
-    exception_set_irq_handler(serve);
+    exception_set_irq_handler(serve_timers);
     for (uint64_t i = 0; i < count; i++) {
         uint64_t kind = random_below(16);
 

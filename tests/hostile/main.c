@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest that attacks EL2. It reads lines from its UART, `<attack> <seed> <count>`, makes count attacks of that kind
-// with random numbers from seed, on every CPU where the kind can, and prints the account: how many were made, and how
-// many ended otherwise than they should. Whether EL2 still stands is then for its monitor to say.
+// A guest that attacks EL2. It executes lines, first those that the host has put into its memory, then those that are
+// typed: `<attack> <seed> <count>` makes count attacks of that kind with random numbers from seed, on every CPU where
+// the kind can, and prints the account: how many were made, and how many ended otherwise than they should. Whether EL2
+// still stands is then for others to say: tests/qemu/test_hostile.py.
 #include "hostile.h"
 
 #include "lib/cpu.h"
@@ -18,6 +19,7 @@
 #define FR_RXFE      0x10
 #define LCR_H_FIFO_8 0x70
 #define CR_ON        0x301
+#define EC_SVE       0x19
 #define BAD_PRINTED  8
 #define OFF_ROUNDS   60 // of smp_wait_off's two seconds
 #define LINE_SIZE    80
@@ -31,15 +33,19 @@ struct attack {
 };
 
 static const struct attack attacks[] = {
-    {"calls", attack_calls, true},
-    {"gic", attack_gic, true},
-    {"mmio", attack_mmio, false},
-    {"sysregs", attack_sysregs, false},
+    {"aarch32", attack_aarch32, false}, {"calls", attack_calls, true},   {"console", attack_console, true},
+    {"double", attack_double, true},    {"gic", attack_gic, true},       {"immediates", attack_immediates, false},
+    {"mmio", attack_mmio, true},        {"psci", attack_psci, true},     {"races", attack_races, true},
+    {"reset", attack_reset, true},      {"storm", attack_storm, true},   {"sweep", attack_sweep, true},
+    {"sysregs", attack_sysregs, false}, {"tables", attack_tables, true}, {"timers", attack_timers, true},
+    {"watch", attack_watch, false},     {"wfi", attack_wfi, true},
 };
 
 static struct {
     const struct attack *attack;
+    uint64_t seed;
     uint64_t count;
+    unsigned int cpus;
 } job;
 
 static struct {
@@ -107,16 +113,37 @@ uint64_t random_hostile(void)
     }
 }
 
+// Device registers that an attack may have left so that nothing could be said any more.
+static void restore_uart(void)
+{
+    mmio_write32(UARTCR, CR_ON);
+    mmio_write32(UARTLCR_H, LCR_H_FIFO_8);
+    mmio_write32(UARTIMSC, 0);
+}
+
 void account(bool good, const char *words, uint64_t a, uint64_t b, uint64_t c)
 {
     unsigned int cpu = cpu_index();
 
     cpus[cpu].made++;
+    __asm__ volatile("yield"); // where CPUs take turns (QEMU with -icount), after each attack
     if (good)
         return;
     cpus[cpu].bad++;
-    if (cpu == 0 && cpus[0].bad <= BAD_PRINTED)
-        print("# bad %s 0x%lx 0x%lx 0x%lx\n", words, a, b, c);
+    if (cpus[cpu].bad > BAD_PRINTED)
+        return;
+    restore_uart();
+    print("# bad %s 0x%lx 0x%lx 0x%lx cpu %u\n", words, a, b, c, cpu);
+}
+
+uint64_t job_seed(void)
+{
+    return job.seed;
+}
+
+unsigned int job_cpus(void)
+{
+    return job.cpus;
 }
 
 bool is_refusal(const struct exception *e)
@@ -130,7 +157,16 @@ bool is_refusal(const struct exception *e)
         return false;
     if (e->ec == EC_DABT || e->ec == EC_IABT)
         return memory;
-    return e->ec == EC_UNKNOWN || (e->ec == EC_PC_ALIGN && e->elr % 4 != 0);
+    return e->ec == EC_UNKNOWN || e->ec == EC_SVE || (e->ec == EC_PC_ALIGN && e->elr % 4 != 0);
+}
+
+bool is_own_fault(const struct exception *e)
+{
+    uint32_t status = e->iss & ISS_FSC_MASK;
+
+    if (e->taken == 1 && (e->ec == EC_DABT || e->ec == EC_IABT) && status < FSC_EXTERNAL_WALK + 4)
+        return status <= FSC_EXTERNAL || status >= FSC_EXTERNAL_WALK;
+    return is_refusal(e);
 }
 
 static void run_here(void)
@@ -140,28 +176,23 @@ static void run_here(void)
     (void)exception_end();
 }
 
-// Device registers that an attack may have left so that nothing could be said any more.
-static void restore_uart(void)
-{
-    mmio_write32(UARTCR, CR_ON);
-    mmio_write32(UARTLCR_H, LCR_H_FIFO_8);
-    mmio_write32(UARTIMSC, 0);
-}
-
 static void run(const struct attack *attack, uint64_t seed, uint64_t count)
 {
     unsigned int cpu_count = attack->on_all ? smp_cpu_count() : 1;
+    uint64_t start = READ_REG(cntvct_el0);
     uint64_t made = 0, bad = 0;
     bool late = false;
 
     job.attack = attack;
+    job.seed = seed;
     job.count = count;
+    job.cpus = cpu_count;
     for (unsigned int cpu = 0; cpu < cpu_count; cpu++) {
         cpus[cpu].state = (seed + 1) * 0x9e3779b97f4a7c15 ^ (cpu + 1) * 0xbf58476d1ce4e5b9;
         cpus[cpu].made = cpus[cpu].bad = 0;
     }
     for (unsigned int cpu = 1; cpu < cpu_count; cpu++)
-        late |= smp_start(cpu, run_here) != 0;
+        late |= attack->run != attack_psci && smp_start(cpu, run_here) != 0;
     run_here();
     for (unsigned int cpu = 1; cpu < cpu_count; cpu++)
         for (unsigned int n = 0; !smp_wait_off(cpu); n++)
@@ -174,8 +205,8 @@ static void run(const struct attack *attack, uint64_t seed, uint64_t count)
         made += cpus[cpu].made;
         bad += cpus[cpu].bad;
     }
-    print("\n# hostile: %s seed=%lu cpus=%u attacks=%lu bad=%lu late=%u\n", attack->name, seed, cpu_count, made, bad,
-          (unsigned int)late);
+    print("\n# hostile: %s seed=%lu cpus=%u attacks=%lu bad=%lu late=%u ticks=%lu\n", attack->name, seed, cpu_count,
+          made, bad, (unsigned int)late, READ_REG(cntvct_el0) - start);
 }
 
 static uint64_t read_number(const char **text)
@@ -202,7 +233,22 @@ static void execute(const char *line)
             return;
         }
     }
-    print("# hostile: <calls|gic|mmio|sysregs> <seed> <count>\n");
+    print("# hostile: no attack '%s'\n", line);
+}
+
+// The lines that the host has put into memory; the machine is the same each time then, where typed lines come at any
+// time.
+static void execute_jobs(void)
+{
+    char *job_line = (char *)JOBS_IPA;
+
+    for (char *c = job_line; c < (char *)JOBS_IPA + JOBS_SIZE && *c != '\0'; c++) {
+        if (*c != '\n')
+            continue;
+        *c = '\0';
+        execute(job_line);
+        job_line = c + 1;
+    }
 }
 
 void guest_main(void)
@@ -212,6 +258,7 @@ void guest_main(void)
 
     restore_uart();
     gic_init();
+    execute_jobs();
     print("# hostile: ready\n");
     for (;;) {
         while (mmio_read32(UARTFR) & FR_RXFE)

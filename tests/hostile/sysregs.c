@@ -8,6 +8,7 @@
 #define EC_SVE    0x19
 #define EC_SME    0x1d
 #define ENCODINGS 0x10000 // op0 .. op2: 16 bits at 5
+#define VALUES    8
 
 static bool holds_us_up(uint32_t encoding)
 {
@@ -50,7 +51,7 @@ static void attack_register(uint32_t encoding)
     struct exception write;
 
     account(is_done_or_undef(&read, encoding), "a register read", encoding >> 5, read.esr, read.elr);
-    if (!holds_us_up(encoding)) {
+    for (unsigned int n = 0; n < VALUES && !holds_us_up(encoding); n++) {
         write = cpu_try_write(encoding, random_value(encoding));
         account(is_done_or_undef(&write, encoding), "a register write", encoding >> 5, write.esr, write.elr);
     }

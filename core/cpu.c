@@ -78,7 +78,6 @@ static bool post(unsigned int cpu, void (*function)(void *argument), void *argum
     gicv3_send_sgi(GICV3_SGI_KICK, cpu);
     for (unsigned int poll = 1; __atomic_load_n(&mailboxes[cpu].function, __ATOMIC_ACQUIRE) != NULL; poll++) {
         cpu_serve_kick();
-        cpu_yield();
         // Seldom: each reading of the counter takes QEMU's one big lock, which the answer needs too.
         if (poll % COUNTER_POLLS == 0 && READ_SYSREG(CNTPCT_EL0) >= limit &&
             replace_call(&mailboxes[cpu], function, NULL)) {

@@ -173,7 +173,7 @@ enum hv_status vgic_set_line(struct vm *vm, unsigned int vcpu_id, unsigned int i
     return HV_OK;
 }
 
-enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsigned int intid)
+COLD enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsigned int intid)
 {
     uint32_t bit = (uint32_t)BIT64(intid % 32);
 
@@ -267,7 +267,7 @@ void vgic_maintenance(struct vcpu *vcpu)
     vgic_refill(vcpu);
 }
 
-void vgic_mirror(struct vcpu *owner)
+COLD void vgic_mirror(struct vcpu *owner)
 {
     struct vgic_bank *bank = &owner->gic.bank;
     uint32_t wanted = vgic_deliverable(owner->vm, bank) & bank->hardware;
@@ -282,7 +282,7 @@ void vgic_mirror(struct vcpu *owner)
     bank->physical = wanted;
 }
 
-bool vgic_has_pending(struct vcpu *vcpu)
+COLD bool vgic_has_pending(struct vcpu *vcpu)
 {
     uint64_t vmcr = READ_SYSREG(ICH_VMCR_EL2);
 
@@ -300,7 +300,7 @@ bool vgic_has_pending(struct vcpu *vcpu)
 
 // ---- Reset
 
-void vgic_init(struct vm *vm)
+COLD void vgic_init(struct vm *vm)
 {
     memset(&vm->vgic, 0, sizeof(vm->vgic));
     for (unsigned int i = 0; i < vm->vcpu_count; i++) {
@@ -331,7 +331,7 @@ static void clear_active_priorities(unsigned int preemption_bits)
     }
 }
 
-void vgic_init_cpu(struct vcpu *vcpu)
+COLD void vgic_init_cpu(struct vcpu *vcpu)
 {
     struct vgic_cpu *gic = &vcpu->gic;
     uint64_t vtr = READ_SYSREG(ICH_VTR_EL2);
@@ -347,7 +347,7 @@ void vgic_init_cpu(struct vcpu *vcpu)
     WRITE_SYSREG(ICH_VMCR_EL2, ICH_VMCR_EL2_VFIQEN);
 }
 
-void vgic_stop_cpu(struct vcpu *vcpu)
+COLD void vgic_stop_cpu(struct vcpu *vcpu)
 {
     vgic_take_back_all(vcpu);
     spinlock_acquire(&vcpu->vm->vgic.lock);

@@ -283,7 +283,7 @@ static void list_chosen(struct vcpu *vcpu, const struct choice *choice)
 }
 
 // The guest has ended interrupts that had no list register: the highest priorities, since ends come in reverse order.
-static void end_unlisted(struct vcpu *vcpu, unsigned int count)
+static COLD void end_unlisted(struct vcpu *vcpu, unsigned int count)
 {
     while (count-- > 0) {
         uint32_t best = ~0u;
@@ -347,7 +347,7 @@ void vgic_refill(struct vcpu *vcpu)
     spinlock_release(&vcpu->vm->vgic.lock);
 }
 
-void vgic_take_back_all(struct vcpu *vcpu)
+COLD void vgic_take_back_all(struct vcpu *vcpu)
 {
     struct vgic_cpu *gic = &vcpu->gic;
 

@@ -99,7 +99,6 @@ bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument
     uint32_t ticket = __atomic_fetch_add(&callers.next, 1, __ATOMIC_RELAXED);
     while (__atomic_load_n(&callers.serving, __ATOMIC_ACQUIRE) != ticket) {
         cpu_serve_kick();
-        cpu_yield();
     }
     bool done = post(cpu, function, argument);
     __atomic_store_n(&callers.serving, ticket + 1, __ATOMIC_RELEASE);

@@ -53,11 +53,6 @@ unsigned int cpu_id(void)
     return (unsigned int)FIELD_GET(MPIDR_EL1_AFF0, READ_SYSREG(MPIDR_EL1));
 }
 
-void cpu_yield(void)
-{
-    __asm__ volatile("yield");
-}
-
 void cpu_wait_for_interrupt(void)
 {
     // Stores that another CPU waits for (mailboxes, vcpu->waiting) are complete before this one may stop its clock.

@@ -8,8 +8,6 @@
 unsigned int cpu_id(void);
 // Stops this CPU until an interrupt is pending, masked or not.
 void cpu_wait_for_interrupt(void);
-// This CPU polls for another one, which may want its turn: QEMU with -icount runs one at a time.
-void cpu_yield(void);
 // How many CPUs run ariel: 0 .. cpu_count() - 1.
 unsigned int cpu_count(void);
 // Starts CPUs 1 .. count - 1, each at main_secondary_cpu, one after the other. False, with a record, when one does not

@@ -27,10 +27,6 @@ unsigned int cpu_id(void)
     return here;
 }
 
-void cpu_yield(void)
-{
-}
-
 void cpu_wait_for_interrupt(void)
 {
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Which folder may include what, and where barriers may stand.
+"""Which folder may include what, where barriers may stand, and who may reach guest memory.
 
 Dependencies run one way: lib <- {mm, drivers, vdev} <- core; arch/aarch64 calls up through hv/trap.h alone. A header in
 include/hv belongs to the folder of its module; what every folder may use is COMMON. A quoted include is private: its
@@ -29,6 +29,15 @@ INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 STANDARD = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h"}
 # Barriers and maintenance stand in barrier.h and tlb.c, and in assembly.
 BARRIER = re.compile(r'"[^"]*\b(dmb|dsb|isb|tlbi|at s1|at s12)\b[^"]*"')
+# Guest memory is reached through mm/guest_mem.c, whose accesses may fault. A cast of an address of its, or of any boxed
+# address, to a pointer stands only here, for the reason given.
+POINTER = re.compile(r"\*\)\s*(?:\(uintptr_t\))?\s*\(?[^;,]*?(\bGUEST_RAM\w*|\bLINUX_\w+|\.v\b)|\b(guarded_copy)\(")
+POINTER_ALLOWED = {
+    "mm/guest_mem.c": "the one way",
+    "mm/stage2.c": "its own tables, in EL2's memory",
+    "core/loader.c": "before any guest runs",
+    "core/selftest.c": "asks the MMU, loads nothing of the guest's",
+}
 ASM = re.compile(r"\b(__asm__|asm)\b[^;]*;", re.S)
 
 
@@ -80,6 +89,13 @@ def barrier_faults(path, text):
             for match in BARRIER.finditer(block[0])]
 
 
+def pointer_faults(path, text):
+    if path in POINTER_ALLOWED or not path.endswith((".c", ".h")) or path.startswith("include/"):
+        return []
+    return [f"{path}: {match[1] or match[2]} as a pointer: only mm/guest_mem.c reaches guest memory"
+            for match in POINTER.finditer(text)]
+
+
 def main():
     faults = []
     count = 0
@@ -93,7 +109,7 @@ def main():
                 if fault:
                     faults.append(f"{path}: {fault}")
             if folder != "guest":
-                faults += barrier_faults(path, text)
+                faults += barrier_faults(path, text) + pointer_faults(path, text)
     for fault in faults:
         print(fault)
     print(f"layering: {count} files, {len(faults)} faults")

@@ -6,6 +6,7 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
+#include <hv/arch/simd_access.h>
 #include <hv/string.h>
 
 #define SPSR_RESET (SPSR_ELX_D | SPSR_ELX_A | SPSR_ELX_I | SPSR_ELX_F | SPSR_M_EL1H)
@@ -36,10 +37,27 @@
     ROW(SP_EL0, 0)                                                                                                     \
     ROW(SP_EL1, 0)
 
+// Nothing of what a former guest of this CPU computed is left. Where the policy traps SIMD there was nothing.
+static void reset_simd(void)
+{
+    static const struct simd_value zero;
+
+    if (READ_SYSREG(CPTR_EL2) & CPTR_EL2_TFP)
+        return;
+    for (unsigned int n = 0; n < 32; n++)
+        simd_write(n, &zero);
+    WRITE_SYSREG(FPCR, 0);
+    WRITE_SYSREG(FPSR, 0);
+}
+
 void vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t context)
 {
 #define EL1_RESET_WRITE(name, value) WRITE_SYSREG(name, value);
     EL1_RESET_TABLE(EL1_RESET_WRITE)
+    reset_simd();
+    // An SError that waited for the vCPU's former life.
+    if (READ_SYSREG(HCR_EL2) & HCR_EL2_VSE)
+        WRITE_SYSREG(HCR_EL2, READ_SYSREG(HCR_EL2) & ~HCR_EL2_VSE);
     memset(vcpu->frame, 0, sizeof(*vcpu->frame));
     vcpu->frame->x[0] = context;
     vcpu->frame->elr_el2 = entry;

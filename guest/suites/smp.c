@@ -14,6 +14,7 @@
 #define ROUNDS 200
 
 static volatile uint64_t good[CPU_MAX], seen_mpidr[CPU_MAX];
+static uint64_t found[4];
 static volatile bool release, interrupted;
 
 static void work(void)
@@ -26,6 +27,17 @@ static void work(void)
         count += call_hvc(HVC_GET_HV_ID, 0, 0, 0) == HV_ID && mmio_read32(PL011_PA + 0xfe0) == 0x11 &&
                  (READ_REG(id_aa64pfr0_el1) & 0xf) != 0;
     good[cpu] = count;
+}
+
+// What stands in a few SIMD and FP registers goes to found[], other values take their place.
+static void exchange_fp(void)
+{
+    __asm__ volatile(".arch_extension fp\n.arch_extension simd\n"
+                     "msr cpacr_el1, %4\nisb\n"
+                     "mov %0, v0.d[0]\nmov %1, v31.d[1]\nmrs %2, fpcr\nmrs %3, fpsr\n"
+                     "mov v0.d[0], %4\nmov v31.d[1], %4\nmsr fpcr, %5\nmsr fpsr, %6\n"
+                     : "=&r"(found[0]), "=&r"(found[1]), "=&r"(found[2]), "=&r"(found[3])
+                     : "r"(UINT64_C(3) << 20), "r"(UINT64_C(0x00c00000)), "r"(UINT64_C(0x08000010)));
 }
 
 static void hold(void)
@@ -65,6 +77,18 @@ TEST("smp", "each CPU goes on, works, and goes off")
         CHECK_TRUE(finished(__LINE__, cpu));
         CHECK_EQ(good[cpu], ROUNDS);
         CHECK_EQ(seen_mpidr[cpu] & 0xff00ffffff, cpu);
+    }
+}
+
+TEST("smp", "a CPU turned on has no SIMD or FP values of its former life")
+{
+    if (smp_cpu_count() < 2)
+        SKIP("one CPU");
+    for (unsigned int round = 0; round < 3; round++) {
+        found[0] = 1;
+        CHECK_EQ(smp_start(1, exchange_fp), 0);
+        CHECK_TRUE(finished(__LINE__, 1));
+        CHECK_EQ(found[0] | found[1] | found[2] | found[3], 0);
     }
 }
 

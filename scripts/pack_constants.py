@@ -4,8 +4,8 @@
 and boot.S unpacks it to its place before the first one is read. Sources, addresses and debug information do not notice.
 
 The packed form: a byte below 0x80 is itself; most bytes are, since half of them are text. 0xff, byte is any other one.
-0x80 | length - 3 << 4 | distance >> 8, then distance & 0xff: the length (3 to 10) bytes that stand distance before go on
-here; distance is 1 to 4095, with length 10 below 0xf00. Nothing marks the end: constants_end does."""
+0x80 | length - 3 << 3 | distance >> 8, then distance & 0xff: the length (3 to 18) bytes that stand distance before go on
+here; distance is 1 to 2047, with length 18 below 0x700. Nothing marks the end: constants_end does."""
 
 import argparse
 import io
@@ -14,7 +14,7 @@ import sys
 
 from elftools.elf.elffile import ELFFile
 
-LENGTH_MIN, LENGTH_MAX, DISTANCE_MAX, LONG_DISTANCE_MAX = 3, 10, 0xfff, 0xeff
+LENGTH_MIN, LENGTH_MAX, DISTANCE_MAX, LONG_DISTANCE_MAX = 3, 18, 0x7ff, 0x6ff
 VERBATIM = 0xff
 SHT_NOBITS = 8
 
@@ -47,7 +47,7 @@ def pack(data):
     while at < len(data):
         length, distance = step[at]
         if distance:
-            packed += bytes([0x80 | length - LENGTH_MIN << 4 | distance >> 8, distance & 0xff])
+            packed += bytes([0x80 | length - LENGTH_MIN << 3 | distance >> 8, distance & 0xff])
         else:
             packed += bytes([data[at]] if data[at] < 0x80 else [VERBATIM, data[at]])
         at += length
@@ -65,8 +65,8 @@ def unpack(packed):
         if byte == VERBATIM:
             data.append(next(rest))
             continue
-        distance = (byte & 15) << 8 | next(rest)
-        for _ in range((byte >> 4 & 7) + LENGTH_MIN):
+        distance = (byte & 7) << 8 | next(rest)
+        for _ in range((byte >> 3 & 15) + LENGTH_MIN):
             data.append(data[-distance])
     return bytes(data)
 

@@ -102,9 +102,9 @@ unpack_constants:
     ldrb w4, [x1], #1
     b 2b
 4:  ldrb w5, [x1], #1
-    bfi w5, w4, #8, #4
+    bfi w5, w4, #8, #3
     sub x5, x2, x5 // from here
-    ubfx w6, w4, #4, #3
+    ubfx w6, w4, #3, #4
     add w6, w6, #3 // as many
 5:  ldrb w4, [x5], #1
     strb w4, [x2], #1

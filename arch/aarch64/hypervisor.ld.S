@@ -33,7 +33,7 @@ SECTIONS
 
     rodata_start = .;
     // scripts/pack_constants.py packs these into .packed_constants, which boot.S unpacks to here. Texts first: a copy
-    // reaches 4 KiB back.
+    // reaches 2 KiB back.
     .constants : {
         constants_start = .;
         *(.rodata.str1.* .rodata.*.str1.* .rodata.key_texts .rodata.level_names .rodata.class_names)

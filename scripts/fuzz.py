@@ -120,17 +120,15 @@ def fuzz_c(name, source, label, options):
     return False
 
 
-def fuzz_py(name, source, label, options):
-    start = time.monotonic()
-    say(label, start, options.time, "begins")
-    done = subprocess.run([sys.executable, source, "--time", str(options.time), "--build", options.build])
-    say(label, start, options.time, "done")
-    return done.returncode == 0
+def fuzz_py(_, source, label, options):
+    print(f"  {label}", flush=True)
+    return subprocess.run([sys.executable, source, "--time", str(options.time)]).returncode == 0
 
 
 def replay(name, source, label, options):
     if source.endswith(".py"):
-        return subprocess.run([sys.executable, source, "--build", options.build]).returncode == 0
+        print(f"  {label}", flush=True)
+        return subprocess.run([sys.executable, source, "--seed", str(options.seed)]).returncode == 0
     program = build(name, source, "replay", options)
     folder = f"{CORPUS}/{name}"
     done = subprocess.run([program, str(options.seed), str(REPLAYED), *([folder] if os.path.isdir(folder) else [])],

@@ -29,7 +29,7 @@ MODES = {  # how a target is built: compiler, flags, the file that has main
 }
 STATUS = re.compile(r"^#(\d+)\s+\S+\s+cov: (\d+) ft: (\d+) corp: (\d+)", re.M)
 MAX_LENGTH = 2048
-KEPT_MAX = 160  # inputs of a target in the repository
+KEPT_MAX = 60  # inputs of a target in the repository
 PROGRESS_S = 10
 REPLAYED = 300  # drawn inputs of a target in `make test`
 ENVIRONMENT = {"ASAN_OPTIONS": "abort_on_error=1", "UBSAN_OPTIONS": "abort_on_error=1:print_stacktrace=1"}
@@ -97,7 +97,7 @@ def fuzz_c(name, source, label, options):
     """Whether nothing was found."""
     program = build(name, source, "fuzz", options)
     log = f"{options.build}/{name}.log"
-    command = [program, f"-max_total_time={options.time}", f"-max_len={MAX_LENGTH}", "-timeout=20", "-print_final_stats=1",
+    command = [program, f"-max_total_time={options.time}", f"-max_len={MAX_LENGTH}", "-timeout=20",
                f"-artifact_prefix={options.build}/{name}-", *corpora(name, options)]
     start = shown = time.monotonic()
     with open(log, "w", encoding="utf-8") as output:
@@ -145,10 +145,10 @@ def merge(name, source, label, options):
         return True
     program = build(name, source, "fuzz", options)
     with tempfile.TemporaryDirectory() as least:
-        subprocess.run([program, "-merge=1", f"-max_len={MAX_LENGTH}", least, *corpora(name, options)], check=True,
+        subprocess.run([program, "-set_cover_merge=1", f"-max_len={MAX_LENGTH}", least, *corpora(name, options)], check=True,
                        capture_output=True, env=environment())
-        # When there are many, the small ones: they come first, and the later ones add little.
-        kept = sorted(os.listdir(least), key=lambda file: (os.path.getsize(f"{least}/{file}"), file))[:KEPT_MAX]
+        # When there are many, the long ones: each reaches more.
+        kept = sorted(os.listdir(least), key=lambda file: (-os.path.getsize(f"{least}/{file}"), file))[:KEPT_MAX]
         shutil.rmtree(f"{CORPUS}/{name}", ignore_errors=True)
         os.makedirs(f"{CORPUS}/{name}")
         for file in kept:
@@ -162,15 +162,16 @@ def measure(name, source, label, options):
     if source.endswith(".py"):
         return True
     program = build(name, source, "coverage", options)
-    raw, data = f"{program}.profraw", f"{program}.profdata"
-    subprocess.run([program, str(options.seed), str(REPLAYED), *corpora(name, options)], check=True, stdout=subprocess.DEVNULL,
-                   env={**environment(), "LLVM_PROFILE_FILE": raw})
-    subprocess.run(["llvm-profdata", "merge", "-sparse", raw, "-o", data], check=True)
-    report = subprocess.run(["llvm-cov", "export", "-summary-only", program, f"-instr-profile={data}",
+    raw, merged = f"{program}.profraw", f"{program}.profdata"
+    subprocess.run([program, str(options.seed), str(REPLAYED), *corpora(name, options)], check=True,
+                   stdout=subprocess.DEVNULL, env={**environment(), "LLVM_PROFILE_FILE": raw})
+    subprocess.run(["llvm-profdata", "merge", "-sparse", raw, "-o", merged], check=True)
+    report = subprocess.run(["llvm-cov", "export", "-summary-only", program, f"-instr-profile={merged}",
                              *sources_of(source)[1:]], check=True, capture_output=True, text=True)
     print(f"{label}\n  {'file':<34}{'branches':>18}{'lines':>18}")
-    rows = [(os.path.relpath(file["filename"]), file["summary"]) for file in json.loads(report.stdout)["data"][0]["files"]]
-    rows += [("together", json.loads(report.stdout)["data"][0]["totals"])]
+    data = json.loads(report.stdout)["data"][0]
+    rows = [(os.path.relpath(file["filename"]), file["summary"]) for file in data["files"]]
+    rows += [("together", data["totals"])]
     for path, summary in rows:
         parts = [(summary[what]["covered"], summary[what]["count"]) for what in ("branches", "lines")]
         text = [f"{covered}/{count} {100 * covered / count if count else 100:5.1f} %" for covered, count in parts]

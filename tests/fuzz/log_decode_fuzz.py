@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""tools/log_decode.py with captures that hypothesis draws: a session of which some lines are lost, sent twice or forged,
-with noise between them, is accounted for exactly; any bytes, any filter and any damage to a ring end without a traceback,
-and what a filter shows is what the whole has of it. Without --time, a few examples of each."""
+"""tools/log_decode.py with captures that hypothesis draws: a session of which some lines are lost, sent twice or
+forged, with noise between them, is accounted for exactly; any bytes, any filter and any damage to a ring end without a
+traceback, and what a filter shows is what the whole has of it. Without --time, a few examples of each."""
 
 import argparse
 import contextlib
@@ -28,8 +28,9 @@ LENGTH = 40
 TAG = world.TAG.encode()
 NOISE = st.binary(max_size=120).map(lambda noise: noise.replace(TAG, b"").replace(b"ariel: ", b""))
 CLASSES = ("vm", "boot", "policy", "x")
-FILTERS = st.lists(st.sampled_from([["--class", "vm"], ["--level", "warn"], ["--cpu", "1"], ["--since", "5ms"], ["--until", "20ms"],
-                                    ["--event", "vm-pause"], ["--grep", "cpu"], ["--key", "x"]]), max_size=3)
+FILTERS = st.lists(st.sampled_from([
+    ["--class", "vm"], ["--level", "warn"], ["--cpu", "1"], ["--since", "5ms"], ["--until", "20ms"],
+    ["--event", "vm-pause"], ["--grep", "cpu"], ["--key", "x"]]), max_size=3)
 
 
 def accounts_for_all(draw):

@@ -192,7 +192,8 @@ def budgets(table):
             if "ratio" in row:
                 hold(f"wall time to /init over bare QEMU's, {cpus}", round(row["ratio"], 3), BUDGET_RATIO)
             apart = row["el2_instructions"] - row["columns"]["console"]["instructions"]
-            hold(f"EL2 instructions to /init without console, {cpus}", apart, BUDGET_BOOT)
+            if row["cpus"] == 1:  # with more, the calls from CPU to CPU, which depend on what runs where
+                hold(f"EL2 instructions to /init without console, {cpus}", apart, BUDGET_BOOT)
         if row["workload"] == "console":
             value = round(row["columns"]["console"]["instructions"] / TEXT_SIZE, 1)
             hold(f"EL2 instructions per character on the console, {cpus}", value, BUDGET_CHARACTER)

@@ -54,6 +54,7 @@ static struct state {
 
 static uint64_t effects; // a hash of what left ariel: bytes, records, accesses
 static unsigned int acknowledged[WORLD_CPUS][64];
+static unsigned int waiting = INTID_SPURIOUS; // the physical interrupt that is signalled to this CPU
 static uint8_t built_quick[POLICY_QUICK_COUNT];
 static unsigned int pair_count;
 
@@ -190,7 +191,10 @@ void watchdog_tick(struct vcpu *vcpu)
 
 unsigned int gicv3_acknowledge(void)
 {
-    return INTID_SPURIOUS;
+    unsigned int intid = waiting;
+
+    waiting = INTID_SPURIOUS;
+    return intid;
 }
 
 void gicv3_drop_priority(unsigned int intid)
@@ -406,6 +410,12 @@ static void check_registers(const struct state *quick, uint32_t syndrome)
         same("a register", is_saved(n, syndrome) ? quick->frame.x[n] : before.frame.x[n], frame.x[n]);
 }
 
+static void return_to_guest(void)
+{
+    fake_sysreg_set("ELR_EL2", frame.elr_el2);
+    fake_sysreg_set("SPSR_EL2", frame.spsr_el2);
+}
+
 static void go_both_ways(void)
 {
     uint32_t syndrome = (uint32_t)fake_sysreg_get("ESR_EL2");
@@ -426,9 +436,41 @@ static void go_both_ways(void)
         check_registers(&after_quick, syndrome);
         compare(&after_quick, false);
     }
-    // The way back into the guest.
-    fake_sysreg_set("ELR_EL2", frame.elr_el2);
-    fake_sysreg_set("SPSR_EL2", frame.spsr_el2);
+    return_to_guest();
+}
+
+// The machine's virtual timer, or something else that is EL2's, interrupts the guest: an interrupt that is active does
+// not come again.
+static void interrupt_both_ways(void)
+{
+    unsigned int intid = frame.x[0] & 1 ? INTID_VIRTUAL_TIMER : INTID_MAINTENANCE;
+    uint32_t bit = (uint32_t)BIT64(intid);
+
+    if (intid == INTID_VIRTUAL_TIMER && (cpus[here].physical_active & bit || !(cpus[here].physical_enabled & bit)))
+        return;
+    cpus[here].physical_active |= bit;
+    keep(&before);
+    waiting = intid;
+    unsigned int left = trap_quick_irq();
+    bool taken = left == TRAP_QUICK_DONE;
+    fuzz_check(taken || left == intid);
+    fuzz_check(!taken || intid == INTID_VIRTUAL_TIMER);
+    if (taken) {
+        keep(&after_quick);
+    } else {
+        compare(&before, true);
+        keep(&before);
+    }
+    put_back(&before);
+    fill_frame(&frame);
+    waiting = INTID_SPURIOUS;
+    trap_from_irq(&frame, intid);
+    if (taken) {
+        after_quick.frame = frame; // it touches none of it: PC and PSTATE stay in their registers
+        check_registers(&after_quick, 0);
+        compare(&after_quick, false);
+    }
+    return_to_guest();
 }
 
 // ---- Events
@@ -523,6 +565,15 @@ static void send_access(struct fuzz_input *input)
     for (unsigned int n = 0; n < 31; n++)
         frame.x[n] = value << n | value >> (63 - n);
     set_event(syndrome, address);
+}
+
+static void send_interrupt(struct fuzz_input *input)
+{
+    frame.x[0] = fuzz_below(input, 2);
+    // The guest has turned its timer's interrupt on, mostly.
+    if (fuzz_below(input, 4))
+        redist_write(here, SGI_FRAME + ISENABLER, BIT64(INTID_VIRTUAL_TIMER));
+    settle_cpu();
 }
 
 static void send_anything(struct fuzz_input *input)
@@ -695,8 +746,8 @@ static void prepare(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static void (*const kinds[])(struct fuzz_input *) = {send_call,   send_register, send_access,  send_access,
-                                                         send_access, send_anything, change_world, change_world};
+    static void (*const kinds[])(struct fuzz_input *) = {send_call,   send_register, send_access,    send_access,
+                                                         send_access, send_anything, send_interrupt, change_world};
     struct fuzz_input input = {data, size};
 
     prepare();
@@ -705,7 +756,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     while (input.size > 0) {
         unsigned int kind = fuzz_below(&input, ARRAY_COUNT(kinds));
         kinds[kind](&input);
-        if (kinds[kind] != change_world)
+        if (kinds[kind] == send_interrupt)
+            interrupt_both_ways();
+        else if (kinds[kind] != change_world)
             go_both_ways();
         else
             settle_cpu(); // these things are exits too; and who has something for another CPU kicks it

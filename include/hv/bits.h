@@ -11,7 +11,7 @@
 #define FIELD_GET(mask, value)  (((uint64_t)(value) & (mask)) >> FIELD_SHIFT(mask))
 #define FIELD_PREP(mask, value) (((uint64_t)(value) << FIELD_SHIFT(mask)) & (mask))
 
-// How many bits are 1: in pairs, fours, bytes, and their sum in the top byte. (The compiler's own needs SIMD registers.)
+// How many bits are 1: in pairs, fours, bytes, and their sum in the top byte. (The compiler's own needs SIMD.)
 static inline unsigned int bit_count(uint64_t bits)
 {
     bits -= bits >> 1 & 0x5555555555555555;

@@ -5,7 +5,7 @@ and boot.S unpacks it to its place before the first one is read. Sources, addres
 
 The packed form: a byte below 0x80 is itself; most bytes are, since half of them are text. 0xff, byte is any other one.
 0x80 | length - 3 << 3 | distance >> 8, then distance & 0xff: the length (3 to 18) bytes that stand distance before go on
-here; distance is 1 to 2047, with length 18 below 0x700. Nothing marks the end: constants_end does."""
+here; distance is 1 to 2047, with length 18 below 0x700. 0x80, 0 is the end."""
 
 import argparse
 import io
@@ -16,6 +16,7 @@ from elftools.elf.elffile import ELFFile
 
 LENGTH_MIN, LENGTH_MAX, DISTANCE_MAX, LONG_DISTANCE_MAX = 3, 18, 0x7ff, 0x6ff
 VERBATIM = 0xff
+END = b"\x80\0"
 SHT_NOBITS = 8
 
 
@@ -51,7 +52,7 @@ def pack(data):
         else:
             packed += bytes([data[at]] if data[at] < 0x80 else [VERBATIM, data[at]])
         at += length
-    return bytes(packed)
+    return bytes(packed) + END
 
 
 def unpack(packed):
@@ -66,6 +67,8 @@ def unpack(packed):
             data.append(next(rest))
             continue
         distance = (byte & 7) << 8 | next(rest)
+        if distance == 0:
+            break
         for _ in range((byte >> 3 & 15) + LENGTH_MIN):
             data.append(data[-distance])
     return bytes(data)

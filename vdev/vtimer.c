@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guest time. The virtual timer is the hardware's: CNTVOFF_EL2 shifts its counter by the time spent paused, and its
 // interrupt is forwarded with the HW bit. The physical timer, where policy traps it, is emulated on EL2's own timer
-// (CNTHP), whose deadline is the guest's or the watchdog's next second, whichever is first; the guest's line is computed
-// anew at each access and each interrupt. All on the vCPU's CPU.
+// (CNTHP), whose deadline is the guest's or the watchdog's next second, whichever is first; the guest's line is
+// computed anew at each access and each interrupt. All on the vCPU's CPU.
 
 #include <hv/vtimer.h>
 

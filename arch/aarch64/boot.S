@@ -37,11 +37,9 @@ _start:
     isb
     load_address x1, bss_start
     load_address x2, bss_end
-1:  stp xzr, xzr, [x1]
-    stp xzr, xzr, [x1, #16]
-    stp xzr, xzr, [x1, #32]
-    stp xzr, xzr, [x1, #48]
-    add x1, x1, #64
+1:  .rept 8
+    stp xzr, xzr, [x1], #16
+    .endr
     cmp x1, x2
     b.lo 1b
     bl unpack_constants
@@ -88,31 +86,39 @@ wrong_exception_level:
 2:  wfi
     b 2b
 
-// Writes the constants to their place; scripts/pack_constants.py has the packed form. Clobbers x1 to x6.
+// Writes the constants to their place; scripts/pack_constants.py has the packed form. Clobbers x1 to x7.
 unpack_constants:
     adr x1, packed_constants
     adr x2, constants_start
-    adr x3, constants_end
-1:  ldrb w4, [x1], #1
-    tbnz w4, #7, 3f
-2:  strb w4, [x2], #1
-    b 6f
-3:  cmp w4, #0xff
-    b.ne 4f
+1:  .rept 4
     ldrb w4, [x1], #1
-    b 2b
-4:  ldrb w5, [x1], #1
+    tbnz w4, #7, 2f
+    strb w4, [x2], #1
+    .endr
+    b 1b
+2:  cmp w4, #0xff
+    b.ne 3f
+    ldrb w4, [x1], #1
+    strb w4, [x2], #1
+    b 1b
+3:  ldrb w5, [x1], #1
     bfi w5, w4, #8, #3
+    cbz w5, 5f
     sub x5, x2, x5 // from here
     ubfx w6, w4, #3, #4
-    add w6, w6, #3 // as many
-5:  ldrb w4, [x5], #1
+    adr x7, 4f
+    sub x7, x7, x6, lsl #3
+    br x7 // to as many of the pairs before 4, and the three behind it
+    .rept 15
+    ldrb w4, [x5], #1
     strb w4, [x2], #1
-    subs w6, w6, #1
-    b.ne 5b
-6:  cmp x2, x3
-    b.lo 1b
-    ret
+    .endr
+4:  .rept 3
+    ldrb w4, [x5], #1
+    strb w4, [x2], #1
+    .endr
+    b 1b
+5:  ret
 
 // Room for the packed constants; what they don't need is cut off.
     .pushsection .packed_constants, "a"

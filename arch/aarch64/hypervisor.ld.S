@@ -42,7 +42,6 @@ SECTIONS
         extable_start = .;
         KEEP(*(.extable))
         extable_end = .;
-        constants_end = .;
     } :constants
     . = ALIGN(PAGE);
     .guest : ALIGN(16) {
@@ -80,7 +79,7 @@ SECTIONS
         sealed_end = .;
         *(.bss .bss.* COMMON)
         *(.largest)
-        . = ALIGN(64);
+        . = ALIGN(128); // boot.S
         bss_end = .;
     } :data
     . = ALIGN(PAGE);

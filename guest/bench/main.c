@@ -44,7 +44,7 @@
 
 extern const char bench_timer_sled[];
 
-void bench_main(void);
+void bench_main(uint64_t entered);
 _Noreturn void bench_unexpected(uint64_t esr, uint64_t elr, uint64_t far);
 
 typedef void (*loop_fn)(uint64_t operand, uint64_t rounds);
@@ -182,11 +182,11 @@ static void init_interrupts(void)
     mmio_write32(GICD_ICFGR, 2u << (2 * (SPI_INTID % 16))); // edge-triggered
 }
 
-void bench_main(void)
+void bench_main(uint64_t entered)
 {
     unsigned int cpu_count = bench_cpu_count();
 
-    print("# bench\n");
+    print("# bench entered at %lu of %lu Hz\n", entered, READ_REG(cntfrq_el0));
     init_interrupts();
     if (cpu_count == 1)
         measure_one_cpu();

@@ -21,6 +21,7 @@ bench_rounds:
     .word 0
 
 start:
+    mrs x19, cntvct_el0
     msr daifset, #0xf
     adrp x1, bench_bss_start
     add x1, x1, #:lo12:bench_bss_start
@@ -34,6 +35,7 @@ start:
     add x1, x1, #:lo12:bench_stack_top
     mov sp, x1
     bl cpu_setup
+    mov x0, x19
     bl bench_main
 3:  wfi
     b 3b

@@ -38,8 +38,8 @@ void console_guest_input(uint8_t byte);
 // The guest took a byte from its UART: offers it those that wait. Any CPU; not with the UART's lock held.
 void console_guest_room(void);
 
-// Once a second, on the CPU that owns the UART. A guest that has not read for 10 seconds, with the queue full, holds the
-// serial line off no longer: bytes that it has no room for are dropped and counted, so that Ctrl-] comes through.
+// Once a second, on the CPU that owns the UART. A guest that has not read for 10 seconds, with the queue full, holds
+// the serial line off no longer: bytes that it has no room for are dropped and counted, so that Ctrl-] comes through.
 void console_tick(void);
 
 // What the person at the serial line typed: called from the UART's interrupt and from the idle loop. Never blocks.

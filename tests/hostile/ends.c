@@ -17,10 +17,17 @@
 #define ICC_IGRPEN1_EL1    S3_0_C12_C12_7
 #define RESETS             ((volatile uint64_t *)(JOBS_IPA + JOBS_SIZE)) // made since power was turned on
 
+// The boot CPU says so before the others begin: their records would come between its words.
 static void say_goodbye(const char *what)
 {
-    if (cpu_index() == 0)
+    static volatile bool said;
+
+    if (cpu_index() == 0) {
         print("# hostile: %s gone\n", what);
+        said = true;
+    }
+    while (!said)
+        __asm__ volatile("yield");
 }
 
 void attack_wfi(uint64_t count)
@@ -38,7 +45,8 @@ void attack_wfi(uint64_t count)
 
 void attack_double(uint64_t count)
 {
-    static const uint64_t places[] = {0, GICD_PA, 0x70000000, UINT64_C(1) << 40, UINT64_C(0xffff) << 48};
+    // The last is the end of RAM: a stack there would grow into it.
+    static const uint64_t places[] = {0, GICD_PA, UINT64_C(1) << 40, UINT64_C(0xffff) << 48, 0x70000000};
 
     (void)count;
     say_goodbye("double");

@@ -13,6 +13,7 @@ void telemetry_init(unsigned int cpu)
 {
     for (unsigned int i = 0; i < TELEMETRY_LAST; i++)
         telemetry_cpu[cpu].last[i].cpu = (uint8_t)cpu;
+    telemetry_cpu[cpu].last[0].sequence = UINT64_MAX; // 0 would be that of an exit under way
 }
 
 void telemetry_reset(struct telemetry *telemetry)

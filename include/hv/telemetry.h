@@ -59,7 +59,7 @@ static inline void telemetry_end(struct telemetry *telemetry, struct event *even
 // Keeps a finished event that a record cites, so that it can be explained when its slot has long been used again.
 void telemetry_keep(struct telemetry *telemetry, const struct event *event);
 
-// Names the CPU in every slot of its events. Once, at boot.
+// Names the CPU in every slot of its events; no exit is under way. Once, at boot.
 void telemetry_init(unsigned int cpu);
 
 // Zeroes the counters of the CPU this runs on, keeps the sequence and the last events. Other CPUs: cpu_call_all.

@@ -75,6 +75,7 @@ static int setup(void **state)
         vm.vcpus[i].vm = &vm;
         vm.vcpus[i].id = i;
         vm.vcpus[i].telemetry = &telemetry_cpu[i];
+        telemetry_init(i);
         vm.vcpus[i].telemetry->sequence = 300;
     }
     vcpu->frame = &frame;
@@ -180,6 +181,16 @@ static void a_stalled_neighbour_is_named_once(void **state)
     assert_null(told);
 }
 
+// No slot of its says that an exit 0 began with the counter.
+static void a_cpu_without_an_exit_yet_is_not_stalled(void **state)
+{
+    (void)state;
+    telemetry_cpu[1].sequence = 0;
+    fake_sysreg_set("CNTPCT_EL0", SECOND + 1);
+    watchdog_tick(vcpu);
+    assert_null(told);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +199,7 @@ int main(void)
         cmocka_unit_test_setup(a_paused_vcpu_does_not_hang, setup),
         cmocka_unit_test_setup(a_slow_exit_is_named, setup),
         cmocka_unit_test_setup(a_stalled_neighbour_is_named_once, setup),
+        cmocka_unit_test_setup(a_cpu_without_an_exit_yet_is_not_stalled, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -46,7 +46,7 @@ STRESS = (
     "(while :; do for i in 1 2 3 4 5 6 7 8; do (: | cat | cat) & done; wait; done) > /dev/null 2>&1 &",
     "(while :; do sleep 100 & p=$!; kill -STOP $p; kill -CONT $p; kill -TERM $p; wait $p; done) > /dev/null 2>&1 &",
     "(n=0; while :; do for on in 0 1; do for c in 1 2 3; do echo $on > /sys/devices/system/cpu/cpu$c/online && n=$((n+1)); "
-    "echo $n > /hotplugs; done; done; done) &",
+    "echo $n > /hotplugs.new; mv /hotplugs.new /hotplugs; done; done; done) &",
 )
 
 

@@ -97,9 +97,8 @@ bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument
     if (cpu >= running_count)
         return false;
     uint32_t ticket = __atomic_fetch_add(&callers.next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&callers.serving, __ATOMIC_ACQUIRE) != ticket) {
+    while (__atomic_load_n(&callers.serving, __ATOMIC_ACQUIRE) != ticket)
         cpu_serve_kick();
-    }
     bool done = post(cpu, function, argument);
     __atomic_store_n(&callers.serving, ticket + 1, __ATOMIC_RELEASE);
     return done;

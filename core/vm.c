@@ -180,9 +180,3 @@ _Noreturn void vm_power_off(struct vm *vm)
     log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u", vm->vcpu_count);
     firmware_power_off();
 }
-
-uint64_t vm_virtual_time(const struct vm *vm)
-{
-    uint64_t now = vm->state <= VM_PAUSING ? READ_SYSREG(CNTPCT_EL0) : vm->pause_started;
-    return now - vm->virtual_offset;
-}

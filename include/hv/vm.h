@@ -66,6 +66,3 @@ _Noreturn void vm_reset(struct vm *vm);
 
 // Powers the machine off. Does not return.
 _Noreturn void vm_power_off(struct vm *vm);
-
-// Counter value that the guest's virtual counter shows now; stands still while paused.
-uint64_t vm_virtual_time(const struct vm *vm);

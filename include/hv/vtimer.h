@@ -10,9 +10,8 @@ struct vcpu;
 
 // Per vCPU. Touched by its own CPU only; the monitor reads it through vtimer_snapshot.
 struct vtimer {
-    uint64_t physical_cval; // CNTP_CVAL_EL0 as the guest wrote it
-    uint32_t physical_ctl;  // CNTP_CTL_EL0.{IMASK, ENABLE}
-    uint32_t spare;
+    uint64_t physical_cval;             // CNTP_CVAL_EL0 as the guest wrote it
+    uint32_t physical_ctl;              // CNTP_CTL_EL0.{IMASK, ENABLE}
     uint64_t next_tick;                 // CNTPCT_EL0 at which the watchdog looks next
     uint64_t late[VTIMER_LATE_BUCKETS]; // virtual timer interrupts by ticks past the deadline at EL2; as telemetry.h
 };

@@ -12,7 +12,7 @@ UNIT ?=
 ## every test: unit, fuzz, tools, qemu; ends with "N passed, N failed"
 .PHONY: test
 test:
-	$(Q)scripts/bootstrap build run linux test
+	$(Q)scripts/bootstrap build llvm run linux test
 	$(Q)$(MAKE) $(JOBS) --no-print-directory all
 	$(Q)$(PYTHON) scripts/test.py --build $(BUILD) --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)"
 
@@ -56,7 +56,7 @@ fuzz-coverage: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
 ## the tests that boot QEMU; TESTS="test_guest.py -k hvc" chooses
 .PHONY: test-qemu
 test-qemu: all
-	$(Q)scripts/bootstrap run linux test
+	$(Q)scripts/bootstrap build llvm run linux test
 	$(Q)$(PYTHON) -m pytest -q tests/qemu $(TESTS)
 
 ## `make hostile`, `make soak`: the random numbers begin here; the same seed attacks in the same way
@@ -78,7 +78,7 @@ hostile:
 ## boots Debian's installer, with 1 and 4 CPUs, on every CPU model, under the Linux policies: a few minutes
 .PHONY: test-linux-smoke
 test-linux-smoke:
-	$(Q)scripts/bootstrap build run linux smoke test
+	$(Q)scripts/bootstrap build llvm run linux smoke test
 	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
 	$(Q)mkdir -p $(BUILD)
 	$(Q)$(PYTHON) scripts/test.py --linux --build $(BUILD) --cc "$(HOSTCC)" --cflags ""

@@ -4,8 +4,9 @@
 and boot.S unpacks it to its place before the first one is read. Sources, addresses and debug information do not notice.
 
 The packed form: a byte below 0x80 is itself; most bytes are, since half of them are text. 0xff, byte is any other one.
-0x80 | length - 3 << 3 | distance >> 8, then distance & 0xff: the length (3 to 18) bytes that stand distance before go on
-here; distance is 1 to 2047, with length 18 below 0x700. 0x80, 0 is the end."""
+A copy of bytes that stand distance before is two bytes, 0x80 | length - 3 << 3 | distance >> 8 and distance & 0xff, with
+length 3 to 17 and distance 1 to 2047; or three, of which the first is 0xf8 | n >> 1 and the others are, high byte first,
+(n & 1) << 15 | distance, with n = length - 4 from 0 to 13 and distance 1 to 32767. 0x80, 0 is the end."""
 
 import argparse
 import io
@@ -14,17 +15,19 @@ import sys
 
 from elftools.elf.elffile import ELFFile
 
-LENGTH_MIN, LENGTH_MAX, DISTANCE_MAX, LONG_DISTANCE_MAX = 3, 18, 0x7ff, 0x6ff
+NEAR = (3, 17, 0x7ff)  # of a copy: shortest, longest, greatest distance
+FAR = (4, 17, 0x7fff)
 VERBATIM = 0xff
+FAR_MARK = 0xf8
 END = b"\x80\0"
 SHT_NOBITS = 8
 
 
-def longest_match(data, at):
+def longest_match(data, at, form):
     """(length, distance) of the longest earlier copy of what stands at `at`; (0, 0): there is none."""
+    shortest, longest, reach = form
     length, found = 0, 0
-    for wanted in range(LENGTH_MIN, min(LENGTH_MAX, len(data) - at) + 1):
-        reach = DISTANCE_MAX if wanted < LENGTH_MAX else LONG_DISTANCE_MAX
+    for wanted in range(shortest, min(longest, len(data) - at) + 1):
         place = data.rfind(data[at:at + wanted], max(0, at - reach), at + wanted - 1)
         if place < 0:
             break
@@ -32,26 +35,34 @@ def longest_match(data, at):
     return length, found
 
 
+def encode(form, length, distance):
+    if form is NEAR:
+        return bytes([0x80 | length - 3 << 3 | distance >> 8, distance & 0xff])
+    number = length - 4
+    return bytes([FAR_MARK | number >> 1]) + struct.pack(">H", (number & 1) << 15 | distance)
+
+
+def literal(byte):
+    return bytes([byte] if byte < 0x80 else [VERBATIM, byte])
+
+
 def pack(data):
     """The shortest packed form: the cheapest way to the end is known behind each byte before it is chosen there."""
     cost = [0] * (len(data) + 1)
-    step = [(1, 0)] * len(data)
+    step = [(b"", 0)] * len(data)
     for at in reversed(range(len(data))):
-        cost[at] = cost[at + 1] + (1 if data[at] < 0x80 else 2)
-        length, distance = longest_match(data, at)
-        for shorter in range(LENGTH_MIN, length + 1):
-            if cost[at + shorter] + 2 < cost[at]:
-                cost[at] = cost[at + shorter] + 2
-                step[at] = (shorter, distance)
+        code = literal(data[at])
+        cost[at], step[at] = cost[at + 1] + len(code), (code, 1)
+        for size, form in ((2, NEAR), (3, FAR)):
+            length, distance = longest_match(data, at, form)
+            for shorter in range(form[0], length + 1):
+                if cost[at + shorter] + size < cost[at]:
+                    cost[at], step[at] = cost[at + shorter] + size, (encode(form, shorter, distance), shorter)
     packed = bytearray()
     at = 0
     while at < len(data):
-        length, distance = step[at]
-        if distance:
-            packed += bytes([0x80 | length - LENGTH_MIN << 3 | distance >> 8, distance & 0xff])
-        else:
-            packed += bytes([data[at]] if data[at] < 0x80 else [VERBATIM, data[at]])
-        at += length
+        packed += step[at][0]
+        at += step[at][1]
     return bytes(packed) + END
 
 
@@ -66,10 +77,14 @@ def unpack(packed):
         if byte == VERBATIM:
             data.append(next(rest))
             continue
-        distance = (byte & 7) << 8 | next(rest)
+        if byte < FAR_MARK:
+            length, distance = (byte >> 3 & 15) + 3, (byte & 7) << 8 | next(rest)
+        else:
+            word = next(rest) << 8 | next(rest)
+            length, distance = ((byte & 7) << 1 | word >> 15) + 4, word & FAR[2]
         if distance == 0:
             break
-        for _ in range((byte >> 3 & 15) + LENGTH_MIN):
+        for _ in range(length):
             data.append(data[-distance])
     return bytes(data)
 

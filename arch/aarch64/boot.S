@@ -96,20 +96,17 @@ unpack_constants:
     strb w4, [x2], #1
     .endr
     b 1b
-2:  cmp w4, #0xff
-    b.ne 3f
-    ldrb w4, [x1], #1
-    strb w4, [x2], #1
-    b 1b
-3:  ldrb w5, [x1], #1
+2:  cmp w4, #0xf8
+    b.hs 6f
+    ldrb w5, [x1], #1
     bfi w5, w4, #8, #3
     cbz w5, 5f
-    sub x5, x2, x5 // from here
     ubfx w6, w4, #3, #4
+3:  sub x5, x2, x5 // from here
     adr x7, 4f
     sub x7, x7, x6, lsl #3
     br x7 // to as many of the pairs before 4, and the three behind it
-    .rept 15
+    .rept 14
     ldrb w4, [x5], #1
     strb w4, [x2], #1
     .endr
@@ -119,6 +116,18 @@ unpack_constants:
     .endr
     b 1b
 5:  ret
+6:  cmp w4, #0xff
+    b.eq 7f
+    ldrb w6, [x1], #1
+    ldrb w5, [x1], #1
+    bfi w5, w6, #8, #7
+    lsr w6, w6, #7
+    bfi w6, w4, #1, #3
+    add w6, w6, #1
+    b 3b
+7:  ldrb w4, [x1], #1
+    strb w4, [x2], #1
+    b 1b
 
 // Room for the packed constants; what they don't need is cut off.
     .pushsection .packed_constants, "a"

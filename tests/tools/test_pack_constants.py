@@ -31,16 +31,11 @@ def test_random_texts_come_out_as_they_went_in(seed):
     assert len(packed) < len(text)
 
 
-def test_a_copy_reaches_as_far_as_eleven_bits_say():
-    word = b"far away"
-    for gap, copied in ((0x7ff - len(word), True), (0x800 - len(word), False)):
-        text = word + bytes(random.Random(1).choices(range(1, 128), k=gap)) + word
-        assert unpack(pack(text)) == text
-        assert (pack(text)[-4] >= 0x80) == copied
-
-
-def test_the_longest_copy_never_looks_like_a_verbatim_byte():
-    word = b"0123456789abcdefgh"
-    for gap in (0x6ff - len(word), 0x700 - len(word)):
-        data = word + bytes(random.Random(1).choices(range(1, 48), k=gap)) + word
-        assert unpack(pack(data)) == data
+@pytest.mark.parametrize("length, reach, size", [(8, 0x7ff, 2), (8, 0x800, 3), (8, 0x7fff, 3), (8, 0x8000, None), (3, 0x7ff, 2),
+                                                 (3, 0x800, None), (17, 0x7ff, 2), (17, 0x7fff, 3)])
+def test_a_copy_reaches_as_far_as_its_form_says(length, reach, size):
+    """size: of the copy's code; None: nothing is gained by one."""
+    word = bytes(range(0x30, 0x30 + length))
+    data = word + bytes([1, 2] * 0x4000)[:reach - length] + word
+    assert unpack(pack(data)) == data
+    assert len(pack(data)) - len(pack(data[:-length])) == (size or length)

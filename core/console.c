@@ -12,7 +12,7 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
-#define HELD_SIZE    0x4000u  // guest output that waits for the monitor to close
+#define HELD_SIZE    0x20000u // guest output that waits for the monitor to close: all of a kernel's dmesg
 #define QUEUE_SIZE   0x10000u // typed bytes that wait for the guest's UART: more than a person pastes
 #define RECEIVE_MAX  1024u    // bytes taken from the UART in one go
 #define STALL_MAX    10u // seconds that typed bytes wait in the UART, and Ctrl-] with them, before they are dropped
@@ -20,25 +20,25 @@
 
 static struct spinlock console_lock;
 static struct {
-    bool hold;      // guest output goes to held[]
+    bool hold;      // guest output goes to held
     bool line_open; // text stands on the line and its end was not sent yet
     bool held_open; // the same for what was put into held[]
     char input[CONSOLE_INPUT_MAX];
     size_t input_length;
     size_t input_cursor;
-    uint8_t held[HELD_SIZE];
     uint32_t held_count;
     uint64_t dropped_before; // guest_dropped when the hold began
 } console GUARDED_BY(console_lock);
+static UNSET uint8_t held[HELD_SIZE] GUARDED_BY(console_lock);
 
 static struct spinlock queue_lock;
 static struct {
-    uint8_t byte[QUEUE_SIZE];
     uint32_t first;
     uint32_t count;
     uint32_t stalled; // seconds since the queue was full and the UART no longer read, plus 1; 0: it is read
     bool dropping;    // that took too long: what the guest has no room for is dropped
 } queue GUARDED_BY(queue_lock);
+static UNSET uint8_t queue_bytes[QUEUE_SIZE] GUARDED_BY(queue_lock);
 
 // Read from any CPU without the locks.
 static uint64_t guest_dropped;
@@ -48,10 +48,8 @@ static uint32_t queue_waiting; // equal to queue.count
 static void put(uint8_t byte) REQUIRES(console_lock)
 {
     pl011_put(byte);
-    if (byte == '\n')
-        console.line_open = false;
-    else if (byte != '\r')
-        console.line_open = true;
+    if (byte != '\r')
+        console.line_open = byte != '\n';
 }
 
 static void put_text(const char *text, size_t length) REQUIRES(console_lock)
@@ -88,19 +86,23 @@ static void end_line(void) REQUIRES(console_lock)
     put('\n');
 }
 
-static void guest_byte(uint8_t byte) REQUIRES(console_lock)
+static COLD void hold_byte(uint8_t byte) REQUIRES(console_lock)
 {
-    if (!console.hold) {
-        put(byte);
-        return;
-    }
     if (console.held_count == HELD_SIZE) {
         __atomic_fetch_add(&guest_dropped, 1, __ATOMIC_RELAXED);
         return;
     }
-    console.held[console.held_count++] = byte;
+    held[console.held_count++] = byte;
     if (byte != '\r')
         console.held_open = byte != '\n';
+}
+
+static inline void guest_byte(uint8_t byte) REQUIRES(console_lock)
+{
+    if (__builtin_expect(console.hold, 0))
+        hold_byte(byte);
+    else
+        put(byte);
 }
 
 static void guest_string(const char *text) REQUIRES(console_lock)
@@ -109,7 +111,8 @@ static void guest_string(const char *text) REQUIRES(console_lock)
         guest_byte((uint8_t)*text++);
 }
 
-void console_guest_byte(uint8_t byte)
+// A guest prints a character an exit: what this calls stands in it.
+__attribute__((flatten)) void console_guest_byte(uint8_t byte)
 {
     spinlock_acquire(&console_lock);
     guest_byte(byte);
@@ -234,7 +237,7 @@ uint64_t console_hold_guest(bool hold)
     }
     if (!hold && console.hold) {
         for (uint32_t i = 0; i < console.held_count; i++)
-            put(console.held[i]);
+            put(held[i]);
         console.held_count = 0;
         dropped = console_dropped() - console.dropped_before;
     }
@@ -255,7 +258,7 @@ uint64_t console_input_dropped(void)
 
 static void offer_queue(void) REQUIRES(queue_lock)
 {
-    while (queue.count > 0 && vpl011_receive(&vm0, queue.byte[queue.first])) {
+    while (queue.count > 0 && vpl011_receive(&vm0, queue_bytes[queue.first])) {
         queue.first = (queue.first + 1) % QUEUE_SIZE;
         queue.count--;
         queue.dropping = false;
@@ -273,7 +276,7 @@ void console_guest_input(uint8_t byte)
         if (queue.count == QUEUE_SIZE)
             __atomic_fetch_add(&input_dropped, 1, __ATOMIC_RELAXED);
         else
-            queue.byte[(queue.first + queue.count++) % QUEUE_SIZE] = byte;
+            queue_bytes[(queue.first + queue.count++) % QUEUE_SIZE] = byte;
         __atomic_store_n(&queue_waiting, queue.count, __ATOMIC_RELAXED);
     }
     spinlock_release(&queue_lock);

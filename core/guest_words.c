@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns: the line that the guest is printing, and the last one in which its kernel spoke of trouble. Promises: a byte
-// costs one store, a line a few comparisons; what is kept is printable.
+// costs two comparisons and a store, a line a few more; what is kept is printable.
 #include <hv/guest_words.h>
 
 #include <hv/cpu.h>
@@ -16,18 +16,26 @@ enum kind { OOPS, PANIC, PANIC_END };
 // How such a line begins, behind the kernel's "[   12.345678] ".
 static const struct {
     char words[27];
+    uint8_t length;
     uint8_t kind;
 } table[] = {
-    {"Kernel panic - not syncing", PANIC},
-    {"---[ end Kernel panic", PANIC_END},
-    {"Internal error: ", OOPS},
-    {"watchdog: BUG: ", OOPS},
-    {"BUG: ", OOPS},
-    {"rcu: INFO: rcu_", OOPS},
+#define BEGINS(words, kind)                                                                                            \
+    {                                                                                                                  \
+        words, sizeof(words) - 1, kind                                                                                 \
+    }
+    BEGINS("Kernel panic - not syncing", PANIC),
+    BEGINS("---[ end Kernel panic", PANIC_END),
+    BEGINS("Internal error: ", OOPS),
+    BEGINS("watchdog: BUG: ", OOPS),
+    BEGINS("BUG: ", OOPS),
+    BEGINS("rcu: INFO: rcu_", OOPS),
+#undef BEGINS
 };
 
-static char line[LINE_LENGTH + 1]; // guarded, like line_length, by the console's lock
+// Guarded by the console's lock
+static char line[LINE_LENGTH + 1];
 static unsigned int line_length;
+static unsigned int bracket;       // where the first ']' of the line stands; 0: there is none
 static char last[LINE_LENGTH + 1]; // who reads it while it changes sees parts of two lines
 static uint8_t last_kind;
 
@@ -35,37 +43,48 @@ static bool keep(const char *text)
 {
     unsigned int i = 0;
 
-    while (i < ARRAY_COUNT(table) && strncmp(text, table[i].words, strlen(table[i].words)) != 0)
+    while (i < ARRAY_COUNT(table) && strncmp(text, table[i].words, table[i].length) != 0)
         i++;
     if (i == ARRAY_COUNT(table))
         return false;
     last_kind = table[i].kind;
-    memcpy(last, text, strlen(text) + 1);
+    for (i = 0; text[i] != '\0'; i++)
+        last[i] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '?';
+    last[i] = '\0';
     return true;
 }
 
-bool guest_words_byte(uint8_t byte)
+static __attribute__((noinline)) bool end_line(void)
 {
-    const char *at = line;
-    bool found = false;
+    const char *at = bracket > 0 ? &line[bracket] : NULL;
 
-    if (byte != '\n') {
-        if (byte != '\r' && line_length < LINE_LENGTH)
-            line[line_length++] = byte >= ' ' && byte < 0x7f ? (char)byte : '?';
-        return false;
-    }
+    while (line_length > 0 && line[line_length - 1] == '\r')
+        line_length--;
     line[line_length] = '\0';
-    line_length = 0;
+    line_length = bracket = 0;
+    bool found = keep(line);
     // A prompt may stand before what the kernel says, and a CPU's number behind the time.
-    while (at != NULL && !(found = keep(at))) {
+    while (!found && at != NULL && *at == ']') {
+        at += at[1] == ' ' ? 2 : 1;
+        found = keep(at);
         at = strchr(at, ']');
-        if (at != NULL && *++at == ' ')
-            at++;
     }
     return found;
 }
 
-void guest_words_tell(void)
+bool guest_words_byte(uint8_t byte)
+{
+    if (byte == '\n')
+        return end_line();
+    if (line_length < LINE_LENGTH) {
+        if (byte == ']' && bracket == 0)
+            bracket = line_length;
+        line[line_length++] = (char)byte;
+    }
+    return false;
+}
+
+COLD void guest_words_tell(void)
 {
     static struct log_limit limits[CPU_MAX]; // each used by its own CPU only
     static bool opened;

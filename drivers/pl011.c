@@ -68,18 +68,26 @@ void pl011_init(void)
     uart_write(UARTCR, CR_UARTEN | CR_TXE | CR_RXE);
 }
 
+// Whether the full FIFO took in a byte in time. After one had to be given up the next ones wait but one poll each,
+// until the UART takes one again: a stuck UART costs its wait once, not once a byte.
+static COLD bool wait_for_room(bool was_stuck)
+{
+    unsigned int polls = was_stuck ? 1 : PL011_TX_WAIT;
+
+    while (polls > 0 && uart_read(UARTFR) & FR_TXFF)
+        polls--;
+    return polls > 0;
+}
+
 void pl011_put(uint8_t byte)
 {
-    // After one byte had to be given up the next ones wait but one poll each, until the UART takes one again: a stuck
-    // UART costs its wait once, not once a byte.
     static bool stuck;
 
-    for (unsigned int poll = 0; uart_read(UARTFR) & FR_TXFF; poll++)
-        if (stuck || poll >= PL011_TX_WAIT) {
-            stuck = true;
-            dropped++;
-            return;
-        }
+    if (__builtin_expect(uart_read(UARTFR) & FR_TXFF, 0) && !wait_for_room(stuck)) {
+        stuck = true;
+        dropped++;
+        return;
+    }
     stuck = false;
     uart_write(UARTDR, byte);
 }

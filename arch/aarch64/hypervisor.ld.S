@@ -24,7 +24,7 @@ SECTIONS
     .text : {
         *(.text.boot)
         // They fill what the alignment of the vectors to 2 KiB would waste.
-        *(.text.simd_read .text.simd_write .text.decode_*)
+        *(.text.simd_read .text.simd_write .text.decode_[ior]* .text.decode_pair)
         *(.text.vectors)
         *(.text .text.*)
     } :text
@@ -70,6 +70,8 @@ SECTIONS
         . = ALIGN(0x10000);
         panic_stacks = .;
         . += CPU_MAX * PANIC_STACK_SIZE;
+        *(.bss.unset)
+        . = ALIGN(128); // boot.S
         bss_start = .;
         // Written before the MMU is on, read-only from then on.
         . = ALIGN(PAGE);

@@ -53,4 +53,7 @@ static inline gva_t gva_add(gva_t a, uint64_t n)
 // A function that seldom runs: small, and out of line, so that its callers need not save registers for it.
 #define COLD __attribute__((cold, noinline))
 
+// An object that boot does not clear (hypervisor.ld.S): whoever uses it writes it before reading it.
+#define UNSET __attribute__((section(".bss.unset")))
+
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))

@@ -19,23 +19,38 @@
 struct vm vm0;
 
 static _Alignas(4096) uint64_t stage2_root[512];
-static _Alignas(4096) uint8_t stage2_pool[STAGE2_POOL_PAGES][4096];
+static UNSET _Alignas(4096) uint8_t stage2_pool[STAGE2_POOL_PAGES][4096];
 static const char *monitor_request;
 
-static enum hv_status map_direct_devices(struct vm *vm)
+// A range that is not trapped: the device itself, or the page that answers reads in its place.
+static enum hv_status map_device(struct vm *vm, const struct policy_range *row)
+{
+    bool shadow = row->mapping == POLICY_SHADOW;
+    pa_t pa = pa_make(shadow ? (uintptr_t)vm->uart.reg : row->base);
+    uint32_t permissions = shadow ? STAGE2_READ : STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE;
+    struct ipa_range range;
+    enum hv_status status = ipa_range_make(ipa_make(row->base), row->size, 4096, &range);
+
+    vm->uart.shadow |= shadow;
+    return status == HV_OK ? stage2_map(&vm->stage2, &range, pa, permissions) : status;
+}
+
+static enum hv_status map_devices(struct vm *vm)
 {
     enum hv_status status = HV_OK;
 
-    for (unsigned int i = 0; i < policy_range_count && status == HV_OK; i++) {
-        const struct policy_range *row = &policy_ranges[i];
-        struct ipa_range range;
-        if (!row->direct)
-            continue;
-        status = ipa_range_make(ipa_make(row->base), row->size, 4096, &range);
-        if (status == HV_OK)
-            status = stage2_map(&vm->stage2, &range, pa_make(row->base), STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
-    }
+    for (unsigned int i = 0; i < policy_range_count && status == HV_OK; i++)
+        if (policy_ranges[i].mapping != POLICY_TRAPPED)
+            status = map_device(vm, &policy_ranges[i]);
     return status;
+}
+
+enum hv_status vm_show_uart(struct vm *vm, bool shown)
+{
+    struct ipa_range page;
+    enum hv_status status = ipa_range_make(ipa_make(PL011_PA), PL011_SIZE, 4096, &page);
+
+    return status == HV_OK ? stage2_protect(&vm->stage2, &page, shown ? STAGE2_READ : 0) : status;
 }
 
 // With an offset above 0 a guest that writes CNTV_CVAL_EL0 = ~0 has a deadline that wraps, and QEMU 7.2 then hangs as
@@ -65,7 +80,7 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
     enum hv_status status = ipa_range_make(ipa_make(GUEST_RAM_IPA), GUEST_RAM_SIZE, MIB(2), &ram);
     if (status == HV_OK)
         status = stage2_map(&vm->stage2, &ram, pa_make(GUEST_RAM_PA), STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
-    return status == HV_OK ? map_direct_devices(vm) : status;
+    return status == HV_OK ? map_devices(vm) : status;
 }
 
 static bool all_others_wait(struct vm *vm)

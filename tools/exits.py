@@ -27,7 +27,7 @@ CAUSES = {
 }
 # Exits that may write registers whose change empties QEMU's software TLB, or empty it by TLBI
 MAY_FLUSH = {"pause": ("vm_pause", "vm_resume", "vcpu_wait"), "reset": ("vcpu_reset", "vm_reset"),
-             "stage 2": ("stage2_map",)}
+             "stage 2": ("stage2_map", "stage2_protect")}
 GROUPS = list(itertools.chain(CAUSES.items(), MAY_FLUSH.items()))
 FLUSH = 1 << len(GROUPS)  # such a write, or a TLBI
 # (op0, op1, CRn, CRm, op2), DDI 0487 D19

@@ -4,6 +4,10 @@
 // DMA (UARTDMACR reads as zero) and no modem behind it, but its CTS, DSR and DCD are up, so that flow control never
 // stops a guest. Nothing is lost in either direction.
 //
+// Registers are kept as they read, so that a guest may read them by itself: no read but that of UARTDR has a side
+// effect, and that has none while the receive FIFO is empty. The page is hidden before a byte can be seen in the flags,
+// and shown again when the last one has been read.
+//
 // Locks: a byte is sent before the device's lock is taken and the console is told of room after it was given back, so
 // the console may call in while it holds its own locks. The interrupt line is set under the lock: its order is that of
 // the registers.
@@ -46,9 +50,19 @@
 #define INT_OE     0x400u
 #define INT_ALL    0x7ffu
 
+static uint32_t *reg(struct vpl011 *uart, uint32_t offset)
+{
+    return &uart->reg[offset / 4];
+}
+
+static bool has_fifo(const struct vpl011 *uart)
+{
+    return uart->reg[UARTLCR_H / 4] & LCR_H_FEN;
+}
+
 static unsigned int fifo_size(const struct vpl011 *uart)
 {
-    return uart->line_control & LCR_H_FEN ? VPL011_FIFO_SIZE : 1;
+    return has_fifo(uart) ? VPL011_FIFO_SIZE : 1;
 }
 
 // UARTIFLS.RXIFLSEL: 1/8, 1/4, 1/2, 3/4, 7/8 of the FIFO.
@@ -56,46 +70,51 @@ static unsigned int receive_level(const struct vpl011 *uart)
 {
     static const uint8_t levels[8] = {4, 8, 16, 24, 28, 28, 28, 28};
 
-    return uart->line_control & LCR_H_FEN ? levels[uart->levels >> 3 & 7] : 1;
+    return has_fifo(uart) ? levels[uart->reg[UARTIFLS / 4] >> 3 & 7] : 1;
 }
 
-static uint32_t raw_status(const struct vpl011 *uart)
+static void hide(struct vm *vm, bool hidden)
 {
-    // The receive timeout counts from the last character; a virtual line has no bit time, so it is over at once.
-    return uart->raw | (uart->count > 0 ? INT_RT : 0);
+    if (vm->uart.shadow && vm->uart.hidden != hidden && vm_show_uart(vm, !hidden) == HV_OK)
+        vm->uart.hidden = hidden;
 }
 
-// After every change: FR, and the line. Lock held.
+// After every change: the registers that follow from others, and the line. Lock held.
 static void update(struct vm *vm)
 {
     struct vpl011 *uart = &vm->uart;
-    uint32_t flags = FR_MODEM | FR_TXFE;
-    bool level;
+    bool empty = uart->count == 0;
+    uint32_t flags = FR_MODEM | FR_TXFE | (empty ? FR_RXFE : 0) | (uart->count >= fifo_size(uart) ? FR_RXFF : 0);
+    // The receive timeout counts from the last character; a virtual line has no bit time, so it is over at once.
+    uint32_t raw = (*reg(uart, UARTRIS) & ~INT_RT) | (empty ? 0 : INT_RT);
+    uint32_t masked = raw & *reg(uart, UARTIMSC);
 
-    if (uart->count == 0)
-        flags |= FR_RXFE;
-    if (uart->count >= fifo_size(uart))
-        flags |= FR_RXFF;
-    __atomic_store_n(&uart->flags, flags, __ATOMIC_RELAXED);
-    level = (raw_status(uart) & uart->mask) != 0;
-    if (level != uart->level) {
-        uart->level = level;
-        (void)vgic_set_line(vm, 0, PL011_INTID, level);
+    __atomic_store_n(reg(uart, UARTFR), flags, __ATOMIC_RELAXED);
+    __atomic_store_n(reg(uart, UARTRIS), raw, __ATOMIC_RELAXED);
+    *reg(uart, UARTMIS) = masked;
+    if (uart->level != (masked != 0)) {
+        uart->level = masked != 0;
+        (void)vgic_set_line(vm, 0, PL011_INTID, uart->level);
     }
+    if (empty)
+        hide(vm, false);
 }
 
 // One character into the receive FIFO. Lock held; there is room.
-static void push(struct vpl011 *uart, uint16_t data)
+static void push(struct vm *vm, uint16_t data)
 {
+    struct vpl011 *uart = &vm->uart;
+
+    hide(vm, true);
     uart->fifo[(uart->head + uart->count) % VPL011_FIFO_SIZE] = data;
     uart->count++;
     if (uart->count == receive_level(uart))
-        uart->raw |= INT_RX;
+        *reg(uart, UARTRIS) |= INT_RX;
 }
 
 static bool has_room(const struct vpl011 *uart)
 {
-    return (uart->control & CR_RXE) && !(uart->control & CR_LBE) && uart->count < fifo_size(uart);
+    return (uart->reg[UARTCR / 4] & (CR_RXE | CR_LBE)) == CR_RXE && uart->count < fifo_size(uart);
 }
 
 bool vpl011_has_room(struct vm *vm)
@@ -116,7 +135,7 @@ COLD bool vpl011_receive(struct vm *vm, uint8_t byte)
     spinlock_acquire(&uart->lock);
     room = has_room(uart);
     if (room) {
-        push(uart, byte);
+        push(vm, byte);
         update(vm);
     } else {
         uart->refused = true;
@@ -147,9 +166,9 @@ static COLD uint32_t read_data(struct vm *vm)
         data = uart->fifo[uart->head];
         uart->head = (uint8_t)((uart->head + 1) % VPL011_FIFO_SIZE);
         uart->count--;
-        uart->status = data >> 8;
+        *reg(uart, UARTRSR) = data >> 8;
         if (uart->count < receive_level(uart))
-            uart->raw &= ~INT_RX;
+            *reg(uart, UARTRIS) &= ~INT_RX;
         update(vm);
     }
     tell = take_refused(uart);
@@ -159,103 +178,67 @@ static COLD uint32_t read_data(struct vm *vm)
     return data;
 }
 
-// CR.LBE: what is sent comes back. A guest that does not read loses what does not fit, as the manual says.
-static COLD void loop_back(struct vpl011 *uart, uint8_t byte)
+// A byte that came back: one for which there is no room is lost, as the manual says. Lock held.
+static void receive_own(struct vm *vm, uint8_t byte)
 {
-    if (!(uart->control & CR_RXE))
+    struct vpl011 *uart = &vm->uart;
+
+    if (!(*reg(uart, UARTCR) & CR_RXE))
         return;
     if (uart->count < fifo_size(uart)) {
-        push(uart, byte);
+        push(vm, byte);
         return;
     }
     uart->overruns++;
-    uart->raw |= INT_OE;
+    *reg(uart, UARTRIS) |= INT_OE;
     uart->fifo[(uart->head + uart->count - 1) % VPL011_FIFO_SIZE] |= DR_OE;
 }
 
-static __attribute__((noinline)) enum trap_result write_data(struct vm *vm, uint32_t value)
+// The transmit FIFO is empty again at once, that is, at or below its level: the transmit interrupt. In the middle of a
+// text it is raised already, and nothing changes.
+static COLD void sent(struct vm *vm, bool loopback, uint8_t byte)
 {
-    struct vpl011 *uart = &vm->uart;
-    bool loopback = uart->control & CR_LBE;
-
-    if (!loopback)
-        console_guest_byte((uint8_t)value);
-    // Sent or looped back, the FIFO is empty again at once, that is, at or below its level: the transmit interrupt.
-    // While it is raised already, and that is so in the middle of a text, nothing changes.
-    if (!loopback && (__atomic_load_n(&uart->raw, __ATOMIC_RELAXED) & INT_TX))
-        return TRAP_DONE;
-    spinlock_acquire(&uart->lock);
+    spinlock_acquire(&vm->uart.lock);
     if (loopback)
-        loop_back(uart, (uint8_t)value);
-    uart->raw |= INT_TX;
+        receive_own(vm, byte);
+    *reg(&vm->uart, UARTRIS) |= INT_TX;
     update(vm);
-    spinlock_release(&uart->lock);
+    spinlock_release(&vm->uart.lock);
+}
+
+static __attribute__((noinline)) enum trap_result write_data(struct vm *vm, uint8_t byte)
+{
+    if (*reg(&vm->uart, UARTCR) & CR_LBE) {
+        sent(vm, true, byte);
+        return TRAP_DONE;
+    }
+    console_guest_byte(byte);
+    if (!(__atomic_load_n(reg(&vm->uart, UARTRIS), __ATOMIC_RELAXED) & INT_TX))
+        sent(vm, false, byte);
     return TRAP_DONE;
 }
 
 // ---- Registers
 
-// Stored ones: where they are kept and which bits there are. Offset / 4 is the index.
-struct stored {
-    uint16_t field; // offset in struct vpl011; 0: not a stored register
-    uint16_t bits;
-};
-
-static const struct stored stored[] = {
-    [UARTILPR / 4] = {offsetof(struct vpl011, low_power), 0xff},
-    [UARTIBRD / 4] = {offsetof(struct vpl011, integer_baud), 0xffff},
-    [UARTFBRD / 4] = {offsetof(struct vpl011, fractional_baud), 0x3f},
-    [UARTLCR_H / 4] = {offsetof(struct vpl011, line_control), 0xff},
-    [UARTCR / 4] = {offsetof(struct vpl011, control), 0xff87},
-    [UARTIFLS / 4] = {offsetof(struct vpl011, levels), 0x3f},
-    [UARTIMSC / 4] = {offsetof(struct vpl011, mask), INT_ALL},
+// Those that keep what is written: which bits there are.
+static const uint16_t stored_bits[] = {
+    [UARTILPR / 4] = 0xff, [UARTIBRD / 4] = 0xffff, [UARTFBRD / 4] = 0x3f,    [UARTLCR_H / 4] = 0xff,
+    [UARTCR / 4] = 0xff87, [UARTIFLS / 4] = 0x3f,   [UARTIMSC / 4] = INT_ALL,
 };
 
 #define UARTPERIPHID0 0xfe0
 // PeriphID0-3, PCellID0-3: an Arm PL011 r1p5, which has FIFOs of 32.
 static const uint8_t identification[8] = {0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
-static uint32_t *stored_field(struct vpl011 *uart, uint32_t offset)
-{
-    if (offset / 4 >= ARRAY_COUNT(stored) || stored[offset / 4].field == 0)
-        return NULL;
-    return (uint32_t *)((uint8_t *)uart + stored[offset / 4].field);
-}
-
-static COLD uint32_t read_register(struct vm *vm, uint32_t offset)
-{
-    struct vpl011 *uart = &vm->uart;
-    uint32_t *field;
-
-    switch (offset) {
-    case UARTFR:
-        return uart->flags;
-    case UARTRSR:
-        return uart->status;
-    case UARTRIS:
-        return raw_status(uart);
-    case UARTMIS:
-        return raw_status(uart) & uart->mask;
-    default:
-        break;
-    }
-    if (offset >= UARTPERIPHID0)
-        return identification[(offset - UARTPERIPHID0) / 4];
-    field = stored_field(uart, offset);
-    return field != NULL ? *field : 0;
-}
-
 static void store(struct vpl011 *uart, uint32_t offset, uint32_t value)
 {
-    uint32_t *field = stored_field(uart, offset);
-
-    if (field == NULL)
+    if (offset / 4 >= ARRAY_COUNT(stored_bits) || stored_bits[offset / 4] == 0)
         return;
-    *field = value & stored[offset / 4].bits;
+    *reg(uart, offset) = value & stored_bits[offset / 4];
     if (offset == UARTLCR_H || offset == UARTIFLS) { // the level moved: on which side of it is the FIFO now?
-        uart->raw &= ~INT_RX;
+        *reg(uart, UARTRIS) &= ~INT_RX;
         if (uart->count >= receive_level(uart))
-            uart->raw |= INT_RX;
+            *reg(uart, UARTRIS) |= INT_RX;
     }
 }
 
@@ -266,9 +249,9 @@ static COLD void write_register(struct vm *vm, uint32_t offset, uint32_t value)
 
     spinlock_acquire(&uart->lock);
     if (offset == UARTICR)
-        uart->raw &= ~value;
+        *reg(uart, UARTRIS) &= ~value;
     else if (offset == UARTRSR)
-        uart->status = 0;
+        *reg(uart, UARTRSR) = 0;
     else
         store(uart, offset, value);
     update(vm);
@@ -282,7 +265,7 @@ static COLD void write_register(struct vm *vm, uint32_t offset, uint32_t value)
 static void access_word(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
 {
     uint32_t word = offset & ~3u;
-    uint32_t whole = read_register(vm, word);
+    uint32_t whole = *reg(&vm->uart, word);
 
     if (!(access & MMIO_WRITE))
         *value = mmio_read_part(4, whole, offset, access);
@@ -307,10 +290,10 @@ __attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint
                                                          uint64_t *value)
 {
     if (offset == UARTDR && (access & MMIO_WRITE) && mmio_size(access) <= 4)
-        return write_data(vcpu->vm, (uint32_t)*value);
+        return write_data(vcpu->vm, (uint8_t)*value);
     if (offset != UARTFR || access > 4)
         return access_other(vcpu->vm, offset, access, value);
-    *value = __atomic_load_n(&vcpu->vm->uart.flags, __ATOMIC_RELAXED);
+    *value = __atomic_load_n(reg(&vcpu->vm->uart, UARTFR), __ATOMIC_RELAXED);
     return TRAP_DONE;
 }
 
@@ -319,7 +302,9 @@ COLD void vpl011_init(struct vm *vm)
     struct vpl011 *uart = &vm->uart;
 
     memset(uart, 0, sizeof(*uart));
-    uart->control = CR_RESET;
-    uart->levels = IFLS_RESET;
+    *reg(uart, UARTCR) = CR_RESET;
+    *reg(uart, UARTIFLS) = IFLS_RESET;
+    for (uint32_t i = 0; i < ARRAY_COUNT(identification); i++)
+        *reg(uart, UARTPERIPHID0 + 4 * i) = identification[i];
     update(vm);
 }

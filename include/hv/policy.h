@@ -36,13 +36,20 @@ struct policy_row {
     uint16_t log_per_second; // at most so many log records a second cite this row; 0 = none suppressed
 };
 
+enum policy_mapping {
+    POLICY_TRAPPED, // stage 2 has nothing there: every access is an exit
+    POLICY_DIRECT,  // the device itself, at its own address: never trapped
+    POLICY_SHADOW,  // a page of registers that ariel keeps as they read, read-only: writes are exits, and reads while
+                    // they have a side effect. Of the UART alone
+};
+
 // A piece of the guest's physical address space outside RAM. Sorted, disjoint; holes are KEY_DEVICE_NONE.
 struct policy_range {
     uint64_t base;                    // IPA
     uint64_t size;                    // bytes
     uint16_t key;                     // enum event_key
     uint8_t widths;                   // bit n set: accesses of 1 << n bytes are allowed (n = 0..3); others are denied
-    uint8_t direct;                   // 1: mapped to the guest at stage 2 (allow without log), never trapped
+    uint8_t mapping;                  // enum policy_mapping
     struct policy_verdict verdict[2]; // [0] read, [1] write
 };
 

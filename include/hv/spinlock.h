@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ticket-free spinlock for EL2. Global order (take in this order, never the other way): vm pause, stage2, console
-// input, vgic, vpl011, log, console.
+// Ticket-free spinlock for EL2. Global order (take in this order, never the other way): vm pause, console
+// input, vpl011, vgic, stage2, log, console.
 #pragma once
 
 #include <stdint.h>

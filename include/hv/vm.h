@@ -19,6 +19,8 @@ enum vm_state {
     VM_STOPPED, // as paused, for good: only reset leaves it
 };
 
+// The page in uart comes behind what each exit uses: small offsets are short code.
+// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct vm {
     enum vm_state state;        // written by vm.c only
     const char *stop_reason;    // why it stopped; NULL unless VM_STOPPED
@@ -60,6 +62,11 @@ void vm_stop(struct vm *vm, const char *reason);
 void vm_open_monitor(const char *reason);
 // The reason another CPU left there, or NULL; taken by the CPU that owns the UART.
 const char *vm_take_monitor_request(void);
+
+// Lets the guest read the page of its UART's registers (vpl011.h) by itself, or makes it fault on each access. Any CPU
+// with the VM's VMID in VTTBR_EL2; takes the stage-2 lock. Errors are stage2_protect's: none, once vm_init has mapped
+// it.
+enum hv_status vm_show_uart(struct vm *vm, bool shown);
 
 // Asks for a machine reset (the guest starts again from pristine images). Does not return.
 _Noreturn void vm_reset(struct vm *vm);

@@ -13,17 +13,13 @@ struct vm;
 #define VPL011_FIFO_SIZE 32 // r1p5, as PeriphID2 says
 
 struct vpl011 {
-    struct spinlock lock; // guards all below; flags, which FR reads, is written under it and read without
-    uint32_t flags;       // UARTFR
-    uint32_t raw;         // UARTRIS, but for RTRIS, which is "the receive FIFO holds something"
-    uint32_t mask;        // UARTIMSC
-    uint32_t control;     // UARTCR
-    uint32_t line_control;
-    uint32_t levels;                 // UARTIFLS
-    uint32_t integer_baud;           // UARTIBRD, kept for reading back
-    uint32_t fractional_baud;        // UARTFBRD
-    uint32_t low_power;              // UARTILPR
-    uint32_t status;                 // UARTRSR
+    // The registers as they read, by offset / 4; UARTDR as it reads while the receive FIFO is empty. Nothing else is on
+    // their page: a policy may show it to the guest (vm_show_uart). Written under the lock, UARTFR and UARTRIS read
+    // without.
+    _Alignas(4096) uint32_t reg[1024];
+    struct spinlock lock;            // guards all
+    bool shadow;                     // stage 2 has reg's page, for the guest to read while the receive FIFO is empty
+    bool hidden;                     // it cannot now
     bool level;                      // what the interrupt line was last set to
     bool refused;                    // vpl011_receive returned false since there was room last
     uint8_t count;                   // bytes in the receive FIFO

@@ -152,6 +152,13 @@ bool vm_break(struct vm *of, const char *reason)
     return true;
 }
 
+enum hv_status vm_show_uart(struct vm *of, bool shown)
+{
+    (void)of;
+    note('u', shown);
+    return HV_OK;
+}
+
 void vm_reset(struct vm *of)
 {
     (void)of;
@@ -475,10 +482,22 @@ static void interrupt_both_ways(void)
 
 // ---- Events
 
+static bool is_permission_fault(uint64_t syndrome)
+{
+    uint64_t ec = FIELD_GET(ESR_ELX_EC, syndrome);
+
+    return (ec == ESR_EC_DABT_LOWER || ec == ESR_EC_IABT_LOWER) &&
+           (syndrome & ISS_ABORT_FSC & ~UINT64_C(3)) == FSC_PERMISSION;
+}
+
+// Permission faults come from the UART's page alone, and HPFAR_EL2 is as it was.
 static void set_event(uint64_t syndrome, uint64_t ipa)
 {
     fake_sysreg_set("ESR_EL2", syndrome);
-    fake_sysreg_set("HPFAR_EL2", ipa >> 12 << 4);
+    if (is_permission_fault(syndrome))
+        ipa = PL011_PA | (ipa & 0xfff);
+    else
+        fake_sysreg_set("HPFAR_EL2", ipa >> 12 << 4);
     fake_sysreg_set("FAR_EL2", UINT64_C(0xffff000000000000) | (ipa & (GIB(4) - 1)));
 }
 
@@ -556,6 +575,8 @@ static void send_access(struct fuzz_input *input)
     if ((variation & 0x8) == 0)
         iss = (iss & ~ISS_ABORT_SRT) | (iss & FIELD_PREP(ISS_ABORT_SRT, 7));
     uint64_t syndrome = 0x92000000 | iss;
+    if (variation == 0x3e)
+        syndrome |= 0x8; // a permission fault
     if ((variation & 0x1f) == 0x1f)
         syndrome ^= odd[fuzz_below(input, ARRAY_COUNT(odd))];
     uint64_t address = draw_address(input);
@@ -733,6 +754,7 @@ static void prepare(void)
     effects = 0;
     world_started(NULL);
     vpl011_init(&vm);
+    vm.uart.shadow = true;
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         vm.vcpus[i].frame = &frame;
         vm.vcpus[i].telemetry = &telemetry;

@@ -145,12 +145,24 @@ def test_coarse_bit_passes_the_others_on():
 
 
 def test_mmio_is_mapped_only_without_log_and_in_whole_pages():
-    direct = {r["base"]: r["direct"] for r in build('[[mmio]]\ndevice = "pl031"\naction = "allow"\n').ranges}
-    assert direct[0x09010000] == 1 and direct[0x09000000] == 0
+    mapping = {r["base"]: r["mapping"] for r in build('[[mmio]]\ndevice = "pl031"\naction = "allow"\n').ranges}
+    assert mapping[0x09010000] == "DIRECT" and mapping[0x09000000] == "TRAPPED"
     for row in ('device = "pl031"\nlog = true', 'device = "pl031"\ncount = true', 'device = "pl031"\naccess = "r"',
                 'device = "pl031"\nwidth = 4', 'device = "pl031"\nsize = 4'):
         ranges = build(f'[[mmio]]\naction = "allow"\n{row}\n').ranges
-        assert not next(r for r in ranges if r["base"] == 0x09010000)["direct"]
+        assert next(r for r in ranges if r["base"] == 0x09010000)["mapping"] == "TRAPPED"
+
+
+def test_a_shadow_is_the_uarts_whole_and_unseen():
+    mapping = {r["base"]: r["mapping"] for r in build('[[mmio]]\ndevice = "pl011"\naction = "emulate"\nshadow = true\n').ranges}
+    assert mapping[0x09000000] == "SHADOW" and mapping[0x09010000] == "TRAPPED"
+    for row in ('device = "pl031"', 'device = ["pl011"]', 'base = 0x09000000\nsize = 0x1000', 'device = "pl011"\naccess = "r"',
+                'device = "pl011"\nwidth = 4', 'device = "pl011"\nsize = 0x1000'):
+        assert 'shadow is for a row with device = "pl011"' in errors(f'[[mmio]]\n{row}\naction = "emulate"\nshadow = true\n')
+    for action in ('"emulate"\nlog = true', '"emulate"\ncount = true', '"deny"', '"raz-wi"'):
+        assert "what is read from the page is not seen" in errors(f'[[mmio]]\ndevice = "pl011"\naction = {action}\nshadow = true\n')
+    assert "shadow must be true or false" in errors('[[mmio]]\ndevice = "pl011"\naction = "emulate"\nshadow = 1\n')
+    assert 'unknown field "shadow"' in errors('[[sysreg]]\nclass = "ID"\naction = "emulate"\nshadow = true\n')
 
 
 # An independent model of "first match wins": rows as (set of names, directions, action), no code of the compiler's.

@@ -159,6 +159,23 @@ static void every_register_can_be_stored_and_loaded(void **state)
     }
 }
 
+// HPFAR_EL2 says nothing then: it is the UART's page, the one of stage 2 that lacks a permission.
+static void a_permission_fault_is_the_uarts(void **state)
+{
+    (void)state;
+    frame.x[1] = 'a';
+    fake_sysreg_set("HPFAR_EL2", GICD_PA >> 12 << 4);
+    fake_sysreg_set("FAR_EL2", 0xffff800009300018);
+    assert_true(trap_quick_abort(&frame, WORD_READ | 0x8));
+    assert_int_equal(frame.x[1], PL011_PA + 0x18);
+    frame.x[1] = 'b';
+    assert_true(trap_quick_abort(&frame, WORD_READ | 0x8 | 1u << 6));
+    assert_int_equal(written, 'b');
+    assert_int_equal(telemetry.last[1].address, PL011_PA + 0x18);
+    assert_int_equal(telemetry.last[1].key, KEY_DEVICE_PL011);
+    assert_false(trap_quick_abort(&frame, WORD_READ ^ 0xc)); // FSC 0xb: an Access flag fault
+}
+
 // Pending and active states are asked of other CPUs, and who waits for those runs what they ask of this one: that needs
 // a whole frame, and registers of EL2 that a guarded access may change.
 static void what_asks_other_cpus_is_left_alone(void **state)
@@ -331,6 +348,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_word_of_a_device_is_done, setup),
         cmocka_unit_test_setup(every_register_can_be_stored_and_loaded, setup),
+        cmocka_unit_test_setup(a_permission_fault_is_the_uarts, setup),
         cmocka_unit_test_setup(what_asks_other_cpus_is_left_alone, setup),
         cmocka_unit_test_setup(an_id_register_that_is_none_is_left_alone, setup),
         cmocka_unit_test_setup(a_constant_call_is_answered, setup),

@@ -101,6 +101,13 @@ enum hv_status stage2_map(struct stage2 *stage2, const struct ipa_range *range, 
     return map_status;
 }
 
+enum hv_status stage2_protect(struct stage2 *stage2, const struct ipa_range *range, uint32_t permissions)
+{
+    (void)stage2;
+    mappings[mapping_count++] = (struct mapping){*range, pa_make(0), permissions};
+    return HV_OK;
+}
+
 void vgic_init(struct vm *vm)
 {
     (void)vm;
@@ -156,7 +163,7 @@ static void ram_is_mapped_whole_and_every_vcpu_starts_off(void **state)
 static void a_direct_device_is_mapped_at_its_own_address_and_never_executed(void **state)
 {
     (void)state;
-    policy_ranges_written[1] = (struct policy_range){.base = 0x09010000, .size = 0x1000, .direct = 1};
+    policy_ranges_written[1] = (struct policy_range){.base = 0x09010000, .size = 0x1000, .mapping = POLICY_DIRECT};
     mapping_count = 0;
     assert_int_equal(vm_init(&vm0, 1), HV_OK);
     assert_int_equal(mapping_count, 2);
@@ -167,6 +174,26 @@ static void a_direct_device_is_mapped_at_its_own_address_and_never_executed(void
     assert_int_equal(vm_init(&vm0, 1), HV_ERR_ALIGN);
     map_status = HV_ERR_NO_MEMORY;
     assert_int_equal(vm_init(&vm0, 1), HV_ERR_NO_MEMORY);
+}
+
+static void a_shadow_is_a_page_of_the_vms_own_that_can_at_most_be_read(void **state)
+{
+    (void)state;
+    assert_false(vm0.uart.shadow);
+    policy_ranges_written[1] = (struct policy_range){.base = PL011_PA, .size = 0x1000, .mapping = POLICY_SHADOW};
+    mapping_count = 0;
+    assert_int_equal(vm_init(&vm0, 1), HV_OK);
+    assert_true(vm0.uart.shadow);
+    assert_int_equal(mappings[1].range.base.v, PL011_PA);
+    assert_int_equal(mappings[1].pa.v, (uintptr_t)vm0.uart.reg);
+    assert_int_equal(mappings[1].pa.v % 4096, 0);
+    assert_int_equal(mappings[1].permissions, STAGE2_READ);
+    assert_int_equal(vm_show_uart(&vm0, false), HV_OK);
+    assert_int_equal(mappings[2].range.base.v, PL011_PA);
+    assert_int_equal(mappings[2].range.size, 4096);
+    assert_int_equal(mappings[2].permissions, 0);
+    assert_int_equal(vm_show_uart(&vm0, true), HV_OK);
+    assert_int_equal(mappings[3].permissions, STAGE2_READ);
 }
 
 // What the guest's virtual counter shows, or will when it goes on.
@@ -289,6 +316,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(ram_is_mapped_whole_and_every_vcpu_starts_off, setup),
         cmocka_unit_test_setup(a_direct_device_is_mapped_at_its_own_address_and_never_executed, setup),
+        cmocka_unit_test_setup(a_shadow_is_a_page_of_the_vms_own_that_can_at_most_be_read, setup),
         cmocka_unit_test_setup(a_pause_gathers_all_and_stops_the_guests_clock, setup),
         cmocka_unit_test_setup(a_stop_during_a_pause_wins, setup),
         cmocka_unit_test_setup(two_pauses_add_up, setup),

@@ -42,6 +42,9 @@ static unsigned int sent_count;
 static unsigned int room_calls;
 static uint8_t typed[512]; // what the console still has for the guest
 static unsigned int typed_count, typed_next;
+static bool shown;
+static unsigned int shown_changes;
+static uint32_t flags_at_change;
 
 enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int intid, bool level)
 {
@@ -51,6 +54,15 @@ enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int i
     assert_int_not_equal(level, line);
     line = level;
     line_changes++;
+    return HV_OK;
+}
+
+enum hv_status vm_show_uart(struct vm *of, bool show)
+{
+    assert_ptr_equal(of, &vm);
+    shown = show;
+    shown_changes++;
+    flags_at_change = of->uart.reg[FR / 4];
     return HV_OK;
 }
 
@@ -88,7 +100,8 @@ static int setup(void **state)
     vm.vcpu_count = 1;
     vm.vcpus[0].vm = &vm;
     line = false;
-    line_changes = sent_count = room_calls = typed_count = typed_next = 0;
+    shown = true;
+    shown_changes = line_changes = sent_count = room_calls = typed_count = typed_next = 0;
     vpl011_init(&vm);
     return 0;
 }
@@ -349,6 +362,42 @@ static void any_access_keeps_flags_and_line_true(void **state)
     }
 }
 
+// What the guest may read by itself is what it would be told, and never a byte's place: that would lose the byte.
+static void the_page_is_hidden_while_a_byte_waits(void **state)
+{
+    (void)state;
+    vm.uart.shadow = true;
+    wr(DR, 'a');
+    wr(IMSC, INT_TX | INT_RX);
+    assert_int_equal(shown_changes, 0);
+    assert_int_equal(vm.uart.reg[FR / 4], 0x97);
+    assert_int_equal(vm.uart.reg[MIS / 4], INT_TX);
+    assert_int_equal(vm.uart.reg[0xff0 / 4], 0x0d);
+    vpl011_receive(&vm, 'b');
+    assert_false(shown);
+    assert_int_equal(flags_at_change & 0x10, 0x10); // before the flags say that there is one
+    wr(LCR_H, FEN);
+    vpl011_receive(&vm, 'c');
+    assert_int_equal(rd(DR), 'b');
+    assert_int_equal(shown_changes, 1);
+    assert_int_equal(rd(DR), 'c');
+    assert_true(shown);
+    assert_int_equal(flags_at_change & 0x10, 0x10); // after the flags say that there is none
+    assert_int_equal(vm.uart.reg[DR / 4], 0);
+    wr(CR, 0x381);
+    wr(DR, 'l'); // looped back
+    assert_false(shown);
+    assert_int_equal(shown_changes, 3);
+}
+
+static void without_a_shadow_the_page_is_never_shown(void **state)
+{
+    (void)state;
+    vpl011_receive(&vm, 'a');
+    assert_int_equal(rd(DR), 'a');
+    assert_int_equal(shown_changes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +414,8 @@ int main(void)
         cmocka_unit_test_setup(loopback, setup),
         cmocka_unit_test_setup(narrow_and_wide_accesses, setup),
         cmocka_unit_test_setup(any_access_keeps_flags_and_line_true, setup),
+        cmocka_unit_test_setup(the_page_is_hidden_while_a_byte_waits, setup),
+        cmocka_unit_test_setup(without_a_shadow_the_page_is_never_shown, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,7 +115,7 @@ def generate(policy):
             for row in policy.rows]
     out += ["};\n", f"const unsigned int policy_row_count = {len(policy.rows)};\n",
             "const struct policy_range policy_ranges[] = {"]
-    out += [f"    {{{r['base']:#x}, {r['size']:#x}, {r['key'].enum}, {r['widths']}, {r['direct']}, "
+    out += [f"    {{{r['base']:#x}, {r['size']:#x}, {r['key'].enum}, {r['widths']}, POLICY_{r['mapping']}, "
             f"{{{', '.join(verdict_text(r['verdicts'][way], r['key'], way) for way in (0, 1))}}}}},"
             for r in policy.ranges]
     out += ["    {UINT64_MAX, 0, KEY_DEVICE_NONE, 0, 0, {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}},"]

@@ -94,6 +94,14 @@ def row_at(policy, address, way):
                  if len(target) == 3 and target[2] == way and target[0] <= address < target[1]), policy.rows[0])
 
 
+def mapping(item):
+    """enum policy_mapping of include/hv/policy.h"""
+    pages = item["base"] % PAGE == 0 and item["size"] % PAGE == 0 and item["widths"] == 15
+    if pages and not any(v["trapped"] for v in item["verdicts"]):
+        return "DIRECT"
+    return "SHADOW" if item["verdicts"][0]["row"].shadow else "TRAPPED"
+
+
 def fold_ranges(policy):
     devices = [key for key in policy.groups["device"] if key.base is not None]
     edges = {edge for key in devices for edge in (key.base, key.base + key.size)}
@@ -108,10 +116,9 @@ def fold_ranges(policy):
         verdicts = [verdict(policy, key, way, rows[way]) for way in (0, 1)]
         item = {"base": base, "size": end - base, "key": key, "widths": join_widths(policy, rows, verdicts),
                 "verdicts": verdicts}
-        item["direct"] = int(not any(v["trapped"] for v in verdicts) and base % PAGE == 0 and end % PAGE == 0
-                             and item["widths"] == 15)
+        item["mapping"] = mapping(item)
         last = policy.ranges[-1] if policy.ranges else None
-        same = last and all(last[name] == item[name] for name in ("key", "widths", "verdicts", "direct"))
+        same = last and all(last[name] == item[name] for name in ("key", "widths", "verdicts", "mapping"))
         if same and last["base"] + last["size"] == base:
             last["size"] += end - base
         else:

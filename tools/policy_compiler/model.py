@@ -5,11 +5,13 @@ import difflib
 ACTIONS = ("allow", "emulate", "raz-wi", "deny", "pause", "stop")
 DIRECTIONS = {"r": (0,), "w": (1,), "rw": (0, 1)}
 SUBJECTS = {  # table of the source -> its fields beyond the common ones
-    "sysreg": ("name", "class", "access"), "mmio": ("device", "base", "offset", "size", "access", "width"),
+    "sysreg": ("name", "class", "access"), "mmio": ("device", "base", "offset", "size", "access", "width",
+                                                                "shadow"),
     "hypercall": ("name", "number"), "smccc": ("name", "number"), "smc": (), "wfi": (), "wfe": (), "trap": ("name",)}
 COMMON = ("action", "log", "count", "limit", "why")
 TOP = ("name", "description", "default")
 OWNED = ("GICD", "GICR", "PL011")  # devices that EL2 itself drives, and emulates for the guest
+SHADOWED = "pl011"  # the one whose registers are kept as they read, in a page that can be shown to the guest
 # emulations that are the access itself (sysreg_read, sysreg_write)
 PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR", "TIMER", "DIR")
 # Causes that a row can name, by what ariel can do about them; the others have keys of their own (hvc, sysreg, dabt).
@@ -52,6 +54,7 @@ class Row:
         self.table, self.line, self.fields, self.lines = table, line, fields, lines
         self.action = fields.get("action")
         self.log, self.count = fields.get("log", False), fields.get("count", False)
+        self.shadow = fields.get("shadow", False)
         self.why, self.limit = fields.get("why", ""), 0
         self.directions = (0, 1)
         self.targets = []  # (key, direction) or, for mmio, (base, end, direction)

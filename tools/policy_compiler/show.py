@@ -8,7 +8,9 @@ from .model import LETS_THROUGH, NEVER_SET, REGISTERS, some
 def row_cost(policy, row):
     if row.table == "mmio":
         mine = [r for r in policy.ranges if any(v["row"] is row for v in r["verdicts"])]
-        return "no trap (mapped)" if mine and all(r["direct"] for r in mine) else "stage 2 fault"
+        if row.shadow:
+            return "stage 2 fault; reads: none while no input waits"
+        return "no trap (mapped)" if mine and all(r["mapping"] == "DIRECT" for r in mine) else "stage 2 fault"
     if row.table in ("hypercall", "smccc", "smc"):
         return "HCR_EL2.TSC for smc" if row.table != "hypercall" else "hvc"
     dotted = sorted(re.sub(r"^([A-Z]+(?:_HCR)?_EL2)_", r"\1.", bit) for bit in row.bits)
@@ -24,7 +26,7 @@ def describe(policy):
              "notes": [f"{some(names)}: {note}" for note, names in row.changed.items()]} for row in policy.rows]
     controls = {register: sorted(bit[len(register) + 1:] for bit in policy.bits if bit.startswith(register + "_"))
                 for register in REGISTERS}
-    ranges = [{"base": r["base"], "size": r["size"], "device": r["key"].name, "direct": bool(r["direct"]),
+    ranges = [{"base": r["base"], "size": r["size"], "device": r["key"].name, "mapping": r["mapping"].lower(),
                "read": r["verdicts"][0]["action"], "write": r["verdicts"][1]["action"]} for r in policy.ranges]
     return {"policy": policy.source.get("name", ""), "file": policy.path, "rows": rows, "controls": controls,
             "ranges": ranges, "notes": policy.notes}

@@ -2,7 +2,7 @@
 """The TOML text: where rows and their fields stand (tomllib tells values only), and what their fields may be."""
 import re
 
-from .model import ACTIONS, COMMON, DIRECTIONS, SUBJECTS, TOP, Row, nearest
+from .model import ACTIONS, COMMON, DIRECTIONS, SHADOWED, SUBJECTS, TOP, Row, nearest
 
 TOKEN = re.compile(r'''"""(?:\\.|[^\\])*?"{3,5}
                        | '{3}.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | \#[^\n]* | \n | [^"'#\n]''',
@@ -99,7 +99,7 @@ def read_default(policy, top):
 
 
 def check_fields(policy, row, allowed):
-    kinds = {"log": bool, "count": bool, "why": str, "limit": str, "action": str, "access": str, "base": int,
+    kinds = {"log": bool, "count": bool, "shadow": bool, "why": str, "limit": str, "action": str, "access": str, "base": int,
              "offset": int, "size": int}
     for name, value in row.fields.items():
         if name not in allowed:
@@ -125,3 +125,15 @@ def check_fields(policy, row, allowed):
             policy.error(row.at("limit"), "limit without log = true: there is nothing to limit")
         else:
             row.limit = int(match[1])
+    if row.shadow is True:
+        check_shadow(policy, row)
+
+
+def check_shadow(policy, row):
+    """What is read from the page is not seen, and is ariel's answer: the row must want that, of the whole device."""
+    if row.fields.get("device") != SHADOWED or {"offset", "size", "width", "access"} & set(row.fields):
+        policy.error(row.at("shadow"), f"{row.text}: shadow is for a row with device = \"{SHADOWED}\" and without "
+                     "offset, size, width and access")
+    elif row.action != "emulate" or row.log or row.count:
+        policy.error(row.at("shadow"), f"{row.text}: shadow needs action = \"emulate\" without log and count: what is "
+                     "read from the page is not seen")

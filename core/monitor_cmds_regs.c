@@ -87,6 +87,7 @@ struct register_access {
     const char *name;
     bool write;
     bool known;
+    bool unsafe; // a value that EL2 must not return with
     enum hv_status status;
     uint64_t old;
     uint64_t value;
@@ -122,6 +123,28 @@ static void access_hardware(struct register_access *access)
         access->status = sysreg_write(key, access->value);
 }
 
+// Whether EL2 may return with pstate where it would have returned with old: to a guest exception level at 64 bits, or
+// to the mode that the guest is in. Anything else in M would be an illegal return, at best.
+static bool pstate_is_safe(uint64_t pstate, uint64_t old)
+{
+    uint64_t mode = pstate & (SPSR_ELX_M4 | SPSR_ELX_M);
+
+    return mode == SPSR_M_EL0T || mode == SPSR_M_EL1T || mode == SPSR_M_EL1H ||
+           mode == (old & (SPSR_ELX_M4 | SPSR_ELX_M));
+}
+
+static void write_slot(struct register_access *access, uint64_t *slot)
+{
+    struct trap_frame *frame = access->vcpu->frame;
+
+    access->unsafe = slot == &frame->spsr_el2 && !pstate_is_safe(access->value, frame->spsr_el2);
+    if (access->unsafe)
+        return;
+    *slot = access->value;
+    if (slot == &frame->elr_el2)
+        vcpu_moved(access->vcpu);
+}
+
 static void access_register(void *argument)
 {
     struct register_access *access = argument;
@@ -132,11 +155,8 @@ static void access_register(void *argument)
     access->status = HV_OK;
     if (slot != NULL) {
         access->old = *slot;
-        if (access->write) {
-            *slot = access->value;
-            if (slot == &access->vcpu->frame->elr_el2)
-                vcpu_moved(access->vcpu);
-        }
+        if (access->write)
+            write_slot(access, slot);
     } else if (index < EL1_REGISTER_COUNT) {
         access->old = el1_register_read(index);
         if (access->write)
@@ -146,29 +166,29 @@ static void access_register(void *argument)
     }
 }
 
-// A guest exception level at 64 bits: anything else in SPSR_EL2.M would be an illegal return, at best.
-static bool spsr_is_safe(uint64_t value)
+// The register that a person means by word: as gdb says it, with $; PSTATE, which gdb calls cpsr, is SPSR_EL2 here.
+static const char *register_of(const char *word)
 {
-    uint64_t mode = value & 0x1f;
-
-    return mode == 0x0 || mode == 0x4 || mode == 0x5;
+    if (*word == '$')
+        word++;
+    return strcasecmp(word, "PSTATE") == 0 || strcasecmp(word, "cpsr") == 0 ? "SPSR_EL2" : word;
 }
 
 const char *cmd_sr(const struct monitor_words *words)
 {
-    struct register_access access = {.name = words->word[1] + (words->word[1][0] == '$'), .write = words->count > 2};
+    struct register_access access = {.name = register_of(words->word[1]), .write = words->count > 2};
     const char *error = monitor_vcpu(words->count > 3 ? words->word[3] : NULL, &access.vcpu);
 
     if (error == NULL && access.write)
         error = monitor_number("value", words->word[2], 0, UINT64_MAX, &access.value);
     if (error != NULL)
         return error;
-    if (access.write && strcasecmp(access.name, "SPSR_EL2") == 0 && !spsr_is_safe(access.value))
-        return "SPSR_EL2.M may be EL0t (0), EL1t (4) or EL1h (5) only";
     if (!cpu_call(access.vcpu->id, access_register, &access))
         return monitor_error("CPU %u does not answer", access.vcpu->id);
+    if (access.unsafe)
+        return "SPSR_EL2.M may be EL0t (0), EL1t (4), EL1h (5) or what it is";
     if (!access.known)
-        return monitor_error("no register '%s' (regs shows the usual ones; x0..x30, PC, SP_EL1 ...)", access.name);
+        return monitor_error("no register '%s' (regs shows the usual ones; x0..x30, PC, PSTATE ...)", access.name);
     if (access.status != HV_OK)
         return monitor_error("%s: %s", access.name, hv_status_name(access.status));
     if (access.write)

@@ -538,6 +538,9 @@ static const char *const good[] = {
     "p $pc",
     "sr PC 0x40000000",
     "sr SPSR_EL2 0x3c5",
+    "sr PSTATE",
+    "sr pstate 0x3c5 1",
+    "p $cpsr",
     "sr ID_AA64MMFR0_EL1",
     "policy show",
     "policy stat",
@@ -626,7 +629,11 @@ static void bad_words_are_named(void **state)
         {"regs 2", "err vcpu 0x2 is outside 0x0..0x1"},
         {"sr nope", "err no register 'nope'"},
         {"sr x31", "err no register 'x31'"},
-        {"sr SPSR_EL2 0x3c9", "err SPSR_EL2.M may be"},
+        {"sr SPSR_EL2 0x3c9", "err SPSR_EL2.M may be"}, // EL2
+        {"sr PSTATE 0x3cd", "err SPSR_EL2.M may be"},   // EL3
+        {"sr pstate 0x10", "err SPSR_EL2.M may be"},    // AArch32
+        {"sr cpsr 0x3d3", "err SPSR_EL2.M may be"},
+        {"p $cpsr 0x3d5", "err SPSR_EL2.M may be"},
         {"sr ID_AA64MMFR0_EL1 1", "err ID_AA64MMFR0_EL1: "},
         {"policy test", "err usage: policy test"},
         {"policy test maybe pl011", "err usage: policy test"},
@@ -674,6 +681,34 @@ static void writes_are_done_and_recorded(void **state)
     assert_string_equal(run("inject irq 33"), "ok");
     assert_int_equal(injected, 1);
     assert_int_equal(records, 5);
+}
+
+static void pstate_is_what_el2_returns_with(void **state)
+{
+    static const char *const spellings[] = {"PSTATE", "pstate", "cpsr", "$cpsr", "SPSR_EL2"};
+    static const char *const allowed[] = {"0x3c5", "0x345", "0x80000004", "0x0"};
+    static const char *const refused[] = {"0x10", "0x3c8", "0x3c9", "0x3cd", "0x3d5", "0x3df", "0xffffffffffffffff"};
+    char line[64];
+
+    (void)state;
+    for (unsigned int spelling = 0; spelling < ARRAY_COUNT(spellings); spelling++) {
+        for (unsigned int i = 0; i < ARRAY_COUNT(allowed); i++) {
+            snprintf(line, sizeof(line), "sr %s %s 1", spellings[spelling], allowed[i]);
+            assert_string_equal(run(line), "ok");
+            assert_int_equal(frames[1].spsr_el2, strtoull(allowed[i], NULL, 0));
+        }
+        for (unsigned int i = 0; i < ARRAY_COUNT(refused); i++) {
+            snprintf(line, sizeof(line), "sr %s %s 1", spellings[spelling], refused[i]);
+            assert_memory_equal(run(line), "err ", 4);
+            assert_int_equal(frames[1].spsr_el2, 0);
+        }
+    }
+    // A program of 32 bits that is there already may have other flags, but no other mode.
+    frames[1].spsr_el2 = 0x10;
+    assert_string_equal(run("sr PSTATE 0x60000030 1"), "ok");
+    assert_int_equal(frames[1].spsr_el2, 0x60000030);
+    assert_memory_equal(run("sr PSTATE 0x13 1"), "err ", 4);
+    assert_int_equal(frames[1].spsr_el2, 0x60000030);
 }
 
 // ---- Keys
@@ -921,6 +956,7 @@ int main(void)
         cmocka_unit_test_setup(wrong_counts_of_words_get_the_usage, set_up),
         cmocka_unit_test_setup(bad_words_are_named, set_up),
         cmocka_unit_test_setup(writes_are_done_and_recorded, set_up),
+        cmocka_unit_test_setup(pstate_is_what_el2_returns_with, set_up),
         cmocka_unit_test_setup(tab_completes, set_up),
         cmocka_unit_test_setup(step_answers_when_the_steps_are_done, set_up),
         cmocka_unit_test_setup(it_opens_by_itself_and_says_why, set_up),

@@ -14,9 +14,8 @@
 #include <hv/monitor.h>
 #include <hv/vm.h>
 
-#define CALL_LIMIT_MS  100
 #define COUNTER_POLLS  256
-#define START_LIMIT_MS 1000
+#define START_LIMIT_MS 10000
 
 struct mailbox {
     void (*function)(void *argument); // NULL: empty
@@ -71,7 +70,7 @@ void cpu_serve_kick(void)
 
 static bool post(unsigned int cpu, void (*function)(void *argument), void *argument)
 {
-    uint64_t limit = deadline(CALL_LIMIT_MS);
+    uint64_t limit = deadline(CPU_LATE_MS);
 
     mailboxes[cpu].argument = argument;
     __atomic_store_n(&mailboxes[cpu].function, function, __ATOMIC_RELEASE);
@@ -81,7 +80,7 @@ static bool post(unsigned int cpu, void (*function)(void *argument), void *argum
         // Seldom: each reading of the counter takes QEMU's one big lock, which the answer needs too.
         if (poll % COUNTER_POLLS == 0 && READ_SYSREG(CNTPCT_EL0) >= limit &&
             replace_call(&mailboxes[cpu], function, NULL)) {
-            log_record(LOG_ERROR, LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu, CALL_LIMIT_MS);
+            log_record(LOG_ERROR, LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu, CPU_LATE_MS);
             return false;
         }
     }

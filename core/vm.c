@@ -13,8 +13,7 @@
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 
-#define VMID           1
-#define PAUSE_LIMIT_MS 100
+#define VMID 1
 
 struct vm vm0;
 
@@ -94,7 +93,7 @@ static bool all_others_wait(struct vm *vm)
 // Asks every vCPU to wait, and waits for the other ones; late ones are named.
 static void gather(struct vm *vm)
 {
-    uint64_t limit = READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * PAUSE_LIMIT_MS / 1000;
+    uint64_t limit = READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * CPU_LATE_MS / 1000;
 
     for (unsigned int i = 0; i < vm->vcpu_count; i++)
         vcpu_request(&vm->vcpus[i], VCPU_REQUEST_WAIT);
@@ -104,7 +103,7 @@ static void gather(struct vm *vm)
         if (READ_SYSREG(CNTPCT_EL0) >= limit) {
             for (unsigned int i = 0; i < vm->vcpu_count; i++)
                 if (i != cpu_id() && !vm->vcpus[i].waiting)
-                    log_record(LOG_ERROR, LOG_VM, "cpu-late", "vcpu=%u limit_ms=%u", i, PAUSE_LIMIT_MS);
+                    log_record(LOG_ERROR, LOG_VM, "cpu-late", "vcpu=%u limit_ms=%u", i, CPU_LATE_MS);
             return;
         }
     }

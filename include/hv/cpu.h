@@ -4,6 +4,10 @@
 
 #include <hv/types.h>
 
+// What another CPU has time for before it is called late. EL2 is never as slow, but a busy host can keep the thread
+// that is a CPU from running for hundreds of milliseconds.
+#define CPU_LATE_MS 2000
+
 // 0 .. CPU_MAX-1, of the CPU this runs on (MPIDR_EL1.Aff0).
 unsigned int cpu_id(void);
 // Stops this CPU until an interrupt is pending, masked or not.
@@ -11,12 +15,12 @@ void cpu_wait_for_interrupt(void);
 // How many CPUs run ariel: 0 .. cpu_count() - 1.
 unsigned int cpu_count(void);
 // Starts CPUs 1 .. count - 1, each at main_secondary_cpu, one after the other. False, with a record, when one does not
-// come up within a second; those before it run. Once, on the boot CPU.
+// come up within ten seconds; those before it run. Once, on the boot CPU.
 bool cpu_start_others(unsigned int count);
 // A started CPU says that it runs.
 void cpu_mark_running(void);
 // Runs function(argument) in EL2 on every other CPU, one after the other (hastened by an SGI), and then here. False
-// when one does not answer in 100 ms (it is named in the log). Not from within a called function.
+// when one does not answer in CPU_LATE_MS (it is named in the log). Not from within a called function.
 bool cpu_call_all(void (*function)(void *argument), void *argument);
 // The same on one CPU, which may be this one. False also when there is no such CPU.
 bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument);

@@ -66,8 +66,8 @@ void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
         cpu_serve_kick();
         here = caller;
     }
-    // Each kick costs a second: whoever waits for an answer waits too long.
-    fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + 1000);
+    // Each kick costs ten seconds: whoever waits for an answer waits too long.
+    fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + 10000);
 }
 
 static void count(void *argument)

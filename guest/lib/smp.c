@@ -9,7 +9,7 @@
 #include "lib/cpu.h"
 
 #define STACK_SIZE 8192
-#define WAIT_TICKS 4 // in 1/2 s of the counter
+#define WAIT_S     30 // a host that is busy runs a CPU late, not never
 
 static char stacks[CPU_MAX][STACK_SIZE] __attribute__((aligned(16)));
 static void (*volatile functions[CPU_MAX])(void);
@@ -32,7 +32,7 @@ int64_t smp_start(unsigned int cpu, void (*function)(void))
 
 bool smp_wait_off(unsigned int cpu)
 {
-    uint64_t limit = READ_REG(cntvct_el0) + READ_REG(cntfrq_el0) * WAIT_TICKS / 2;
+    uint64_t limit = READ_REG(cntvct_el0) + READ_REG(cntfrq_el0) * WAIT_S;
 
     while (READ_REG(cntvct_el0) < limit) {
         if (call_hvc(PSCI_AFFINITY_INFO, cpu, 0, 0) == 1)

@@ -11,7 +11,8 @@
 #include "lib/mmio.h"
 #include "lib/test.h"
 
-#define ROUNDS 200
+#define ROUNDS  200
+#define LIMIT_S 30 // a CPU that does not come
 
 static volatile uint64_t good[CPU_MAX], seen_mpidr[CPU_MAX];
 static uint64_t found[4];
@@ -115,7 +116,7 @@ TEST("smp", "a CPU that is on cannot be turned on")
         SKIP("one CPU");
     release = false;
     CHECK_EQ(smp_start(1, hold), 0);
-    uint64_t limit = READ_REG(cntvct_el0) + READ_REG(cntfrq_el0);
+    uint64_t limit = READ_REG(cntvct_el0) + READ_REG(cntfrq_el0) * LIMIT_S;
     while (call_hvc(PSCI_AFFINITY_INFO, 1, 0, 0) != 0 && READ_REG(cntvct_el0) < limit)
         ;
     int64_t info = call_hvc(PSCI_AFFINITY_INFO, 1, 0, 0);
@@ -149,7 +150,7 @@ TEST("smp", "an SGI from another CPU ends wfi")
     exception_set_irq_handler(note);
     gic_enable(2, 0x80);
     gic_enable(GIC_INTID_VTIMER, 0x90);
-    WRITE_REG(cntv_cval_el0, READ_REG(cntvct_el0) + READ_REG(cntfrq_el0) * 2);
+    WRITE_REG(cntv_cval_el0, READ_REG(cntvct_el0) + READ_REG(cntfrq_el0) * LIMIT_S);
     WRITE_REG(cntv_ctl_el0, 1);
     CHECK_EQ(smp_start(1, send), 0);
     while (!interrupted && !(READ_REG(cntv_ctl_el0) & 4)) {

@@ -21,7 +21,7 @@
 #define CR_ON        0x301
 #define EC_SVE       0x19
 #define BAD_PRINTED  8
-#define OFF_ROUNDS   60 // of smp_wait_off's two seconds
+#define OFF_ROUNDS   4 // of smp_wait_off's 30 seconds
 #define LINE_SIZE    80
 
 void guest_main(void);

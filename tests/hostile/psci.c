@@ -9,7 +9,7 @@
 
 #define ON_PENDING (-5)
 #define CALLS_EACH 16 // of a secondary before it turns itself off
-#define OFF_ROUNDS 60
+#define OFF_ROUNDS 4
 #define SMC32      0x40000000
 
 static uint64_t successes, starts;

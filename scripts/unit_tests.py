@@ -16,7 +16,7 @@ import sys
 LINKS = re.compile(r"^//\s*Links:\s*(.*)$", re.MULTILINE)
 PASSED = re.compile(r"\[  PASSED  \] (\d+) test")
 FAILED = re.compile(r"\[  FAILED  \] (\d+) test")
-TIME_LIMIT_S = 120
+TIME_LIMIT_S = 600
 
 
 def dependencies(path):

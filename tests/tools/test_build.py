@@ -21,7 +21,7 @@ def run(tree, *arguments, path=None, user=None):
     if user is not None:
         command = ["setpriv", f"--reuid={user}", f"--regid={user}", "--clear-groups", *command]
     return subprocess.run(command, cwd=tree, env=environment | ({"PATH": path} if path else {}), text=True,
-                          stdin=subprocess.DEVNULL, capture_output=True, timeout=300)
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=1200)
 
 
 def build(tree, *arguments, **options):

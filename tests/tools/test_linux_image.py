@@ -121,7 +121,7 @@ def test_missing_unwrapper_is_named(load, monkeypatch):
         load(data)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.one_of(st.binary(max_size=300), st.tuples(st.sampled_from(linux_image.MAGICS), st.binary(max_size=200)).map(
     lambda pair: pair[0][0] + pair[1]), st.binary(max_size=64).map(lambda data: zboot(data, "gzip", 64))))
 def test_any_bytes_end_in_an_image_or_one_line(data):

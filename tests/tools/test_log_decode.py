@@ -48,7 +48,7 @@ def run(data, *arguments, name=None):
     if isinstance(data, str):
         data = data.encode()
     command = [sys.executable, str(TOOL), *arguments]
-    return subprocess.run(command, input=data, capture_output=True, timeout=60)
+    return subprocess.run(command, input=data, capture_output=True, timeout=600)
 
 
 def summary(data, *arguments):
@@ -272,7 +272,7 @@ def test_reader_that_stops_early(tmp_path):
     capture = tmp_path / "uart.log"
     capture.write_text("\n".join(session(20000)))
     command = f"{sys.executable} {TOOL} {capture} | head -1"
-    done = subprocess.run(command, shell=True, capture_output=True, timeout=60)
+    done = subprocess.run(command, shell=True, capture_output=True, timeout=600)
     assert b"Traceback" not in done.stderr
 
 
@@ -294,7 +294,7 @@ def feed(data, *arguments):
     return decoder.finish(), out.getvalue()
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(PIECES, max_size=30))
 def test_arbitrary_bytes_never_crash_it(pieces):
     data = b"".join(pieces)
@@ -303,7 +303,7 @@ def test_arbitrary_bytes_never_crash_it(pieces):
         assert status in (0, 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.sets(st.integers(1, 28)), st.data())
 def test_exactly_the_lost_are_missing(lost, data):
     """Whatever is lost between the first and the last record, the count is right; so it is with forged ones between."""
@@ -317,7 +317,7 @@ def test_exactly_the_lost_are_missing(lost, data):
     assert status == (1 if lost or forged else 0)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(min_size=0, max_size=200))
 def test_a_guest_without_the_tag_adds_no_record(noise):
     noise = noise.replace(TAG.encode(), b"")
@@ -351,7 +351,7 @@ def test_memory_does_not_grow():
 
     feeder = subprocess.Popen([sys.executable, "-c", FEEDER, start()], stdout=subprocess.PIPE)
     done = subprocess.run([sys.executable, str(TOOL), "--summary", "--json"], stdin=feeder.stdout, capture_output=True,
-                          preexec_fn=limit, timeout=120)  # fmt: skip
+                          preexec_fn=limit, timeout=600)  # fmt: skip
     assert feeder.wait() == 0
     assert done.stderr == b""
     result = json.loads(done.stdout)
@@ -411,7 +411,7 @@ def test_no_ring(tmp_path):
     assert b"no log ring" in done.stderr
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.tuples(st.integers(8, 300), st.integers(0, 255)), max_size=30))
 def test_damaged_ring_never_crashes_it(tmp_path_factory, damage):
     ring = bytearray(make_ring(4, {4: (TAG, session(50))}))

@@ -22,7 +22,7 @@ def make(*arguments, **variables):
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     environment |= variables
     return subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, env=environment, capture_output=True,
-                          text=True, timeout=120)
+                          text=True, timeout=600)
 
 
 def complaint(done):

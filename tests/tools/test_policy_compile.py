@@ -171,7 +171,7 @@ ROW = st.tuples(st.lists(st.sampled_from([key.name for key in PLAIN]), min_size=
                 st.sampled_from(["r", "w", "rw"]), st.sampled_from(model.ACTIONS), st.booleans())
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(ROW, max_size=6))
 def test_folding_equals_the_model(rows):
     text, expected, wanted = "", {}, []
@@ -194,7 +194,7 @@ def test_folding_equals_the_model(rows):
             assert (got["action"], got["log"], got["row"].index) == expected.get((key.name, way), ("deny", True, 0))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(alphabet=st.sampled_from('[]{}="\'#\n\\ ,.sysregnamction012'), max_size=60))
 def test_any_text_is_compiled_or_refused(text):
     try:

@@ -50,7 +50,7 @@ def as_root():
 
 def download(folder):
     """The package's file in a folder; its reason as a string when there is none."""
-    command = ["apt-get", "-q", "download", PACKAGE]
+    command = ["apt-get", "-q", "-o", "Acquire::Retries=3", "download", PACKAGE]
     if os.geteuid() == 0:
         command[1:1] = ["-o", "APT::Sandbox::User=root"]  # the folder is not the download user's to write
     done = subprocess.run(command, cwd=folder, stdout=sys.stderr, stderr=subprocess.PIPE, text=True)

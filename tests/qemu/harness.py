@@ -6,12 +6,14 @@
         ariel.attention()
         assert "running" in ariel.command("status").text
 
-Every wait has a time limit, and so has the machine as a whole; leaving the `with` block kills it.
+Every wait has a time limit, and so has the machine as a whole; leaving the `with` block kills it. The limits are for
+machines that hang: far above what anything takes on a host that is busy with other things.
 """
 
 import functools
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -51,7 +53,7 @@ class Reply(list):
 class Ariel:
     """One machine. Times are in seconds of wall time."""
 
-    def __init__(self, elf="build/hypervisor.elf", cpu="cortex-a57", smp=1, mem="1G", extra="", wait=30, life=180,
+    def __init__(self, elf="build/hypervisor.elf", cpu="cortex-a57", smp=1, mem="1G", extra="", wait=120, life=900,
                  loads=()):
         command = qemu_command(str(elf), str(smp), mem, cpu, extra, loads)
         self.lines = []  # everything read so far, without line ends and escape sequences
@@ -69,7 +71,10 @@ class Ariel:
 
     def close(self):
         """Ends the machine. Safe to call again."""
-        self.child.close(force=True)
+        if not self.child.closed and self.child.isalive():
+            os.killpg(self.child.pid, signal.SIGKILL)  # timeout(1) and QEMU, which share a session of their own
+            self.child.wait()  # close() would give it some 100 ms
+        self.child.close()
 
     # ---- reading
 
@@ -104,6 +109,7 @@ class Ariel:
         except pexpect.TIMEOUT:
             raise AssertionError(f"QEMU still runs; last lines:\n{self.tail()}") from None
         self.lines += [ESCAPES.sub("", line) for line in LINE_END.split(self.child.before or "") if line]
+        self.child.wait()
         self.child.close()
         return self.child.exitstatus
 
@@ -168,6 +174,6 @@ def build_policy(name, *variables):
     build = Path("build") / "-".join(["policy", Path(name).stem, *variables]).replace("=", "-")
     environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     command = ["make", "-s", f"BUILD={build}", f"POLICY={name}", *variables, f"{build}/hypervisor.elf"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, f"make POLICY={name}: {done.stderr}"
     return build / "hypervisor.elf"

@@ -14,8 +14,8 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.fixture(scope="module")
 def runs():
     """Two runs, as parsed JSON, and their exit statuses; the first one with --scaling."""
-    command = [sys.executable, "tools/bench.py", "--elf", "build/hypervisor.elf", "--format", "json"]
-    done = [subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=180)
+    command = [sys.executable, "tools/bench.py", "--elf", "build/hypervisor.elf", "--format", "json", "--timeout", "600"]
+    done = [subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, timeout=3600)
             for more in (["--scaling"], [])]
     assert [run.stderr for run in done] == ["", ""]
     return [(json.loads(run.stdout), run.returncode) for run in done]

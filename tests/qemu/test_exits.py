@@ -15,7 +15,7 @@ import bench_phases  # noqa: E402
 import exits  # noqa: E402
 
 OPTIONS = argparse.Namespace(elf=ROOT / "build/hypervisor.elf", guest=ROOT / "build/bench.bin", cpu="cortex-a57", cc="gcc",
-                             timeout=300)
+                             timeout=1200)
 
 
 @pytest.fixture(scope="module")

@@ -68,7 +68,7 @@ def elf():
     sources = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "tests/hostile").glob("*.c"))
     done = subprocess.run(["make", "-s", f"BUILD={BUILD}", "POLICY=tests/hostile/hostile.toml",
                            f"GUEST_MAIN={' '.join(sources)}", f"{BUILD}/hypervisor.bin"],
-                          cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300)
+                          cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stderr
     return BUILD / "hypervisor.elf"
 
@@ -124,7 +124,7 @@ def untouched(elf, symbols):
     def get(boot, cpu, smp):
         if (cpu, smp) not in known:
             memory = Memory()
-            ariel = boot(elf=elf, cpu=cpu, smp=smp, wait=120, extra=memory.arguments)
+            ariel = boot(elf=elf, cpu=cpu, smp=smp, wait=300, extra=memory.arguments)
             ariel.expect_line(r"^# hostile: ready$")
             known[cpu, smp] = fixed(memory, symbols)
             ariel.close()
@@ -145,7 +145,7 @@ def check_memory(memory, elf, symbols, expected):
 def check_monitor(ariel, smp):
     ariel.attention()
     assert "running" in ariel.command("status").text
-    assert "FAILED" not in ariel.command("hv selftest", wait=60).text
+    assert "FAILED" not in ariel.command("hv selftest").text
     assert ariel.command(f"mem crc {UNTOUCHED_IPA:#x} 0x100000").ok
     ariel.command(f"regs {smp - 1}")
 
@@ -153,7 +153,7 @@ def check_monitor(ariel, smp):
 def check_log(ariel, kinds):
     """What the console showed, by the decoder: nothing missing, nothing doubled, no forgery believed."""
     text = "".join(f"{line}\r\n" for line in ariel.lines).encode()
-    done = subprocess.run([sys.executable, "tools/log_decode.py", "--json"], cwd=ROOT, capture_output=True, timeout=120,
+    done = subprocess.run([sys.executable, "tools/log_decode.py", "--json"], cwd=ROOT, capture_output=True, timeout=600,
                           input=text)
     forged = any(kind in FORGES for kind in kinds)
     assert done.returncode in ((0, 1) if forged else (0,)), done.stderr.decode()
@@ -180,12 +180,23 @@ def say(capsys, text):
             print(text, flush=True)
 
 
+def expect_end(ariel, pattern):
+    """The guest's line with pattern. Attacks mask interrupts nearly always: on a slow host a CPU may be found so at ten
+    ticks, and the monitor opens."""
+    while True:
+        match = ariel.expect_line(rf"{pattern}|^-- monitor: a vCPU has kept an interrupt waiting")
+        if match[0].startswith("# hostile: "):
+            return match
+        ariel.expect_prompt()
+        ariel.command("quit")
+
+
 def run_kind(ariel, cpu, smp, kind, count, capsys):
     if kind in ENDLESS:
-        ariel.expect_line(rf"^# hostile: {kind} gone$")
+        expect_end(ariel, rf"^# hostile: {kind} gone$")
         say(capsys, f"{cpu}-{smp}-{kind}: gone")
         return
-    cpus, attacks, bad, late = map(int, ariel.expect_line(ACCOUNT.format(kind, SEED)).groups())
+    cpus, attacks, bad, late = map(int, expect_end(ariel, ACCOUNT.format(kind, SEED)).groups())
     TOTAL["attacks"] += attacks
     seconds = time.monotonic() - TOTAL["start"]
     say(capsys, f"{cpu}-{smp}-{kind}: seed {SEED}, {cpus} CPUs, {attacks} attacks, {bad} bad; "
@@ -200,7 +211,7 @@ def test_el2_stands(boot, elf, symbols, untouched, tmp_path, capsys, cpu, smp, k
     jobs, errors, memory = tmp_path / "jobs", tmp_path / "guest_errors", Memory()
     jobs.write_text("".join(f"{kind} {SEED} {count}\n" for kind, count in kinds.items()))
     address = JOBS_IPA - memory_map("GUEST_RAM_IPA") + memory_map("GUEST_RAM_PA")
-    wait = 1800 if WHOLE else 120
+    wait = 1800 if WHOLE else 600
     ariel = boot(elf=elf, cpu=cpu, smp=smp, wait=wait, life=2 * wait, loads=[(jobs, address)],
                  extra=f"{memory.arguments} -d guest_errors -D {errors}{ICOUNT}")
     for kind, count in kinds.items():

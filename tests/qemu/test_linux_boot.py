@@ -24,7 +24,7 @@ def test_linux_reaches_a_shell_and_powers_off(tmp_path):
         pytest.fail(f"no Linux to boot: {error}", pytrace=False)
     loads = prepare("--smp=2", f"--folder={tmp_path}", f"--image={kernel}", f"--initrd={initrd}",
                     "--cmdline=console=ttyAMA0 quiet rdinit=/bin/sh")
-    with Linux(elf=build_policy("linux"), smp=2, loads=loads, wait=200, life=400) as linux:
+    with Linux(elf=build_policy("linux"), smp=2, loads=loads, wait=600, life=1800) as linux:
         linux.expect_shell()
         linux.done("mount -t sysfs s /sys")
         assert linux.done("cat /sys/devices/system/cpu/online").split()[-1] == "0-1"

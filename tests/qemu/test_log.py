@@ -9,7 +9,7 @@ from harness import ROOT, Ariel
 
 
 def decode(lines, *arguments):
-    return subprocess.run([sys.executable, "tools/log_decode.py", *arguments], cwd=ROOT, capture_output=True, timeout=60,
+    return subprocess.run([sys.executable, "tools/log_decode.py", *arguments], cwd=ROOT, capture_output=True, timeout=600,
                           input="".join(f"{line}\r\n" for line in lines).encode())
 
 
@@ -17,7 +17,7 @@ def decode(lines, *arguments):
 def capture():
     """The lines of a boot to the end of the guest's tests; some of those print look-alikes of records."""
     with Ariel(smp=2) as ariel:
-        ariel.expect_line(r"^# ariel-guest: \d+ passed, 0 failed", wait=120)
+        ariel.expect_line(r"^# ariel-guest: \d+ passed, 0 failed")
         return ariel.lines
 
 

@@ -23,14 +23,14 @@ def spoil(boot, tmp_path, *commands, smp=1, elf=ELF):
     """A machine that gdb has stopped in EL2 once, to run commands there, and left running."""
     socket = tmp_path / "gdb"
     ariel = boot(elf=elf, smp=smp, extra=f"-S -chardev socket,path={socket},server=on,wait=off,id=gdb -gdb chardev:gdb")
-    script = [f"target remote {socket}", "hbreak report_exception", "continue", "delete", *commands, "detach"]
+    script = ["set remotetimeout 120", f"target remote {socket}", "hbreak report_exception", "continue", "delete", *commands, "detach"]
     arguments = [argument for command in script for argument in ("-ex", command)]
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 120
     while not socket.exists():
         assert time.monotonic() < limit, "QEMU opened no socket for gdb"
         time.sleep(0.05)
     done = subprocess.run(["gdb-multiarch", "-q", "-batch", *arguments, str(ROOT / elf)], capture_output=True, text=True,
-                          timeout=60)
+                          timeout=300)
     assert "Breakpoint 1, report_exception" in done.stdout, done.stdout + done.stderr
     return ariel
 
@@ -97,11 +97,11 @@ def test_the_log_survives_in_memory(boot, tmp_path):
     ariel.child.send("\x01c")  # QEMU's own monitor
     ariel.child.expect_exact("(qemu)")
     ariel.child.send(f'pmemsave {memory_map("LOG_RING_PA"):#x} {memory_map("LOG_RING_SIZE")} "{ring}"\r')
-    limit = time.monotonic() + 10
+    limit = time.monotonic() + 120
     while not ring.exists() or ring.stat().st_size < memory_map("LOG_RING_SIZE"):
         assert time.monotonic() < limit, "QEMU wrote no dump"
         time.sleep(0.1)
     done = subprocess.run([sys.executable, str(ROOT / "tools/log_decode.py"), "--ring", str(ring)],
-                          capture_output=True, text=True, timeout=60)
+                          capture_output=True, text=True, timeout=300)
     assert "event=boot" in done.stdout or " boot " in done.stdout, done.stdout + done.stderr
     assert "exception taken in EL2" in done.stdout, done.stdout + done.stderr

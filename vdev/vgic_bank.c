@@ -59,7 +59,7 @@ static uint32_t listed_in_state(const struct vgic_view *view, uint64_t state)
     for (uint32_t left = view->bank->listed; left != 0; left &= left - 1) {
         unsigned int n = (unsigned int)__builtin_ctz(left);
         uint8_t place = view->bank->place[n];
-        if (view->vm->vcpus[place >> 4].gic.lr[place & 15] & state)
+        if (vgic_listed_state(view->bank, n, view->vm->vcpus[place >> 4].gic.lr[place & 15]) & state)
             result |= (uint32_t)BIT64(n);
     }
     return result;

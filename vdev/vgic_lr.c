@@ -148,12 +148,6 @@ void vgic_observe(void *argument)
     spinlock_release(&gic->lock);
 }
 
-// The state bits of a list register that others wanted dropped: what memory holds since is newer.
-static uint64_t dropped(const struct vgic_bank *bank, uint32_t bit)
-{
-    return (bank->drop_active & bit ? ICH_LR_EL2_ACTIVE : 0) | (bank->drop_pending & bit ? ICH_LR_EL2_PENDING : 0);
-}
-
 // Takes the state of list register k back into memory, and does what other CPUs wanted dropped.
 static void take_back(struct vcpu *vcpu, unsigned int k)
 {
@@ -162,12 +156,13 @@ static void take_back(struct vcpu *vcpu, unsigned int k)
     struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, intid);
     struct vgic_bank *bank = view.bank;
     uint32_t bit = (uint32_t)BIT64(intid % 32);
+    uint64_t state = vgic_listed_state(bank, intid % 32, value);
 
     bank->listed &= ~bit;
-    if (value & ~dropped(bank, bit) & ICH_LR_EL2_ACTIVE)
+    if (state & ICH_LR_EL2_ACTIVE)
         bank->active |= bit;
-    if (value & ~dropped(bank, bit) & ICH_LR_EL2_PENDING)
-        bank->latched |= bank->soft & bit;
+    if (state & ICH_LR_EL2_PENDING)
+        bank->latched |= bit;
     if ((value & ICH_LR_EL2_HW) && !(value & ICH_LR_EL2_STATE))
         bank->forwarded &= ~bit; // the guest's deactivation was the physical one's
     bank->drop_active &= ~bit;

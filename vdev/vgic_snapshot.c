@@ -49,7 +49,7 @@ bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *in
     struct vcpu *target = view.owner != NULL ? vcpu : vgic_spi_target(vm, intid);
     vgic_lock_view(&view);
     if (bank->listed >> n & 1)
-        state = vm->vcpus[bank->place[n] >> 4].gic.lr[bank->place[n] & 15];
+        state = vgic_listed_state(bank, n, vm->vcpus[bank->place[n] >> 4].gic.lr[bank->place[n] & 15]);
     *interrupt = (struct vgic_interrupt){
         .intid = (uint16_t)intid,
         .priority = bank->priority[n],

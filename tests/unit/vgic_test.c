@@ -211,6 +211,7 @@ static void a_level_comes_until_it_falls(void **state)
     set_line(SPI, true);
     run_on(2);
     set_line(SPI, false);
+    assert_int_equal(dist_read(ISPENDR + 4), 0);
     settle();
     run_on(0);
     assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
@@ -367,6 +368,7 @@ static void pending_and_active_written_by_the_guest(void **state)
     dist_write(ISPENDR + 4, bit); // listed on CPU 2 from here
     settle();
     dist_write(ICPENDR + 4, bit);
+    assert_int_equal(dist_read(ISPENDR + 4), 0); // whether or not CPU 2 has come to it
     settle();
     assert_int_equal(dist_read(ISPENDR + 4), 0);
     run_on(2);
@@ -379,6 +381,7 @@ static void pending_and_active_written_by_the_guest(void **state)
     assert_int_equal(guest_acknowledge(), SPI);
     run_on(1);
     dist_write(ICACTIVER + 4, bit);
+    assert_int_equal(dist_read(ISACTIVER + 4), 0);
     settle();
     assert_int_equal(dist_read(ISACTIVER + 4), 0);
     dist_write(ISACTIVER + 4, bit);

@@ -64,14 +64,20 @@ static struct vcpu *vcpu_of_affinity(struct vm *vm, uint64_t router)
     return id < vm->vcpu_count ? &vm->vcpus[id] : NULL;
 }
 
+// Whether an interrupt for any one vCPU may go to this one: it is on, and its redistributor awake (GICR_WAKER).
+static bool takes_any(const struct vcpu *vcpu)
+{
+    return vcpu->power == VCPU_ON && !(vcpu->gic.waker & VGIC_WAKER_SLEEP);
+}
+
 bool vgic_targets(const struct vm *vm, unsigned int intid, const struct vcpu *vcpu)
 {
     uint64_t router = vm->vgic.router[intid - 32];
 
-    return router & VGIC_IRM ? vcpu->power == VCPU_ON : (router & 0xff00ffffffULL) == vcpu->id;
+    return router & VGIC_IRM ? takes_any(vcpu) : (router & 0xff00ffffffULL) == vcpu->id;
 }
 
-// 1-of-N: this vCPU when it is on, else the first that is.
+// 1-of-N: this vCPU when it may take it, else the first that may.
 struct vcpu *vgic_spi_target(struct vm *vm, unsigned int intid)
 {
     uint64_t router = vm->vgic.router[intid - 32];
@@ -79,10 +85,10 @@ struct vcpu *vgic_spi_target(struct vm *vm, unsigned int intid)
 
     if (!(router & VGIC_IRM))
         return vcpu_of_affinity(vm, router);
-    if (current != NULL && current->vm == vm && current->power == VCPU_ON)
+    if (current != NULL && current->vm == vm && takes_any(current))
         return current;
     for (unsigned int i = 0; i < vm->vcpu_count; i++)
-        if (vm->vcpus[i].power == VCPU_ON)
+        if (takes_any(&vm->vcpus[i]))
             return &vm->vcpus[i];
     return NULL;
 }
@@ -96,7 +102,7 @@ static void raise_spi(const struct vgic_view *view, unsigned int intid)
     if (view->bank->listed & BIT64(intid % 32))
         target = &view->vm->vcpus[view->bank->place[intid % 32] >> 4];
     if (target == NULL)
-        return; // pending with nobody to go to, until IROUTER or a CPU_ON says otherwise
+        return; // pending with nobody to go to, until IROUTER, GICR_WAKER or a CPU_ON says otherwise
     target->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
     if (target != vcpu_current() || target->power == VCPU_OFF) {
         vgic_post(target);
@@ -310,7 +316,7 @@ COLD void vgic_init(struct vm *vm)
         gic->bank.hardware = (uint32_t)BIT64(INTID_VIRTUAL_TIMER);
         if (policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN)
             gic->bank.hardware |= (uint32_t)BIT64(INTID_PHYSICAL_TIMER);
-        gic->waker = 0x6; // ProcessorSleep, ChildrenAsleep
+        gic->waker = VGIC_WAKER_SLEEP | VGIC_WAKER_CHILDREN;
     }
 }
 

@@ -318,14 +318,19 @@ static __attribute__((noinline)) enum trap_result access_registers(struct vm *vm
     return TRAP_DONE;
 }
 
+// GICD_IPRIORITYR, ITARGETSR, CPENDSGIR, SPENDSGIR (IHI 0069 12.1.3).
+static bool has_bytes(uint32_t offset)
+{
+    return (offset >= 0x400 && offset < 0xc00) || (offset >= 0xf10 && offset < 0xf30);
+}
+
 __attribute__((noinline)) enum trap_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, uint32_t offset,
                                                             unsigned int access, uint64_t *value)
 {
     // Of the registers in which bits that are 1 set or clear something.
     if (offset >= 0x100 && offset < 0x400 && access == (4 | MMIO_WRITE) && *value == 0)
         return TRAP_DONE;
-    bool bytes = offset >= 0x400 && offset < 0xc00; // GICD_ITARGETSR too
-    if (mmio_size(access) != 4 && !(bytes && mmio_size(access) == 1))
+    if (mmio_size(access) != 4 && !(mmio_size(access) == 1 && has_bytes(offset)))
         return TRAP_INJECT_ABORT;
     return access_registers(vcpu->vm, owner, offset, access, value);
 }

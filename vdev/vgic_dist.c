@@ -13,8 +13,9 @@
 
 #define GICD_CTLR_ARE 0x10u // RAO/WI
 #define GICD_CTLR_DS  0x40u // RAO/WI
-// ITLinesNumber 8, one Security state, 10 bits of INTID; no LPIs, no message-based SPIs, 1-of-N supported.
-#define TYPER_VALUE ((9u << 19) | VGIC_SPI_BANKS)
+// ITLinesNumber, one Security state, 10 bits of INTID; no LPIs, no message-based SPIs, 1-of-N and, as in the CPU
+// interface, any Aff3 supported.
+#define TYPER_VALUE ((1u << 24) | (9u << 19) | VGIC_SPI_BANKS)
 #define ROUTER_MASK 0xff80ffffffULL // Aff3, IRM, Aff2, Aff1, Aff0
 
 // EnableGrp0 and EnableGrp1 decide what is deliverable: every vCPU looks again.

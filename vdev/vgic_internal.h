@@ -9,6 +9,9 @@
 #define VGIC_CTLR_GRP1 0x2u
 #define VGIC_IRM       BIT64(31) // GICD_IROUTER: 1-of-N
 
+#define VGIC_WAKER_SLEEP    0x2u // ProcessorSleep
+#define VGIC_WAKER_CHILDREN 0x4u // ChildrenAsleep
+
 // One bank as an access or an event names it: a vCPU's own (owner) or one of SPIs (owner NULL).
 struct vgic_view {
     struct vm *vm;

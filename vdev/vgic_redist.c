@@ -12,8 +12,6 @@
 #define GICR_SGI_FRAME 0x10000
 
 #define GICR_TYPER_LAST BIT64(4)
-#define WAKER_SLEEP     0x2u
-#define WAKER_CHILDREN  0x4u
 
 // Affinity, processor number, Last. PLPIS, VLPIS and DirectLPI are 0: LPIs do not exist.
 static inline uint64_t typer(const struct vm *vm, uint64_t id)
@@ -37,6 +35,21 @@ static uint32_t read_word(const struct vcpu *owner, uint32_t offset)
     }
 }
 
+// Asleep or awake at once: ChildrenAsleep follows ProcessorSleep. 1-of-N interrupts leave a vCPU that falls asleep and
+// come to one that wakes: it looks at all SPIs again.
+static COLD void write_waker(struct vcpu *owner, uint32_t value)
+{
+    uint32_t waker = value & VGIC_WAKER_SLEEP ? VGIC_WAKER_SLEEP | VGIC_WAKER_CHILDREN : 0;
+
+    spinlock_acquire(&owner->vm->vgic.lock);
+    if (owner->gic.waker != waker) {
+        owner->gic.waker = waker;
+        owner->gic.spi_hint = (uint32_t)BIT64(VGIC_SPI_BANKS) - 1;
+        vgic_post(owner);
+    }
+    spinlock_release(&owner->vm->vgic.lock);
+}
+
 static __attribute__((noinline)) enum trap_result access_control(struct vcpu *owner, uint32_t offset,
                                                                  unsigned int access, uint64_t *value)
 {
@@ -47,8 +60,8 @@ static __attribute__((noinline)) enum trap_result access_control(struct vcpu *ow
         return TRAP_INJECT_ABORT;
     if (!(access & MMIO_WRITE))
         *value = read_word(owner, offset);
-    else if (offset == GICR_WAKER) // asleep or awake at once: ChildrenAsleep follows ProcessorSleep
-        owner->gic.waker = *value & WAKER_SLEEP ? WAKER_SLEEP | WAKER_CHILDREN : 0;
+    else if (offset == GICR_WAKER)
+        write_waker(owner, (uint32_t)*value);
     return TRAP_DONE;
 }
 

@@ -42,7 +42,7 @@ struct vgic_cpu {
     uint64_t lr[VGIC_LR_MAX];
     uint64_t hcr_base; // ICH_HCR_EL2: En and what policy wants trapped
     uint64_t hcr;      // as written last
-    uint32_t waker;    // GICR_WAKER
+    uint32_t waker;    // GICR_WAKER. Under the VM's lock
     uint64_t maintenance_count;
     uint64_t refill_count;
 };

@@ -16,7 +16,7 @@ static void reset_values(void **state)
 {
     (void)state;
     assert_int_equal(dist_read(0x0), 0x50);
-    assert_int_equal(dist_read(0x4), 9 << 19 | VGIC_SPI_BANKS);
+    assert_int_equal(dist_read(0x4), 1 << 24 | 9 << 19 | VGIC_SPI_BANKS); // A3V: IROUTER has Aff3
     assert_int_equal(dist_read(0x8), 0x6100043b);
     assert_int_equal(dist_read(0xc), 0);
     for (uint64_t offset = 0x80; offset < 0x1000; offset += 4)
@@ -65,6 +65,9 @@ static void widths(void **state)
         assert_int_equal(sized(false, 0x424, size), word || size == 1 ? TRAP_DONE : TRAP_INJECT_ABORT);
         assert_int_equal(sized(false, 0x824, size), word || size == 1 ? TRAP_DONE : TRAP_INJECT_ABORT);
         assert_int_equal(sized(false, 0xc08, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
+        assert_int_equal(sized(false, 0xf18, size), word || size == 1 ? TRAP_DONE : TRAP_INJECT_ABORT); // CPENDSGIR
+        assert_int_equal(sized(false, 0xf2f & ~(size - 1), size), word || size == 1 ? TRAP_DONE : TRAP_INJECT_ABORT);
+        assert_int_equal(sized(false, 0xf30, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
         assert_int_equal(sized(false, IROUTER + 8 * SPI, size), size >= 4 ? TRAP_DONE : TRAP_INJECT_ABORT);
         assert_int_equal(sized(false, 0xffe8, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
         assert_int_equal(sized(true, 0x8, size), size >= 4 ? TRAP_DONE : TRAP_INJECT_ABORT);
@@ -440,6 +443,40 @@ static void routing(void **state)
     assert_int_equal(dist_read(ISPENDR + 4), bit);
 }
 
+// GICR_WAKER.ProcessorSleep: no 1-of-N interrupt goes to such a CPU.
+static void one_of_n_goes_to_a_cpu_that_is_awake(void **state)
+{
+    uint32_t bit = 1u << (SPI - 32);
+    (void)state;
+    dist_write(ISENABLER + 4, bit);
+    distributor(IROUTER + 8 * SPI, 8, true, BIT64(31));
+    redist_write(0, WAKER, 2);
+    redist_write(1, WAKER, 2);
+    dist_write(ISPENDR + 4, bit); // by CPU 0, which sleeps
+    settle();
+    for (unsigned int i = 0; i < 2; i++) {
+        run_on(i);
+        assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
+    }
+    redist_write(2, WAKER, 2); // with the interrupt listed
+    settle();
+    run_on(2);
+    assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
+    assert_int_equal(dist_read(ISPENDR + 4), bit);
+    run_on(0);
+    redist_write(1, WAKER, 0); // by another CPU
+    settle();
+    run_on(1);
+    assert_int_equal(guest_acknowledge(), SPI);
+    guest_end(SPI);
+    run_on(0);
+    redist_write(0, WAKER, 2);
+    distributor(IROUTER + 8 * SPI, 8, true, 0); // what is for one CPU alone reaches it
+    dist_write(ISPENDR + 4, bit);
+    settle();
+    assert_int_equal(guest_acknowledge(), SPI);
+}
+
 static void a_cpu_turned_off_hands_its_interrupts_on(void **state)
 {
     (void)state;
@@ -755,6 +792,7 @@ int main(void)
         cmocka_unit_test_setup(more_active_than_list_registers, world_started),
         cmocka_unit_test_setup(pending_and_active_written_by_the_guest, world_started),
         cmocka_unit_test_setup(routing, world_started),
+        cmocka_unit_test_setup(one_of_n_goes_to_a_cpu_that_is_awake, world_started),
         cmocka_unit_test_setup(a_cpu_turned_off_hands_its_interrupts_on, world_started),
         cmocka_unit_test_setup(a_cpu_turned_off_asks_for_no_maintenance, world_started),
         cmocka_unit_test_setup(priorities_and_groups_change_while_listed, world_started),

@@ -244,6 +244,7 @@ static void redist_write(unsigned int id, uint64_t offset, uint64_t value)
     assert_int_equal(vgic_redistributor_access(vcpu_current(), at, 4 | MMIO_WRITE, &value), TRAP_DONE);
 }
 
+#define WAKER      0x14
 #define SGI_FRAME  0x10000
 #define IGROUPR    0x080
 #define ISENABLER  0x100
@@ -310,13 +311,15 @@ static int world_reset(void **state)
     return 0;
 }
 
-// As kernels do first: both groups on, everything Group 1.
+// As kernels do first: both groups on, redistributors awake, everything Group 1.
 static int world_started(void **state)
 {
     world_reset(state);
     dist_write(0, 3);
-    for (unsigned int i = 0; i < WORLD_CPUS; i++)
+    for (unsigned int i = 0; i < WORLD_CPUS; i++) {
+        redist_write(i, WAKER, 0);
         redist_write(i, SGI_FRAME + IGROUPR, ~0u);
+    }
     for (unsigned int word = 1; word <= VGIC_SPI_BANKS; word++)
         dist_write(IGROUPR + 4 * word, ~0u);
     settle();

@@ -126,7 +126,7 @@ void vgic_raise(const struct vgic_view *view, uint32_t bits)
     }
 }
 
-void vgic_review(const struct vgic_view *view, uint32_t bits)
+COLD void vgic_review(const struct vgic_view *view, uint32_t bits)
 {
     for (bits &= view->bank->listed; bits != 0; bits &= bits - 1)
         vgic_post(&view->vm->vcpus[view->bank->place[__builtin_ctz(bits)] >> 4]);

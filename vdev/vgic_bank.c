@@ -337,24 +337,10 @@ __attribute__((noinline)) enum trap_result vgic_bank_access(struct vcpu *vcpu, s
 
 uint32_t vgic_identification(uint32_t offset, uint32_t part)
 {
-    switch (offset) {
-    case 0xffd0:
-        return 0x44; // PIDR4: JEP106 continuation code 4, 64 KiB
-    case 0xffe0:
+    // PIDR4 (JEP106 continuation code 4, 64 KiB) to 7, PIDR0 to 3 (Arm, GICv3), CIDR0 to 3
+    static const uint8_t values[12] = {0x44, 0, 0, 0, 0, 0xb4, 0x3b, 0, 0x0d, 0xf0, 0x05, 0xb1};
+
+    if (offset == 0xffe0)
         return part; // PIDR0
-    case 0xffe4:
-        return 0xb4; // PIDR1
-    case 0xffe8:
-        return 0x3b; // PIDR2: GICv3
-    case 0xfff0:
-        return 0x0d; // CIDR0 .. 3
-    case 0xfff4:
-        return 0xf0;
-    case 0xfff8:
-        return 0x05;
-    case 0xfffc:
-        return 0xb1;
-    default:
-        return 0;
-    }
+    return offset >= 0xffd0 ? values[(offset - 0xffd0) / 4] : 0;
 }

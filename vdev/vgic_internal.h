@@ -33,14 +33,7 @@ static inline uint32_t vgic_pending(const struct vgic_bank *bank)
 
 // What list register value, that of interrupt n of bank, says of its state, once its CPU has dropped what others wanted
 // dropped. That it is pending by its level is not said: the line is in memory.
-static inline uint64_t vgic_listed_state(const struct vgic_bank *bank, unsigned int n, uint64_t value)
-{
-    if (bank->drop_active >> n & 1)
-        value &= ~ICH_LR_EL2_ACTIVE;
-    if ((bank->drop_pending | ~bank->soft) >> n & 1)
-        value &= ~ICH_LR_EL2_PENDING;
-    return value & ICH_LR_EL2_STATE;
-}
+uint64_t vgic_listed_state(const struct vgic_bank *bank, unsigned int n, uint64_t value);
 
 // Enabled, and their group is enabled in GICD_CTLR.
 static inline uint32_t vgic_deliverable(const struct vm *vm, const struct vgic_bank *bank)

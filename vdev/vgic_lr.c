@@ -122,7 +122,7 @@ bool vgic_list_forwarded(struct vcpu *vcpu, const struct vgic_bank *bank, unsign
     return true;
 }
 
-void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
+COLD void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
 {
     unsigned int k = bank->place[intid % 32] & 15;
     uint64_t value = read_lr(k);
@@ -135,7 +135,7 @@ void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int i
     write_lr(&vcpu->gic, k, value);
 }
 
-void vgic_observe(void *argument)
+COLD void vgic_observe(void *argument)
 {
     struct vcpu *vcpu = argument;
     struct vgic_cpu *gic = &vcpu->gic;
@@ -146,6 +146,15 @@ void vgic_observe(void *argument)
         gic->lr[k] = read_lr(k);
     }
     spinlock_release(&gic->lock);
+}
+
+__attribute__((noinline)) uint64_t vgic_listed_state(const struct vgic_bank *bank, unsigned int n, uint64_t value)
+{
+    if (bank->drop_active >> n & 1)
+        value &= ~ICH_LR_EL2_ACTIVE;
+    if ((bank->drop_pending | ~bank->soft) >> n & 1)
+        value &= ~ICH_LR_EL2_PENDING;
+    return value & ICH_LR_EL2_STATE;
 }
 
 // Takes the state of list register k back into memory, and does what other CPUs wanted dropped.

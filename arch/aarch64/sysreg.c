@@ -162,10 +162,10 @@ static enum trap_result emulate_other(struct vcpu *vcpu, struct event *event)
     enum hv_status status;
 
     if (info[INDEX(event->key)] == (SYSREG_WO | SYSREG_SGI) && event->write) {
-        // ASGI1R makes interrupts of the other Security state, which the guest has not.
+        // With GICD_CTLR.DS = 1 there is no other Security state, and what ASGI1R sends is Group 0, as SGI0R's.
         if (event->key == KEY_ICC_SGI1R_EL1)
             vgic_write_sgi1r(vcpu, event->value);
-        else if (event->key == KEY_ICC_SGI0R_EL1)
+        else
             vgic_write_sgi0r(vcpu, event->value);
         return TRAP_DONE;
     }

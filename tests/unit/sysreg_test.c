@@ -35,7 +35,7 @@ static const struct row rows[] = {SYSREG_TABLE(ROW)};
 static uint64_t hardware[COUNT];
 static bool absent[COUNT];
 static unsigned int reads, writes, last_written;
-static uint64_t last_value, sgi, par;
+static uint64_t last_value, sgi, sgi0, par;
 static bool translated_el0, translated_write;
 static struct vcpu vcpu;
 static struct trap_frame frame;
@@ -69,8 +69,8 @@ uint64_t sysreg_access_translate(gva_t address, bool el0, bool write)
 
 void vgic_write_sgi0r(struct vcpu *target, uint64_t value)
 {
-    (void)target;
-    (void)value;
+    assert_ptr_equal(target, &vcpu);
+    sgi0 = value;
 }
 
 void vgic_write_dir(struct vcpu *target, uint64_t value)
@@ -110,7 +110,7 @@ static int prepare(void **state)
         hardware[i] = ~UINT64_C(0);
     sysreg_init();
     reads = writes = last_written = 0;
-    sgi = par = last_value = 0;
+    sgi = sgi0 = par = last_value = 0;
     return 0;
 }
 
@@ -305,7 +305,10 @@ static void sgis_go_to_the_vgic(void **state)
     assert_int_equal(sgi, 0x5000001);
     value = 1;
     assert_int_equal(emulate(KEY_ICC_SGI0R_EL1, true, &value), TRAP_DONE);
+    assert_int_equal(sgi0, 1);
+    value = 2;
     assert_int_equal(emulate(KEY_ICC_ASGI1R_EL1, true, &value), TRAP_DONE);
+    assert_int_equal(sgi0, 2);
     assert_int_equal(sgi, 0x5000001);
     assert_int_equal(writes, 0);
 }

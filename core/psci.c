@@ -17,12 +17,20 @@
 #define PSCI_INVALID_ADDRESS    (-9)
 #define PSCI_MIGRATE_NOT_NEEDED 2
 
+#define POWER_STATE_POWERDOWN 0x00010000u
+#define POWER_STATE_RESERVED  0xfcfe0000u
+
 static struct log_limit limits[CPU_MAX]; // each used by its own CPU only
 
 // The vCPU with this MPIDR affinity, or NULL. Affinity is the number of the vCPU in Aff0.
 static struct vcpu *vcpu_of(struct vm *vm, uint64_t affinity)
 {
     return affinity < vm->vcpu_count ? &vm->vcpus[affinity] : NULL;
+}
+
+static bool is_entry(uint64_t entry)
+{
+    return entry >= GUEST_RAM_IPA && entry < GUEST_RAM_IPA + GUEST_RAM_SIZE && entry % 4 == 0;
 }
 
 static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint64_t context)
@@ -33,7 +41,7 @@ static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint
 
     if (target == NULL)
         return PSCI_INVALID;
-    if (entry < GUEST_RAM_IPA || entry >= GUEST_RAM_IPA + GUEST_RAM_SIZE || entry % 4 != 0)
+    if (!is_entry(entry))
         return PSCI_INVALID_ADDRESS;
     spinlock_acquire(&vcpu->vm->power_lock);
     if (target->power == VCPU_OFF) {
@@ -83,9 +91,14 @@ static int64_t arch_features(uint32_t function)
     return key == KEY_SMCCC_VERSION || key == KEY_SMCCC_ARCH_FEATURES ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
 }
 
-// A standby state: the vCPU waits for an interrupt and goes on after the call.
-static int64_t cpu_suspend(struct vcpu *vcpu)
+// Every state is a standby one, whatever depth is asked for (DEN 0022 5.4 lets a deeper one end so): the vCPU waits for
+// an interrupt and goes on after the call. power_state is in the original format, as PSCI_FEATURES says.
+static int64_t cpu_suspend(struct vcpu *vcpu, uint32_t power_state, uint64_t entry)
 {
+    if (power_state & POWER_STATE_RESERVED)
+        return PSCI_INVALID;
+    if ((power_state & POWER_STATE_POWERDOWN) && !is_entry(entry))
+        return PSCI_INVALID_ADDRESS;
     vcpu_wait_for_interrupt(vcpu);
     return PSCI_SUCCESS;
 }
@@ -110,8 +123,9 @@ int64_t psci_call(struct vcpu *vcpu, unsigned int key)
     case KEY_PSCI_FEATURES:
         return features((uint32_t)x1);
     case KEY_PSCI_CPU_SUSPEND_32:
+        return cpu_suspend(vcpu, (uint32_t)x1, (uint32_t)x2);
     case KEY_PSCI_CPU_SUSPEND_64:
-        return cpu_suspend(vcpu);
+        return cpu_suspend(vcpu, (uint32_t)x1, x2);
     case KEY_PSCI_CPU_OFF:
         return cpu_off(vcpu);
     case KEY_PSCI_CPU_ON_32:

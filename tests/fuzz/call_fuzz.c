@@ -126,11 +126,16 @@ static int64_t expect_console(uint64_t address, uint64_t size)
     return (int64_t)size;
 }
 
+static bool is_entry(uint64_t entry)
+{
+    return entry >= GUEST_RAM_IPA && entry < GUEST_RAM_IPA + (uint64_t)GUEST_RAM_SIZE && entry % 4 == 0;
+}
+
 static int64_t expect_cpu_on(const enum vcpu_power *power, uint64_t target, uint64_t entry)
 {
     if (target >= VCPUS)
         return -2;
-    if (entry < GUEST_RAM_IPA || entry >= GUEST_RAM_IPA + (uint64_t)GUEST_RAM_SIZE || entry % 4)
+    if (!is_entry(entry))
         return -9;
     return power[target] == VCPU_ON ? -4 : power[target] == VCPU_ON_PENDING ? -5 : 0;
 }
@@ -160,6 +165,9 @@ static int64_t expect_smccc(uint32_t number, const uint64_t *x, const enum vcpu_
         return (uint32_t)x1 == 0x80000000 || (uint32_t)x1 == 0x80000001 ? 0 : -1;
     case 0x84000001:
     case 0xc4000001:
+        if ((uint32_t)x1 & 0xfcfe0000) // reserved
+            return -2;
+        return ((uint32_t)x1 & 0x10000) && !is_entry(x2) ? -9 : 0;
     case 0x84000002:
         return 0;
     case 0x84000003:

@@ -131,7 +131,7 @@ const struct monitor_command monitor_commands[] = {
     COMMAND("sr",      "p", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr, 1, 3),
     COMMAND("status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status, 0, 0),
     COMMAND("step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step, 0, 2),
-    COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift and deadlines", cmd_timer, 0, 1),
+    COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift, deadlines and lateness", cmd_timer, 0, 1),
     COMMAND("version", "", "", "", "of ariel", cmd_version, 0, 0),
     COMMAND("vm",      "", "walk", "walk <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm, 2, 3),
     COMMAND("xp",      "x", "", "/<count>x<b|h|w|g> <ipa> | <ipa> [bytes [width]]", "guest memory, as gdb and QEMU spell it",

@@ -19,6 +19,17 @@ static void show_deadline(const char *name, uint64_t control, uint64_t deadline,
     out(late ? " cval=0x%lx past_us=%lu\n" : " cval=0x%lx due_us=%lu\n", deadline, monitor_microseconds(ticks));
 }
 
+// How late the virtual timer's interrupts came to EL2: bucket n has those of less than 2^n ticks, the last all others.
+static void show_lateness(const uint64_t *late)
+{
+    for (unsigned int n = 0; n < VTIMER_LATE_BUCKETS; n++) {
+        bool last = n == VTIMER_LATE_BUCKETS - 1;
+        if (late[n] != 0)
+            out(last ? "late_from_us=%lu interrupts=%lu\n" : "late_below_us=%lu interrupts=%lu\n",
+                monitor_microseconds(BIT64(n - last)) + !last, late[n]);
+    }
+}
+
 const char *cmd_timer(const struct monitor_words *words)
 {
     struct vtimer_snapshot timer;
@@ -36,8 +47,7 @@ const char *cmd_timer(const struct monitor_words *words)
     show_deadline("cntv", timer.virtual_ctl, timer.virtual_cval, timer.virtual_count);
     show_deadline("cntp", timer.physical_ctl, timer.physical_cval,
                   policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? timer.physical_count : timer.virtual_count);
-    out_numbers("late", timer.late, VTIMER_LATE_BUCKETS);
-    out(" virtual timer interrupts, by log2 of ticks past the deadline\n");
+    show_lateness(timer.late);
     return NULL;
 }
 

@@ -6,14 +6,14 @@
 
 struct vcpu;
 
-#define VTIMER_LATE_BUCKETS 16
+#define VTIMER_LATE_BUCKETS 24 // the last one: from 67 ms at 62.5 MHz
 
 // Per vCPU. Touched by its own CPU only; the monitor reads it through vtimer_snapshot.
 struct vtimer {
     uint64_t physical_cval;             // CNTP_CVAL_EL0 as the guest wrote it
     uint32_t physical_ctl;              // CNTP_CTL_EL0.{IMASK, ENABLE}
     uint64_t next_tick;                 // CNTPCT_EL0 at which the watchdog looks next
-    uint64_t late[VTIMER_LATE_BUCKETS]; // virtual timer interrupts by ticks past the deadline at EL2; as telemetry.h
+    uint64_t late[VTIMER_LATE_BUCKETS]; // virtual timer interrupts by log2 of the ticks past the deadline at EL2
 };
 
 // CNTVOFF_EL2, CNTHCTL_EL2 and the virtual timer's interrupt for this CPU. Before the vCPU first runs.

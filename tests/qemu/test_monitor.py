@@ -65,7 +65,7 @@ GOOD = [
     ("policy test read ID_AA64PFR0_EL1", r"ID_AA64PFR0_EL1"),
     ("gic", r"vcpu=0 gicd_ctlr=0x"),
     ("gic 1", r"vcpu=1 gicd_ctlr=0x"),
-    ("timer", r"(?s)frequency=\d+.*cntvoff=.*drift_us=.*cntv ctl=0x.*cntp ctl=0x"),
+    ("timer", r"(?s)frequency=\d+.*cntvoff=.*drift_us=.*cntv ctl=0x.*cntp ctl=0x.*late_(below|from)_us=\d+ interrupts=\d+"),
     ("timer 1", r"vcpu=1"),
     ("hv selftest", r"(?s)memory protection +passed.*every cpu answers +passed"),
 ]

@@ -261,6 +261,9 @@ void vtimer_snapshot(struct vcpu *vcpu, struct vtimer_snapshot *snapshot)
 {
     (void)vcpu;
     *snapshot = (struct vtimer_snapshot){.frequency = 62500000, .physical_count = 1000, .virtual_count = 500};
+    snapshot->late[0] = 3;
+    snapshot->late[14] = 20;
+    snapshot->late[VTIMER_LATE_BUCKETS - 1] = 1;
 }
 
 enum hv_status vm_pause(struct vm *vm)
@@ -666,6 +669,15 @@ static void bad_words_are_named(void **state)
     }
 }
 
+static void timer_says_how_late_interrupts_came(void **state)
+{
+    (void)state;
+    fake_sysreg_set("CNTFRQ_EL0", 62500000);
+    assert_string_equal(run("timer"), "ok");
+    assert_non_null(strstr(sent, "late_below_us=1 interrupts=3\nlate_below_us=263 interrupts=20\n"
+                                 "late_from_us=67108 interrupts=1\nok"));
+}
+
 static void writes_are_done_and_recorded(void **state)
 {
     (void)state;
@@ -953,6 +965,7 @@ int main(void)
         cmocka_unit_test_setup(anything_else_opens_the_prompt, set_up),
         cmocka_unit_test_setup(the_prompt_lets_only_errors_through_unless_told, set_up),
         cmocka_unit_test_setup(good_lines_end_in_ok_and_give_json, set_up),
+        cmocka_unit_test_setup(timer_says_how_late_interrupts_came, set_up),
         cmocka_unit_test_setup(wrong_counts_of_words_get_the_usage, set_up),
         cmocka_unit_test_setup(bad_words_are_named, set_up),
         cmocka_unit_test_setup(writes_are_done_and_recorded, set_up),

@@ -307,12 +307,18 @@ def elf_program(data, name, where):
     return bytes(memory)
 
 
+def is_text(data):
+    return not data.translate(None, bytes(range(0x20, 0x7f)) + b"\t\n\r\f")
+
+
 def load_program(path, where):
     """A bare-metal EL1 program as an Image."""
     name = f"GUEST={path}"
     data, wraps = unwrap(read_file(path, "GUEST"), name)
     if data.startswith(b"\x7fELF"):
         data = elf_program(data, name, where)
+    elif is_text(data):
+        raise ImageError(f"{name}: a text file, not a program")
     elif len(data) < HEADER_SIZE or HEADER.unpack_from(data)[8] != MAGIC:
         data = flat_program(data)
     return Image(data, *check_image(data, name, where), wraps)

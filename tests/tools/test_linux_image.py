@@ -143,6 +143,11 @@ def test_a_flat_binary_starts_at_64_kib(load):
     assert (loaded.text_offset, loaded.image_size) == (0, 0x1000c)
 
 
+def test_a_text_is_no_program(load):
+    with pytest.raises(ImageError, match="a text file, not a program"):
+        load(b"#!/bin/sh\necho hello\n", load_program)
+
+
 def test_an_image_stays_as_it_is(load):
     assert load(image(), load_program).data == image()
     assert load(gzip.compress(image()), load_program).data == image()

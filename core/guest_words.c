@@ -10,6 +10,7 @@
 #include <hv/vm.h>
 
 #define LINE_LENGTH 120
+#define OOPS_MANY   16
 
 enum kind { OOPS, PANIC, PANIC_END };
 
@@ -88,9 +89,12 @@ COLD void guest_words_tell(void)
 {
     static struct log_limit limits[CPU_MAX]; // each used by its own CPU only
     static bool opened;
+    static unsigned int oopses;
     struct log_limit *limit = &limits[cpu_id()];
     uint8_t kind = last_kind;
 
+    if (kind == OOPS && __atomic_add_fetch(&oopses, 1, __ATOMIC_RELAXED) == OOPS_MANY)
+        vm_open_monitor("16 guest oopses");
     if (kind == PANIC_END) {
         if (!__atomic_exchange_n(&opened, true, __ATOMIC_RELAXED))
             vm_open_monitor("guest panic");

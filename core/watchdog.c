@@ -12,7 +12,7 @@
 #include <hv/vgic.h>
 #include <hv/vm.h>
 
-#define MASKED_MAX 10 // ticks
+#define STUCK_MAX 10 // ticks
 
 // Where EL2 may stay: a guest waits in a trapped WFI, or the monitor answers a person.
 static bool is_expected(unsigned int key)
@@ -44,15 +44,27 @@ static void check_neighbour(const struct vcpu *vcpu, uint64_t second)
                    event_key_name(event->cause), event->pc);
 }
 
+// The tick came where the exit before was a refused fetch: the guest's vectors are not in its memory, and each refusal
+// is taken there.
+static bool has_no_vectors(const struct vcpu *vcpu)
+{
+    const struct event *event = telemetry_find(vcpu->telemetry, vcpu->telemetry->sequence - 1);
+
+    return event != NULL && event->cause == KEY_CAUSE_IABT && event->result == TRAP_INJECT_ABORT &&
+           event->pc == vcpu->frame->elr_el2;
+}
+
 static void check_guest(struct vcpu *vcpu)
 {
     const struct trap_frame *frame = vcpu->frame;
+    bool masked = (frame->spsr_el2 & SPSR_ELX_I) && vgic_has_pending(vcpu);
 
-    if (!(frame->spsr_el2 & SPSR_ELX_I) || !vgic_has_pending(vcpu))
-        vcpu->masked_ticks = 0;
-    else if (++vcpu->masked_ticks == MASKED_MAX) {
+    if (!masked && !has_no_vectors(vcpu))
+        vcpu->stuck_ticks = 0;
+    else if (++vcpu->stuck_ticks == STUCK_MAX) {
         log_record(LOG_WARN, LOG_GUEST, "guest-hang", "vcpu=%u pc=0x%lx", vcpu->id, frame->elr_el2);
-        vm_open_monitor("a vCPU has kept an interrupt waiting for 10 s, masked");
+        vm_open_monitor(masked ? "a vCPU has kept an interrupt waiting for 10 s, masked"
+                               : "a vCPU has met nothing but refused fetches for 10 s");
     }
 }
 

@@ -26,14 +26,14 @@ struct vcpu {
     uint32_t id;                 // 0 .. vm->vcpu_count - 1
     uint32_t request;            // VCPU_REQUEST_*
     enum vcpu_power power;
-    bool waiting;          // in EL2's idle loop: frame and EL1 registers stand still
-    bool step_owned;       // step owns MDSCR_EL1.SS and MDCR_EL2.TDE
-    uint32_t step_count;   // instructions left to step
-    uint32_t masked_ticks; // of the watchdog, at which an interrupt waited and was masked; in a row
-    uint32_t retry_count;  // aborts in a row that ended in TRAP_RETRY
-    uint64_t retry_next;   // sequence of the exit that would make it one more
-    uint64_t guest_mdscr;  // MDSCR_EL1 as the guest left it, while step owns the register
-    bool break_held;       // a policy row paused the VM at break_pc: next time the instruction is executed
+    bool waiting;         // in EL2's idle loop: frame and EL1 registers stand still
+    bool step_owned;      // step owns MDSCR_EL1.SS and MDCR_EL2.TDE
+    uint32_t step_count;  // instructions left to step
+    uint32_t stuck_ticks; // of the watchdog, at which the guest seemed to hang; in a row
+    uint32_t retry_count; // aborts in a row that ended in TRAP_RETRY
+    uint64_t retry_next;  // sequence of the exit that would make it one more
+    uint64_t guest_mdscr; // MDSCR_EL1 as the guest left it, while step owns the register
+    bool break_held;      // a policy row paused the VM at break_pc: next time the instruction is executed
     uint64_t break_pc;
     uint64_t break_passed; // sequence + 1 of the exit in which it was
     uint64_t on_entry;     // PSCI CPU_ON: entry point

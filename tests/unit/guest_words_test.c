@@ -18,7 +18,7 @@
 #include <cmocka.h>
 
 static unsigned int records, opens;
-static const char *last_event;
+static const char *last_event, *opened;
 static uint64_t now;
 
 unsigned int cpu_id(void)
@@ -37,7 +37,7 @@ void log_record(enum log_level level, enum log_class class, const char *event, c
 
 void vm_open_monitor(const char *reason)
 {
-    assert_string_equal(reason, "guest panic");
+    opened = reason;
     opens++;
 }
 
@@ -101,6 +101,16 @@ static void test_a_flood_is_held_back(void **state)
     assert_in_range(records, 1, 10);
 }
 
+static void test_the_monitor_opens_once_at_many_oopses(void **state)
+{
+    (void)state;
+    assert_int_equal(opens, 1); // the flood before
+    assert_string_equal(opened, "16 guest oopses");
+    now += 1000;
+    assert_string_equal(print("BUG: one more\n"), "guest-oops");
+    assert_int_equal(opens, 1);
+}
+
 static void test_the_monitor_opens_once_at_the_end(void **state)
 {
     (void)state;
@@ -108,6 +118,7 @@ static void test_the_monitor_opens_once_at_the_end(void **state)
     for (unsigned int i = 0; i < 3; i++)
         assert_null(print("[    9.1] ---[ end Kernel panic - not syncing: x ]---\r\n"));
     assert_int_equal(opens, 1);
+    assert_string_equal(opened, "guest panic");
     assert_int_equal(records, 0);
 }
 
@@ -118,6 +129,7 @@ int main(void)
         cmocka_unit_test(test_other_words_are_not),
         cmocka_unit_test(test_what_is_kept_is_printable_and_bounded),
         cmocka_unit_test(test_a_flood_is_held_back),
+        cmocka_unit_test(test_the_monitor_opens_once_at_many_oopses),
         cmocka_unit_test(test_the_monitor_opens_once_at_the_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,29 @@ static void a_hang_is_told_once(void **state)
     assert_non_null(opened);
 }
 
+// What a program without vectors becomes at its first exception.
+static void a_loop_of_refused_fetches_is_told_once(void **state)
+{
+    struct event *event = &telemetry_cpu[0].last[299 % TELEMETRY_LAST];
+
+    (void)state;
+    *event = (struct event){.sequence = 299, .cause = KEY_CAUSE_IABT, .result = TRAP_INJECT_ABORT, .pc = 0x200};
+    frame.elr_el2 = 0x204;
+    for (unsigned int i = 0; i < 20; i++)
+        watchdog_tick(vcpu);
+    event->result = TRAP_RETRY;
+    frame.elr_el2 = 0x200;
+    for (unsigned int i = 0; i < 20; i++)
+        watchdog_tick(vcpu);
+    assert_null(told);
+    event->result = TRAP_INJECT_ABORT;
+    for (unsigned int i = 0; i < 20; i++)
+        watchdog_tick(vcpu);
+    assert_string_equal(told, "guest-hang");
+    assert_int_equal(told_count, 1);
+    assert_non_null(strstr(opened, "refused fetches"));
+}
+
 static void a_paused_vcpu_does_not_hang(void **state)
 {
     (void)state;
@@ -196,6 +219,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing_is_told_of_a_guest_that_is_well, setup),
         cmocka_unit_test_setup(a_hang_is_told_once, setup),
+        cmocka_unit_test_setup(a_loop_of_refused_fetches_is_told_once, setup),
         cmocka_unit_test_setup(a_paused_vcpu_does_not_hang, setup),
         cmocka_unit_test_setup(a_slow_exit_is_named, setup),
         cmocka_unit_test_setup(a_stalled_neighbour_is_named_once, setup),

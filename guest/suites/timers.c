@@ -124,3 +124,28 @@ TEST("timers", "the physical timer counts down, or is denied")
     (void)cpu_try_write(CNTP_CTL_EL0, 0);
     CHECK_EQ(value & 7, 7);
 }
+
+TEST("timers", "the physical timer interrupts at its deadline, or is denied")
+{
+    uint64_t now = 0;
+
+    if (!gic_init())
+        SKIP("no interrupt controller");
+    if (cpu_try_read(CNTPCT_EL0, &now).taken || cpu_try_write(CNTP_CTL_EL0, 0).taken)
+        SKIP("denied by policy");
+    exception_set_irq_handler(take);
+    gic_enable(GIC_INTID_PTIMER, 0x80);
+    for (unsigned int n = 0; n < 10; n++) {
+        taken_count = 0;
+        (void)cpu_try_read(CNTPCT_EL0, &now);
+        uint64_t deadline = now + READ_REG(cntfrq_el0) / 2000;
+        (void)cpu_try_write(CNTP_CVAL_EL0, deadline);
+        (void)cpu_try_write(CNTP_CTL_EL0, 1);
+        wait(2000);
+        (void)cpu_try_read(CNTPCT_EL0, &now);
+        CHECK_EQ(taken_count, 1);
+        CHECK_EQ(taken_intid, GIC_INTID_PTIMER);
+        CHECK(now >= deadline);
+    }
+    gic_disable(GIC_INTID_PTIMER);
+}

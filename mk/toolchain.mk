@@ -38,9 +38,10 @@ HV_CPPFLAGS := -Iinclude -I$(GENERATED) $(if $(filter 1,$(SAN)),-DHV_SAN=1)
 HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -mcmodel=tiny -fstack-protector-strong \
             -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n)) $(small) \
             $(if $(filter 1,$(SAN)),-fsanitize=undefined -fsanitize-trap=undefined)
-# What GCC adds to be faster than it is worth here: padding before functions and loops, tables in place of switches.
+# What GCC adds to be faster than it is worth here: padding before functions and loops, tables in place of switches,
+# expressions computed on every way so that one need not.
 small = $(if $(filter 1,$(LLVM)),,-fno-tree-switch-conversion -falign-functions=4 -falign-jumps=1 \
-          -falign-loops=1 -falign-labels=1)
+          -falign-loops=1 -falign-labels=1 -fno-tree-pre)
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
 HOT := arch/aarch64/trap_quick vdev/device vdev/vgic_redist vdev/vpl011 vdev/vgic vdev/vgic_lr
 optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,$(if $(filter 1,$(LLVM)),-Oz,-Os))

@@ -4,6 +4,7 @@
 
 #include <hv/call.h>
 
+#include <hv/arch/barrier.h>
 #include <hv/event_key.h>
 #include <hv/log.h>
 #include <hv/log_limit.h>
@@ -25,7 +26,7 @@ static struct log_limit limits[CPU_MAX]; // each used by its own CPU only
 // The vCPU with this MPIDR affinity, or NULL. Affinity is the number of the vCPU in Aff0.
 static struct vcpu *vcpu_of(struct vm *vm, uint64_t affinity)
 {
-    return affinity < vm->vcpu_count ? &vm->vcpus[affinity] : NULL;
+    return affinity < vm->vcpu_count ? &vm->vcpus[bounded_index(affinity, CPU_MAX)] : NULL;
 }
 
 static bool is_entry(uint64_t entry)

@@ -25,6 +25,7 @@
 
 #include "vgic_internal.h"
 
+#include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
 #include <hv/gicv3.h>
 #include <hv/policy.h>
@@ -61,7 +62,7 @@ static struct vcpu *vcpu_of_affinity(struct vm *vm, uint64_t router)
     // A vCPU's affinity is its number (VMPIDR_EL2 as QEMU virt's MPIDR_EL1: Aff0 only, up to 16 CPUs).
     uint64_t id = router & 0xff00ffffffULL;
 
-    return id < vm->vcpu_count ? &vm->vcpus[id] : NULL;
+    return id < vm->vcpu_count ? &vm->vcpus[bounded_index(id, CPU_MAX)] : NULL;
 }
 
 // Whether an interrupt for any one vCPU may go to this one: it is on, and its redistributor awake (GICR_WAKER).
@@ -241,6 +242,7 @@ COLD void vgic_write_dir(struct vcpu *vcpu, uint64_t value)
 
     if (intid >= VGIC_INTIDS)
         return;
+    intid = (unsigned int)bounded_index(intid, VGIC_INTIDS);
     struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, intid);
     vgic_clear_active(&view, (uint32_t)BIT64(intid % 32));
 }

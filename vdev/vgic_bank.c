@@ -6,6 +6,7 @@
 
 #include "vgic_internal.h"
 
+#include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
@@ -295,7 +296,7 @@ static unsigned int first_intid(unsigned int block, uint32_t offset)
 static __attribute__((noinline)) enum trap_result access_registers(struct vm *vm, struct vcpu *owner, uint32_t offset,
                                                                    unsigned int access, uint64_t *value)
 {
-    unsigned int block = offset >> BLOCK_SHIFT;
+    unsigned int block = (unsigned int)bounded_index(offset >> BLOCK_SHIFT, ARRAY_COUNT(blocks));
     unsigned int intid = first_intid(block, offset);
     bool priority = block >= BLOCK_PRIORITY && block < BLOCK_TARGETS;
 
@@ -304,6 +305,7 @@ static __attribute__((noinline)) enum trap_result access_registers(struct vm *vm
     // A redistributor has INTIDs 0 .. 31 only, the distributor all the others.
     if ((owner != NULL) != (intid < 32) || intid >= VGIC_INTIDS)
         return TRAP_DONE;
+    intid = (unsigned int)bounded_index(intid, VGIC_INTIDS);
     struct vgic_view view = vgic_view_of(vm, owner, intid);
     if (access & MMIO_WRITE) {
         if (priority)

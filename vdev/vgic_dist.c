@@ -5,6 +5,8 @@
 
 #include "vgic_internal.h"
 
+#include <hv/arch/barrier.h>
+
 #define GICD_CTLR    0x0000
 #define GICD_TYPER   0x0004
 #define GICD_IIDR    0x0008
@@ -87,6 +89,8 @@ static COLD enum trap_result access_router(struct vm *vm, uint32_t offset, unsig
     if (size < 4)
         return TRAP_INJECT_ABORT;
     bool exists = intid >= 32 && intid < VGIC_INTIDS;
+    if (exists)
+        intid = 32 + (unsigned int)bounded_index(intid - 32, ARRAY_COUNT(vm->vgic.router));
     uint64_t whole = exists ? vm->vgic.router[intid - 32] : 0;
     if (!(access & MMIO_WRITE))
         *value = mmio_read_part(8, whole, offset, size);

@@ -5,6 +5,8 @@
 
 #include "vgic_internal.h"
 
+#include <hv/arch/barrier.h>
+
 #define GICR_CTLR      0x0000
 #define GICR_IIDR      0x0004
 #define GICR_TYPER     0x0008
@@ -77,7 +79,7 @@ __attribute__((noinline)) enum trap_result vgic_redistributor_access(struct vcpu
         *value = typer(vcpu->vm, id);
         return TRAP_DONE;
     }
-    struct vcpu *owner = &vcpu->vm->vcpus[id];
+    struct vcpu *owner = &vcpu->vm->vcpus[bounded_index(id, CPU_MAX)];
     if (offset < GICR_SGI_FRAME)
         return access_control(owner, offset, access, value);
     offset -= GICR_SGI_FRAME;

@@ -14,6 +14,7 @@
 
 #include <hv/vpl011.h>
 
+#include <hv/arch/barrier.h>
 #include <hv/console.h>
 #include <hv/memory_map.h>
 #include <hv/string.h>
@@ -221,7 +222,7 @@ static __attribute__((noinline)) enum trap_result write_data(struct vm *vm, uint
 // ---- Registers
 
 // Those that keep what is written: which bits there are.
-static const uint16_t stored_bits[] = {
+static const uint16_t stored_bits[16] = {
     [UARTILPR / 4] = 0xff, [UARTIBRD / 4] = 0xffff, [UARTFBRD / 4] = 0x3f,    [UARTLCR_H / 4] = 0xff,
     [UARTCR / 4] = 0xff87, [UARTIFLS / 4] = 0x3f,   [UARTIMSC / 4] = INT_ALL,
 };
@@ -232,9 +233,12 @@ static const uint8_t identification[8] = {0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x
 
 static void store(struct vpl011 *uart, uint32_t offset, uint32_t value)
 {
-    if (offset / 4 >= ARRAY_COUNT(stored_bits) || stored_bits[offset / 4] == 0)
+    if (offset / 4 >= ARRAY_COUNT(stored_bits))
         return;
-    *reg(uart, offset) = value & stored_bits[offset / 4];
+    uint16_t bits = stored_bits[bounded_index(offset / 4, ARRAY_COUNT(stored_bits))];
+    if (bits == 0)
+        return;
+    *reg(uart, offset) = value & bits;
     if (offset == UARTLCR_H || offset == UARTIFLS) { // the level moved: on which side of it is the FIFO now?
         *reg(uart, UARTRIS) &= ~INT_RX;
         if (uart->count >= receive_level(uart))
@@ -265,7 +269,7 @@ static COLD void write_register(struct vm *vm, uint32_t offset, uint32_t value)
 static void access_word(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
 {
     uint32_t word = offset & ~3u;
-    uint32_t whole = *reg(&vm->uart, word);
+    uint32_t whole = vm->uart.reg[bounded_index(word / 4, ARRAY_COUNT(vm->uart.reg))];
 
     if (!(access & MMIO_WRITE))
         *value = mmio_read_part(4, whole, offset, access);

@@ -34,7 +34,8 @@ __attribute__((noinline)) void vtimer_interrupt(struct vcpu *vcpu)
     uint64_t late = READ_SYSREG(CNTVCT_EL0) - READ_SYSREG(CNTV_CVAL_EL0);
     unsigned int bucket = late == 0 ? 0 : 64 - (unsigned int)__builtin_clzll(late);
 
-    vcpu->timer.late[bucket < VTIMER_LATE_BUCKETS ? bucket : VTIMER_LATE_BUCKETS - 1]++;
+    bucket = bucket < VTIMER_LATE_BUCKETS ? bucket : VTIMER_LATE_BUCKETS - 1;
+    vcpu->timer.late[bounded_index(bucket, VTIMER_LATE_BUCKETS)]++;
     vgic_forward(vcpu, INTID_VIRTUAL_TIMER);
 }
 

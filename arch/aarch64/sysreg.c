@@ -44,7 +44,7 @@ enum { SYSREG_TABLE(SYSREG_ENCODING_ENUM) };
 #define SYSREG_INFO_ROW(name, op0, op1, crn, crm, op2, class, access, control, kind) (SYSREG_##access | SYSREG_##kind),
 static const uint8_t info[SYSREG_COUNT + 1] = {SYSREG_TABLE(SYSREG_INFO_ROW) SYSREG_UNDEF};
 
-uint64_t sysreg_id_value[SYSREG_COUNT];
+uint64_t sysreg_id_value[SYSREG_COUNT + 1];
 
 static enum sysreg_kind kind_of(unsigned int index)
 {

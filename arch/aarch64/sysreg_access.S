@@ -59,6 +59,13 @@
     .set .Lnumber, 0
 .endm
 
+// KEY_SYSREG_UNKNOWN's, with which nobody comes here but a CPU that guesses.
+.macro unknown_register
+    .pushsection .rodata.sysreg_access, "a"
+    .byte 0
+    .popsection
+.endm
+
 .macro function name
     .balign 4
     .global \name
@@ -132,6 +139,8 @@ function sysreg_access_translate
 sysreg_access_start:
     stubs read
     SYSREG_TABLE(READ_STUB)
+    unknown_register
     stubs write
     SYSREG_TABLE(WRITE_STUB)
+    unknown_register
 sysreg_access_end:

@@ -6,6 +6,7 @@
 
 #include <hv/arch/trap.h>
 
+#include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg.h>
 #include <hv/call.h>
@@ -95,7 +96,8 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
     uint64_t rt = FIELD_GET(ISS_SYSREG_RT, syndrome);
-    unsigned int key = sysreg_id_key[FIELD_GET(ISS_SYSREG_CRM, syndrome) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome)];
+    uint64_t place = FIELD_GET(ISS_SYSREG_CRM, syndrome) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome);
+    unsigned int key = sysreg_id_key[bounded_index(place, SYSREG_ID_COUNT)];
     struct policy_verdict verdict = policy_verdicts_of(key)[0];
 
     if (rt >= QUICK_REGISTERS || !(verdict.flags & POLICY_FLAG_QUICK))

@@ -2,11 +2,13 @@
 // Calls by number: ariel's own hypercalls (guest_abi.h), SMCCC and PSCI 1.1, through HVC and SMC alike.
 #pragma once
 
+#include <hv/arch/barrier.h>
 #include <hv/event_key.h>
 #include <hv/guest_abi.h>
 #include <hv/telemetry.h>
 #include <hv/vcpu.h>
 
+#define HVC_COUNT   (KEY_HVC_UNKNOWN - KEY_HVC_FIRST)
 #define SMCCC_FIRST 0x80000000u
 #define SMCCC_64    0x40000000u
 #define PSCI_FIRST  0x84000000u
@@ -19,7 +21,7 @@ static inline unsigned int call_smccc_key(uint32_t number)
 {
     uint32_t offset = (number & ~SMCCC_64) - PSCI_FIRST;
     if (offset < PSCI_COUNT) {
-        unsigned int key = call_psci_keys[(number & SMCCC_64) != 0][offset];
+        unsigned int key = call_psci_keys[(number & SMCCC_64) != 0][bounded_index(offset, PSCI_COUNT)];
         return key != 0 ? key : KEY_SMCCC_UNKNOWN;
     }
     return number - SMCCC_FIRST < 2 ? KEY_SMCCC_VERSION + (number - SMCCC_FIRST) : KEY_SMCCC_UNKNOWN;
@@ -30,7 +32,9 @@ static inline unsigned int call_hvc_key(uint64_t number)
 {
     if ((uint32_t)number >= SMCCC_FIRST)
         return call_smccc_key((uint32_t)number);
-    return number < KEY_HVC_UNKNOWN - KEY_HVC_FIRST ? KEY_HVC_FIRST + (unsigned int)number : KEY_HVC_UNKNOWN;
+    if (number >= HVC_COUNT)
+        return KEY_HVC_UNKNOWN;
+    return KEY_HVC_FIRST + (unsigned int)bounded_index(number, HVC_COUNT);
 }
 
 // The key of any call: cause is KEY_CAUSE_HVC or KEY_CAUSE_SMC, syndrome ESR_EL2, number x0.

@@ -3,6 +3,7 @@
 // verdict is one load. See docs/POLICY.md for the source format.
 #pragma once
 
+#include <hv/arch/barrier.h>
 #include <hv/event_key.h>
 #include <hv/types.h>
 
@@ -65,12 +66,12 @@ struct policy_controls {
 
 #define POLICY_ROW_MAX 128
 
-// policy_quick[n] is about the n-th 64 KiB from POLICY_QUICK_BASE to the end of the last device that ariel emulates:
-// the index in policy_ranges of the one device there, when all of it is in one range and any width is allowed; else
-// policy_range_count.
+// policy_quick[n] is about the n-th 64 KiB from POLICY_QUICK_BASE, where all devices are that ariel emulates: the index
+// in policy_ranges of the one device there, when all of it is in one range and any width is allowed; else
+// policy_range_count. As many as one mask bounds.
 #define POLICY_QUICK_BASE  0x08000000
 #define POLICY_QUICK_SHIFT 16
-#define POLICY_QUICK_COUNT 257
+#define POLICY_QUICK_COUNT 512
 
 extern const char policy_name[];
 extern const struct policy_verdict policy_verdicts[][2]; // the pairs that occur: [0] read, [1] write or call
@@ -97,7 +98,8 @@ static inline bool policy_is_quick(ipa_t ipa)
 // everything: then policy_find_range knows.
 static inline const struct policy_range *policy_quick_range(ipa_t ipa)
 {
-    const struct policy_range *range = &policy_ranges[policy_quick[(ipa.v - POLICY_QUICK_BASE) >> POLICY_QUICK_SHIFT]];
+    uint64_t piece = bounded_index((ipa.v - POLICY_QUICK_BASE) >> POLICY_QUICK_SHIFT, POLICY_QUICK_COUNT);
+    const struct policy_range *range = &policy_ranges[policy_quick[piece]];
 
     __asm__("" : "+r"(range)); // one pointer, not an index computed again for every field
     return range;

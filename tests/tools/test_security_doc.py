@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/SECURITY.md names tests that exist, and every proof that make prove runs."""
+"""docs/SECURITY.md names tests that exist, every proof that make prove runs, and every bound against speculation."""
 
+import collections
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests/tools"))
+from test_docs import HYPERVISOR, rows, section  # noqa: E402
+
 TEXT = (ROOT / "docs/SECURITY.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`((?:tests|guest)/[\w/.]+):([^`]+)`", TEXT)))
 
 
 def test_promises_name_tests():
-    rows = [line for line in TEXT.split("## Promises")[1].split("## Proofs")[0].splitlines() if line.startswith("| ")]
+    rows = [line for line in section("docs/SECURITY.md", "## Promises").splitlines() if line.startswith("| ")]
     assert len(rows) > 10
     assert [row for row in rows[1:] if not re.search(r"`(tests|guest)/[\w/.]+:", row)] == []
 
@@ -29,3 +35,83 @@ def test_proofs_are_those_of_make_prove():
     section = TEXT.split("## Proofs")[1].split("## Not covered")[0]
     for path in re.findall(r'"((?:lib|core|mm|tests/prove)/\w+)\.c"', proofs):
         assert Path(path).name in section, f"{path}.c is proved, and docs/SECURITY.md does not say so"
+
+
+# ---- speculation
+
+BOUND = re.compile(r"\bbounded_index\(")
+
+
+def code_of(path):
+    return re.sub(r"[ \t]*//.*", "", path.read_text(encoding="utf-8"))
+
+
+def functions_of(path):
+    """{name: text} of the functions of a C file."""
+    found, name = {}, None
+    for line in code_of(path).splitlines():
+        head = re.match(r"[A-Za-z_].*?\b(\w+)\(", re.sub(r"__attribute__\(\(.*?\)\)\s*", "", line))
+        if head and not line.endswith(";"):
+            name = head[1]
+        if name:
+            found[name] = found.get(name, "") + line + "\n"
+        name = None if line == "}" else name
+    return found
+
+
+def places():
+    """(place, quotes) of each row of the table, which may have several places and several quotes."""
+    for row in rows(section("docs/SECURITY.md", "## Speculation")):
+        for place in re.findall(r"`([^`]+)`", row[3]):
+            yield place, re.findall(r"`([^`]+)`", row[2])
+
+
+def text_at(place):
+    path, _, function = place.partition(":")
+    if function:
+        return functions_of(ROOT / path)[function]
+    return (ROOT / path).read_text(encoding="utf-8")
+
+
+def test_what_bounds_a_guests_number_stands_there():
+    assert len(list(places())) > 30
+    quoted = collections.defaultdict(list)
+    for place, quotes in places():
+        assert quotes, place
+        quoted[tuple(quotes)].append(place)
+    for quotes, where in quoted.items():
+        text = " ".join(" ".join(text_at(place) for place in where).split())
+        for quote in quotes:
+            assert quote in text, f"{where}: {quote}"
+
+
+def test_every_bound_is_in_the_table():
+    listed = collections.Counter()
+    for place, quotes in places():
+        listed[place] += sum(bool(BOUND.search(quote)) for quote in quotes)
+    found = collections.Counter()
+    paths = [path for folder in HYPERVISOR for path in (ROOT / folder).glob("*.c")]
+    for path in [*paths, *(ROOT / "include/hv").rglob("*.h")]:
+        if path.name != "barrier.h":
+            calls = {name: len(BOUND.findall(text)) for name, text in functions_of(path).items()}
+            assert sum(calls.values()) == len(BOUND.findall(code_of(path))), path
+            found.update({f"{path.relative_to(ROOT)}:{name}": count for name, count in calls.items()})
+    assert +found == +listed
+
+
+@pytest.mark.parametrize("compiler", ["aarch64-linux-gnu-gcc", "clang --target=aarch64-none-elf"])
+def test_a_bound_is_a_mask_or_a_select_and_csdb(tmp_path, compiler):
+    (tmp_path / "bound.c").write_text(
+        "#include <hv/arch/barrier.h>\n"
+        "unsigned char t[64];\n"
+        "int masked(unsigned long i) { return i < 64 ? t[bounded_index(i, 64)] : 0; }\n"
+        "int selected(unsigned long i) { return i < 63 ? t[bounded_index(i, 63)] : 0; }\n", encoding="utf-8")
+    flags = ["-std=gnu2x", "-O2", "-ffreestanding", "-Iinclude", "-c", str(tmp_path / "bound.c"), "-o", str(tmp_path / "bound.o")]
+    subprocess.run([*compiler.split(), *flags], cwd=ROOT, check=True)
+    done = subprocess.run(["aarch64-linux-gnu-objdump", "-d", str(tmp_path / "bound.o")], capture_output=True, text=True, check=True)
+    code = {name: re.findall(r"^ +[0-9a-f]+:\s+[0-9a-f]{8}\s+(\S+)[ \t]*([^/\n]*)", text, re.M)
+            for name, text in re.findall(r"<(\w+)>:\n(.*?)(?=\n\n|\Z)", done.stdout, re.S)}
+    assert ("and", "0x3f") in [(name, operands.split("#")[-1].strip()) for name, operands in code["masked"]]
+    names = [name for name, _ in code["selected"]]
+    at = names.index("csel")
+    assert names[at - 1:at + 2] == ["cmp", "csel", "csdb"] and "ldrb" in names[at:]

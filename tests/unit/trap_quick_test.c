@@ -45,7 +45,7 @@ uint16_t id_keys[64];
 __asm__(".globl sysreg_id_key\n.set sysreg_id_key, id_keys");
 const uint16_t call_psci_keys[2][PSCI_COUNT];
 // As long as the real one, so that a read behind its end is seen.
-uint64_t sysreg_id_value[SYSREG_COUNT];
+uint64_t sysreg_id_value[SYSREG_COUNT + 1];
 
 static struct vm vm;
 static struct trap_frame frame;

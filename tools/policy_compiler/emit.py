@@ -5,7 +5,7 @@ import os
 from .model import REGISTERS
 
 # policy_quick, as policy.h has it
-QUICK_BASE, QUICK_SHIFT, QUICK_COUNT = 0x08000000, 16, 257
+QUICK_BASE, QUICK_SHIFT, QUICK_COUNT = 0x08000000, 16, 512
 # sysreg_slots, as hv/arch/sysreg.h has it
 SLOT_COUNT = 64
 

@@ -2,6 +2,8 @@
 // The only barriers in the tree. The host tests put tests/fake/hv/arch/barrier.h before this one on the include path.
 #pragma once
 
+#include <stdint.h>
+
 // Orders this CPU's memory accesses before it against those after it, as other CPUs of the inner shareable domain see
 // them.
 static inline void barrier_order(void)
@@ -37,4 +39,17 @@ static inline void barrier_complete_system(void)
 static inline void barrier_context(void)
 {
     __asm__ volatile("isb" ::: "memory");
+}
+
+// index, which the caller has found to be below count. A CPU that runs ahead of that comparison, with a number of the
+// guest's that is not, gets one that is below count all the same: by a mask when count is a constant power of two, else
+// 0 by a select whose outcome is not predicted (CSDB, DDI 0487 C6.2.79; older cores take it for a NOP).
+// docs/SECURITY.md lists each place. In assembly, since a compiler would leave out what it knows to be so.
+static inline uint64_t bounded_index(uint64_t index, uint64_t count)
+{
+    if (__builtin_constant_p(count) && (count & (count - 1)) == 0)
+        __asm__("and %0, %0, %1" : "+r"(index) : "rL"(count - 1));
+    else
+        __asm__("cmp %0, %1\n csel %0, %0, xzr, lo\n hint #20" : "+r"(index) : "rI"(count) : "cc");
+    return index;
 }

@@ -21,9 +21,12 @@ extern const uint32_t sysreg_multiplier;
 extern const uint8_t sysreg_slots[SYSREG_SLOT_COUNT];
 extern const struct sysreg_page sysreg_pages[];
 // The ID registers: op0 3, op1 0, CRn 0, CRm 0 to 7.
-extern const uint16_t sysreg_id_key[64];
+#define SYSREG_ID_COUNT 64
+extern const uint16_t sysreg_id_key[SYSREG_ID_COUNT];
 
-// The key of the register in an EC 0x18 syndrome; KEY_SYSREG_UNKNOWN when sysreg_table.h does not have it.
+// The key of the register in an EC 0x18 syndrome; KEY_SYSREG_UNKNOWN when sysreg_table.h does not have it. Whatever is
+// taken for granted before it is known (speculation), the result lies from KEY_SYSREG_FIRST to KEY_SYSREG_UNKNOWN: only
+// rows of the page are counted.
 static inline unsigned int sysreg_key(uint32_t syndrome)
 {
     uint32_t place = syndrome & (uint32_t)SYSREG_PLACE;
@@ -41,8 +44,9 @@ void sysreg_init(void);
 
 #define SYSREG_COUNT (KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST)
 
-// By key - KEY_SYSREG_FIRST: what the guest reads of the ID registers. Written at boot only.
-extern uint64_t sysreg_id_value[];
+// By key - KEY_SYSREG_FIRST: what the guest reads of the ID registers. Written at boot only. The last is that of
+// KEY_SYSREG_UNKNOWN, which nobody is given.
+extern uint64_t sysreg_id_value[SYSREG_COUNT + 1];
 
 // The emulation of POLICY_EMULATE: event->value in or out. TRAP_INJECT_UNDEF when the register does not allow the
 // direction, or is no part of the guest's CPU.

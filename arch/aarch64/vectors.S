@@ -82,6 +82,13 @@
     restore_others
 .endm
 
+// What follows an ERET in memory is not executed ahead of it with the registers of the guest.
+.macro exception_return
+    eret
+    dsb nsh
+    isb
+.endm
+
 // A vector taken from the guest. It fills its 128 bytes, but for one instruction; \tail calls C.
 .macro vector_lower tail
     .balign 0x80
@@ -103,7 +110,7 @@
     bl trap_quick
     tbz w0, #0, lower_sync_rest
     restore_caller_saved
-    eret
+    exception_return
 .endm
 
 // And for interrupts; what trap_quick_irq returns is an INTID that it has acknowledged and not served.
@@ -114,7 +121,7 @@
     bl trap_quick_irq
     tbz w0, #31, lower_irq
     restore_caller_saved
-    eret
+    exception_return
 .endm
 
 // A vector that no correct EL2 takes, or that reports a fault of EL2's own. Registers are all live and sp may be wrong: x0 waits
@@ -179,7 +186,7 @@ lower_abort:
     bl trap_quick_abort
     tbz w0, #0, lower_sync_rest
     restore_caller_saved
-    eret
+    exception_return
 // It is not in the frame yet, and a load's has to come from there (WnR, bit 6). XZR has the place of SP_EL0 meanwhile.
 lower_abort_others:
     save_others
@@ -190,7 +197,7 @@ lower_abort_others:
     tbnz w1, #6, 1f
     restore_others
 1:  restore_caller_saved
-    eret
+    exception_return
 
 lower_sync_rest:
     save_rest
@@ -202,7 +209,7 @@ lower_sync:
 guest_enter:
     restore_rest
     restore_caller_saved
-    eret
+    exception_return
 
 // x0 = base of the panic stack, on which x1 and x2 wait at #8; x1 = vector number; TPIDR_EL2 = x0 of the fault.
 own_exception:
@@ -225,7 +232,7 @@ own_exception:
     restore_caller_saved
     ldr x17, [sp, #(FRAME_SIZE + 8)]
     mov sp, x17
-    eret
+    exception_return
 
 // void guest_start(struct trap_frame *frame): drops everything on this CPU's stack.
 .global guest_start

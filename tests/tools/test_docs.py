@@ -232,8 +232,8 @@ def sites_of_c(path):
 def sites_of_assembly(path):
     label = None
     for line in path.read_text(encoding="utf-8").splitlines():
-        head = re.match(r"(?:function\s+)?([A-Za-z_]\w+)(?::|$)", line)
-        label = head[1] if head else label
+        head = re.match(r"(?:function\s+)?([A-Za-z_]\w+)(?::|$)|\.macro\s+(\w+)", line)
+        label = head[1] or head[2] if head else label
         instruction = INSTRUCTION.match(line)
         if instruction:
             yield f"{path.relative_to(ROOT)}:{label}", instruction[1]

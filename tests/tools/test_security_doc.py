@@ -115,3 +115,11 @@ def test_a_bound_is_a_mask_or_a_select_and_csdb(tmp_path, compiler):
     names = [name for name, _ in code["selected"]]
     at = names.index("csel")
     assert names[at - 1:at + 2] == ["cmp", "csel", "csdb"] and "ldrb" in names[at:]
+
+
+def test_nothing_runs_on_behind_an_eret():
+    for path in sorted(path for folder in HYPERVISOR for path in (ROOT / folder).glob("*.S")):
+        code = [line.split("//")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        for at, line in enumerate(code):
+            if line == "eret":
+                assert code[at + 1:at + 3] == ["dsb nsh", "isb"], f"{path.name}:{at + 1}"

@@ -3,7 +3,7 @@
 // Everything is Non-secure Group 1; EL2 takes what comes and never nests. SPIs, that is the UART, come before SGIs and
 // PPIs, which a guest can make come without end. EOImode is 1: dropping the
 // priority and deactivating are two steps, because an interrupt with a virtual one behind it stays active until the
-// guest deactivates it through its list register. No wait is endless; one that runs out is recorded and counted.
+// guest deactivates it through its list register. No wait is endless; one that runs out is recorded.
 
 #include <hv/gicv3.h>
 
@@ -27,6 +27,7 @@
 #define GICD_CTLR_ENABLE_GRP1 0x02
 #define GICD_CTLR_ARE_NS      0x10
 #define GICD_CTLR_RWP         0x80000000u
+#define ON                    (GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_GRP1)
 #define GICD_TYPER_LINES      0x1f
 
 #define GICR_CTLR       0x0000
@@ -47,14 +48,13 @@
 // Filled in by gicv3_init_cpu on the CPU itself; 0: that CPU has not come up.
 static uint64_t redistributor[CPU_MAX];
 static uint64_t affinity[CPU_MAX]; // MPIDR_EL1 Aff3.Aff2.Aff1.Aff0
-static unsigned int timeouts;
 
-static void wait_clear(uint64_t address, uint32_t bits, const char *what)
+// Until the register reads back so: a write that is still under way (RWP), or that did not take.
+static void wait_for(uint64_t address, uint32_t mask, uint32_t value, const char *what)
 {
     for (unsigned int poll = 0; poll < WAIT_POLLS; poll++)
-        if (!(io_read32(address) & bits))
+        if ((io_read32(address) & mask) == value)
             return;
-    timeouts++;
     log_record(LOG_ERROR, LOG_IRQ, "gic-timeout", "wait=%s register=0x%lx", what, address);
 }
 
@@ -96,10 +96,10 @@ void gicv3_init_distributor(void)
     unsigned int banks = (io_read32(base + GICD_TYPER) & GICD_TYPER_LINES) + 1;
 
     io_write32(base + GICD_CTLR, 0);
-    wait_clear(base + GICD_CTLR, GICD_CTLR_RWP, "distributor-off");
+    wait_for(base + GICD_CTLR, GICD_CTLR_RWP | GICD_CTLR_ENABLE_GRP1, 0, "distributor-off");
     // Affinity routing first: with it on, IROUTER counts and the banked registers of bank 0 do not.
     io_write32(base + GICD_CTLR, GICD_CTLR_ARE_NS);
-    wait_clear(base + GICD_CTLR, GICD_CTLR_RWP, "distributor-are");
+    wait_for(base + GICD_CTLR, GICD_CTLR_RWP | GICD_CTLR_ARE_NS, GICD_CTLR_ARE_NS, "distributor-are");
     for (unsigned int bank = 1; bank < banks; bank++) {
         io_write32(base + GICD_ICENABLER + 4 * bank, ~0u);
         io_write32(base + GICD_ICPENDR + 4 * bank, ~0u);
@@ -108,17 +108,17 @@ void gicv3_init_distributor(void)
         for (unsigned int word = 0; word < 8; word++)
             io_write32(base + GICD_IPRIORITY + 32 * bank + 4 * word, PRIORITY_SPI);
     }
-    wait_clear(base + GICD_CTLR, GICD_CTLR_RWP, "distributor-disable");
-    io_write32(base + GICD_CTLR, GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_GRP1);
-    wait_clear(base + GICD_CTLR, GICD_CTLR_RWP, "distributor-on");
+    wait_for(base + GICD_CTLR, GICD_CTLR_RWP, 0, "distributor-disable");
+    io_write32(base + GICD_CTLR, ON);
+    wait_for(base + GICD_CTLR, GICD_CTLR_RWP | ON, ON, "distributor-on");
 }
 
 static void init_redistributor(uint64_t base)
 {
     io_write32(base + GICR_WAKER, io_read32(base + GICR_WAKER) & ~(uint32_t)WAKER_SLEEP);
-    wait_clear(base + GICR_WAKER, WAKER_CHILDREN, "redistributor-wake");
+    wait_for(base + GICR_WAKER, WAKER_CHILDREN, 0, "redistributor-wake");
     io_write32(base + GICR_SGI + GICD_ICENABLER, ~0u);
-    wait_clear(base + GICR_CTLR, GICR_CTLR_RWP, "redistributor-disable");
+    wait_for(base + GICR_CTLR, GICR_CTLR_RWP, 0, "redistributor-disable");
     io_write32(base + GICR_SGI + GICD_ICPENDR, ~0u);
     io_write32(base + GICR_SGI + GICD_ICACTIVER, ~0u);
     io_write32(base + GICR_SGI + GICD_IGROUPR, ~0u);
@@ -139,7 +139,6 @@ void gicv3_init_cpu(unsigned int cpu)
     WRITE_SYSREG(ICC_IGRPEN1_EL1, 1);
     barrier_context();
     if (base == 0 || cpu >= CPU_MAX) {
-        timeouts++;
         log_record(LOG_ERROR, LOG_IRQ, "gic-no-redistributor", "affinity=0x%lx", own_affinity());
         return;
     }
@@ -172,10 +171,10 @@ void gicv3_disable(unsigned int intid, unsigned int cpu)
         return;
     if (intid < 32) {
         io_write32(redistributor[cpu] + GICR_SGI + GICD_ICENABLER, (uint32_t)bit);
-        wait_clear(redistributor[cpu] + GICR_CTLR, GICR_CTLR_RWP, "disable");
+        wait_for(redistributor[cpu] + GICR_CTLR, GICR_CTLR_RWP, 0, "disable");
     } else {
         io_write32(GICD_PA + GICD_ICENABLER + 4 * (uint64_t)(intid / 32), (uint32_t)bit);
-        wait_clear(GICD_PA + GICD_CTLR, GICD_CTLR_RWP, "disable");
+        wait_for(GICD_PA + GICD_CTLR, GICD_CTLR_RWP, 0, "disable");
     }
 }
 
@@ -216,9 +215,4 @@ void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
     WRITE_SYSREG(ICC_SGI1R_EL1, (target >> 24 & 0xff) << 48 | (target >> 4 & 0xf) << 44 | (target >> 16 & 0xff) << 32 |
                                     (uint64_t)(intid & 0xf) << 24 | (target >> 8 & 0xff) << 16 | BIT64(target & 0xf));
     barrier_context();
-}
-
-unsigned int gicv3_timeouts(void)
-{
-    return timeouts;
 }

@@ -31,5 +31,3 @@ void gicv3_deactivate(unsigned int intid);
 void gicv3_send_sgi(unsigned int intid, unsigned int cpu);
 // Whether the physical PPI or SGI intid of CPU cpu is pending (GICR_ISPENDR0).
 bool gicv3_is_pending(unsigned int intid, unsigned int cpu);
-// Waits that ran out (RWP, ChildrenAsleep, no redistributor for a CPU): each has a log record too.
-unsigned int gicv3_timeouts(void);

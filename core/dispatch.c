@@ -196,6 +196,12 @@ enum trap_result trap_debug(struct vcpu *vcpu, struct event *event)
     return decide_alone(vcpu, event, TRAP_REFLECT);
 }
 
+static void drop_stray(unsigned int intid)
+{
+    gicv3_disable(intid, cpu_id());
+    log_record(LOG_WARN, LOG_IRQ, "stray", "intid=%u", intid);
+}
+
 static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
 {
     switch (intid) {
@@ -219,8 +225,7 @@ static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
         console_receive();
         break;
     default:
-        gicv3_disable(intid, cpu_id());
-        log_record(LOG_WARN, LOG_IRQ, "stray", "intid=%u", intid);
+        drop_stray(intid);
         break;
     }
     gicv3_deactivate(intid);
@@ -229,14 +234,23 @@ static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
 // At most this many in one exit, so that a storm cannot keep EL2 from the guest.
 #define INTERRUPTS_PER_EXIT 16
 
+// A PPI that comes as often with nothing between stays up whatever EL2 does (CNTHP, maintenance): without it the guest
+// goes on, with it never. SGIs and the UART's may well come so often.
 void trap_irq(struct vcpu *vcpu, unsigned int intid)
 {
+    unsigned int changed = 0;
+
     for (unsigned int n = 1; intid < INTID_SPECIAL; n++) {
         gicv3_drop_priority(intid);
         serve_interrupt(vcpu, intid);
-        if (n == INTERRUPTS_PER_EXIT)
+        if (n == INTERRUPTS_PER_EXIT) {
+            if (changed == 0 && intid / 16 == 1)
+                drop_stray(intid);
             break;
-        intid = gicv3_acknowledge();
+        }
+        unsigned int next = gicv3_acknowledge();
+        changed |= next ^ intid;
+        intid = next;
     }
 }
 

@@ -40,6 +40,7 @@ static struct policy_range range;
 static unsigned int logged, broke, stopped, waited_for_interrupt, emulated, passed, deactivated;
 static uint64_t device_value;
 static unsigned int pending[32], pending_count;
+static unsigned int disabled; // INTID, or INTID_SPURIOUS
 static const char *served;
 
 // The const tables of the build, under a second name that the test may write.
@@ -182,7 +183,8 @@ void gicv3_deactivate(unsigned int intid)
 
 void gicv3_disable(unsigned int intid, unsigned int cpu)
 {
-    (void)intid, (void)cpu;
+    (void)cpu;
+    disabled = intid;
 }
 
 unsigned int cpu_id(void)
@@ -242,6 +244,7 @@ static int setup(void **state)
     vcpu->vm = &vm;
     range = (struct policy_range){.base = PL011_PA, .size = PL011_SIZE, .key = KEY_DEVICE_PL011, .widths = 0xf};
     logged = broke = stopped = waited_for_interrupt = emulated = passed = deactivated = pending_count = 0;
+    disabled = INTID_SPURIOUS;
     device_value = 0;
     return 0;
 }
@@ -378,14 +381,25 @@ static void a_device_by_each_action(void **state)
     assert_int_equal(event.value, HARDWARE);
     assert_int_equal(mmio(UART_FR, true, 4), TRAP_DONE);
     assert_int_equal(*(uint32_t *)UART_FR, 0x77);
-    fake_guarded_fault = (const void *)UART_FR;
-    assert_int_equal(mmio(UART_FR, true, 4), TRAP_INJECT_ABORT);
-    fake_guarded_fault = NULL;
     decree(POLICY_DENY, 0);
     assert_int_equal(mmio(UART_FR, false, 4), TRAP_INJECT_ABORT);
     decree(POLICY_RAZ_WI, 0);
     assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
     assert_int_equal(event.value, 0);
+}
+
+// One that the policy passes on: the guest gets the abort, EL2 goes on, and the record says so.
+static void a_device_that_does_not_answer_is_the_guests_abort(void **state)
+{
+    (void)state;
+    decree(POLICY_ALLOW, POLICY_FLAG_LOG);
+    fake_guarded_fault = (const void *)UART_FR;
+    for (unsigned int write = 0; write < 2; write++) {
+        assert_int_equal(mmio(UART_FR, write, 4), TRAP_INJECT_ABORT);
+        assert_int_equal(event.result, TRAP_INJECT_ABORT);
+        assert_int_equal(logged, write + 1);
+    }
+    fake_guarded_fault = NULL;
 }
 
 static void each_emulated_device_is_reached_at_its_offset(void **state)
@@ -500,6 +514,33 @@ static void a_storm_of_interrupts_ends_the_exit(void **state)
         pending[pending_count] = PL011_INTID;
     trap_irq(vcpu, gicv3_acknowledge());
     assert_int_equal(pending_count, ARRAY_COUNT(pending) - 16);
+    assert_int_equal(disabled, INTID_SPURIOUS);
+}
+
+// Its line stays up whatever is done: the guest must go on all the same.
+static void a_stuck_private_interrupt_is_turned_off_in_one_record(void **state)
+{
+    static const unsigned int stuck[] = {INTID_MAINTENANCE, INTID_HYP_TIMER};
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_COUNT(stuck); i++) {
+        for (pending_count = 0; pending_count < 16; pending_count++)
+            pending[pending_count] = stuck[i];
+        pending[0] = GICV3_SGI_KICK; // the last of them: not stuck yet
+        trap_irq(vcpu, gicv3_acknowledge());
+        assert_int_equal(disabled, INTID_SPURIOUS);
+        served = "nobody";
+        for (pending_count = 0; pending_count < 17; pending_count++)
+            pending[pending_count] = stuck[i];
+        trap_irq(vcpu, gicv3_acknowledge());
+        assert_string_equal(served, "stray");
+        assert_int_equal(disabled, stuck[i]);
+        assert_int_equal(pending_count, 1); // and the exit ends
+        disabled = INTID_SPURIOUS;
+    }
+    for (pending_count = 0; pending_count < 16; pending_count++)
+        pending[pending_count] = GICV3_SGI_KICK; // another vCPU's doing
+    trap_irq(vcpu, gicv3_acknowledge());
+    assert_int_equal(disabled, INTID_SPURIOUS);
 }
 
 static void serror_is_handed_on(void **state)
@@ -526,12 +567,14 @@ int main(void)
         cmocka_unit_test_setup(the_log_flag_writes_one_record, setup),
         cmocka_unit_test_setup(a_call_by_each_action, setup),
         cmocka_unit_test_setup(a_device_by_each_action, setup),
+        cmocka_unit_test_setup(a_device_that_does_not_answer_is_the_guests_abort, setup),
         cmocka_unit_test_setup(each_emulated_device_is_reached_at_its_offset, setup),
         cmocka_unit_test_setup(widths_and_holes_are_refused, setup),
         cmocka_unit_test_setup(waits_and_the_rest, setup),
         cmocka_unit_test_setup(a_debug_exception_is_the_guests_unless_a_row_says_otherwise, setup),
         cmocka_unit_test_setup(interrupts_reach_their_owners, setup),
         cmocka_unit_test_setup(a_storm_of_interrupts_ends_the_exit, setup),
+        cmocka_unit_test_setup(a_stuck_private_interrupt_is_turned_off_in_one_record, setup),
         cmocka_unit_test_setup(serror_is_handed_on, setup),
         cmocka_unit_test_setup(results_have_names, setup),
     };

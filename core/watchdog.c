@@ -8,6 +8,7 @@
 #include <hv/console.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
+#include <hv/pl011.h>
 #include <hv/telemetry.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
@@ -68,6 +69,19 @@ static void check_guest(struct vcpu *vcpu)
     }
 }
 
+// The UART takes nothing any more: told once, in the ring at least; when it has gone a second without loss, again.
+static void check_uart(void)
+{
+    static uint64_t known;
+    static bool silent;
+    uint64_t lost = pl011_dropped() - known;
+
+    if (lost != 0 && !silent)
+        log_record(LOG_ERROR, LOG_MONITOR, "uart-silent", "bytes=%lu", lost);
+    silent = lost != 0;
+    known = pl011_dropped();
+}
+
 void watchdog_tick(struct vcpu *vcpu)
 {
     uint64_t second = READ_SYSREG(CNTFRQ_EL0);
@@ -76,6 +90,8 @@ void watchdog_tick(struct vcpu *vcpu)
     check_neighbour(vcpu, second);
     if (!vcpu->waiting)
         check_guest(vcpu);
-    if (vcpu->id == 0)
+    if (vcpu->id == 0) {
         console_tick();
+        check_uart();
+    }
 }

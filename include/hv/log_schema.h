@@ -26,6 +26,7 @@
     EVENT("stray",               IRQ,     "intid", "an interrupt that nobody asked for was acknowledged and dropped") \
     EVENT("guest-output-dropped",MONITOR, "bytes", "guest output that did not fit the buffer while the monitor was open") \
     EVENT("monitor-write",       MONITOR, "what [vcpu] [intid] [ipa] [width] [name] [old] [new]", "a person changed the guest: memory, a register, or by an injected exception or interrupt") \
+    EVENT("uart-silent",         MONITOR, "bytes", "the serial line has not taken bytes in time, which are lost: told once until it goes a second without") \
     EVENT("backtrace",           PANIC,   "depth pc", "one frame of EL2's stack") \
     EVENT("el2-registers",       PANIC,   "[elr] [spsr] [esr] [far] [hpfar] [sp] [x*] [x28] [x29] [x30]", "EL2's registers when it failed") \
     EVENT("panic",               PANIC,   "reason [vector] [kind] [ec]", "a bug of ariel's own: this CPU parks") \

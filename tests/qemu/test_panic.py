@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What EL2 says when it breaks itself. gdb breaks it: nothing that a guest or a person types can.
+"""What EL2 says when it breaks itself, or the machine breaks under it. gdb breaks it: nothing that a guest or a person
+types can.
 
-Each case stops EL2 in report_exception (the diagnostic guest gets it there by HVC_REPORT_EXCEPTION) and spoils one thing.
+Most cases stop EL2 in report_exception (the diagnostic guest gets it there by HVC_REPORT_EXCEPTION) and spoil one thing.
 """
 
+import re
 import subprocess
 import sys
 import time
@@ -19,11 +21,12 @@ def symbol(name):
     return next(int(line.split()[0], 16) for line in out.splitlines() if line.split()[-1] == name)
 
 
-def spoil(boot, tmp_path, *commands, smp=1, elf=ELF):
+def spoil(boot, tmp_path, *commands, smp=1, elf=ELF, place="report_exception"):
     """A machine that gdb has stopped in EL2 once, to run commands there, and left running."""
     socket = tmp_path / "gdb"
     ariel = boot(elf=elf, smp=smp, extra=f"-S -chardev socket,path={socket},server=on,wait=off,id=gdb -gdb chardev:gdb")
-    script = ["set remotetimeout 120", f"target remote {socket}", "hbreak report_exception", "continue", "delete", *commands, "detach"]
+    script = ["set remotetimeout 120", f"target remote {socket}", f"hbreak {place}", "continue", "delete", *commands,
+              "detach"]
     arguments = [argument for command in script for argument in ("-ex", command)]
     limit = time.monotonic() + 120
     while not socket.exists():
@@ -31,7 +34,7 @@ def spoil(boot, tmp_path, *commands, smp=1, elf=ELF):
         time.sleep(0.05)
     done = subprocess.run(["gdb-multiarch", "-q", "-batch", *arguments, str(ROOT / elf)], capture_output=True, text=True,
                           timeout=300)
-    assert "Breakpoint 1, report_exception" in done.stdout, done.stdout + done.stderr
+    assert re.search(rf"Breakpoint 1, (0x\w+ in )?{place.lstrip('*')} ", done.stdout), done.stdout + done.stderr
     return ariel
 
 
@@ -105,3 +108,21 @@ def test_the_log_survives_in_memory(boot, tmp_path):
                           capture_output=True, text=True, timeout=300)
     assert "event=boot" in done.stdout or " boot " in done.stdout, done.stdout + done.stderr
     assert "exception taken in EL2" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_cpu_that_does_not_come_up_is_left_out(boot, tmp_path):
+    # CPU 2, started by the firmware, stays at its first instruction: a branch to itself, in that place of EL2's text
+    ariel = spoil(boot, tmp_path, "delete", "hbreak secondary_start if $x0 == 2", "continue",
+                  "set *(unsigned int *)$pc = 0x14000000", smp=4, place="secondary_start")
+    ariel.expect_line(r"level=error class=cpu event=cpu-fail target=2 result=-1 ")
+    ariel.expect_line(r"event=guest-enter .* vcpus=2 ")
+    ariel.expect_line(r"^TAP version 13$")
+    assert sum("cpu-fail" in line for line in ariel.lines) == 1
+    ariel.attention()
+    assert "vcpus=2" in ariel.command("status").text
+
+
+def test_a_handler_that_does_not_end_is_named_by_another_cpu(boot, tmp_path):
+    # CPU 0 stays in report_exception
+    ariel = spoil(boot, tmp_path, "set *(unsigned int *)$pc = 0x14000000", smp=2)
+    ariel.expect_line(r"cpu=1 level=warn class=trap event=el2-stall vcpu=0 exit=\d+ key=hvc pc=0x4")

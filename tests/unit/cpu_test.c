@@ -19,6 +19,8 @@
 
 static unsigned int here;    // the CPU that runs
 static bool others_answer;   // another CPU takes its kick at once
+static unsigned int dead;    // the CPU that the firmware refuses to start, or that
+static bool refused;         // is started and never comes up
 static unsigned int records; // of a late CPU
 static unsigned int ran_on, runs, nested;
 
@@ -35,6 +37,8 @@ int64_t firmware_cpu_on(unsigned int cpu, uint64_t context)
 {
     unsigned int caller = here;
     assert_int_equal(cpu, context);
+    if (cpu == dead)
+        return refused ? -2 : 0;
     here = cpu;
     cpu_mark_running();
     here = caller;
@@ -93,8 +97,9 @@ static int setup(void **state)
     fake_sysreg_reset();
     fake_sysreg_set("CNTFRQ_EL0", 1000);
     here = 0;
-    records = runs = nested = 0;
+    records = runs = nested = dead = 0;
     others_answer = true;
+    fake_yield = NULL;
     assert_true(cpu_start_others(4));
     assert_int_equal(cpu_count(), 4);
     return 0;
@@ -133,6 +138,31 @@ static void a_call_that_nobody_waits_for_never_runs(void **state)
     assert_int_equal(runs, 1);
 }
 
+static void pass_time(void)
+{
+    fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + 1);
+}
+
+// Those before it run; those behind it are not asked for.
+static void a_cpu_that_does_not_come_up_is_told_and_left_out(void **state)
+{
+    unsigned int one = 1;
+    (void)state;
+    fake_yield = pass_time;
+    dead = 4;
+    for (unsigned int i = 0; i < 2; i++) {
+        refused = i == 0;
+        records = 0;
+        assert_false(cpu_start_others(6));
+        assert_int_equal(records, 1);
+        assert_int_equal(cpu_count(), 4);
+        assert_false(cpu_call(4, count, &one));
+        assert_false(cpu_call(5, count, &one));
+    }
+    assert_int_equal(runs, 0);
+    assert_int_equal(fake_sysreg_get("CNTPCT_EL0"), 1000); // a second, of the one that the firmware has started
+}
+
 // What panic asks replaces a call under way, and is not lost with its end.
 static void replace(void *argument)
 {
@@ -166,6 +196,7 @@ int main(void)
         cmocka_unit_test_setup(a_call_runs_once_on_its_cpu, setup),
         cmocka_unit_test_setup(a_call_that_nobody_waits_for_never_runs, setup),
         cmocka_unit_test_setup(a_posted_function_outlives_a_call, setup),
+        cmocka_unit_test_setup(a_cpu_that_does_not_come_up_is_told_and_left_out, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -58,6 +58,11 @@ static inline void fake_sysreg_write(const char *name, uint64_t value)
 #define READ_SYSREG(name)         fake_sysreg_get(#name)
 #define WRITE_SYSREG(name, value) fake_sysreg_write(#name, (uint64_t)(value))
 
+// What passes while the code under test waits; NULL: nothing.
+__attribute__((weak)) void (*fake_yield)(void);
+
 static inline void cpu_yield(void)
 {
+    if (fake_yield != NULL)
+        fake_yield();
 }

@@ -19,26 +19,19 @@
 #define TIMER_ON     1
 #define CP_ENCODINGS (1u << 18) // opc1, L, CRn, opc2, CRm, and which of the two
 
-struct code {
-    uint32_t instruction;
-    uint32_t svc;
-};
-
 __asm__(".pushsection .text.aarch32, \"ax\"\n"
-        // void aarch32_call(uint64_t x[8], const struct code *code, uint64_t spsr)
-        ".global aarch32_call\naarch32_call:\n"
+        ".global lower_call\nlower_call:\n"
         "stp x29, x30, [sp, #-32]!\n str x0, [sp, #16]\n msr elr_el1, x1\n msr spsr_el1, x2\n"
         "ldp x2, x3, [x0, #16]\n ldp x4, x5, [x0, #32]\n ldp x6, x7, [x0, #48]\n ldp x0, x1, [x0]\n eret\n"
-        ".global aarch32_return\naarch32_return:\n"
+        ".global lower_return\nlower_return:\n"
         "ldr x16, [sp, #16]\n stp x0, x1, [x16]\n stp x2, x3, [x16, #16]\n"
         "ldp x29, x30, [sp], #32\n ret\n"
         ".popsection\n");
-void aarch32_call(uint64_t x[8], const struct code *code, uint64_t spsr);
-void aarch32_return(void);
+void lower_return(void);
 
-static void leave(struct exception_frame *frame)
+void lower_leave(struct exception_frame *frame)
 {
-    frame->elr = (uint64_t)aarch32_return;
+    frame->elr = (uint64_t)lower_return;
     frame->spsr = SPSR_EL1H;
 }
 
@@ -82,26 +75,26 @@ static bool is_el0s_own(const struct exception *e)
 
 void attack_aarch32(uint64_t count)
 {
-    struct code *code = (struct code *)SCRATCH_IPA;
+    struct lower_code *code = (struct lower_code *)SCRATCH_IPA;
     uint32_t number = (uint32_t)random_next(), step = (uint32_t)random_next() | 1;
 
     if ((READ_REG(id_aa64pfr0_el1) & 0xf) != 2)
         return; // this CPU has no AArch32
-    exception_set_el0_handler(leave);
+    exception_set_el0_handler(lower_leave);
     gic_init_cpu();
     gic_enable(GIC_INTID_VTIMER, 0x40); // due for ever, so that no WFI waits
     WRITE_REG(cntv_cval_el0, 0);
     WRITE_REG(cntv_ctl_el0, TIMER_ON);
     for (uint64_t i = 0; i < count; i += BATCH * RUNS_EACH) {
         for (unsigned int n = 0; n < BATCH; n++, number += step)
-            code[n] = (struct code){random_instruction(number % CP_ENCODINGS), INSN_SVC32};
+            code[n] = (struct lower_code){random_instruction(number % CP_ENCODINGS), INSN_SVC32};
         __asm__ volatile("dsb ish\n ic ialluis\n dsb ish\n isb" ::: "memory");
         for (unsigned int n = 0; n < BATCH * RUNS_EACH; n++) {
             uint64_t address = random_below(4) ? random_device_address() : SCRATCH_IPA + SCRATCH_SIZE / 2;
             uint64_t x[8] = {random_next(), address, random_next(), random_next(), random_next(), random_next()};
 
             exception_expect();
-            aarch32_call(x, &code[n % BATCH], SPSR_USR32);
+            lower_call(x, &code[n % BATCH], SPSR_USR32);
             struct exception e = exception_end();
             account(is_el0s_own(&e), "AArch32 at EL0", code[n % BATCH].instruction, address, e.esr);
         }

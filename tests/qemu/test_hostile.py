@@ -32,10 +32,10 @@ MODELS = ("cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1",
 # Attacks of each kind on each CPU for `make hostile`. sweep: pages, shared by all CPUs, three attacks each; sysregs:
 # encodings, some eight attacks each, 0 is all of them
 FULL = {"sweep": 150000, "sysregs": 0, "mmio": 12000, "tables": 12000, "races": 5000, "calls": 10000, "timers": 30000,
-        "gic": 4000, "storm": 6000, "psci": 2000, "aarch32": 30000, "watch": 10000, "immediates": 131070, "console": 100,
+        "gic": 4000, "storm": 6000, "psci": 2000, "aarch32": 30000, "el0": 30000, "watch": 10000, "immediates": 131070, "console": 100,
         "reset": 6, "wfi": 1, "double": 1}
 # and for `make test`: all of a row in one boot
-QUICK = [("cortex-a57", 1, {"sweep": 3000, "sysregs": 8000, "mmio": 2000, "aarch32": 4000, "tables": 2000, "calls": 2000,
+QUICK = [("cortex-a57", 1, {"sweep": 3000, "sysregs": 8000, "mmio": 2000, "aarch32": 4000, "el0": 4000, "tables": 2000, "calls": 2000,
                             "watch": 1000, "immediates": 1000, "timers": 2000, "console": 20, "gic": 2000}),
          ("cortex-a57", 4, {"psci": 300, "races": 500, "tables": 500, "mmio": 500, "storm": 500, "timers": 500,
                             "calls": 300, "gic": 300, "wfi": 1}),

@@ -114,6 +114,11 @@ void log_record(enum log_level level, enum log_class class, const char *event, c
     spinlock_release(&state.lock);
 }
 
+void log_end(void) NO_THREAD_ANALYSIS
+{
+    spinlock_acquire(&state.lock);
+}
+
 // The lock's holder may be the code that panicked: after PANIC_TRIES it is taken as dead and the lock is left alone.
 void log_panic(const char *event, const char *format, ...) NO_THREAD_ANALYSIS
 {

@@ -83,6 +83,8 @@ _Noreturn void main_boot_cpu(void)
     struct loader_error error;
 
     pl011_init();
+    pl011_put('\r'); // whatever the guest was saying when the machine was reset
+    pl011_put('\n');
     stage1_init();
     stage1_enable();
     struct vcpu *vcpu = adopt_vcpu(0);

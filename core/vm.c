@@ -185,6 +185,7 @@ _Noreturn void vm_reset(struct vm *vm)
 {
     log_counters();
     log_record(LOG_INFO, LOG_VM, "vm-reset", "vcpus=%u", vm->vcpu_count);
+    log_end();
     firmware_reset();
 }
 

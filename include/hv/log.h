@@ -37,6 +37,9 @@ void log_init_at(void *memory);
 __attribute__((format(printf, 4, 5))) void log_record(enum log_level level, enum log_class class, const char *event,
                                                       const char *format, ...);
 
+// No other CPU is cut off in the middle of a record when the machine is reset: from here on those that have one wait.
+void log_end(void);
+
 // As log_record at level error and class panic, but waits for no lock for long and writes to the UART itself: another
 // CPU, or this one, may have died with the log's lock or the console's.
 __attribute__((format(printf, 2, 3))) void log_panic(const char *event, const char *format, ...);

@@ -40,9 +40,9 @@ const char *cmd_timer(const struct monitor_words *words)
         return error;
     vtimer_snapshot(vcpu, &timer);
     out("vcpu=%u frequency=%lu physical_us=%lu guest_us=%lu\n", vcpu->id, timer.frequency,
-        monitor_microseconds(timer.physical_count), monitor_microseconds(timer.virtual_count - VM_VIRTUAL_LEAD));
+        monitor_microseconds(timer.physical_count), monitor_microseconds(timer.virtual_count - vm0.virtual_lead));
     out("cntvoff=0x%lx drift_us=%lu paused_us=%lu\n", timer.offset,
-        monitor_microseconds(timer.physical_count - (timer.virtual_count - VM_VIRTUAL_LEAD)),
+        monitor_microseconds(timer.physical_count - (timer.virtual_count - vm0.virtual_lead)),
         monitor_microseconds(timer.paused_ticks));
     show_deadline("cntv", timer.virtual_ctl, timer.virtual_cval, timer.virtual_count);
     show_deadline("cntp", timer.physical_ctl, timer.physical_cval,

@@ -52,11 +52,14 @@ enum hv_status vm_show_uart(struct vm *vm, bool shown)
     return status == HV_OK ? stage2_protect(&vm->stage2, &page, shown ? STAGE2_READ : 0) : status;
 }
 
-// With an offset above 0 a guest that writes CNTV_CVAL_EL0 = ~0 has a deadline that wraps, and QEMU 7.2 then hangs as
-// a whole: its timer is past each time it is set. Pauses longer than the lead (208 days) would let guest time jump.
+// QEMU sets its timer for CNTV_CVAL_EL0 + CNTVOFF_EL2. When the sum wraps, 7.2 takes what is left: above 0 an offset
+// lets a guest that writes CNTV_CVAL_EL0 = ~0 hang QEMU as a whole, so the counter leads (by more than the 208 days of
+// any pause; then guest time jumps). 8.2 and newer never fire: they want an offset that is not below 0.
 static uint64_t virtual_offset(const struct vm *vm)
 {
-    return (vm->paused_ticks < VM_VIRTUAL_LEAD ? vm->paused_ticks : VM_VIRTUAL_LEAD) - VM_VIRTUAL_LEAD;
+    uint64_t lead = vm->virtual_lead;
+
+    return lead != 0 && vm->paused_ticks > lead ? 0 : vm->paused_ticks - lead;
 }
 
 enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
@@ -64,6 +67,7 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
     struct ipa_range ram;
 
     vm->vcpu_count = vcpu_count;
+    vm->virtual_lead = vtimer_may_wrap(VM_VIRTUAL_LEAD) ? VM_VIRTUAL_LEAD : 0;
     vm->virtual_offset = virtual_offset(vm);
     for (unsigned int i = 0; i < vcpu_count; i++) {
         struct vcpu *vcpu = &vm->vcpus[i];

@@ -15,6 +15,35 @@
 #include <hv/vgic.h>
 #include <hv/vm.h>
 
+#define WRAP_TRIES (1u << 24) // nobody waits for a timer that never fires
+
+// Two deadlines, the one that wraps first: when the second has passed, the first has, or never will. A timer that is
+// late when it is set is told so at once, which proves nothing: then they are set again, further ahead.
+bool vtimer_may_wrap(uint64_t lead)
+{
+    const uint64_t on = CNTX_CTL_ENABLE | CNTX_CTL_IMASK;
+    uint64_t ahead = 16;
+    uint64_t first;
+
+    WRITE_SYSREG(CNTVOFF_EL2, -lead);
+    do {
+        uint64_t now = READ_SYSREG(CNTPCT_EL0);
+
+        ahead *= 2;
+        WRITE_SYSREG(CNTV_CVAL_EL0, now + lead + ahead);
+        WRITE_SYSREG(CNTHP_CVAL_EL2, now + 2 * ahead);
+        WRITE_SYSREG(CNTV_CTL_EL0, on);
+        WRITE_SYSREG(CNTHP_CTL_EL2, on);
+        barrier_context();
+    } while ((READ_SYSREG(CNTV_CTL_EL0) | READ_SYSREG(CNTHP_CTL_EL2)) & CNTX_CTL_ISTATUS);
+    for (unsigned int i = 0; i < WRAP_TRIES && !(READ_SYSREG(CNTHP_CTL_EL2) & CNTX_CTL_ISTATUS); i++)
+        cpu_yield();
+    first = READ_SYSREG(CNTV_CTL_EL0);
+    WRITE_SYSREG(CNTV_CTL_EL0, 0);
+    WRITE_SYSREG(CNTHP_CTL_EL2, 0);
+    return first & CNTX_CTL_ISTATUS;
+}
+
 void vtimer_init_cpu(struct vcpu *vcpu)
 {
     memset(&vcpu->timer, 0, sizeof(vcpu->timer));
@@ -64,10 +93,11 @@ static void update_physical(struct vcpu *vcpu)
     uint32_t ctl = vcpu->timer.physical_ctl;
     bool wanted = (ctl & (CNTX_CTL_ENABLE | CNTX_CTL_IMASK)) == CNTX_CTL_ENABLE;
     bool due = wanted && is_due(vcpu);
-    // For a deadline that is not due this does not wrap: the offset is not above 0.
-    uint64_t deadline = vcpu->timer.physical_cval + physical_offset(vcpu);
+    uint64_t offset = physical_offset(vcpu);
+    uint64_t deadline = vcpu->timer.physical_cval + offset;
+    bool never = (int64_t)offset > 0 && deadline < offset; // it wrapped; below 0 it does for any that is not due
 
-    if (!wanted || due || deadline > vcpu->timer.next_tick)
+    if (!wanted || due || never || deadline > vcpu->timer.next_tick)
         deadline = vcpu->timer.next_tick;
     WRITE_SYSREG(CNTHP_CVAL_EL2, deadline);
     barrier_context(); // before EL2 ends the interrupt: a CNTHP that is still asserted would come again

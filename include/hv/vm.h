@@ -34,7 +34,8 @@ struct vm {
     uint64_t entry_ipa;
     uint64_t boot_argument;  // x0 of vCPU 0 at reset: the DTB's IPA, or 0
     uint64_t pause_started;  // CNTPCT_EL0 when it was paused
-    uint64_t virtual_offset; // CNTVOFF_EL2 of every vCPU: paused_ticks - VM_VIRTUAL_LEAD, never above 0
+    uint64_t virtual_lead;   // what the guest's counter is ahead of the machine's at boot: VM_VIRTUAL_LEAD or 0
+    uint64_t virtual_offset; // CNTVOFF_EL2 of every vCPU: paused_ticks - virtual_lead; with a lead never above 0
     uint64_t paused_ticks;   // total counter ticks spent paused since boot
 };
 

@@ -16,6 +16,9 @@ struct vtimer {
     uint64_t late[VTIMER_LATE_BUCKETS]; // virtual timer interrupts by log2 of the ticks past the deadline at EL2
 };
 
+// Whether a virtual timer fires when its counter leads the machine's, so that CNTVOFF_EL2 is below 0 and the sum of it
+// and the deadline wraps. It tries on this CPU's timers, which nobody may be using yet, and leaves them off.
+bool vtimer_may_wrap(uint64_t lead);
 // CNTVOFF_EL2, CNTHCTL_EL2 and the virtual timer's interrupt for this CPU. Before the vCPU first runs.
 void vtimer_init_cpu(struct vcpu *vcpu);
 // The physical virtual-timer interrupt was taken: hand it to the guest.

@@ -187,6 +187,67 @@ static void a_deadline_at_the_end_of_time_never_comes(void **state)
     assert_true(fake_sysreg_get("CNTHP_CVAL_EL2") == TICK);
 }
 
+// The same where the offset is above 0, and the sum of both wraps.
+static void nor_does_it_when_the_guest_is_behind(void **state)
+{
+    (void)state;
+    vm.virtual_offset = 1000;
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CVAL, UINT64_MAX - 3);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
+    assert_false(line);
+    assert_true(fake_sysreg_get("CNTHP_CVAL_EL2") == TICK);
+    vtimer_physical_write(vcpu, VTIMER_CNTP_TVAL, 100);
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), 5100);
+}
+
+// ---- vtimer_may_wrap: a QEMU whose timers come while somebody waits, the one that wraps or not
+
+static bool wraps;
+static unsigned int settings, waits;
+
+static void timer_comes(const char *ctl)
+{
+    if (fake_sysreg_get(ctl) & 1)
+        fake_sysreg_set(ctl, fake_sysreg_get(ctl) | 4);
+}
+
+static void timers_come(void)
+{
+    if (++waits < 3)
+        return;
+    if (wraps)
+        timer_comes("CNTV_CTL_EL0");
+    timer_comes("CNTHP_CTL_EL2");
+}
+
+// The first two times both are late when they are set, and are told so at once.
+static void late_at_first(enum fake_operation operation)
+{
+    if (operation == FAKE_ISB && ++settings <= 2) {
+        timer_comes("CNTV_CTL_EL0");
+        timer_comes("CNTHP_CTL_EL2");
+    }
+}
+
+static void a_machine_where_deadlines_may_wrap_is_told_from_one_where_not(void **state)
+{
+    uint64_t lead = UINT64_C(1) << 50;
+    (void)state;
+    fake_yield = timers_come;
+    fake_trace_hook = late_at_first;
+    for (unsigned int i = 0; i < 2; i++) {
+        wraps = i == 1;
+        settings = waits = 0;
+        assert_int_equal(vtimer_may_wrap(lead), wraps);
+        assert_int_equal(settings, 3);
+        assert_int_equal(fake_sysreg_get("CNTVOFF_EL2"), -lead);
+        assert_in_range(fake_sysreg_get("CNTV_CVAL_EL0"), lead + 5001, lead + fake_sysreg_get("CNTHP_CVAL_EL2") - 1);
+        assert_int_equal(fake_sysreg_get("CNTV_CTL_EL0"), 0);
+        assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 0);
+    }
+    fake_yield = NULL;
+}
+
 static void what_the_monitor_sees(void **state)
 {
     struct vtimer_snapshot snapshot;
@@ -219,6 +280,8 @@ int main(void)
         cmocka_unit_test_setup(a_pause_does_not_make_it_jump, setup),
         cmocka_unit_test_setup(what_the_monitor_sees, setup),
         cmocka_unit_test_setup(a_deadline_at_the_end_of_time_never_comes, setup),
+        cmocka_unit_test_setup(nor_does_it_when_the_guest_is_behind, setup),
+        cmocka_unit_test_setup(a_machine_where_deadlines_may_wrap_is_told_from_one_where_not, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

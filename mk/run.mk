@@ -10,13 +10,16 @@ CPU ?= cortex-a57
 ## more arguments for QEMU
 QEMU_EXTRA ?=
 
-RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf --smp '$(SMP)' --mem '$(MEM)' --cpu '$(CPU)'
-
 # $(call quote,text): one word for the shell, whatever is in it
 quote = '$(subst ','\'',$(1))'
 
+# What may begin with a dash is one word with its option.
+MACHINE = --smp=$(call quote,$(SMP)) --mem=$(call quote,$(MEM)) --cpu=$(call quote,$(CPU))
+EXTRA = --extra=$(call quote,$(QEMU_EXTRA))
+RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf $(MACHINE) $(EXTRA)
+
 # A guest of one's own: Image, initrd and device tree are made and checked by scripts/run_linux.py.
-RUN_GUEST = $(PYTHON) scripts/run_linux.py --smp '$(SMP)' --mem '$(MEM)' --cpu '$(CPU)' --cc '$(HOSTCC)' \
+RUN_GUEST = $(PYTHON) scripts/run_linux.py $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
             --dtb=$(call quote,$(LINUX_DTB)) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
 
 ## a bare-metal EL1 program for `make run`: an Image, an ELF or a flat position-independent binary
@@ -34,7 +37,7 @@ run:
 	$(Q)scripts/bootstrap build run $(if $(GUEST),linux)
 	$(Q)$(RUN_CHOSEN) --check
 	$(Q)$(MAKE) $(JOBS) --no-print-directory all
-	$(Q)$(RUN_CHOSEN) --extra '$(QEMU_EXTRA)'
+	$(Q)$(RUN_CHOSEN)
 
 # ---- Linux -----------------------------------------------------------------------------------------------------------
 
@@ -61,13 +64,13 @@ run-linux:
 	$(Q)scripts/bootstrap build run linux
 	$(Q)$(RUN_LINUX) --check
 	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
-	$(Q)$(RUN_LINUX) --extra '$(QEMU_EXTRA)'
+	$(Q)$(RUN_LINUX)
 
 ## prints the device tree that `make run-linux` gives its guest
 .PHONY: dtb-show
 dtb-show:
 	$(Q)scripts/bootstrap build run linux
-	$(Q)$(PYTHON) tools/guest_dtb.py --smp '$(SMP)' --mem '$(MEM)' --cpu '$(CPU)' --cc '$(HOSTCC)' --show \
+	$(Q)$(PYTHON) tools/guest_dtb.py $(MACHINE) --cc '$(HOSTCC)' --show \
 	    --policy $(call quote,$(LINUX_POLICY_FILE)) --dtb=$(call quote,$(LINUX_DTB)) $(LINUX_ARGUMENTS) \
 	    --initrd=$(call quote,$(LINUX_INITRD))
 

@@ -22,7 +22,7 @@ test-unit: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
 	$(Q)scripts/bootstrap test
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/unit --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)" $(UNIT)
 
-## `make fuzz`: seconds for each target
+## `make fuzz`: seconds for each target; `make soak`: minutes, 10 unless given
 TIME ?= 60
 ## `make fuzz`, `fuzz-replay`, `fuzz-merge`, `fuzz-coverage`: only tests/fuzz/<name>_fuzz.c or .py
 TARGET ?=
@@ -90,15 +90,12 @@ test-linux-hotplug:
 	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
 	$(Q)HOTPLUG_COUNT='$(or $(COUNT),1000)' $(PYTHON) -m pytest -q -p no:cacheprovider tests/linux -k again_and_again
 
-## minutes of `make soak`
-TIME ?= 10
-
 ## Linux on 4 CPUs under stress, its console and the monitor used at random, all of it checked; TIME=60 SEED=7
 .PHONY: soak
 soak:
 	$(Q)scripts/bootstrap build run linux test
 	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
-	$(Q)$(PYTHON) tests/linux/soak.py --minutes '$(TIME)' --seed '$(SEED)' --policy '$(LINUX_POLICY)' \
+	$(Q)$(PYTHON) tests/linux/soak.py --minutes '$(if $(filter file,$(origin TIME)),10,$(TIME))' --seed '$(SEED)' --policy '$(LINUX_POLICY)' \
 	    --capture $(BUILD)/soak.log
 
 ## only one gate of `make check`

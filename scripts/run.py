@@ -21,8 +21,12 @@ def mem_mib(text):
     return int(match[1]) * (1024 if match[2].upper() == "G" else 1) if match else None
 
 
-def refusal(smp, mem, cpu):
+def refusal(smp, mem, cpu, extra=""):
     """Why these arguments cannot be, in one line; None when they can."""
+    try:
+        shlex.split(extra)
+    except ValueError as error:
+        return f"QEMU_EXTRA={extra}: not words of a command line: {str(error).lower()}"
     if not re.fullmatch(r"[1-9]\d*", smp) or int(smp) > CPU_MAX:
         return f"SMP={smp}: ariel runs on 1 to {CPU_MAX} CPUs"
     if mem_mib(mem) is None:
@@ -58,7 +62,7 @@ def main():
     parser.add_argument("--extra", default="", help="more arguments for QEMU")
     parser.add_argument("--check", action="store_true", help="only look at the arguments")
     options = parser.parse_args()
-    why_not = refusal(options.smp, options.mem, options.cpu)
+    why_not = refusal(options.smp, options.mem, options.cpu, options.extra)
     if why_not:
         sys.exit(why_not)
     if options.check:

@@ -39,7 +39,7 @@ def arguments_of(description="Boot a guest of one's own under ariel."):
 
 def refuse_early(options):
     """Looks at all that is given; raises what is wrong with it. Costs little, writes nothing."""
-    why_not = refusal(options.smp, options.mem, options.cpu)
+    why_not = refusal(options.smp, options.mem, options.cpu, options.extra)
     if why_not:
         raise linux_image.ImageError(why_not)
     for path, name in ((options.image, "LINUX_IMAGE"), (options.initrd, "LINUX_INITRD"), (options.dtb, "LINUX_DTB"),

@@ -3,6 +3,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -37,11 +38,13 @@ def complaint(done):
     ("SMP", "0", "SMP=0: ariel runs on 1 to 8 CPUs"),
     ("SMP", "9", "SMP=9: ariel runs on 1 to 8 CPUs"),
     ("SMP", "two", "SMP=two: ariel runs on 1 to 8 CPUs"),
+    ("SMP", "-1", "SMP=-1: ariel runs on 1 to 8 CPUs"),
     ("SMP", "", "SMP=: ariel runs on 1 to 8 CPUs"),
     ("MEM", "512M", "MEM=512M: ariel and its guest need 800M or more"),
     ("MEM", "lots", "MEM=lots: write a size as 1G or 1024M"),
     ("CPU", "cortex-a15", "CPU=cortex-a15: not an AArch64 CPU with EL2"),
     ("CPU", "a b", "CPU=a b: not an AArch64 CPU with EL2"),
+    ("QEMU_EXTRA", "-name 'a", "QEMU_EXTRA=-name 'a: not words of a command line: no closing quotation"),
     ("POLICY", "nothing", "POLICY=nothing: no file policy/nothing.toml; there are: "),
     ("BUILD", "/proc/nowhere", "BUILD=/proc/nowhere: cannot write to this folder"),
     ("BUILD", "README.md", "BUILD=README.md: cannot write to this folder"),
@@ -89,6 +92,26 @@ def test_help_lists_every_target_and_variable():
     wanted = set(re.findall(r"^([A-Z_]+) \?=", makefiles, re.M))
     wanted |= {f"make {name}" for name in re.findall(r"^\.PHONY: ([a-z-]+)$", makefiles, re.M) if name != "tools"}
     assert not [name for name in wanted if not re.search(rf"^  {re.escape(name)} ", text, re.M)]
+
+
+def test_help_lists_each_once_with_values_to_type():
+    names = [line.split()[1 if line.startswith("  make") else 0] for line in make("help").stdout.splitlines()
+             if line.startswith("  ")]
+    assert len(names) == len(set(names))
+    assert "$(" not in make("help").stdout
+
+
+@pytest.mark.parametrize("target", ["run", "run-linux"])
+def test_one_option_alone_is_handed_to_qemu(target):
+    line = make("-n", target, "QEMU_EXTRA=-S").stdout.splitlines()[-1]
+    words = shlex.split(line)
+    assert "--extra=-S" in words
+    assert qemu_command(extra="-S")[-1] == "-S"
+
+
+def test_soak_lasts_what_its_help_says():
+    assert "--minutes '10'" in make("-n", "soak").stdout
+    assert "--minutes '60'" in make("-n", "soak", "TIME=60").stdout
 
 
 def test_memory_map_is_sound():

@@ -282,16 +282,17 @@ static const char *log_show(const struct monitor_words *words)
     const char *error = NULL;
 
     for (unsigned int i = 1; i < words->count && error == NULL; i += 2) {
-        if (i + 1 == words->count)
-            return monitor_error("'%s' wants a value: log [-n N] [-c class]", words->word[i]);
-        if (strcmp(words->word[i], "-n") == 0)
-            error = monitor_number("N", words->word[i + 1], 1, 100000, &count);
-        else if (strcmp(words->word[i], "-c") == 0)
-            class = log_class_find(words->word[i + 1]);
-        else
-            return monitor_error("'%s' is none of -n, -c, level, clear, previous", words->word[i]);
-        if (strcmp(words->word[i], "-c") == 0 && class == LOG_CLASS_COUNT)
-            error = monitor_error("no class '%s'", words->word[i + 1]);
+        const char *value = i + 1 < words->count ? words->word[i + 1] : "";
+
+        if (strcmp(words->word[i], "-n") == 0) {
+            error = monitor_number("N", value, 1, 100000, &count);
+        } else if (strcmp(words->word[i], "-c") == 0) {
+            class = log_class_find(value);
+            if (class == LOG_CLASS_COUNT)
+                error = monitor_error("no class '%s'", value);
+        } else {
+            error = monitor_error("'%s' is none of -n, -c, level, clear, previous", words->word[i]);
+        }
     }
     log_flush();
     if (error == NULL)

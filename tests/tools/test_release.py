@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `make release` refuses, by name, and that the archive depends on nothing but its contents. The products are
-small images with the sections of the real ones, so that each can be broken in one way."""
+small images with the sections of the real ones, so that each can be broken in one way; the real ones must pass, too."""
 
+import os
+import re
+import shlex
 import struct
 import subprocess
 import sys
@@ -23,7 +26,11 @@ _start: b _start
 other: ret
 .section .rodata, "a"
 .quad 1
+.section .constants, "a"
+.quad 1
 .section .guest, "a"
+.quad 2
+.section .packed_constants, "a"
 .quad 2
 .section .data, "aw"
 .quad 3
@@ -35,7 +42,8 @@ ENTRY(_start)
 PHDRS {{ text PT_LOAD FLAGS({flags}); rodata PT_LOAD FLAGS(4); data PT_LOAD FLAGS(6); }}
 SECTIONS {{ . = {base:#x};
  .text : {{ *(.text) }} :text
- . = ALIGN(4096); .rodata : {{ *(.rodata) }} :rodata .guest : {{ *(.guest) }} :rodata
+ . = ALIGN(4096); .rodata : {{ *(.rodata) }} :rodata .constants : {{ *(.constants) }} :rodata
+ .guest : {{ *(.guest) }} :rodata .packed_constants : {{ *(.packed_constants) }} :rodata
  . = ALIGN(4096); .data : {{ *(.data) }} :data .bss : {{ *(.bss) }} :data
 }}
 """
@@ -199,3 +207,23 @@ def test_image_that_does_not_boot_leaves_no_archive(build, tmp_path):
     assert done.returncode == 1
     assert "booted, but no line" in done.stderr
     assert not list(output.glob("*"))
+
+
+def test_what_the_build_makes_is_released_and_boots(tmp_path):
+    folder = tmp_path / "build"
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
+    subprocess.run(["make", "-s", "-j2", f"BUILD={folder}", "all"], cwd=ROOT, env=environment, check=True, timeout=600)
+    done = release(folder, "--output", tmp_path / "dist")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "dist" / "ariel-test.tar.gz").is_file()
+
+
+def test_readme_says_how_to_start_what_was_unpacked(build, tmp_path):
+    assert release(build, "--no-boot", "--output", tmp_path).returncode == 0
+    with tarfile.open(tmp_path / "ariel-test.tar.gz") as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / "ariel-test"
+    command = re.search(r"^python3 (scripts/run.py .*?) *(?:#.*)?$", (folder / "README.md").read_text(), re.M)[1]
+    done = subprocess.run([sys.executable, *shlex.split(command), "--check"], cwd=folder, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (folder / shlex.split(command)[shlex.split(command).index("--elf") + 1]).is_file()

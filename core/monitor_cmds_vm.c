@@ -62,14 +62,16 @@ static void show_vcpu(const struct vcpu *vcpu)
 
 const char *cmd_status(const struct monitor_words *words)
 {
+    uint64_t now = READ_SYSREG(CNTPCT_EL0);
+
     (void)words;
     out("vm=%s guest=%s", monitor_vm_state(), vm0.guest_name == NULL ? "none" : vm0.guest_name);
     if (vm0.stop_reason != NULL)
         out(" reason=%s", vm0.stop_reason);
     if (guest_words()[0] != '\0')
         out(" said=%s", guest_words());
-    out("\nvcpus=%u policy=%s up_us=%lu paused_us=%lu\n", vm0.vcpu_count, policy_name,
-        monitor_microseconds(READ_SYSREG(CNTPCT_EL0)), monitor_microseconds(vm0.paused_ticks));
+    out("\nvcpus=%u policy=%s up_us=%lu paused_us=%lu\n", vm0.vcpu_count, policy_name, monitor_microseconds(now),
+        monitor_microseconds(vm_paused_ticks(&vm0, now)));
     out("records=%lu suppressed=%lu guest_dropped=%lu input_dropped=%lu uart_dropped=%lu\n", log_sequence(),
         log_suppressed(), console_dropped(), console_input_dropped(), pl011_dropped());
     for (unsigned int i = 0; i < vm0.vcpu_count; i++)

@@ -188,7 +188,7 @@ void vtimer_snapshot(struct vcpu *vcpu, struct vtimer_snapshot *snapshot)
     snapshot->frequency = READ_SYSREG(CNTFRQ_EL0);
     snapshot->physical_count = READ_SYSREG(CNTPCT_EL0);
     snapshot->offset = vm->virtual_offset;
-    snapshot->paused_ticks = vm->paused_ticks;
+    snapshot->paused_ticks = vm_paused_ticks(vm, snapshot->physical_count);
     // While the VM is paused its clock stands at the moment of the pause.
     snapshot->virtual_count =
         (vm->state <= VM_PAUSING ? snapshot->physical_count : vm->pause_started) - vm->virtual_offset;

@@ -36,8 +36,14 @@ struct vm {
     uint64_t pause_started;  // CNTPCT_EL0 when it was paused
     uint64_t virtual_lead;   // what the guest's counter is ahead of the machine's at boot: VM_VIRTUAL_LEAD or 0
     uint64_t virtual_offset; // CNTVOFF_EL2 of every vCPU: paused_ticks - virtual_lead; with a lead never above 0
-    uint64_t paused_ticks;   // total counter ticks spent paused since boot
+    uint64_t paused_ticks;   // counter ticks of the pauses since boot that have ended
 };
+
+// Counter ticks spent paused since boot, a pause that lasts included; now is CNTPCT_EL0.
+static inline uint64_t vm_paused_ticks(const struct vm *vm, uint64_t now)
+{
+    return vm->paused_ticks + (vm->state <= VM_PAUSING ? 0 : now - vm->pause_started);
+}
 
 // The one VM of this build.
 extern struct vm vm0;

@@ -268,6 +268,7 @@ static void what_the_monitor_sees(void **state)
     vm.pause_started = 4500;
     vtimer_snapshot(vcpu, &snapshot);
     assert_int_equal(snapshot.virtual_count, 5500);
+    assert_int_equal(snapshot.paused_ticks, 77 + 500); // the pause that lasts, too
 }
 
 int main(void)

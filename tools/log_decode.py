@@ -690,7 +690,9 @@ def decode(options, decoder):
                 decoder.capture(stream)
     status = decoder.finish()
     if decoder.summary.records == 0 and status == 0:
-        print("log_decode: no record" + (" passes the filters" if sys.argv[1:] else " in it"), file=sys.stderr)
+        filters = ("klass", "event", "level", "cpu", "since", "until", "key", "grep")
+        filtered = any(getattr(options, name) is not None for name in filters)
+        print("log_decode: no record" + (" passes the filters" if filtered else " in it"), file=sys.stderr)
         return 2
     return status
 

@@ -240,7 +240,14 @@ def test_filters():
     assert seqs("--since", "2ms", "--until", "2500") == [2]
     assert seqs("--key", "pmcr_el0") == [1]
     assert seqs("--grep", "PMCR") == [1]
-    assert run(lines, "--class", "psci").returncode == 2
+    done = run(lines, "--class", "psci")
+    assert (done.returncode, done.stderr) == (2, b"log_decode: no record passes the filters\n")
+
+
+def test_a_file_without_records_is_not_called_filtered(tmp_path):
+    (tmp_path / "uart.log").write_text("login: \n")
+    done = run(b"", str(tmp_path / "uart.log"))
+    assert (done.returncode, done.stderr) == (2, b"log_decode: no record in it\n")
 
 
 def test_json_values():

@@ -8,6 +8,7 @@
 #include <hv/event_key.h>
 #include <hv/log.h>
 #include <hv/log_limit.h>
+#include <hv/policy.h>
 #include <hv/vm.h>
 
 #define PSCI_SUCCESS            0
@@ -83,7 +84,8 @@ static int64_t features(uint32_t function)
 {
     unsigned int key = call_key(KEY_CAUSE_HVC, 0, function);
     bool known = key >= KEY_SMCCC_FIRST && key < KEY_SMCCC_UNKNOWN && key != KEY_SMCCC_ARCH_FEATURES;
-    return known ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
+    // What the policy denies is not there.
+    return known && policy_verdicts_of(key)[1].action != POLICY_DENY ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
 }
 
 static int64_t arch_features(uint32_t function)

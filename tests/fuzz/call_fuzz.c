@@ -11,9 +11,15 @@
 #include <hv/console.h>
 #include <hv/guest_mem.h>
 #include <hv/log.h>
+#include <hv/policy.h>
 #include <hv/vm.h>
 
 #include <setjmp.h>
+
+// A policy that denies CPU_OFF, which is then not offered.
+const struct policy_verdict policy_verdicts[][2] = {{{POLICY_EMULATE, 0, 0}, {POLICY_EMULATE, 0, 0}},
+                                                    {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}};
+const uint8_t policy_verdict_index[KEY_COUNT] = {[KEY_PSCI_CPU_OFF] = 1};
 
 #define PAGES 8u
 #define VCPUS 3u
@@ -140,11 +146,11 @@ static int64_t expect_cpu_on(const enum vcpu_power *power, uint64_t target, uint
     return power[target] == VCPU_ON ? -4 : power[target] == VCPU_ON_PENDING ? -5 : 0;
 }
 
-static bool is_psci(uint32_t number)
+static bool is_offered(uint32_t number)
 {
-    static const uint32_t known[] = {0x84000000, 0x84000001, 0xc4000001, 0x84000002, 0x84000003,
-                                     0xc4000003, 0x84000004, 0xc4000004, 0x84000006, 0x84000008,
-                                     0x84000009, 0x8400000a, 0x84000012, 0xc4000012, 0x80000000};
+    static const uint32_t known[] = {0x84000000, 0x84000001, 0xc4000001, 0x84000003, 0xc4000003,
+                                     0x84000004, 0xc4000004, 0x84000006, 0x84000008, 0x84000009,
+                                     0x8400000a, 0x84000012, 0xc4000012, 0x80000000};
 
     for (size_t i = 0; i < ARRAY_COUNT(known); i++)
         if (known[i] == number)
@@ -179,7 +185,7 @@ static int64_t expect_smccc(uint32_t number, const uint64_t *x, const enum vcpu_
     case 0x84000006:
         return 2;
     case 0x8400000a:
-        return is_psci((uint32_t)x1) ? 0 : -1;
+        return is_offered((uint32_t)x1) ? 0 : -1;
     case 0x84000012:
     case 0xc4000012:
         return -2; // type 0 does not come back

@@ -8,6 +8,7 @@
 #include <hv/guest_abi.h>
 #include <hv/guest_mem.h>
 #include <hv/log.h>
+#include <hv/policy.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
@@ -22,6 +23,12 @@
 #define PSCI_ALREADY_ON      (-4)
 #define PSCI_ON_PENDING      (-5)
 #define PSCI_INVALID_ADDRESS (-9)
+
+const struct policy_verdict policy_verdicts[][2] = {{{POLICY_EMULATE, 0, 0}, {POLICY_EMULATE, 0, 0}},
+                                                    {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}};
+// A const table of the build, under a second name that the test may write.
+uint8_t verdict_index[KEY_COUNT];
+__asm__(".globl policy_verdict_index\n.set policy_verdict_index, verdict_index");
 
 static struct trap_frame frame;
 static struct vm vm;
@@ -163,6 +170,10 @@ static void every_psci_number_agrees_with_the_table(void **state)
     }
     assert_int_equal(call(0x8400000a, 0x80000000, 0, 0), 0);
     assert_int_equal(call(0x8400000a, 0, 0, 0), -1);
+    verdict_index[KEY_PSCI_CPU_ON_64] = 1;
+    assert_int_equal(call(0x8400000a, 0xc4000003, 0, 0), -1); // denied, so not offered
+    assert_int_equal(call(0x8400000a, 0x84000003, 0, 0), 0);
+    verdict_index[KEY_PSCI_CPU_ON_64] = 0;
 }
 
 static void own_calls_answer(void **state)

@@ -102,7 +102,9 @@ static const char *check_el2(void)
     return page_zero_is_unmapped() ? NULL : "page 0 of EL2 is mapped";
 }
 
-// A leaf says what s2_pte_leaf would write for its own meaning; guest RAM leads to its backing, all else to devices.
+// A leaf says what s2_pte_leaf would write for its own meaning. Guest RAM leads to its backing, with all permissions,
+// and all else to devices, but for the page that answers for the UART: the one that cannot be written, on which
+// trap_quick.c relies.
 static bool leaf_is_sound(const struct stage2_entry *entry, uint64_t ipa)
 {
     uint64_t offset = ipa - GUEST_RAM_IPA;
@@ -110,9 +112,12 @@ static bool leaf_is_sound(const struct stage2_entry *entry, uint64_t ipa)
     if (entry->descriptor != s2_pte_leaf(entry->level, entry->pa, entry->permissions))
         return false;
     if (offset < GUEST_RAM_SIZE)
-        return entry->size <= GUEST_RAM_SIZE - offset && entry->pa.v == GUEST_RAM_PA + offset;
-    return entry->pa.v + entry->size <= RAM_PA && (entry->permissions & STAGE2_DEVICE) != 0 &&
-           (entry->permissions & STAGE2_EXECUTE) == 0;
+        return entry->size <= GUEST_RAM_SIZE - offset && entry->pa.v == GUEST_RAM_PA + offset &&
+               entry->permissions == (STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
+    if (ipa == PL011_PA)
+        return entry->pa.v == (uintptr_t)vm0.uart.reg && entry->size == PL011_SIZE &&
+               (entry->permissions & ~STAGE2_READ) == 0;
+    return entry->pa.v + entry->size <= RAM_PA && entry->permissions == (STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
 }
 
 static const char *check_stage2(struct vm *vm)

@@ -382,3 +382,27 @@ def test_a_guest_that_does_not_read_cannot_lock_the_monitor_out(paused):
     paused.expect_prompt()
     typing.join()
     assert int(re.search(r"input_dropped=(\d+)", paused.command("status").text)[1]) > 4000
+
+
+def test_the_uarts_page_is_there_while_no_input_waits(boot):
+    """Policy linux: the guest reads the UART's registers by itself, but not while a typed byte waits for it."""
+    machine = boot(policy="linux", life=600)
+    machine.expect_line(SUMMARY)
+
+    def page():
+        machine.attention()
+        assert machine.command("hv selftest").ok
+        return re.search(r"stage=2 level=3 \S+ pa=\S+ size=0x1000 guest=(\S+) ", machine.command("vm walk 0x09000000").text)[1]
+
+    assert page() == "r--"
+    machine.command("pause")
+    machine.command("quit")
+    machine.send("list\r")
+    deadline = time.monotonic() + 60
+    while page() != "---":
+        assert time.monotonic() < deadline
+        machine.command("quit")
+    machine.command("resume")
+    machine.expect_line("gic: ")
+    machine.expect_line("wfx: many waits")
+    assert page() == "r--"

@@ -26,6 +26,8 @@
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 
+#define RAM_NEEDED (GUEST_RAM_PA + GUEST_RAM_SIZE - RAM_PA)
+
 extern char stacks_start[];
 
 // This CPU's vCPU, whose frame lies on top of its stack (boot.S).
@@ -49,9 +51,18 @@ static _Noreturn void refuse(const char *reason, const char *name, uint64_t valu
         console_receive();
 }
 
+// Bytes of RAM, to a MiB: what answers. EL2 itself lies below the guest's.
+static uint64_t ram_found(void)
+{
+    uint64_t found = GUEST_RAM_PA - RAM_PA, value;
+
+    while (found < RAM_NEEDED && guarded_device_read(pa_make(RAM_PA + found + MIB(1) - 8), 8, &value))
+        found += MIB(1);
+    return found;
+}
+
 static void check_machine(void)
 {
-    uint64_t last = GUEST_RAM_PA + GUEST_RAM_SIZE - 8;
     uint64_t value;
 
     if (!el2_has_gicv3())
@@ -59,8 +70,8 @@ static void check_machine(void)
                FIELD_GET(ID_AA64PFR0_EL1_GIC, READ_SYSREG(ID_AA64PFR0_EL1)), 1);
     if (gicv3_cpu_count() > CPU_MAX)
         refuse("too many CPUs: give QEMU -smp 8 or less", "cpus", gicv3_cpu_count(), CPU_MAX);
-    if (!guarded_device_read(pa_make(last), 8, &value))
-        refuse("too little RAM: give QEMU -m 1G or more", "guest_ram_last", last, GUEST_RAM_PA);
+    if (!guarded_device_read(pa_make(RAM_PA + RAM_NEEDED - 8), 8, &value))
+        refuse("too little RAM: give QEMU -m 1G or more", "ram_bytes", ram_found(), RAM_NEEDED);
 }
 
 static void prepare_cpu(struct vcpu *vcpu)

@@ -199,7 +199,8 @@ static void show_row(unsigned int n, bool with_count)
     out("row:%3u ", n);
     if (with_count)
         out("count:%10lu ", row_count(n));
-    out("at:%-22s subject:%-28s why:%s\n", monitor_place(row), row->text, row->why);
+    out("at:%-22s action:%-7s subject:%-28s why:%s\n", monitor_place(row), policy_action_name(row->action), row->text,
+        row->why);
 }
 
 static const char *show_rows(void)

@@ -35,6 +35,7 @@ struct policy_row {
     const char *why;  // the row's reason, "" when none was given
     uint16_t line;
     uint16_t log_per_second; // at most so many log records a second cite this row; 0 = none suppressed
+    uint8_t action;          // enum policy_action, as written; a verdict may differ where it is not possible
 };
 
 enum policy_mapping {

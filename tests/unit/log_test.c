@@ -76,9 +76,9 @@ void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
 }
 
 const struct policy_row policy_rows[] = {
-    {"policy/test.toml", "default", "", 1, 0},
-    {"policy/test.toml", "sysreg PMU", "no \"counters\" here", 17, 10},
-    {"policy/test.toml", "mmio pl031", "quiet", 40000, 1},
+    {"policy/test.toml", "default", "", 1, 0, POLICY_DENY},
+    {"policy/test.toml", "sysreg PMU", "no \"counters\" here", 17, 10, POLICY_DENY},
+    {"policy/test.toml", "mmio pl031", "quiet", 40000, 1, POLICY_ALLOW},
 };
 const unsigned int policy_row_count = 3;
 

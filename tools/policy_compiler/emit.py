@@ -16,6 +16,10 @@ def quote(text):
     return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
 
 
+def action_name(action):
+    return "POLICY_" + action.upper().replace("-", "_")
+
+
 def verdict_text(verdict, key, way):
     # The shorter way of an exit (arch/aarch64/trap_quick.c) takes no registers but the ID registers, read, and SGIs.
     quick = verdict["action"] == "emulate" and not verdict["log"]
@@ -23,8 +27,7 @@ def verdict_text(verdict, key, way):
                        (key.enum, way) == ("KEY_ICC_SGI1R_EL1", 1))
     flags = ["POLICY_FLAG_LOG"] * verdict["log"] + ["POLICY_FLAG_DEFAULT"] * (verdict["row"].index == 0)
     flags += ["POLICY_FLAG_QUICK"] * quick
-    action = verdict["action"].upper().replace("-", "_")
-    return f"{{POLICY_{action}, {' | '.join(flags) or '0'}, {verdict['row'].index}}}"
+    return f"{{{action_name(verdict['action'])}, {' | '.join(flags) or '0'}, {verdict['row'].index}}}"
 
 
 def verdict_tables(policy):
@@ -111,7 +114,8 @@ def generate(policy):
            "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg.h>\n#include <hv/policy.h>\n",
            f"const char policy_name[] = {quote(name)};\n",
            *verdict_tables(policy), "const struct policy_row policy_rows[] = {"]
-    out += [f"    {{{quote(policy.path)}, {quote(row.text)}, {quote(row.why)}, {min(row.line, 65535)}, {row.limit}}},"
+    out += [f"    {{{quote(policy.path)}, {quote(row.text)}, {quote(row.why)}, {min(row.line, 65535)}, {row.limit}, "
+            f"{action_name(row.action)}}},"
             for row in policy.rows]
     out += ["};\n", f"const unsigned int policy_row_count = {len(policy.rows)};\n",
             "const struct policy_range policy_ranges[] = {"]

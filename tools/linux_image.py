@@ -29,6 +29,7 @@ from check_layout import read_memory_map  # noqa: E402  (scripts/ is not a packa
 
 HEADER = struct.Struct("<2I3Q3QII")  # code0, code1, text_offset, image_size, flags, reserved, magic, PE offset
 HEADER_SIZE = 64
+PE_SECTION = struct.Struct("<16x2I16x")  # SizeOfRawData, PointerToRawData
 MAGIC = 0x644D5241  # "ARM\x64"
 TEXT_OFFSET_END = 0x200000
 FLAG_BIG_ENDIAN = 1
@@ -164,6 +165,20 @@ def what_it_is(data):
     return "not an arm64 Image"
 
 
+def check_whole(data, name):
+    """A kernel that EFI can start, as Linux is, tells by its PE section table where the file ends."""
+    start = int.from_bytes(data[0x3c:0x40], "little")
+    if data[:2] != b"MZ" or data[start:start + 4] != b"PE\0\0":
+        return
+    count, optional_size = (int.from_bytes(data[start + at:start + at + 2], "little") for at in (6, 20))
+    table = start + 24 + optional_size
+    rows = [data[at:at + PE_SECTION.size] for at in range(table, table + count * PE_SECTION.size, PE_SECTION.size)]
+    end = max((sum(PE_SECTION.unpack(row)) if len(row) == PE_SECTION.size else table + count * PE_SECTION.size
+               for row in rows), default=0)
+    if end > len(data):
+        raise ImageError(f"{name}: file size={len(data):#x}: its sections end at {end:#x}; is it cut off?")
+
+
 def check_image(data, name, where, initrd=False):
     """The (text_offset, image_size) of an Image that fits below what comes after it."""
     if len(data) < HEADER_SIZE:
@@ -173,6 +188,7 @@ def check_image(data, name, where, initrd=False):
         raise ImageError(f"{name}: image_magic={magic:#x}, an arm64 Image has {MAGIC:#x}: this is {what_it_is(data)}")
     if flags & FLAG_BIG_ENDIAN:
         raise ImageError(f"{name}: image_flags={flags:#x}: big-endian kernel; ariel runs little-endian ones")
+    check_whole(data, name)
     if image_size == 0:
         raise ImageError(f"{name}: image_size=0: older than Linux 3.17, it does not say its size")
     if text_offset >= TEXT_OFFSET_END or text_offset % 4:

@@ -26,6 +26,26 @@ def image(text_offset=0, image_size=0x4000, flags=0xa, magic=MAGIC, size=0x3000)
     return HEADER.pack(0x14000010, 0, text_offset, image_size, flags, 0, 0, 0, magic, 0).ljust(size, b"\1")
 
 
+def efi_image(end, size):
+    """An Image that EFI can start, whose last section ends there."""
+    data = bytearray(image(size=size))
+    data[0:2], data[0x3c:0x40] = b"MZ", (0x40).to_bytes(4, "little")
+    data[0x40:0x58] = b"PE\0\0" + struct.pack("<2H12x2H", 0xaa64, 2, 0x10, 0)
+    for at, (start, stop) in zip((0x68, 0x90), ((0x1000, 0x2000), (0x2000, end))):
+        data[at:at + 40] = struct.pack("<16x2I16x", stop - start, start)
+    return bytes(data[:size])
+
+
+def test_a_cut_off_kernel_is_refused(tmp_path):
+    path = tmp_path / "Image"
+    path.write_bytes(efi_image(0x3000, 0x3000))
+    assert load_kernel(path, WHERE).image_size == 0x4000
+    for size in (0x2fff, 0x1000, 0xa0, 0x90):
+        path.write_bytes(efi_image(0x3000, size))
+        with pytest.raises(ImageError, match=rf"file size={size:#x}: its sections end at 0x\w+; is it cut off\?"):
+            load_kernel(path, WHERE)
+
+
 def zboot(payload, kind, offset=0x100, size=None):
     head = b"MZ\0\0zimg" + struct.pack("<IIII", offset, len(payload) if size is None else size, 0, 0) + kind.encode()
     return head.ljust(offset, b"\0") + payload

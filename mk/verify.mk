@@ -121,7 +121,7 @@ release:
 
 ## proofs (Frama-C, Z3) of range arithmetic, descriptors, walks, queues and policy lookup: some minutes
 .PHONY: prove
-prove: $(GENERATED)/version.h
+prove: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
 	$(Q)scripts/bootstrap prove
 	$(Q)why3 config detect > /dev/null 2>&1
 	$(Q)$(PYTHON) scripts/prove.py --build $(BUILD)

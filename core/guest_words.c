@@ -77,11 +77,10 @@ bool guest_words_byte(uint8_t byte)
 {
     if (byte == '\n')
         return end_line();
-    if (line_length < LINE_LENGTH) {
-        if (byte == ']' && bracket == 0)
-            bracket = line_length;
-        line[line_length++] = (char)byte;
-    }
+    if (byte == ']' && bracket == 0)
+        bracket = line_length;
+    line[line_length] = (char)byte; // what does not fit goes where the end of the text will stand
+    line_length += line_length < LINE_LENGTH;
     return false;
 }
 

@@ -247,8 +247,8 @@ def test_guest_output_waits_while_the_monitor_is_open(machine):
 
 
 def test_what_does_not_fit_is_counted(machine):
-    print_behind_the_monitor(machine, 20000)
-    dropped = 20000 + len("\n") - 16 * 1024
+    print_behind_the_monitor(machine, 140000)
+    dropped = 140000 + len("\n") - 128 * 1024
     assert f"guest_dropped={dropped} " in machine.command("status").text
     machine.command("quit")
     machine.expect_line(f"event=guest-output-dropped bytes={dropped} ")

@@ -160,7 +160,7 @@ static void a_cpu_that_does_not_come_up_is_told_and_left_out(void **state)
         assert_false(cpu_call(5, count, &one));
     }
     assert_int_equal(runs, 0);
-    assert_int_equal(fake_sysreg_get("CNTPCT_EL0"), 1000); // a second, of the one that the firmware has started
+    assert_int_equal(fake_sysreg_get("CNTPCT_EL0"), 10000); // 10 seconds, of the one that the firmware has started
 }
 
 // What panic asks replaces a call under way, and is not lost with its end.

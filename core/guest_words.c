@@ -57,11 +57,10 @@ static bool keep(const char *text)
 
 static __attribute__((noinline)) bool end_line(void)
 {
-    const char *at = bracket > 0 ? &line[bracket] : NULL;
-
     while (line_length > 0 && line[line_length - 1] == '\r')
         line_length--;
     line[line_length] = '\0';
+    const char *at = &line[bracket < line_length ? bracket : 0]; // a bracket that did not fit lies behind the end
     line_length = bracket = 0;
     bool found = keep(line);
     // A prompt may stand before what the kernel says, and a CPU's number behind the time.

@@ -122,6 +122,17 @@ static void test_the_monitor_opens_once_at_the_end(void **state)
     assert_int_equal(records, 0);
 }
 
+// What stands behind the end of a full line is no part of it.
+static void a_bracket_behind_a_full_line_is_not_followed(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < 119; i++)
+        assert_false(guest_words_byte('x'));
+    assert_false(guest_words_byte('\r'));
+    assert_false(guest_words_byte(']'));
+    assert_false(guest_words_byte('\n'));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -131,6 +142,7 @@ int main(void)
         cmocka_unit_test(test_a_flood_is_held_back),
         cmocka_unit_test(test_the_monitor_opens_once_at_many_oopses),
         cmocka_unit_test(test_the_monitor_opens_once_at_the_end),
+        cmocka_unit_test(a_bracket_behind_a_full_line_is_not_followed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,6 +75,13 @@ hostile:
 	$(Q)HOSTILE_SEED='$(SEED)' HOSTILE_COUNT='$(COUNT)' HOSTILE_ICOUNT='$(ICOUNT)' $(PYTHON) -m pytest -q \
 	    -p no:cacheprovider 'tests/qemu/test_hostile.py$(if $(CASE),::test_el2_stands[$(CASE)])'
 
+## each page below 1 TiB read, written and executed by a guest: 800 million attacks, an hour or more; CPU=max
+.PHONY: hostile-pages
+hostile-pages:
+	$(Q)scripts/bootstrap build run test
+	$(Q)HOSTILE_PAGES='$(CPU)' HOSTILE_COUNT='$(COUNT)' $(PYTHON) -m pytest -q -p no:cacheprovider \
+	    tests/qemu/test_hostile.py::test_every_page
+
 ## boots Debian's installer, with 1 and 4 CPUs, on every CPU model, under the Linux policies: a few minutes
 .PHONY: test-linux-smoke
 test-linux-smoke:

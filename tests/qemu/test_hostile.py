@@ -8,7 +8,7 @@ about.
 `make hostile` sets HOSTILE_SEED and runs every kind by itself on each CPU model, with 1 and 4 CPUs; HOSTILE_COUNT is the
 number of attacks of each kind on each CPU instead of those of FULL. What the guest shall do lies in its memory before it
 starts, so that with HOSTILE_ICOUNT=1, where QEMU counts instructions for time, a case is the same each time to the last
-instruction.
+instruction. `make hostile-pages` sets HOSTILE_PAGES, the model of CPU on which each page below 1 TiB is attacked.
 """
 
 import json
@@ -26,8 +26,10 @@ from harness import ROOT, memory_map
 BUILD = Path("build/hostile")
 SEED = int(os.environ.get("HOSTILE_SEED") or 1)
 COUNT = int(os.environ.get("HOSTILE_COUNT") or 0)
-ICOUNT = " -icount shift=0,sleep=off" if os.environ.get("HOSTILE_ICOUNT") == "1" else ""
-WHOLE = "HOSTILE_SEED" in os.environ
+COUNTED = " -icount shift=0,sleep=off"
+ICOUNT = COUNTED if os.environ.get("HOSTILE_ICOUNT") == "1" else ""
+PAGES_CPU = os.environ.get("HOSTILE_PAGES")
+WHOLE = "HOSTILE_SEED" in os.environ or PAGES_CPU is not None
 MODELS = ("cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1", "max")
 # Attacks of each kind on each CPU for `make hostile`. sweep: pages, shared by all CPUs, three attacks each; sysregs:
 # encodings, some eight attacks each, 0 is all of them
@@ -43,10 +45,8 @@ QUICK = [("cortex-a57", 1, {"sweep": 3000, "sysregs": 8000, "mmio": 2000, "aarch
          ("cortex-a72", 2, {"reset": 3})]
 ENDLESS = ("wfi", "double")  # the guest never comes back from these
 FORGES = ("console", "races", "calls", "reset")  # these print what looks like records
-CASES = [(cpu, smp, {kind: COUNT or count}) for kind, count in FULL.items() for cpu in MODELS for smp in (1, 4)] \
-    if WHOLE else QUICK
-IDS = [f"{cpu}-{smp}-{''.join(kinds)}" if WHOLE else f"{cpu}-{smp}" for cpu, smp, kinds in CASES]
 ACCOUNT = r"^# hostile: {} seed={} cpus=(\d+) attacks=(\d+) bad=(\d+) late=(\d) "
+PAGES, PARTS = 1 << 28, 128  # below 1 TiB, and the jobs that attack them all
 # Of tests/hostile/hostile.h
 JOBS_IPA, UNTOUCHED_IPA, UNTOUCHED_END = 0x4FF00000, 0x58000000, 0x6FFF0000
 # EL2's translation tables (mm/stage1.c) and the guest's stage 2 (core/vm.c), in pages
@@ -59,7 +59,16 @@ ALLOWED = {
     r"Illegal exception return at EL1": "its own ERET",
     r"Invalid tlbi page size granule": "its own TLBI of a range",
 }
-TOTAL = {"attacks": 0, "cases": 0, "start": time.monotonic()}
+TOTAL = {"attacks": 0, "start": time.monotonic()}
+
+
+def cases():
+    """CPU model, CPUs, jobs; a job is (kind, seed, count)."""
+    if WHOLE:
+        return [pytest.param(cpu, smp, [(kind, SEED, COUNT or count)], id=f"{cpu}-{smp}-{kind}")
+                for kind, count in FULL.items() for cpu in MODELS for smp in (1, 4)]
+    return [pytest.param(cpu, smp, [(kind, SEED, count) for kind, count in kinds.items()], id=f"{cpu}-{smp}")
+            for cpu, smp, kinds in QUICK]
 
 
 @pytest.fixture(scope="module")
@@ -191,39 +200,77 @@ def expect_end(ariel, pattern):
         ariel.command("quit")
 
 
-def run_kind(ariel, cpu, smp, kind, count, capsys):
-    if kind in ENDLESS:
-        expect_end(ariel, rf"^# hostile: {kind} gone$")
-        say(capsys, f"{cpu}-{smp}-{kind}: gone")
-        return
-    cpus, attacks, bad, late = map(int, expect_end(ariel, ACCOUNT.format(kind, SEED)).groups())
-    TOTAL["attacks"] += attacks
-    seconds = time.monotonic() - TOTAL["start"]
-    say(capsys, f"{cpu}-{smp}-{kind}: seed {SEED}, {cpus} CPUs, {attacks} attacks, {bad} bad; "
-                f"{TOTAL['attacks']} attacks in {seconds:.0f} s")
-    assert (bad, late) == (0, 0), f"make hostile SEED={SEED} COUNT={count} CASE={cpu}-{smp}-{kind} ICOUNT=1"
-    assert attacks > 0 or kind == "aarch32"
+class Attacked:
+    """A machine whose guest does jobs, for life seconds at most."""
+
+    def __init__(self, boot, elf, folder, cpu, smp, jobs, life, icount=ICOUNT):
+        self.name, self.smp, self.jobs, self.elf = f"{cpu}-{smp}", smp, jobs, elf
+        self.memory, self.errors, lines = Memory(), folder / "guest_errors", folder / "jobs"
+        lines.write_text("".join(f"{kind} {seed} {count}\n" for kind, seed, count in jobs))
+        address = JOBS_IPA - memory_map("GUEST_RAM_IPA") + memory_map("GUEST_RAM_PA")
+        self.ariel = boot(elf=elf, cpu=cpu, smp=smp, wait=life // 2, life=life, loads=[(lines, address)],
+                          extra=f"{self.memory.arguments} -d guest_errors -D {self.errors}{icount}")
+
+    def wait_for(self, job, capsys):
+        kind, seed, count = job
+        if kind in ENDLESS:
+            expect_end(self.ariel, rf"^# hostile: {kind} gone$")
+            say(capsys, f"{self.name}-{kind}: gone")
+            return
+        cpus, attacks, bad, late = map(int, expect_end(self.ariel, ACCOUNT.format(kind, seed)).groups())
+        TOTAL["attacks"] += attacks
+        seconds = time.monotonic() - TOTAL["start"]
+        say(capsys, f"{self.name}-{kind}: seed {seed}, {cpus} CPUs, {attacks} attacks, {bad} bad; "
+                    f"{TOTAL['attacks']} attacks in {seconds:.0f} s")
+        assert (bad, late) == (0, 0), f"make hostile SEED={seed} COUNT={count} CASE={self.name}-{kind} ICOUNT=1"
+        assert attacks > 0 or kind == "aarch32"
+
+    def check(self, symbols, expected):
+        kinds = [kind for kind, _, _ in self.jobs]
+        check_monitor(self.ariel, self.smp)
+        check_memory(self.memory, self.elf, symbols, expected)
+        if kinds[-1] in ENDLESS:
+            self.ariel.command("reset")
+            self.ariel.expect_line(r"^# hostile: \w+ (gone|seed=)")
+        check_log(self.ariel, kinds)
+        check_qemu(self.errors)
 
 
-@pytest.mark.parametrize("cpu, smp, kinds", CASES, ids=IDS)
-def test_el2_stands(boot, elf, symbols, untouched, tmp_path, capsys, cpu, smp, kinds):
+@pytest.mark.parametrize("cpu, smp, jobs", cases())
+def test_el2_stands(boot, elf, symbols, untouched, tmp_path, capsys, cpu, smp, jobs):
     expected = untouched(boot, cpu, smp)
-    jobs, errors, memory = tmp_path / "jobs", tmp_path / "guest_errors", Memory()
-    jobs.write_text("".join(f"{kind} {SEED} {count}\n" for kind, count in kinds.items()))
-    address = JOBS_IPA - memory_map("GUEST_RAM_IPA") + memory_map("GUEST_RAM_PA")
-    wait = 1800 if WHOLE else 600
-    ariel = boot(elf=elf, cpu=cpu, smp=smp, wait=wait, life=2 * wait, loads=[(jobs, address)],
-                 extra=f"{memory.arguments} -d guest_errors -D {errors}{ICOUNT}")
-    for kind, count in kinds.items():
-        run_kind(ariel, cpu, smp, kind, count, capsys)
-    TOTAL["cases"] += 1
-    check_monitor(ariel, smp)
-    check_memory(memory, elf, symbols, expected)
-    if kind in ENDLESS:
-        ariel.command("reset")
-        ariel.expect_line(r"^# hostile: \w+ (gone|seed=)")
-    check_log(ariel, kinds)
-    check_qemu(errors)
+    machine = Attacked(boot, elf, tmp_path, cpu, smp, jobs, life=3600 if WHOLE else 1200)
+    for job in jobs:
+        machine.wait_for(job, capsys)
+    machine.check(symbols, expected)
+
+
+def test_every_page(boot, elf, symbols, untouched, tmp_path_factory, capsys):
+    """One machine for each CPU of the host: in QEMU, each exception of a vCPU waits for the machine's other vCPUs."""
+    expected, count = untouched(boot, PAGES_CPU, 1), os.cpu_count()
+    jobs = [("sweep", part, COUNT or PAGES // PARTS) for part in range(PARTS)]
+    machines = [Attacked(boot, elf, tmp_path_factory.mktemp("pages"), PAGES_CPU, 1, jobs[first::count], life=6 * 3600)
+                for first in range(count)]
+    for number, job in enumerate(jobs):
+        machines[number % count].wait_for(job, capsys)
+    for machine in machines:
+        machine.check(symbols, expected)
+
+
+test_every_page.__test__ = PAGES_CPU is not None
+
+
+def test_a_seed_repeats_an_attack(boot, elf, tmp_path_factory):
+    """Where QEMU counts instructions, all that the guest and EL2 say is the same each time, with every time in it; but
+    for the tags that are drawn at boot."""
+    jobs = [("races", SEED, 500), ("storm", SEED, 500), ("mmio", SEED, 500)]
+    said = []
+    for _ in range(2):
+        ariel = Attacked(boot, elf, tmp_path_factory.mktemp("again"), "cortex-a57", 4, jobs, 1200, COUNTED).ariel
+        ariel.expect_line(ACCOUNT.format("mmio", SEED))
+        said.append([re.sub(r" tag=\w+", "", line) for line in ariel.lines])
+        ariel.close()
+    assert said[0] == said[1]
 
 
 def test_what_changes_is_seen(boot, elf, symbols, untouched):

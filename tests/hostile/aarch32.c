@@ -5,35 +5,14 @@
 #include "hostile.h"
 
 #include "lib/cpu.h"
-#include "lib/gic.h"
 
 #define SPSR_USR32   0x1d0u // A, I, F masked
-#define SPSR_EL1H    0x3c5u
 #define INSN_SVC32   0xef000000u
 #define EC_SVC32     0x11
 #define EC_BKPT32    0x38
 #define EC_CP_FIRST  0x03 // traps of coprocessors, FP, WFE
 #define EC_CP_LAST   0x0c
-#define BATCH        32
-#define RUNS_EACH    4
-#define TIMER_ON     1
 #define CP_ENCODINGS (1u << 18) // opc1, L, CRn, opc2, CRm, and which of the two
-
-__asm__(".pushsection .text.aarch32, \"ax\"\n"
-        ".global lower_call\nlower_call:\n"
-        "stp x29, x30, [sp, #-32]!\n str x0, [sp, #16]\n msr elr_el1, x1\n msr spsr_el1, x2\n"
-        "ldp x2, x3, [x0, #16]\n ldp x4, x5, [x0, #32]\n ldp x6, x7, [x0, #48]\n ldp x0, x1, [x0]\n eret\n"
-        ".global lower_return\nlower_return:\n"
-        "ldr x16, [sp, #16]\n stp x0, x1, [x16]\n stp x2, x3, [x16, #16]\n"
-        "ldp x29, x30, [sp], #32\n ret\n"
-        ".popsection\n");
-void lower_return(void);
-
-void lower_leave(struct exception_frame *frame)
-{
-    frame->elr = (uint64_t)lower_return;
-    frame->spsr = SPSR_EL1H;
-}
 
 // Address in r1, data in r2 to r6, offset 0 in r7.
 static const uint32_t plain[] = {
@@ -48,8 +27,9 @@ static const uint32_t plain[] = {
     0xe10f2000, 0xe14f2000, 0xe129f002, 0xe320f0f0, 0xe8f1000c, 0xe129f302, 0xf1020010, 0xef123456, // mrs, msr, dbg
 };
 
-static uint32_t random_instruction(uint32_t number)
+static uint32_t random_instruction(uint32_t any)
 {
+    uint32_t number = any % CP_ENCODINGS;
     uint32_t cp = number >> 17 & 1 ? 15 : 14, transfer = 0xee000010 | (number & 0xef) | (number >> 8 & 1) << 20;
 
     switch (random_below(4)) {
@@ -75,30 +55,8 @@ static bool is_el0s_own(const struct exception *e)
 
 void attack_aarch32(uint64_t count)
 {
-    struct lower_code *code = (struct lower_code *)SCRATCH_IPA;
-    uint32_t number = (uint32_t)random_next(), step = (uint32_t)random_next() | 1;
+    static const struct lower_kind kind = {"AArch32 at EL0", random_instruction, is_el0s_own, INSN_SVC32, SPSR_USR32};
 
-    if ((READ_REG(id_aa64pfr0_el1) & 0xf) != 2)
-        return; // this CPU has no AArch32
-    exception_set_el0_handler(lower_leave);
-    gic_init_cpu();
-    gic_enable(GIC_INTID_VTIMER, 0x40); // due for ever, so that no WFI waits
-    WRITE_REG(cntv_cval_el0, 0);
-    WRITE_REG(cntv_ctl_el0, TIMER_ON);
-    for (uint64_t i = 0; i < count; i += BATCH * RUNS_EACH) {
-        for (unsigned int n = 0; n < BATCH; n++, number += step)
-            code[n] = (struct lower_code){random_instruction(number % CP_ENCODINGS), INSN_SVC32};
-        __asm__ volatile("dsb ish\n ic ialluis\n dsb ish\n isb" ::: "memory");
-        for (unsigned int n = 0; n < BATCH * RUNS_EACH; n++) {
-            uint64_t address = random_below(4) ? random_device_address() : SCRATCH_IPA + SCRATCH_SIZE / 2;
-            uint64_t x[8] = {random_next(), address, random_next(), random_next(), random_next(), random_next()};
-
-            exception_expect();
-            lower_call(x, &code[n % BATCH], SPSR_USR32);
-            struct exception e = exception_end();
-            account(is_el0s_own(&e), "AArch32 at EL0", code[n % BATCH].instruction, address, e.esr);
-        }
-    }
-    WRITE_REG(cntv_ctl_el0, 0);
-    exception_set_el0_handler(NULL);
+    if ((READ_REG(id_aa64pfr0_el1) & 0xf) == 2) // else this CPU has no AArch32
+        lower_attack(&kind, count);
 }

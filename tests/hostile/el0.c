@@ -4,9 +4,6 @@
 // takes; none is EL2's alone.
 #include "hostile.h"
 
-#include "lib/cpu.h"
-#include "lib/gic.h"
-
 #define SPSR_EL0T   0x3c0u
 #define INSN_SVC    0xd4000aa1u
 #define EC_PAC      0x09
@@ -14,9 +11,6 @@
 #define EC_BTI      0x0d
 #define EC_SVE      0x19
 #define EC_SME      0x1d
-#define BATCH       32
-#define RUNS_EACH   4
-#define TIMER_ON    1
 #define ENCODINGS   (1u << 18) // MSR, MRS, SYS, SYSL, and what lies beside them
 #define SLOT_EL0_64 2          // of four vectors each
 
@@ -67,28 +61,7 @@ static bool is_el0s_own(const struct exception *e)
 
 void attack_el0(uint64_t count)
 {
-    struct lower_code *code = (struct lower_code *)SCRATCH_IPA;
-    uint32_t number = (uint32_t)random_next(), step = (uint32_t)random_next() | 1;
+    static const struct lower_kind kind = {"AArch64 at EL0", random_instruction, is_el0s_own, INSN_SVC, SPSR_EL0T};
 
-    exception_set_el0_handler(lower_leave);
-    gic_init_cpu();
-    gic_enable(GIC_INTID_VTIMER, 0x40); // due for ever, so that no WFI waits
-    WRITE_REG(cntv_cval_el0, 0);
-    WRITE_REG(cntv_ctl_el0, TIMER_ON);
-    for (uint64_t i = 0; i < count; i += BATCH * RUNS_EACH) {
-        for (unsigned int n = 0; n < BATCH; n++, number += step)
-            code[n] = (struct lower_code){random_instruction(number), INSN_SVC};
-        __asm__ volatile("dsb ish\n ic ialluis\n dsb ish\n isb" ::: "memory");
-        for (unsigned int n = 0; n < BATCH * RUNS_EACH; n++) {
-            uint64_t address = random_below(4) ? random_device_address() : SCRATCH_IPA + SCRATCH_SIZE / 2;
-            uint64_t x[8] = {random_next(), address, random_next(), 0, random_next(), random_next()};
-
-            exception_expect();
-            lower_call(x, &code[n % BATCH], SPSR_EL0T);
-            struct exception e = exception_end();
-            account(is_el0s_own(&e), "AArch64 at EL0", code[n % BATCH].instruction, address, e.esr);
-        }
-    }
-    WRITE_REG(cntv_ctl_el0, 0);
-    exception_set_el0_handler(NULL);
+    lower_attack(&kind, count);
 }

@@ -66,14 +66,15 @@ void form_attack(const struct form *form, uint64_t address, bool (*allowed)(cons
 // Loads and stores of 1, 2, 4, 8 bytes.
 extern const struct form form_load[4], form_store[4];
 
-// One instruction at EL0, in AArch64 or AArch32, and what comes back from there: x0 to x7 in, x0 to x3 out. The handler
-// is lower_leave (exception_set_el0_handler).
-struct lower_code {
-    uint32_t instruction;
+// Instructions at EL0, each with random registers; the program comes back from there by svc, or an exception.
+struct lower_kind {
+    const char *words;
+    uint32_t (*instruction)(uint32_t number); // any number
+    bool (*allowed)(const struct exception *e);
     uint32_t svc;
+    uint64_t spsr;
 };
-void lower_call(uint64_t x[8], const struct lower_code *code, uint64_t spsr);
-void lower_leave(struct exception_frame *frame);
+void lower_attack(const struct lower_kind *kind, uint64_t count);
 
 // One attack of each kind, count times, on this CPU; from every CPU at once but where it says boot CPU.
 void attack_aarch32(uint64_t count); // boot CPU

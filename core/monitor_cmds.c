@@ -99,43 +99,41 @@ static const char *cmd_close(const struct monitor_words *words)
 
 static const char *key_help(const struct monitor_words *words);
 
-#define COMMAND(name, alias, words, usage, help, handler, min, max)                                                    \
+#define COMMAND(name, alias, words, usage, help, handler)                                                              \
     {                                                                                                                  \
-        name "\0" alias "\0" words "\0" usage "\0" help, (handler), (min), (max)                                       \
+        name "\0" alias "\0" words "\0" usage "\0" help, (handler)                                                     \
     }
-#define KEY(name, help, handler) COMMAND(name, "", "", "", help, handler, 0, 0)
+#define KEY(name, help, handler) COMMAND(name, "", "", "", help, handler)
 
 // clang-format off
 const struct monitor_command monitor_commands[] = {
-    COMMAND("close",   "quit q exit", "", "", "back to the guest's console", cmd_close, 0, 0),
-    COMMAND("exc",     "", "top last log reset", "[top [class|call|device|register|row] [n] | last [n] | log | reset]",
-            "counts and latency of the guest's exits, the last ones", cmd_exc, 0, 3),
-    COMMAND("explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, 1, 2),
-    COMMAND("gic",     "irq", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, 0, 1),
-    COMMAND("halt",    "poweroff", "", "", "power the machine off", cmd_halt, 0, 0),
-    COMMAND("help",    "?", "", "[command]", "what there is, or one command", cmd_help, 0, 1),
-    COMMAND("hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv, 1, 1),
+    COMMAND("close",   "quit q exit", "", "", "back to the guest's console", cmd_close),
+    COMMAND("exc",     "", "top last log reset", "[top [class|call|device|register|row] [n]] | last [n] | log | reset",
+            "counts and latency of the guest's exits, the last ones", cmd_exc),
+    COMMAND("explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain),
+    COMMAND("gic",     "irq", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic),
+    COMMAND("halt",    "poweroff", "", "", "power the machine off", cmd_halt),
+    COMMAND("help",    "?", "", "[command]", "what there is, or one command", cmd_help),
+    COMMAND("hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv),
     COMMAND("inject",  "", "undef abort serror irq", "undef|abort|serror [vcpu] | irq <n> [vcpu]",
-            "give the guest an exception or interrupt", cmd_inject, 1, 3),
+            "give the guest an exception or interrupt", cmd_inject),
     COMMAND("log",     "", "-n -c level clear previous",
-            "[-n N] [-c class] | level [name] | clear | previous", "records of the ring, newest last",
-            cmd_log, 0, 4),
+            "[-n N] [-c class] | level [name] | clear | previous", "records of the ring, newest last", cmd_log),
     COMMAND("mem",     "", "read write find crc", "read <ipa> [bytes [width]] | write <ipa> <value> [width] | "
-            "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory by IPA", cmd_mem, 2, 5),
-    COMMAND("pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause, 0, 0),
+            "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory by IPA", cmd_mem),
+    COMMAND("pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause),
     COMMAND("policy",  "", "show stat test", "show | stat | test [read|write] <register|device|call|ipa>",
-            "the policy's rows, how often each spoke, its verdict", cmd_policy, 1, 3),
-    COMMAND("regs",    "r registers", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs, 0, 1),
-    COMMAND("reset",   "system_reset", "", "", "start the guest again", cmd_reset, 0, 0),
-    COMMAND("resume",  "cont c continue", "", "", "let the guest run again, and back to its console", cmd_resume, 0, 0),
-    COMMAND("sr",      "p", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr, 1, 3),
-    COMMAND("status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status, 0, 0),
-    COMMAND("step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step, 0, 2),
-    COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift, deadlines and lateness", cmd_timer, 0, 1),
-    COMMAND("version", "", "", "", "of ariel", cmd_version, 0, 0),
-    COMMAND("vm",      "", "walk", "walk <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm, 2, 3),
-    COMMAND("xp",      "x", "", "/<count>x<b|h|w|g> <ipa> | <ipa> [bytes [width]]", "guest memory, as gdb and QEMU spell it",
-            cmd_xp, 1, 3),
+            "the policy's rows, how often each spoke, its verdict", cmd_policy),
+    COMMAND("regs",    "r registers", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs),
+    COMMAND("reset",   "system_reset", "", "", "start the guest again", cmd_reset),
+    COMMAND("resume",  "cont c continue", "", "", "let the guest run again, and back to its console", cmd_resume),
+    COMMAND("sr",      "p", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr),
+    COMMAND("status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status),
+    COMMAND("step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step),
+    COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift, deadlines and lateness", cmd_timer),
+    COMMAND("version", "", "", "", "of ariel", cmd_version),
+    COMMAND("vm",      "", "walk", "walk <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm),
+    COMMAND("xp",      "x", "", "[/<count>x<b|h|w|g>] <ipa> [bytes [width]]", "guest memory, as gdb and QEMU spell it", cmd_xp),
 };
 
 static const struct monitor_command keys[] = {
@@ -172,24 +170,11 @@ const char *key_everything(const struct monitor_words *words)
     return error;
 }
 
-static bool has_word(const char *list, const char *word)
-{
-    size_t length = strlen(word);
-
-    while (list != NULL && *list != '\0') {
-        if (strncmp(list, word, length) == 0 && (list[length] == ' ' || list[length] == '\0'))
-            return true;
-        list = strchr(list, ' ');
-        if (list != NULL)
-            list++;
-    }
-    return false;
-}
-
 const struct monitor_command *monitor_find_command(const char *name)
 {
     for (unsigned int n = 0; n < monitor_command_count; n++) {
-        if (strcmp(monitor_commands[n].name, name) == 0 || has_word(command_alias(&monitor_commands[n]), name))
+        if (strcmp(monitor_commands[n].name, name) == 0 ||
+            text_find_word(command_alias(&monitor_commands[n]), name) != NULL)
             return &monitor_commands[n];
     }
     return NULL;

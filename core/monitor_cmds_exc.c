@@ -230,8 +230,8 @@ static const char *policy_test(const struct monitor_words *words)
     bool only_write = words->count > 3 && strcmp(words->word[2], "write") == 0;
     uint64_t ipa;
 
-    if (words->count < 3 || (words->count > 3 && !only_read && !only_write))
-        return "usage: policy test [read|write] <register|device|call|ipa>";
+    if (words->count > 3 && !only_read && !only_write)
+        return monitor_error("'%s' is none of read, write", words->word[2]);
     if (parse_u64(subject, &ipa)) {
         const struct policy_range *range = policy_find_range(ipa_make(ipa));
 
@@ -319,11 +319,11 @@ const char *cmd_log(const struct monitor_words *words)
 {
     if (words->count > 1 && strcmp(words->word[1], "level") == 0)
         return log_level(words);
-    if (words->count == 2 && strcmp(words->word[1], "clear") == 0) {
+    if (words->count > 1 && strcmp(words->word[1], "clear") == 0) {
         log_clear();
         return NULL;
     }
-    if (words->count == 2 && strcmp(words->word[1], "previous") == 0) {
+    if (words->count > 1 && strcmp(words->word[1], "previous") == 0) {
         log_previous_for_each(UINT32_MAX, LOG_CLASS_COUNT, show_record, NULL);
         return NULL;
     }

@@ -97,20 +97,19 @@ static const char *parse_width(const char *word, unsigned int *width)
 static const char *parse_gdb_format(const char *format, uint64_t *count, unsigned int *width)
 {
     static const char units[] = "bhwg";
+    const char *c = format + 1;
 
-    *count = 0;
-    for (const char *c = format + 1; *c != '\0'; c++) {
+    *count = *c >= '0' && *c <= '9' ? 0 : 1;
+    for (; *c >= '0' && *c <= '9' && *count <= READ_MAX; c++)
+        *count = *count * 10 + (uint64_t)(*c - '0');
+    for (; *c != '\0'; c++) {
         const char *unit = strchr(units, *c);
 
-        if (*c >= '0' && *c <= '9' && *count <= READ_MAX)
-            *count = *count * 10 + (uint64_t)(*c - '0');
-        else if (unit != NULL)
+        if (unit != NULL)
             *width = 1u << (unit - units);
         else if (*c != 'x')
             return monitor_error("format '%s' is not /<count>x<b|h|w|g>", format);
     }
-    if (*count == 0)
-        *count = 1;
     return NULL;
 }
 
@@ -121,16 +120,16 @@ static const char *read_words(const struct monitor_words *words, unsigned int fi
     uint64_t size = 64;
     uint64_t count = 0;
     uint64_t ipa = 0;
+    unsigned int most = 3;
     const char *error = NULL;
 
-    if (first < words->count && words->word[first][0] == '/') {
+    if (words->word[first][0] == '/') {
         error = parse_gdb_format(words->word[first++], &count, &width);
         size = count * width;
-        if (words->count != first + 1)
-            error = error != NULL ? error : "usage: xp /<count>x<b|h|w|g> <ipa>";
+        most = 1;
     }
-    if (error == NULL && (first >= words->count || words->count > first + 3))
-        error = "usage: mem read <ipa> [bytes [width]]";
+    if (error == NULL && words->count - first - 1 >= most)
+        error = "usage: xp /<count>x<b|h|w|g> <ipa> | <ipa> [bytes [width]]";
     if (error == NULL)
         error = monitor_number("ipa", words->word[first], 0, UINT64_MAX, &ipa);
     if (error == NULL && words->count > first + 1)
@@ -151,8 +150,6 @@ static const char *write_words(const struct monitor_words *words)
     uint8_t bytes[8];
     const char *error = NULL;
 
-    if (words->count < 4 || words->count > 5)
-        return "usage: mem write <ipa> <value> [width]";
     error = monitor_number("ipa", words->word[2], 0, UINT64_MAX, &ipa);
     if (error == NULL && words->count == 5)
         error = parse_width(words->word[4], &width);
@@ -213,8 +210,6 @@ static const char *find_words(const struct monitor_words *words)
     uint64_t ipa;
     const char *error;
 
-    if (words->count < 5 || words->count > 6)
-        return "usage: mem find <ipa> <bytes> <value|text> [width]";
     error = parse_scan(words, &ipa, &size);
     if (error == NULL && words->count == 6)
         error = parse_width(words->word[5], &width);
@@ -264,8 +259,6 @@ static const char *crc_words(const struct monitor_words *words)
     uint64_t ipa;
     const char *error;
 
-    if (words->count != 4)
-        return "usage: mem crc <ipa> <bytes>";
     error = parse_scan(words, &ipa, &size);
     for (uint64_t done = 0; error == NULL && done < size; done += sizeof(bytes)) {
         size_t chunk = size - done < sizeof(bytes) ? (size_t)(size - done) : sizeof(bytes);

@@ -93,13 +93,15 @@ struct register_access {
     uint64_t value;
 };
 
-// The frame's slot for x0..x30, PC, SPSR_EL2, SP_EL0, SP_EL1; NULL for other names.
+// The frame's slot for x0..x30, PC, SPSR_EL2, SP_EL0, SP_EL1, and SP, which is one of the two; NULL for other names.
 static uint64_t *frame_slot(struct trap_frame *frame, const char *name)
 {
     uint64_t n;
 
     if ((name[0] == 'x' || name[0] == 'X') && parse_u64(name + 1, &n) && n < 31)
         return &frame->x[n];
+    if (strcasecmp(name, "SP") == 0)
+        return FIELD_GET(SPSR_ELX_M, frame->spsr_el2) == SPSR_M_EL1H ? &frame->sp_el1 : &frame->sp_el0;
     if (strcasecmp(name, "PC") == 0)
         return &frame->elr_el2;
     if (strcasecmp(name, "SPSR_EL2") == 0)

@@ -131,11 +131,8 @@ static const char *inject_irq(const struct monitor_words *words, struct vcpu *vc
 {
     enum hv_status status;
     uint64_t intid;
-    const char *error;
+    const char *error = monitor_number("irq", words->word[2], 0, 1019, &intid);
 
-    if (words->count < 3)
-        return "usage: inject irq <n> [vcpu]";
-    error = monitor_number("irq", words->word[2], 0, 1019, &intid);
     if (error != NULL)
         return error;
     status = vgic_set_pending(&vm0, vcpu->id, (unsigned int)intid);

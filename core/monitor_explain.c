@@ -197,7 +197,7 @@ const char *cmd_explain(const struct monitor_words *words)
     const char *error;
 
     if (strcmp(words->word[1], "esr") == 0)
-        return words->count == 3 ? explain_esr(words->word[2]) : "usage: explain esr <value>";
+        return explain_esr(words->word[2]);
     error = monitor_number("seq", words->word[1], 0, UINT64_MAX - 1, &sequence);
     if (error == NULL && words->count > 2)
         error = monitor_vcpu(words->word[2], &vcpu);

@@ -139,15 +139,43 @@ static void drop_info(struct monitor_words *words)
     memmove(&words->word[0], &words->word[1], words->count * sizeof(words->word[0]));
 }
 
+// Whether count arguments are what part of a usage asks for, up to its end or a " | "; *length is that far.
+static bool count_fits(const char *part, unsigned int count, unsigned int *length)
+{
+    unsigned int required = 0;
+    unsigned int total = 0;
+    unsigned int depth = 0;
+    const char *c;
+
+    for (c = part; *c != '\0'; c++) {
+        depth += (*c == '[') - (*c == ']');
+        if (c != part && c[-1] != ' ')
+            continue;
+        if (*c == '|')
+            break;
+        total++;
+        required += depth == 0;
+    }
+    *length = (unsigned int)(c - part) - (*c == '|');
+    return count >= required && count <= total;
+}
+
 static const char *run_words(const struct monitor_words *words)
 {
     const struct monitor_command *command = monitor_find_command(words->word[0]);
+    const char *usage;
+    const char *part;
+    unsigned int length;
 
     if (command == NULL)
         return monitor_error("no command '%s' (help lists them)", words->word[0]);
-    if (words->count - 1 < command->min || words->count - 1 > command->max)
-        return monitor_error("usage: %s %s", command->name, command_usage(command));
-    return command->handler(words);
+    usage = command_usage(command);
+    part = words->count > 1 ? text_find_word(usage, words->word[1]) : NULL;
+    if (count_fits(part != NULL ? part : usage, words->count - 1, &length))
+        return command->handler(words);
+    if (part != NULL)
+        return monitor_error("usage: %s %.*s", command->name, length, part);
+    return monitor_error("usage: %s %s", command->name, usage);
 }
 
 void monitor_run(const char *line)

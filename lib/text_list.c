@@ -9,3 +9,17 @@ const char *text_nth(const char *list, unsigned int n)
         list += strlen(list) + 1;
     return list;
 }
+
+const char *text_find_word(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+
+    while (list != NULL && *list != '\0') {
+        if (strncmp(list, word, length) == 0 && (list[length] == ' ' || list[length] == '\0'))
+            return list;
+        list = strchr(list, ' ');
+        if (list != NULL)
+            list++;
+    }
+    return NULL;
+}

@@ -20,8 +20,6 @@ typedef const char *(*monitor_handler)(const struct monitor_words *words);
 struct monitor_command {
     const char *name; // and behind it, as text_nth reads them, the texts below
     monitor_handler handler;
-    uint8_t min; // arguments, without the command itself
-    uint8_t max;
 };
 
 // Other names, with blanks between; "".
@@ -36,7 +34,8 @@ static inline const char *command_words(const struct monitor_command *command)
     return text_nth(command->name, 2);
 }
 
-// Its arguments.
+// Its arguments: alternatives with " | " between, what may be left out in []. What does not fit never reaches the
+// handler.
 static inline const char *command_usage(const struct monitor_command *command)
 {
     return text_nth(command->name, 3);

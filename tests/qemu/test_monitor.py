@@ -81,6 +81,7 @@ BAD = [
     ("log -n x", r"N 'x' is not a number"),
     ("log -c nope", r"no class 'nope'"),
     ("log level loud", r"level 'loud' is none of"),
+    ("log level warn now", r"usage: log level \[name\]"),
     ("log fast", r"'fast' is none of -n, -c, level, clear, previous"),
     ("exc bottom", r"exc 'bottom' is none of"),
     ("exc top nope", r"'nope' is none of"),

@@ -18,7 +18,7 @@
 struct vm vm0;
 
 static _Alignas(4096) uint64_t stage2_root[512];
-static UNSET _Alignas(4096) uint8_t stage2_pool[STAGE2_POOL_PAGES][4096];
+extern uint8_t (*const stage2_pool_pages)[4096]; // boot.S: STAGE2_POOL_PAGES of them
 static const char *monitor_request;
 
 // A range that is not trapped: the device itself, or the page that answers reads in its place.
@@ -77,7 +77,7 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
         vcpu->telemetry = &telemetry_cpu[i];
         telemetry_init(i);
     }
-    stage2_init(&vm->stage2, stage2_root, stage2_pool, VMID);
+    stage2_init(&vm->stage2, stage2_root, stage2_pool_pages, VMID);
     vgic_init(vm);
     vpl011_init(vm);
     enum hv_status status = ipa_range_make(ipa_make(GUEST_RAM_IPA), GUEST_RAM_SIZE, MIB(2), &ram);
@@ -94,14 +94,14 @@ static bool all_others_wait(struct vm *vm)
     return true;
 }
 
-// Asks every vCPU to wait, and waits for the other ones; late ones are named.
-static void gather(struct vm *vm)
+// Asks every vCPU to wait, and waits for the other ones while the VM is in state; late ones are named.
+static void gather(struct vm *vm, enum vm_state state)
 {
     uint64_t limit = READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * CPU_LATE_MS / 1000;
 
     for (unsigned int i = 0; i < vm->vcpu_count; i++)
         vcpu_request(&vm->vcpus[i], VCPU_REQUEST_WAIT);
-    while (!all_others_wait(vm)) {
+    while (vm->state == state && !all_others_wait(vm)) {
         cpu_serve_kick(); // another CPU may itself be waiting for this one
         cpu_yield();
         if (READ_SYSREG(CNTPCT_EL0) >= limit) {
@@ -124,7 +124,7 @@ enum hv_status vm_pause(struct vm *vm)
 
     if (!change_state(vm, VM_RUNNING, VM_PAUSING))
         return HV_ERR_STATE;
-    gather(vm);
+    gather(vm, VM_PAUSING);
     // Taken when all stand still, so that no vCPU sees its counter step back, and before anybody may resume.
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
     if (!change_state(vm, VM_PAUSING, VM_PAUSED))
@@ -163,7 +163,7 @@ void vm_stop(struct vm *vm, const char *reason)
     if (__atomic_exchange_n(&vm->state, VM_STOPPED, __ATOMIC_ACQ_REL) == VM_STOPPED)
         return;
     vm->stop_reason = reason;
-    gather(vm);
+    gather(vm, VM_STOPPED);
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
     log_counters();
     log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", reason);
@@ -197,5 +197,6 @@ _Noreturn void vm_power_off(struct vm *vm)
 {
     log_counters();
     log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u", vm->vcpu_count);
+    log_end();
     firmware_power_off();
 }

@@ -154,9 +154,16 @@ stage1_enable:
     isb
     ret
 
-// char *const data_end: a pointer, since ADR does not reach the symbol.
-    .section .rodata.data_end, "a"
+    .section .far, "aw", %nobits
+    .balign 4096
+stage2_pool:
+    .skip STAGE2_POOL_SIZE
+
+// char *const data_end; uint8_t (*const stage2_pool_pages)[4096]: pointers, since ADR does not reach the symbols.
+    .section .rodata.far, "a"
     .balign 8
-    .global data_end
+    .global data_end, stage2_pool_pages
 data_end:
     .quad hv_end
+stage2_pool_pages:
+    .quad stage2_pool

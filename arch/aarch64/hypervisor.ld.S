@@ -59,7 +59,7 @@ SECTIONS
         *(.data .data.*)
         . = ALIGN(16);
     } :data
-    // Every object but the last begins within 1 MiB of all code, so that one ADR reaches it (-mcmodel=tiny).
+    // Every object that C names begins within 1 MiB of all code, so that one ADR reaches it (-mcmodel=tiny).
     .bss (NOLOAD) : ALIGN(PAGE) {
         // Not cleared at boot: each user writes it before reading it. Per CPU: one guard page (unmapped), then the
         // stack, which grows down to it.
@@ -83,6 +83,8 @@ SECTIONS
         *(.largest)
         . = ALIGN(128); // boot.S
         bss_end = .;
+        // Not cleared either, and beyond the reach of ADR: known by pointers in .rodata.
+        *(.far)
     } :data
     . = ALIGN(PAGE);
     hv_end = .;

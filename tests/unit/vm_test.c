@@ -94,9 +94,13 @@ void telemetry_init(unsigned int cpu)
     (void)cpu;
 }
 
-void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*pool)[4096], uint16_t vmid)
+static uint8_t pool[STAGE2_POOL_PAGES][4096];
+uint8_t (*const stage2_pool_pages)[4096] = pool;
+
+void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*tables)[4096], uint16_t vmid)
 {
-    (void)stage2, (void)root, (void)pool;
+    (void)stage2, (void)root;
+    assert_ptr_equal(tables, stage2_pool_pages);
     assert_true(vmid >= 1);
 }
 
@@ -244,8 +248,10 @@ static void a_stop_during_a_pause_wins(void **state)
     assert_int_equal(vm_pause(&vm0), HV_ERR_STATE);
     vm0.state = VM_RUNNING;
     stop_meanwhile = true;
+    others_answer = false; // who stops the VM waits for this CPU
     assert_int_equal(vm_pause(&vm0), HV_ERR_STATE);
     assert_int_equal(vm0.state, VM_STOPPED);
+    assert_int_equal(late, 0);
 }
 
 static void two_pauses_add_up(void **state)

@@ -240,7 +240,7 @@ COLD void vgic_write_dir(struct vcpu *vcpu, uint64_t value)
 {
     unsigned int intid = value & 0xffffff;
 
-    if (intid >= VGIC_INTIDS)
+    if (intid >= VGIC_INTIDS || !(READ_SYSREG(ICH_VMCR_EL2) & ICH_VMCR_EL2_VEOIM))
         return;
     intid = (unsigned int)bounded_index(intid, VGIC_INTIDS);
     struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, intid);
@@ -260,12 +260,13 @@ void vgic_forward(struct vcpu *vcpu, unsigned int intid)
     if (vgic_list_forwarded(vcpu, bank, intid))
         return;
     spinlock_acquire(&vcpu->gic.lock);
-    bank->forwarded |= bit;
-    bank->latched |= bit;
-    if (vgic_deliverable(vcpu->vm, bank) & bit)
+    if (vgic_deliverable(vcpu->vm, bank) & bit) {
+        bank->forwarded |= bit;
+        bank->latched |= bit;
         vgic_list(vcpu, bank, intid);
-    else
-        vcpu->gic.work = 1; // just disabled: the refill gives it back
+    } else {
+        gicv3_deactivate(intid); // just disabled: its line makes it pending again when it is enabled
+    }
     spinlock_release(&vcpu->gic.lock);
 }
 
@@ -347,7 +348,7 @@ COLD void vgic_init_cpu(struct vcpu *vcpu)
     gic->lr_count = (uint8_t)(FIELD_GET(ICH_VTR_EL2_LISTREGS, vtr) + 1);
     if (gic->lr_count > VGIC_LR_MAX)
         gic->lr_count = VGIC_LR_MAX;
-    gic->hcr_base = ICH_HCR_EL2_EN | policy_controls.ich_hcr_el2;
+    gic->hcr_base = ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR | policy_controls.ich_hcr_el2;
     gic->priority_mask = (uint8_t)(0xff00u >> (FIELD_GET(ICH_VTR_EL2_PRIBITS, vtr) + 1));
     vgic_take_back_all(vcpu); // of a vCPU turned off and on again
     clear_active_priorities((unsigned int)FIELD_GET(ICH_VTR_EL2_PREBITS, vtr) + 1);

@@ -190,6 +190,7 @@ static void write_set_active(const struct vgic_view *view, unsigned int word, ui
         if (target == NULL)
             target = &view->vm->vcpus[0];
         view->bank->place[n] = (uint8_t)(target->id << 4);
+        view->bank->running[n] = view->bank->priority[n];
         if (view->owner == NULL)
             target->gic.spi_hint |= (uint32_t)BIT64(view->first / 32 - 1);
         vgic_post(target);

@@ -6,7 +6,9 @@
 // guest runs; a refill takes all of it back and chooses again: the best pending one first, so that it can preempt;
 // active ones by priority, so that their end is found; then the other pending ones. What is left over asks for a
 // maintenance interrupt: pending ones when no listed one is pending any more (NPIE), active ones when the guest ends an
-// interrupt that has no register (LRENPIE for EOIR, TDIR for DIR).
+// interrupt that has no register (LRENPIE). DIR traps always: what it names may be in another CPU's register. The
+// register of an active interrupt keeps the priority at which it was taken: the CPU interface ends what runs at the
+// priority that it drops.
 
 #include "vgic_internal.h"
 
@@ -46,11 +48,11 @@ static void write_lr(struct vgic_cpu *gic, unsigned int k, uint64_t value)
 static uint64_t compose(const struct vgic_bank *bank, unsigned int intid, uint64_t state)
 {
     uint32_t bit = (uint32_t)BIT64(intid % 32);
-    uint64_t value = state | FIELD_PREP(ICH_LR_EL2_PRIORITY, bank->priority[intid % 32]) | intid;
+    uint64_t value = state | FIELD_PREP(ICH_LR_EL2_PRIORITY, bank->running[intid % 32]) | intid;
 
     if (bank->group & bit)
         value |= ICH_LR_EL2_GROUP;
-    if (bank->forwarded & bit)
+    if ((bank->forwarded & bit) && !((state & ICH_LR_EL2_ACTIVE) && (bank->latched & bit)))
         return value | ICH_LR_EL2_HW | FIELD_PREP(ICH_LR_EL2_PINTID, intid);
     if (!(bank->edge & bit) && (vgic_pending(bank) & bit))
         value |= ICH_LR_EL2_EOI;
@@ -62,6 +64,8 @@ static void occupy(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid
     uint32_t bit = (uint32_t)BIT64(intid % 32);
 
     bank->soft &= ~bit;
+    if (!(state & ICH_LR_EL2_ACTIVE))
+        bank->running[intid % 32] = bank->priority[intid % 32];
     if (state & ICH_LR_EL2_PENDING) {
         bank->soft |= bank->latched & bit;
         bank->latched &= ~bit;
@@ -298,7 +302,7 @@ static COLD void end_unlisted(struct vcpu *vcpu, unsigned int count)
                 continue;
             if (view.owner == NULL && view.bank->place[intid % 32] >> 4 != vcpu->id)
                 continue;
-            uint32_t key = KEY(false, view.bank->priority[intid % 32], intid);
+            uint32_t key = KEY(false, view.bank->running[intid % 32], intid);
             best = key < best ? key : best;
         }
         if (best == ~0u)
@@ -334,7 +338,7 @@ void vgic_refill(struct vcpu *vcpu)
     gic->refill_count++;
     for (uint32_t left = gic->lr_used; left != 0; left &= left - 1)
         take_back(vcpu, (unsigned int)__builtin_ctz(left));
-    if (gic->hcr & ICH_HCR_EL2_LRENPIE)
+    if ((gic->hcr & ICH_HCR_EL2_LRENPIE) && !(READ_SYSREG(ICH_VMCR_EL2) & ICH_VMCR_EL2_VEOIM))
         end_unlisted(vcpu, (unsigned int)FIELD_GET(ICH_HCR_EL2_EOICOUNT, READ_SYSREG(ICH_HCR_EL2)));
     give_back(vcpu);
     choose(vcpu, &choice);
@@ -342,7 +346,7 @@ void vgic_refill(struct vcpu *vcpu)
     if (choice.pending_left)
         hcr |= ICH_HCR_EL2_NPIE;
     if (choice.active_left)
-        hcr |= ICH_HCR_EL2_LRENPIE | ICH_HCR_EL2_TDIR;
+        hcr |= ICH_HCR_EL2_LRENPIE;
     if (hcr != gic->hcr || (hcr & ICH_HCR_EL2_LRENPIE))
         WRITE_SYSREG(ICH_HCR_EL2, hcr); // EOIcount starts again from 0
     gic->hcr = hcr;
@@ -362,6 +366,7 @@ COLD void vgic_take_back_all(struct vcpu *vcpu)
     for (unsigned int k = 0; k < gic->lr_count; k++)
         write_lr(gic, k, 0);
     gic->lr_used = 0;
+    gic->spi_hint = (uint32_t)BIT64(VGIC_SPI_BANKS) - 1; // turned on again, it may take what nobody could
     give_back(vcpu);
     gic->hcr = gic->hcr_base; // empty list registers are no reason for maintenance now
     WRITE_SYSREG(ICH_HCR_EL2, gic->hcr);

@@ -52,7 +52,7 @@ enum trap_result vgic_redistributor_access(struct vcpu *vcpu, uint32_t offset, u
 // A write of ICC_SGI1R_EL1 (IHI 0069 12.2.22): Group 1 SGIs; of ICC_SGI0R_EL1: Group 0.
 void vgic_write_sgi1r(struct vcpu *vcpu, uint64_t value);
 void vgic_write_sgi0r(struct vcpu *vcpu, uint64_t value);
-// A write of ICC_DIR_EL1, trapped (ICH_HCR_EL2.TDIR) while an active interrupt has no list register.
+// A write of ICC_DIR_EL1 (ICH_HCR_EL2.TDIR); with EOImode 0 it means nothing.
 void vgic_write_dir(struct vcpu *vcpu, uint64_t value);
 
 // For the monitor's 'gic'. One interrupt as the guest would read it; listed: it occupies a list register.

@@ -27,7 +27,8 @@ struct vgic_bank {
     uint32_t drop_active;  // the CPU that has it listed shall deactivate it at its next refill
     uint32_t drop_pending; // ... and forget that it is pending
     uint8_t priority[32];
-    uint8_t place[32]; // of a listed one: vCPU << 4 | list register
+    uint8_t running[32]; // priority that its list register has: of an active one, that at which it became so
+    uint8_t place[32];   // of a listed one: vCPU << 4 | list register
 };
 
 struct vgic_cpu {

@@ -191,8 +191,6 @@ static void write_priority(struct fuzz_input *input)
     unsigned int n = fuzz_below(input, WORLD_CPUS + 1), i = fuzz_below(input, 32);
     unsigned int priority = (unsigned int)fuzz_take(input, 1);
 
-    if (banks[n].active >> i & 1)
-        return; // when that takes effect is open
     set_priority(n, n == SPI_BANK ? 32 + i : i, priority);
     banks[n].priority[i] = priority & 0xf8;
 }

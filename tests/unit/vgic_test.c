@@ -45,7 +45,7 @@ static void reset_values(void **state)
         assert_int_equal(redist_read(id, 0x14), 6);
     }
     assert_int_equal(fake_sysreg_get("ICH_VMCR_EL2"), 8);
-    assert_int_equal(fake_sysreg_get("ICH_HCR_EL2"), 1);
+    assert_int_equal(fake_sysreg_get("ICH_HCR_EL2"), ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR);
 }
 
 static enum trap_result sized(bool redistributor, uint64_t offset, unsigned int size)
@@ -270,8 +270,8 @@ static void the_timer_is_forwarded(void **state)
         guest_end(INTID_VIRTUAL_TIMER);
         assert_int_equal(cpus[0].physical_active, 0);
     }
-    // Active for the guest already, which has made it pending itself, when the physical one comes: the guest's end
-    // gives that back, and the line, still up, brings it again.
+    // Active for the guest already, which has made it pending itself, when the physical one comes: that follows, and
+    // the guest's end of it is the physical one's.
     redist_write(0, SGI_FRAME + ISPENDR, bit);
     settle();
     assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
@@ -280,6 +280,21 @@ static void the_timer_is_forwarded(void **state)
     settle();
     assert_int_equal(redist_read(0, SGI_FRAME + ISACTIVER), bit);
     assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
+    guest_end(INTID_VIRTUAL_TIMER);
+    settle();
+    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
+    guest_end(INTID_VIRTUAL_TIMER);
+    settle();
+    assert_int_equal(cpus[0].physical_active, 0);
+    // Made pending by the guest while active: it comes again.
+    cpus[0].physical_active = bit;
+    forward_timer();
+    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
+    redist_write(0, SGI_FRAME + ISPENDR, bit);
+    settle();
+    guest_end(INTID_VIRTUAL_TIMER);
+    settle();
+    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
     guest_end(INTID_VIRTUAL_TIMER);
     settle();
     assert_int_equal(cpus[0].physical_active, 0);
@@ -291,8 +306,13 @@ static void the_timer_is_forwarded(void **state)
     assert_int_equal(cpus[0].physical_active, 0);
     assert_int_equal(cpus[0].physical_enabled & bit, 0);
     assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
-    // The same by the group's enable; and one that arrives too late.
+    // The same by the group's enable; and one that arrives too late, the last one's list register being there.
     redist_write(0, SGI_FRAME + ISENABLER, bit);
+    cpus[0].physical_active = bit;
+    forward_timer();
+    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
+    settle();
+    guest_end(INTID_VIRTUAL_TIMER);
     dist_write(0, 1);
     assert_int_equal(cpus[0].physical_enabled & bit, 0);
     cpus[0].physical_active = bit;
@@ -335,7 +355,15 @@ static void more_pending_than_list_registers(void **state)
         settle();
     }
     assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
-    assert_int_equal(fake_sysreg_get("ICH_HCR_EL2"), 1);
+    assert_int_equal(fake_sysreg_get("ICH_HCR_EL2"), ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR);
+}
+
+// ICC_CTLR_EL1.EOImode of the CPU that runs.
+static void split_ends(bool split)
+{
+    uint64_t vmcr = fake_sysreg_get("ICH_VMCR_EL2");
+
+    fake_sysreg_set("ICH_VMCR_EL2", split ? vmcr | ICH_VMCR_EL2_VEOIM : vmcr & ~ICH_VMCR_EL2_VEOIM);
 }
 
 static void more_active_than_list_registers(void **state)
@@ -350,16 +378,62 @@ static void more_active_than_list_registers(void **state)
         settle();
     }
     assert_int_equal(dist_read(ISACTIVER + 4), 0x3ff);
-    assert_true(fake_sysreg_get("ICH_HCR_EL2") & ICH_HCR_EL2_TDIR);
+    vgic_write_dir(&vm.vcpus[0], 32); // means nothing with EOImode 0
+    assert_int_equal(dist_read(ISACTIVER + 4), 0x3ff);
+    split_ends(true);
     vgic_write_dir(&vm.vcpus[0], 32); // the lowest of them, which has no list register
     vgic_write_dir(&vm.vcpus[0], 5000);
+    split_ends(false);
     assert_int_equal(dist_read(ISACTIVER + 4), 0x3fe);
     for (unsigned int n = 9; n >= 1; n--) {
         guest_end(32 + n);
         settle();
         assert_int_equal(dist_read(ISACTIVER + 4), (1u << n) - 2);
     }
-    assert_int_equal(fake_sysreg_get("ICH_HCR_EL2"), 1);
+    assert_int_equal(fake_sysreg_get("ICH_HCR_EL2"), ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR);
+}
+
+// With EOImode 1, EOIR drops the priority and no more, whether the interrupt has a list register or not; DIR, on any
+// CPU, ends it.
+static void ends_in_two_steps(void **state)
+{
+    (void)state;
+    split_ends(true);
+    dist_write(ISENABLER + 4, ~0u);
+    for (unsigned int n = 0; n < 10; n++) {
+        dist_write(ISPENDR + 4, 1u << n);
+        settle();
+        assert_int_equal(guest_acknowledge(), 32 + n);
+        settle();
+        guest_end(32 + n);
+        settle();
+        assert_int_equal(dist_read(ISACTIVER + 4), (2u << n) - 1);
+    }
+    run_on(1);
+    split_ends(true);
+    for (unsigned int n = 0; n < 10; n++) {
+        vgic_write_dir(&vm.vcpus[1], 32 + n);
+        settle();
+        assert_int_equal(dist_read(ISACTIVER + 4), 0x3ff & ~((2u << n) - 1));
+    }
+}
+
+// The CPU interface ends what runs at the priority that it drops: that of its acknowledging.
+static void a_priority_changed_while_active_counts_from_then_on(void **state)
+{
+    (void)state;
+    dist_write(ISENABLER + 4, 1u << (SPI - 32));
+    for (unsigned int priority = 0x80; priority > 0x60; priority -= 8) {
+        dist_write(ISPENDR + 4, 1u << (SPI - 32));
+        settle();
+        assert_int_equal(guest_acknowledge(), SPI);
+        set_priority(0, SPI, priority - 8);
+        settle();
+        assert_int_equal(dist_read(ISACTIVER + 4), 1u << (SPI - 32));
+        guest_end(SPI);
+        settle();
+        assert_int_equal(dist_read(ISACTIVER + 4), 0);
+    }
 }
 
 static void pending_and_active_written_by_the_guest(void **state)
@@ -790,6 +864,8 @@ int main(void)
         cmocka_unit_test_setup(the_timer_is_forwarded, world_started),
         cmocka_unit_test_setup(more_pending_than_list_registers, world_started),
         cmocka_unit_test_setup(more_active_than_list_registers, world_started),
+        cmocka_unit_test_setup(ends_in_two_steps, world_started),
+        cmocka_unit_test_setup(a_priority_changed_while_active_counts_from_then_on, world_started),
         cmocka_unit_test_setup(pending_and_active_written_by_the_guest, world_started),
         cmocka_unit_test_setup(routing, world_started),
         cmocka_unit_test_setup(one_of_n_goes_to_a_cpu_that_is_awake, world_started),

@@ -182,15 +182,17 @@ static unsigned int guest_acknowledge(void)
     return (unsigned int)(value & ICH_LR_EL2_VINTID);
 }
 
-// ICC_EOIR with EOImode 0: priority drop and deactivation.
+// ICC_EOIR: priority drop and, with EOImode 0, deactivation of what runs at that priority.
 static void guest_end(unsigned int intid)
 {
     assert_true(cpus[here].depth > 0);
-    cpus[here].depth--;
+    unsigned int dropped = cpus[here].running[--cpus[here].depth];
     for (unsigned int k = 0; k < WORLD_LRS; k++) {
         uint64_t value = fake_sysreg_get(lr_names[k]);
         if ((value & ICH_LR_EL2_VINTID) != intid || !(value & ICH_LR_EL2_ACTIVE))
             continue;
+        if (FIELD_GET(ICH_LR_EL2_PRIORITY, value) != dropped || (fake_sysreg_get("ICH_VMCR_EL2") & ICH_VMCR_EL2_VEOIM))
+            return;
         fake_sysreg_set(lr_names[k], value & ~ICH_LR_EL2_ACTIVE);
         if (value & ICH_LR_EL2_HW)
             cpus[here].physical_active &= ~(uint32_t)BIT64(FIELD_GET(ICH_LR_EL2_PINTID, value));

@@ -44,22 +44,12 @@ bool vtimer_may_wrap(uint64_t lead)
     return first & CNTX_CTL_ISTATUS;
 }
 
-void vtimer_init_cpu(struct vcpu *vcpu)
-{
-    memset(&vcpu->timer, 0, sizeof(vcpu->timer));
-    WRITE_SYSREG(CNTHCTL_EL2, policy_controls.cnthctl_el2);
-    WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
-    WRITE_SYSREG(CNTV_CTL_EL0, 0);
-    WRITE_SYSREG(CNTP_CTL_EL0, 0);
-    vcpu->timer.next_tick = READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0);
-    WRITE_SYSREG(CNTHP_CVAL_EL2, vcpu->timer.next_tick);
-    WRITE_SYSREG(CNTHP_CTL_EL2, CNTX_CTL_ENABLE);
-    barrier_context(); // the timers are off before their interrupts are let in
-    gicv3_enable(INTID_HYP_TIMER, vcpu->id);
-}
-
 __attribute__((noinline)) void vtimer_interrupt(struct vcpu *vcpu)
 {
+    if (vcpu->waiting) {
+        vcpu->timer.held = true; // it stays active: in the guest's time it may not be due
+        return;
+    }
     uint64_t late = READ_SYSREG(CNTVCT_EL0) - READ_SYSREG(CNTV_CVAL_EL0);
     unsigned int bucket = late == 0 ? 0 : 64 - (unsigned int)__builtin_clzll(late);
 
@@ -104,9 +94,28 @@ static void update_physical(struct vcpu *vcpu)
     (void)vgic_set_line(vcpu->vm, vcpu->id, INTID_PHYSICAL_TIMER, due);
 }
 
+void vtimer_init_cpu(struct vcpu *vcpu)
+{
+    memset(&vcpu->timer, 0, sizeof(vcpu->timer));
+    WRITE_SYSREG(CNTHCTL_EL2, policy_controls.cnthctl_el2);
+    WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
+    WRITE_SYSREG(CNTV_CTL_EL0, 0);
+    WRITE_SYSREG(CNTP_CTL_EL0, 0);
+    vcpu->timer.next_tick = READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0);
+    update_physical(vcpu);
+    WRITE_SYSREG(CNTHP_CTL_EL2, CNTX_CTL_ENABLE);
+    barrier_context(); // the timers are off before their interrupts are let in
+    gicv3_enable(INTID_HYP_TIMER, vcpu->id);
+}
+
 void vtimer_update_offset(struct vcpu *vcpu)
 {
     WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
+    if (vcpu->timer.held) {
+        barrier_context(); // if it is not due any more, its line is down before it may become pending again
+        vcpu->timer.held = false;
+        gicv3_deactivate(INTID_VIRTUAL_TIMER);
+    }
     if (vcpu->timer.physical_ctl & CNTX_CTL_ENABLE)
         update_physical(vcpu);
 }

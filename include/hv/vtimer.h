@@ -12,6 +12,7 @@ struct vcpu;
 struct vtimer {
     uint64_t physical_cval;             // CNTP_CVAL_EL0 as the guest wrote it
     uint32_t physical_ctl;              // CNTP_CTL_EL0.{IMASK, ENABLE}
+    bool held;                          // the virtual timer's interrupt came while the vCPU waited in EL2
     uint64_t next_tick;                 // CNTPCT_EL0 at which the watchdog looks next
     uint64_t late[VTIMER_LATE_BUCKETS]; // virtual timer interrupts by log2 of the ticks past the deadline at EL2
 };
@@ -21,7 +22,8 @@ struct vtimer {
 bool vtimer_may_wrap(uint64_t lead);
 // CNTVOFF_EL2, CNTHCTL_EL2 and the virtual timer's interrupt for this CPU. Before the vCPU first runs.
 void vtimer_init_cpu(struct vcpu *vcpu);
-// The physical virtual-timer interrupt was taken: hand it to the guest.
+// The physical virtual-timer interrupt was taken: hands it to the guest; while the vCPU waits, keeps it until
+// vtimer_update_offset.
 void vtimer_interrupt(struct vcpu *vcpu);
 // EL2's own timer (CNTHP), which stands behind the guest's physical timer and the watchdog, was taken.
 // True when a second has passed since that was last said: the watchdog's turn.

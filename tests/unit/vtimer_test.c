@@ -22,7 +22,7 @@ const struct policy_controls policy_controls = {.cnthctl_el2 = 0};
 static struct vm vm;
 static struct vcpu *const vcpu = &vm.vcpus[0];
 static bool line;
-static unsigned int forwarded, enabled;
+static unsigned int forwarded, enabled, given_back;
 
 enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int intid, bool level)
 {
@@ -37,6 +37,13 @@ void vgic_forward(struct vcpu *of, unsigned int intid)
 {
     assert_ptr_equal(of, vcpu);
     forwarded = intid;
+}
+
+void gicv3_deactivate(unsigned int intid)
+{
+    assert_int_equal(intid, INTID_VIRTUAL_TIMER);
+    assert_int_equal(fake_sysreg_get("CNTVOFF_EL2"), vm.virtual_offset);
+    given_back++;
 }
 
 void gicv3_enable(unsigned int intid, unsigned int cpu)
@@ -70,7 +77,7 @@ static int setup(void **state)
     vcpu->vm = &vm;
     vm.virtual_offset = (uint64_t)-1000;
     line = false;
-    forwarded = enabled = 0;
+    forwarded = enabled = given_back = 0;
     fake_sysreg_set("CNTV_CTL_EL0", 5);
     fake_sysreg_set("CNTFRQ_EL0", 1000000);
     now(5000);
@@ -87,6 +94,11 @@ static void starts_with_every_timer_off(void **state)
     assert_int_equal(fake_sysreg_get("CNTHP_CTL_EL2"), 1); // the watchdog's
     assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), TICK);
     assert_int_equal(enabled, INTID_HYP_TIMER);
+    line = true; // turned off with its timer due, and on again
+    vcpu->timer.physical_ctl = CNTX_CTL_ENABLE;
+    vtimer_init_cpu(vcpu);
+    assert_false(line);
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), TICK);
 }
 
 static void virtual_interrupts_are_forwarded_and_their_lateness_counted(void **state)
@@ -110,6 +122,24 @@ static void virtual_interrupts_are_forwarded_and_their_lateness_counted(void **s
     assert_int_equal(snapshot.late[3], 1);
     assert_int_equal(snapshot.late[13], 1);
     assert_int_equal(snapshot.late[VTIMER_LATE_BUCKETS - 1], 1);
+}
+
+// Then its time has not come: it is asked again when the guest's goes on.
+static void a_virtual_interrupt_that_comes_while_the_vcpu_waits_is_held(void **state)
+{
+    (void)state;
+    vcpu->waiting = true;
+    vtimer_interrupt(vcpu);
+    assert_int_equal(forwarded, 0);
+    assert_int_equal(vcpu->timer.late[0], 0);
+    vcpu->waiting = false;
+    vm.virtual_offset += 500;
+    vtimer_update_offset(vcpu);
+    assert_int_equal(given_back, 1);
+    vtimer_update_offset(vcpu);
+    assert_int_equal(given_back, 1);
+    vtimer_interrupt(vcpu);
+    assert_int_equal(forwarded, INTID_VIRTUAL_TIMER);
 }
 
 static void physical_timer_fires_once_its_time_has_come(void **state)
@@ -276,6 +306,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(starts_with_every_timer_off, setup),
         cmocka_unit_test_setup(virtual_interrupts_are_forwarded_and_their_lateness_counted, setup),
+        cmocka_unit_test_setup(a_virtual_interrupt_that_comes_while_the_vcpu_waits_is_held, setup),
         cmocka_unit_test_setup(physical_timer_fires_once_its_time_has_come, setup),
         cmocka_unit_test_setup(every_second_is_told_once, setup),
         cmocka_unit_test_setup(a_pause_does_not_make_it_jump, setup),

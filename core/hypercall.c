@@ -8,6 +8,7 @@
 #include <hv/guest_mem.h>
 #include <hv/log.h>
 #include <hv/log_limit.h>
+#include <hv/monitor.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
@@ -90,6 +91,8 @@ int64_t call_handle(struct vcpu *vcpu, unsigned int key)
         return value;
     switch (key) {
     case KEY_HVC_DUMP_LOG:
+        if (monitor_is_open())
+            return HVC_DENIED; // what the guest says waits while a person is there
         log_dump();
         return HVC_SUCCESS;
     case KEY_HVC_PAUSE:

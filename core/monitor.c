@@ -74,11 +74,11 @@ static void say(const char *text)
     console_line(text, strlen(text));
 }
 
-// While the prompt is there only errors come between, unless 'log level' said otherwise: a guest's records would flood
-// what a person types and reads. The ring has all of them.
-static void enter_prompt(void)
+// While somebody types only errors come between, unless 'log level' said otherwise: a guest's records would flood what
+// they read. The ring has all of them. Whatever else opens the prompt leaves the level: a guest can do that, and nobody
+// may be there.
+static void quieten(void)
 {
-    set_state(OPEN);
     if (monitor.quiet)
         return;
     monitor.console_level = log_get_level();
@@ -117,12 +117,19 @@ static void close_monitor(void)
         log_record(LOG_WARN, LOG_MONITOR, "guest-output-dropped", "bytes=%lu", (unsigned long)dropped);
 }
 
+static void stop_waiting_for_steps(void)
+{
+    if (monitor_reply_deferred())
+        monitor_end_reply("the guest still steps: pause stops it");
+}
+
 // Back to the guest's console from the prompt, saying so.
 static void leave(void)
 {
     char text[100];
 
     console_show_input("", 0, 0);
+    stop_waiting_for_steps();
     (void)format_text(text, sizeof(text), "-- guest console; guest %s (Ctrl-] Enter: monitor)", monitor_vm_state());
     say(text);
     close_monitor();
@@ -154,15 +161,9 @@ void monitor_open(const char *reason)
         finish_step();
         return;
     }
-    enter_prompt();
+    set_state(OPEN);
     if (fresh && !monitor.running)
         console_show_input(PROMPT, sizeof(PROMPT) - 1, sizeof(PROMPT) - 1);
-}
-
-static void open_prompt(void)
-{
-    enter_prompt();
-    show_line();
 }
 
 // A letter that begins a command too: when more comes at once it was a script's or a paste's line, not a key.
@@ -206,7 +207,8 @@ static void attention_key(int byte)
         run_key(command);
         return;
     }
-    open_prompt();
+    set_state(OPEN);
+    show_line();
     if (byte != '\r' && byte != '\n' && byte != ' ' && byte != ':')
         monitor_input(byte);
     monitor.line.after_return = byte == '\r';
@@ -242,7 +244,7 @@ static void line_key(uint8_t byte)
         // The guest runs its steps. Ctrl-C stops waiting for them.
         if (byte != KEY_INTERRUPT)
             return;
-        monitor_end_reply("the guest still steps: pause stops it");
+        stop_waiting_for_steps();
     }
     switch (monitor_line_byte(&monitor.line, byte)) {
     case LINE_NONE:
@@ -281,16 +283,18 @@ void monitor_input(int byte)
         console_hold_guest(true);
         set_state(ATTENTION);
         console_show_input(PROMPT HINT, sizeof(PROMPT HINT) - 1, sizeof(PROMPT HINT) - 1);
-        return;
+        break;
     case ATTENTION:
         attention_key(byte);
-        return;
+        break;
     case OPEN:
         if (byte == MONITOR_ATTENTION) {
             leave();
         } else if (byte >= 0) {
             line_key((uint8_t)byte);
         }
-        return;
+        break;
     }
+    if (state() == OPEN)
+        quieten();
 }

@@ -839,6 +839,20 @@ static void the_prompt_lets_only_errors_through_unless_told(void **state)
     assert_int_equal(level, LOG_ERROR);
 }
 
+// The guest can have the monitor open; that must not make its log silent when nobody is there.
+static void records_come_through_until_somebody_types(void **state)
+{
+    (void)state;
+    monitor_open("the guest panics");
+    assert_int_equal(level, LOG_INFO);
+    type("x");
+    assert_int_equal(level, LOG_ERROR);
+    monitor_open("again");
+    assert_int_equal(level, LOG_ERROR);
+    type("\x1d");
+    assert_int_equal(level, LOG_INFO);
+}
+
 static void tab_completes(void **state)
 {
     static const char *const rows[][2] = {
@@ -897,6 +911,20 @@ static void step_answers_when_the_steps_are_done(void **state)
     vm0.state = VM_PAUSED;
     type("version\r\r");
     assert_int_equal(stepped, 6);
+}
+
+static void who_leaves_while_it_steps_finds_a_prompt_again(void **state)
+{
+    (void)state;
+    type("\x1d\rpause\rstep 3\r");
+    sent_count = 0;
+    type("\x1d");
+    assert_false(monitor_is_open());
+    assert_non_null(strstr(sent, "err the guest still steps"));
+    vm0.state = VM_PAUSED;
+    monitor_open("step");
+    type("sta");
+    assert_string_equal(shown, PROMPT "sta");
 }
 
 static void it_opens_by_itself_and_says_why(void **state)
@@ -1013,6 +1041,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(attention_takes_one_key, set_up),
         cmocka_unit_test_setup(anything_else_opens_the_prompt, set_up),
+        cmocka_unit_test_setup(records_come_through_until_somebody_types, set_up),
         cmocka_unit_test_setup(the_prompt_lets_only_errors_through_unless_told, set_up),
         cmocka_unit_test_setup(good_lines_end_in_ok_and_give_json, set_up),
         cmocka_unit_test_setup(timer_says_how_late_interrupts_came, set_up),
@@ -1022,6 +1051,7 @@ int main(void)
         cmocka_unit_test_setup(pstate_is_what_el2_returns_with, set_up),
         cmocka_unit_test_setup(tab_completes, set_up),
         cmocka_unit_test_setup(step_answers_when_the_steps_are_done, set_up),
+        cmocka_unit_test_setup(who_leaves_while_it_steps_finds_a_prompt_again, set_up),
         cmocka_unit_test_setup(it_opens_by_itself_and_says_why, set_up),
         cmocka_unit_test_setup(random_lines_get_a_reply, set_up),
         cmocka_unit_test_setup(random_bytes_do_no_harm, set_up),

@@ -144,6 +144,19 @@ def test_coarse_bit_passes_the_others_on():
     assert any("MDCR_EL2_TDOSA traps" in note for note in policy.notes)
 
 
+def test_an_access_of_eight_bytes_never_reaches_the_next_row():
+    policy = build('[[mmio]]\ndevice = "pl031"\noffset = 0\nsize = 4\naction = "allow"\nlog = true\n'
+                   '[[mmio]]\ndevice = "pl031"\noffset = 4\nsize = 0xffc\naction = "deny"\n')
+    widths = {item["base"]: item["widths"] for item in policy.ranges}
+    assert widths[0x09010000] == widths[0x09010004] == 7
+    assert widths[0x09000000] == 15
+
+
+def test_a_guest_cannot_turn_the_monitors_step_off():
+    """OSDLR_EL1.DLK disables software step: no policy passes it on."""
+    assert "MDCR_EL2_TDOSA" in build('[[sysreg]]\nclass = "DEBUG"\naction = "allow"\n').bits
+
+
 def test_mmio_is_mapped_only_without_log_and_in_whole_pages():
     mapping = {r["base"]: r["mapping"] for r in build('[[mmio]]\ndevice = "pl031"\naction = "allow"\n').ranges}
     assert mapping[0x09010000] == "DIRECT" and mapping[0x09000000] == "TRAPPED"

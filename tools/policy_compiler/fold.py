@@ -123,6 +123,9 @@ def fold_ranges(policy):
             last["size"] += end - base
         else:
             policy.ranges.append(item)
+    for item in policy.ranges:  # an access of 8 bytes must not reach the next range
+        if (item["base"] | item["size"]) % 8:
+            item["widths"] &= 7
     for item in reversed(policy.ranges):
         for way in (0, 1):
             if item["key"] is not none:

@@ -27,8 +27,9 @@ CALL_ACTIONS = ("emulate", "deny", "pause", "stop")
 LETS_THROUGH = ("HCR_EL2_APK", "HCR_EL2_API", "CNTHCTL_EL2_EL1PCTEN", "CNTHCTL_EL2_EL1PCEN")
 BASE = ("HCR_EL2_VM", "HCR_EL2_AMO", "HCR_EL2_IMO", "HCR_EL2_FMO")  # the design's, whatever the policy
 NEVER_SET = ("HCR_EL2_ATA", "HCR_EL2_ENSCXT", "MDCR_EL2_E2PB", "HCRX_EL2_EnALS", "ALWAYS")
-# smc never reaches the firmware; SVE, trace and what is implementation defined are no part of the guest's CPU
-ALWAYS_SET = ("HCR_EL2_TSC", "HCR_EL2_TIDCP", "CPTR_EL2_TZ", "CPTR_EL2_TTA")
+# smc never reaches the firmware; SVE, trace and what is implementation defined are no part of the guest's CPU; and the
+# OS double lock would turn the monitor's step off
+ALWAYS_SET = ("HCR_EL2_TSC", "HCR_EL2_TIDCP", "CPTR_EL2_TZ", "CPTR_EL2_TTA", "MDCR_EL2_TDOSA")
 REGISTERS = ("HCR_EL2", "MDCR_EL2", "CPTR_EL2", "HSTR_EL2", "CNTHCTL_EL2", "ICH_HCR_EL2")
 PAGE = 4096
 

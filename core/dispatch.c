@@ -68,10 +68,10 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
         vm_stop(vcpu->vm, "a policy row says stop");
         return TRAP_STOP;
     case POLICY_PAUSE:
-        if (vcpu_break_passed(vcpu, event->pc))
+        if (vcpu_break_passed(vcpu, event))
             return GO_ON;
         write_record(event);
-        vcpu_break(vcpu, event->pc);
+        vcpu_break(vcpu, event);
         return TRAP_RETRY;
     default:
         return GO_ON;
@@ -114,7 +114,8 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
     }
     if (result == GO_ON) {
         event->value = (uint64_t)call_handle(vcpu, event->key);
-        result = TRAP_DONE;
+        // The monitor may have sent the guest elsewhere, while the call waited.
+        result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY;
     }
     finish(event, verdict, result);
     if (result == TRAP_DONE)
@@ -164,8 +165,7 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
     if (result == GO_ON) {
         if (event->key == KEY_CAUSE_WFI)
             vcpu_wait_for_interrupt(vcpu);
-        // The monitor may have sent the guest elsewhere meanwhile.
-        result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY;
+        result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY; // as in trap_call
     }
     finish(event, verdict, result);
     return result;

@@ -51,7 +51,7 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
         reason = "a policy row says stop";
     }
     bool pause = verdict->action == POLICY_PAUSE && outcome != TRAP_STOP;
-    if (pause && vcpu_break_passed(vcpu, event->pc))
+    if (pause && vcpu_break_passed(vcpu, event))
         return outcome;
     event->result = (uint8_t)outcome;
     event->logged = 1;
@@ -59,7 +59,7 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
     if (outcome == TRAP_STOP) {
         vm_stop(vcpu->vm, reason);
     } else if (pause) {
-        vcpu_break(vcpu, event->pc);
+        vcpu_break(vcpu, event);
         return TRAP_RETRY;
     } else if (outcome == TRAP_INJECT_ABORT) {
         event->verdict = POLICY_DENY; // whatever the row would have done for an access that can be emulated

@@ -102,7 +102,7 @@ static int64_t cpu_suspend(struct vcpu *vcpu, uint32_t power_state, uint64_t ent
         return PSCI_INVALID;
     if ((power_state & POWER_STATE_POWERDOWN) && !is_entry(entry))
         return PSCI_INVALID_ADDRESS;
-    vcpu_wait_for_interrupt(vcpu);
+    vcpu_request(vcpu, VCPU_REQUEST_SUSPEND);
     return PSCI_SUCCESS;
 }
 

@@ -21,20 +21,21 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
         gicv3_send_sgi(GICV3_SGI_KICK, vcpu->id);
 }
 
-bool vcpu_break_passed(struct vcpu *vcpu, uint64_t pc)
+COLD bool vcpu_break_passed(struct vcpu *vcpu, const struct event *event)
 {
     uint64_t exit = vcpu->telemetry->sequence + 1; // never 0
 
-    if (vcpu->break_held && vcpu->break_pc == pc) {
+    if (vcpu->break_held && vcpu->break_pc == event->pc && vcpu->break_key == event->key) {
         vcpu->break_held = false;
         vcpu->break_passed = exit;
     }
     return vcpu->break_passed == exit; // for each access of the instruction
 }
 
-void vcpu_break(struct vcpu *vcpu, uint64_t pc)
+COLD void vcpu_break(struct vcpu *vcpu, const struct event *event)
 {
-    vcpu->break_pc = pc;
+    vcpu->break_pc = event->pc;
+    vcpu->break_key = event->key;
     vcpu->break_held = vm_break(vcpu->vm, "a policy row says pause");
 }
 
@@ -67,8 +68,8 @@ void vcpu_wait(struct vcpu *vcpu)
 {
     if (vcpu->power == VCPU_OFF)
         vgic_stop_cpu(vcpu);
-    if (vcpu->vm->state != VM_RUNNING)
-        step_cancel(vcpu); // whoever resumes does not expect the rest of the steps
+    if (vcpu->vm->state != VM_RUNNING || vcpu->power != VCPU_ON)
+        step_cancel(vcpu); // whoever resumes, or turns it on again, does not expect the rest of the steps
     do {
         wait_until_it_may_run(vcpu);
         // Whoever asked this vCPU to wait since, and still read "waiting", is seen here: the store goes first.
@@ -85,6 +86,7 @@ void vcpu_wait(struct vcpu *vcpu)
 
 void vcpu_wait_for_interrupt(struct vcpu *vcpu)
 {
+    __atomic_fetch_and(&vcpu->request, ~VCPU_REQUEST_SUSPEND, __ATOMIC_RELAXED);
     while (!vgic_has_pending(vcpu) && __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) == 0) {
         cpu_wait_for_interrupt();
         trap_irq(vcpu, gicv3_acknowledge());

@@ -78,7 +78,7 @@ void stage1_init(void)
 {
     root[0] = table_entry(devices);
     root[1] = table_entry(memory);
-    map_blocks(devices, GICD_PA, PL011_PA + BLOCK_SIZE, DEVICE);
+    map_blocks(devices, BLOCK_SIZE, PL011_PA + BLOCK_SIZE, DEVICE);
     map_blocks(memory, GUEST_RAM_PA, GUEST_RAM_PA + GUEST_RAM_SIZE, DATA);
     memory[0] = table_entry(pieces[PIECE_IMAGE_LOW]);
     memory[1] = table_entry(pieces[PIECE_IMAGE_HIGH]);

@@ -105,6 +105,7 @@ static const struct trap_class trap_classes[64] = {
     [0x30] = {trap_debug_exception, KEY_CAUSE_BREAKPOINT, 0},
     [0x32] = {trap_debug_exception, KEY_CAUSE_STEP, 0},
     [0x34] = {trap_debug_exception, KEY_CAUSE_WATCHPOINT, 0},
+    [0x38] = {trap_debug_exception, KEY_CAUSE_BRK, 0},
     [0x3c] = {trap_debug_exception, KEY_CAUSE_BRK, 0},
 };
 
@@ -137,7 +138,8 @@ static COLD void finish_slowly(struct vcpu *vcpu, enum trap_result result)
         abort_inject(vcpu);
         break;
     case TRAP_REFLECT:
-        (void)inject_debug(vcpu, (uint32_t)vcpu->frame->esr_el2);
+        if (!inject_debug(vcpu, (uint32_t)vcpu->frame->esr_el2))
+            vcpu->frame->spsr_el2 |= SPSR_ELX_SS;
         break;
     case TRAP_STOP:
     case TRAP_RETRY:
@@ -149,8 +151,13 @@ static COLD void finish_slowly(struct vcpu *vcpu, enum trap_result result)
 // Until nothing is left to be done before the guest runs again.
 static COLD void serve_requests(struct vcpu *vcpu, bool done)
 {
-    while (__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) & VCPU_REQUEST_WAIT) {
-        vcpu_wait(vcpu);
+    uint32_t request;
+
+    while (((request = __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) & ~VCPU_REQUEST_STEP) != 0) {
+        if (request & VCPU_REQUEST_WAIT)
+            vcpu_wait(vcpu);
+        else
+            vcpu_wait_for_interrupt(vcpu);
         vgic_flush(vcpu);
     }
     if (vcpu->request & VCPU_REQUEST_STEP)

@@ -16,8 +16,9 @@ enum vcpu_power { VCPU_ON = 0, VCPU_OFF = 1, VCPU_ON_PENDING = 2 }; // the value
 
 // What must happen before this vCPU runs guest code again; set by any CPU (with an SGI when it is another), 0 on the
 // usual exit.
-#define VCPU_REQUEST_WAIT 0x1u // the VM is paused or stopped, or this vCPU is off
-#define VCPU_REQUEST_STEP 0x2u // the monitor steps this vCPU
+#define VCPU_REQUEST_WAIT    0x1u // the VM is paused or stopped, or this vCPU is off
+#define VCPU_REQUEST_STEP    0x2u // the monitor steps this vCPU
+#define VCPU_REQUEST_SUSPEND 0x4u // PSCI CPU_SUSPEND: wait for an interrupt when its exit has ended
 
 struct vcpu {
     struct trap_frame *frame; // at the top of this CPU's EL2 stack; valid while in EL2
@@ -33,7 +34,8 @@ struct vcpu {
     uint32_t retry_count; // aborts in a row that ended in TRAP_RETRY
     uint64_t retry_next;  // sequence of the exit that would make it one more
     uint64_t guest_mdscr; // MDSCR_EL1 as the guest left it, while step owns the register
-    bool break_held;      // a policy row paused the VM at break_pc: next time the instruction is executed
+    bool break_held;      // a policy row paused the VM at break_pc for break_key: next time that is done
+    uint16_t break_key;
     uint64_t break_pc;
     uint64_t break_passed; // sequence + 1 of the exit in which it was
     uint64_t on_entry;     // PSCI CPU_ON: entry point
@@ -71,11 +73,11 @@ void vcpu_wait(struct vcpu *vcpu);
 // Waits for an interrupt that would wake the guest from WFI, or for a request. On its own CPU.
 void vcpu_wait_for_interrupt(struct vcpu *vcpu);
 
-// A policy row says pause for what the guest does at pc. vcpu_break pauses the VM and opens the monitor; the result of
-// the event is then TRAP_RETRY: the instruction is executed again when the VM goes on, with whatever registers and PC
-// the person at the monitor left, and this time vcpu_break_passed says true. On its own CPU.
-bool vcpu_break_passed(struct vcpu *vcpu, uint64_t pc);
-void vcpu_break(struct vcpu *vcpu, uint64_t pc);
+// A policy row says pause for what the guest does, event->key at event->pc. vcpu_break pauses the VM and opens the
+// monitor; the result of the event is then TRAP_RETRY: the instruction is executed again when the VM goes on, with
+// whatever registers and PC the person at the monitor left, and this time vcpu_break_passed says true. On its own CPU.
+bool vcpu_break_passed(struct vcpu *vcpu, const struct event *event);
+void vcpu_break(struct vcpu *vcpu, const struct event *event);
 // The monitor changed where vcpu goes on: what it waited for, or was held at, no longer counts. On its own CPU.
 void vcpu_moved(struct vcpu *vcpu);
 

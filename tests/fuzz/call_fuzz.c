@@ -34,7 +34,7 @@ static struct vm vm;
 static uint8_t printed[HVC_CONSOLE_WRITE_MAX + 1];
 static size_t printed_size;
 static uint32_t requested[VCPUS];
-static bool broke, dumped, waited;
+static bool broke, dumped;
 static jmp_buf gone;
 
 void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
@@ -57,12 +57,6 @@ void console_guest_text(const uint8_t *text, size_t length)
 void vcpu_request(struct vcpu *vcpu, uint32_t request)
 {
     requested[vcpu->id] |= request;
-}
-
-void vcpu_wait_for_interrupt(struct vcpu *vcpu)
-{
-    (void)vcpu;
-    waited = true;
 }
 
 bool monitor_is_open(void)
@@ -280,7 +274,7 @@ static void make_call(struct fuzz_input *input)
         power[i] = vm.vcpus[i].power;
     printed_size = 0;
     memset(requested, 0, sizeof(requested));
-    broke = dumped = waited = false;
+    broke = dumped = false;
     unsigned int key = call_key(smc ? KEY_CAUSE_SMC : KEY_CAUSE_HVC, 0x5a000000 | immediate, old.x[0]);
     fuzz_check(key >= KEY_HVC_FIRST && key <= KEY_SMC_IMMEDIATE);
     int64_t result = call_handle(&vm.vcpus[who], key);

@@ -113,15 +113,15 @@ void log_dump(void)
     note('d', 0);
 }
 
-bool vcpu_break_passed(struct vcpu *vcpu, uint64_t pc)
+bool vcpu_break_passed(struct vcpu *vcpu, const struct event *event)
 {
-    (void)vcpu, (void)pc;
+    (void)vcpu, (void)event;
     return false;
 }
 
-void vcpu_break(struct vcpu *vcpu, uint64_t pc)
+void vcpu_break(struct vcpu *vcpu, const struct event *event)
 {
-    note('b', vcpu->id + pc);
+    note('b', vcpu->id + event->pc);
 }
 
 void vcpu_wait(struct vcpu *vcpu)

@@ -32,6 +32,7 @@
 #define UART_FR  (PL011_PA + 0x18)
 
 static struct trap_frame frame;
+static uint64_t moved;
 static struct vm vm;
 static struct vcpu *vcpu = &vm.vcpus[0];
 static struct event event;
@@ -65,15 +66,15 @@ void log_record(enum log_level level, enum log_class class, const char *word, co
     served = word;
 }
 
-bool vcpu_break_passed(struct vcpu *of, uint64_t pc)
+bool vcpu_break_passed(struct vcpu *of, const struct event *at)
 {
-    (void)of, (void)pc;
+    (void)of, (void)at;
     return broke > 0;
 }
 
-void vcpu_break(struct vcpu *of, uint64_t pc)
+void vcpu_break(struct vcpu *of, const struct event *at)
 {
-    (void)of, (void)pc;
+    (void)of, (void)at;
     assert_int_equal(emulated, 0); // a pause comes before the access
     broke++;
 }
@@ -125,6 +126,7 @@ int64_t call_handle(struct vcpu *of, unsigned int key)
 {
     (void)of, (void)key;
     emulated++;
+    frame.elr_el2 += moved;
     return (int64_t)EMULATED;
 }
 
@@ -360,6 +362,18 @@ static void a_call_by_each_action(void **state)
     assert_int_equal(frame.x[0], 1); // untouched
 }
 
+// By the monitor, while the call waited: nothing of the call is left.
+static void a_guest_that_was_sent_elsewhere_starts_there(void **state)
+{
+    (void)state;
+    decree(POLICY_EMULATE, 0);
+    moved = 0x1000;
+    assert_int_equal(call(1), TRAP_RETRY);
+    moved = 0;
+    assert_int_equal(frame.elr_el2, 0x1000);
+    assert_int_equal(frame.x[0], 1);
+}
+
 static enum trap_result mmio(uint64_t address, bool write, unsigned int size)
 {
     event = (struct event){.address = address, .write = write, .value = 0x77};
@@ -566,6 +580,7 @@ int main(void)
         cmocka_unit_test_setup(pause_comes_before_the_access_and_stop_instead, setup),
         cmocka_unit_test_setup(the_log_flag_writes_one_record, setup),
         cmocka_unit_test_setup(a_call_by_each_action, setup),
+        cmocka_unit_test_setup(a_guest_that_was_sent_elsewhere_starts_there, setup),
         cmocka_unit_test_setup(a_device_by_each_action, setup),
         cmocka_unit_test_setup(a_device_that_does_not_answer_is_the_guests_abort, setup),
         cmocka_unit_test_setup(each_emulated_device_is_reached_at_its_offset, setup),

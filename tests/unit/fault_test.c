@@ -60,15 +60,15 @@ void vm_stop(struct vm *of, const char *reason)
     stopped = reason;
 }
 
-bool vcpu_break_passed(struct vcpu *of, uint64_t pc)
+bool vcpu_break_passed(struct vcpu *of, const struct event *at)
 {
-    (void)of, (void)pc;
+    (void)of, (void)at;
     return breaks > 0;
 }
 
-void vcpu_break(struct vcpu *of, uint64_t pc)
+void vcpu_break(struct vcpu *of, const struct event *at)
 {
-    (void)of, (void)pc;
+    (void)of, (void)at;
     breaks++;
 }
 

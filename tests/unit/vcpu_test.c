@@ -12,12 +12,14 @@
 #include <hv/arch/step.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
+#include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vm.h>
 
 static struct vm vm;
 static struct vcpu vcpu = {.vm = &vm};
-static unsigned int irqs, idles, stops, offsets, resets;
+static unsigned int irqs, idles, stops, offsets, resets, cancels;
+static struct telemetry telemetry;
 
 unsigned int cpu_id(void)
 {
@@ -58,6 +60,7 @@ unsigned int gicv3_acknowledge(void)
 void step_cancel(struct vcpu *of)
 {
     (void)of;
+    cancels++;
 }
 
 void vgic_stop_cpu(struct vcpu *of)
@@ -104,8 +107,8 @@ static int setup(void **state)
 {
     (void)state;
     vm = (struct vm){.state = VM_RUNNING, .vcpu_count = 1};
-    vcpu = (struct vcpu){.vm = &vm};
-    irqs = idles = stops = offsets = resets = 0;
+    vcpu = (struct vcpu){.vm = &vm, .telemetry = &telemetry};
+    irqs = idles = stops = offsets = resets = cancels = 0;
     fake_trace_reset();
     return 0;
 }
@@ -118,6 +121,7 @@ static void test_running_vm_needs_no_wait(void **state)
     assert_int_equal(vcpu.request, 0);
     assert_int_equal(irqs + idles, 0);
     assert_int_equal(offsets, 1);
+    assert_int_equal(cancels, 0);
     assert_false(vcpu.waiting);
 }
 
@@ -128,6 +132,7 @@ static void test_paused_vm_serves_interrupts(void **state)
     vcpu_wait(&vcpu);
     assert_int_equal(irqs, 1);
     assert_int_equal(idles, 1);
+    assert_int_equal(cancels, 1);
     assert_false(vcpu.waiting);
 }
 
@@ -138,6 +143,7 @@ static void test_vcpu_turned_on_is_reset(void **state)
     vcpu_wait(&vcpu);
     assert_int_equal(stops, 1);
     assert_int_equal(resets, 1);
+    assert_int_equal(cancels, 1); // the steps were its former life's
     assert_int_equal(vcpu.power, VCPU_ON);
 }
 
@@ -180,6 +186,31 @@ static void test_late_pause_is_seen(void **state)
     assert_false(vcpu.waiting);
 }
 
+// What a policy row has held is let through once: the same access of the same instruction, and no other.
+static void test_a_pass_is_for_what_was_held(void **state)
+{
+    const struct event held = {.pc = 0x40000000, .key = KEY_CAUSE_WFI};
+    const struct event moved = {.pc = 0x40000004, .key = KEY_CAUSE_WFI};
+    const struct event other = {.pc = 0x40000000, .key = KEY_CAUSE_WFE};
+
+    (void)state;
+    vcpu_break(&vcpu, &held);
+    assert_false(vcpu_break_passed(&vcpu, &moved));
+    assert_false(vcpu_break_passed(&vcpu, &other)); // the code was changed meanwhile
+    assert_true(vcpu_break_passed(&vcpu, &held));
+    assert_true(vcpu_break_passed(&vcpu, &other)); // another access of that exit
+    telemetry.sequence++;
+    assert_false(vcpu_break_passed(&vcpu, &held));
+}
+
+static void test_suspended_vcpu_waits_once(void **state)
+{
+    (void)state;
+    vcpu.request = VCPU_REQUEST_SUSPEND | VCPU_REQUEST_STEP;
+    vcpu_wait_for_interrupt(&vcpu);
+    assert_int_equal(vcpu.request, VCPU_REQUEST_STEP);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -188,6 +219,8 @@ int main(void)
         cmocka_unit_test_setup(test_vcpu_turned_on_is_reset, setup),
         cmocka_unit_test_setup(test_not_waiting_is_stored_before_requests_are_read, setup),
         cmocka_unit_test_setup(test_late_pause_is_seen, setup),
+        cmocka_unit_test_setup(test_a_pass_is_for_what_was_held, setup),
+        cmocka_unit_test_setup(test_suspended_vcpu_waits_once, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

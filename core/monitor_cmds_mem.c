@@ -21,10 +21,11 @@
 
 static const char *read_error(uint64_t ipa, uint64_t size)
 {
-    enum hv_status status = guest_mem_check(&vm0, ipa_make(ipa), size, STAGE2_READ);
+    const char *refused = monitor_refused();
+    enum hv_status status = refused != NULL ? HV_OK : guest_mem_check(&vm0, ipa_make(ipa), size, STAGE2_READ);
 
     if (status == HV_OK)
-        return NULL;
+        return refused;
     if (status == HV_ERR_NOT_FOUND)
         return monitor_error("0x%lx + 0x%lx is not all mapped at stage 2", (unsigned long)ipa, (unsigned long)size);
     return monitor_error("0x%lx + 0x%lx (%s) is not in guest RAM 0x%x..0x%x", (unsigned long)ipa, (unsigned long)size,
@@ -301,6 +302,8 @@ const char *key_memory(const struct monitor_words *words)
     unsigned int tables = 0;
 
     (void)words;
+    if (monitor_refused() != NULL)
+        return monitor_refused();
     for (uint64_t used = vm0.stage2.pool_used; used != 0; used &= used - 1)
         tables++;
     while (ipa < GUEST_RAM_IPA + GUEST_RAM_SIZE && stage2_query(&vm0.stage2, ipa_make(ipa), &entry) == HV_OK) {

@@ -34,12 +34,17 @@ const char *monitor_vm_state(void)
     return vm0.state <= VM_PAUSING ? "running" : vm0.state == VM_PAUSED ? "paused" : "stopped";
 }
 
+const char *monitor_refused(void)
+{
+    return vm0.vcpu_count == 0 ? "the machine was refused: there is no guest" : NULL;
+}
+
 const char *monitor_vcpu(const char *word, struct vcpu **vcpu)
 {
     uint64_t number = 0;
-    const char *error = NULL;
+    const char *error = monitor_refused();
 
-    if (word != NULL)
+    if (error == NULL && word != NULL)
         error = monitor_number("vcpu", word, 0, vm0.vcpu_count - 1, &number);
     if (error == NULL)
         *vcpu = &vm0.vcpus[number];
@@ -219,6 +224,8 @@ const char *cmd_hv(const struct monitor_words *words)
 
     if (strcmp(words->word[1], "selftest") != 0)
         return monitor_error("hv '%s' is not selftest", words->word[1]);
+    if (monitor_refused() != NULL)
+        return monitor_refused();
     check("el2 mmu, caches, wxn", el2_is_translated(), &failed);
     const char *wrong = selftest_memory();
     check(wrong == NULL ? "memory protection" : wrong, wrong == NULL, &failed);

@@ -70,6 +70,8 @@ __attribute__((format(printf, 1, 2))) const char *monitor_error(const char *form
 // The usual ones: NULL and *value, or the error that names the word, its bounds and the usage.
 const char *monitor_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *value);
 
+// NULL, or the error that there is neither a vCPU nor guest memory.
+const char *monitor_refused(void);
 // The vCPU whose number word is (word NULL: vCPU 0); NULL and *vcpu, or the error.
 struct vcpu;
 const char *monitor_vcpu(const char *word, struct vcpu **vcpu);

@@ -52,6 +52,21 @@ def test_nine_cpus_are_one_too_many(boot):
                       r"cpus=0x9 bound=0x8 tag=")
     ariel.expect_prompt()
     assert "ariel" in ariel.command("version").text
+    for name in ("regs", "regs 1", "gic", "timer", "step", "sr x0", "vm walk 0", "inject undef", "inject irq 33",
+                 "mem read 0x40000000", "mem write 0x40000000 0", "mem crc 0x40000000 4", "mem find 0x40000000 4 0",
+                 "hv selftest"):
+        assert "there is no guest" in ariel.command(name, fails=True).status
+    for name in ("status", "exc", "log -n 3", "policy stat"):
+        assert ariel.command(name).ok
+    for name in ("pause", "resume", "explain 0"):
+        ariel.command(name, fails=True)
+    ariel.send("close\r")
+    ariel.expect_line(r"^-- guest console")
+    for key in "qmtd*":
+        ariel.send("\x1d" + key)
+        ariel.expect_line(r"^(ok|err .*)$", 20)
+    ariel.attention()
+    assert ariel.command("version").ok
     assert not any("guest-enter" in line for line in ariel.lines)
 
 

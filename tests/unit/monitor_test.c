@@ -713,6 +713,29 @@ static void bad_words_are_named(void **state)
     }
 }
 
+static void a_refused_machine_has_no_vcpu(void **state)
+{
+    static const char *const lines[] = {"regs",
+                                        "regs 1",
+                                        "gic",
+                                        "timer",
+                                        "step",
+                                        "sr x0",
+                                        "vm walk 0",
+                                        "inject undef",
+                                        "inject irq 33",
+                                        "mem read 0x40000000",
+                                        "mem write 0x40000000 0",
+                                        "mem crc 0x40000000 4",
+                                        "mem find 0x40000000 4 0",
+                                        "hv selftest"};
+
+    (void)state;
+    vm0.vcpu_count = 0;
+    for (unsigned int i = 0; i < ARRAY_COUNT(lines); i++)
+        assert_string_equal(run(lines[i]), "err the machine was refused: there is no guest");
+}
+
 static void timer_says_how_late_interrupts_came(void **state)
 {
     (void)state;
@@ -1044,6 +1067,7 @@ int main(void)
         cmocka_unit_test_setup(records_come_through_until_somebody_types, set_up),
         cmocka_unit_test_setup(the_prompt_lets_only_errors_through_unless_told, set_up),
         cmocka_unit_test_setup(good_lines_end_in_ok_and_give_json, set_up),
+        cmocka_unit_test_setup(a_refused_machine_has_no_vcpu, set_up),
         cmocka_unit_test_setup(timer_says_how_late_interrupts_came, set_up),
         cmocka_unit_test_setup(wrong_counts_of_words_get_the_usage, set_up),
         cmocka_unit_test_setup(bad_words_are_named, set_up),

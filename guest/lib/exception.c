@@ -62,14 +62,17 @@ static void record(struct exception *last, const struct exception_frame *frame)
     last->spsr = frame->spsr;
 }
 
-// Where to go on after the recorded exception.
-static void step_over(struct exception_frame *frame, unsigned int ec)
+// Where to go on after the recorded exception. In the upper half, where nothing of this program is, many undefined
+// instructions in a row are memory that holds no program at all: back to the caller.
+static void step_over(struct exception_frame *frame, const struct exception *last)
 {
+    bool lost = last->ec == EC_UNKNOWN && last->taken >= EXCEPTION_LOST && (int64_t)frame->elr < 0;
+
     if (frame->slot % 4 == 3) // SError: nothing to step over
         return;
-    if (ec == EC_IABT || ec == EC_IABT_LOWER || ec == EC_PC_ALIGN)
+    if (last->ec == EC_IABT || last->ec == EC_IABT_LOWER || last->ec == EC_PC_ALIGN || lost)
         frame->elr = frame->x[30];
-    else if (ec != EC_SVC64)
+    else if (last->ec != EC_SVC64)
         frame->elr += 4;
 }
 
@@ -97,7 +100,7 @@ void exception_handle(struct exception_frame *frame)
         if (frame->slot >= SLOT_LOWER_64 && el0_handler)
             el0_handler(frame);
         else
-            step_over(frame, cpu->last.ec);
+            step_over(frame, &cpu->last);
         return;
     }
     call_hvc(HVC_REPORT_EXCEPTION, frame->esr, frame->elr, frame->far);

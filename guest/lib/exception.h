@@ -8,6 +8,9 @@
 
 #include "lib/layout.h"
 
+// Undefined instructions in a row, in the upper half, after which exception_handle goes back to the caller.
+#define EXCEPTION_LOST 64
+
 struct exception {
     unsigned int
         taken; // how many synchronous exceptions and SErrors since exception_expect(); the rest describes the last

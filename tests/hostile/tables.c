@@ -105,12 +105,17 @@ static void point_upper_half(void)
     flush();
 }
 
-// Mostly through the entries that are filled.
+// Mostly through the entries that are filled. QEMU takes blocks of 64 and 512 GiB, which do not exist, for such: from 0
+// on they have this program's RAM at 1 GiB.
 static uint64_t random_upper(void)
 {
     uint64_t va = random_below(16) << 30 | random_below(16) << 21 | random_below(16) << 12 | (random_next() & 0xff8);
 
-    return random_below(16) ? UPPER_HALF | va : UPPER_HALF | random_next();
+    if (random_below(16) == 0)
+        va = random_next();
+    if ((va >> 30 & 0x3f) == 1)
+        va ^= UINT64_C(1) << 31;
+    return UPPER_HALF | va;
 }
 
 static void attack_walks(void)
@@ -129,11 +134,14 @@ static void attack_walks(void)
     }
 }
 
-// Behind an instruction that went wrong the return may be gone as well.
+// Behind an instruction that went wrong the return may be gone as well; or all of the code, which is then memory that
+// holds none.
 static bool is_stale_fault(const struct exception *e)
 {
     struct exception last = *e;
 
+    if (last.taken >= EXCEPTION_LOST && last.ec == EC_UNKNOWN)
+        return true;
     if (last.taken == 2 && last.ec == EC_IABT)
         last.taken = 1;
     return is_own_fault(&last);

@@ -21,11 +21,13 @@
 
 static const char *read_error(uint64_t ipa, uint64_t size)
 {
-    const char *refused = monitor_refused();
-    enum hv_status status = refused != NULL ? HV_OK : guest_mem_check(&vm0, ipa_make(ipa), size, STAGE2_READ);
+    enum hv_status status;
 
+    if (monitor_refused() != NULL)
+        return monitor_refused();
+    status = guest_mem_check(&vm0, ipa_make(ipa), size, STAGE2_READ);
     if (status == HV_OK)
-        return refused;
+        return NULL;
     if (status == HV_ERR_NOT_FOUND)
         return monitor_error("0x%lx + 0x%lx is not all mapped at stage 2", (unsigned long)ipa, (unsigned long)size);
     return monitor_error("0x%lx + 0x%lx (%s) is not in guest RAM 0x%x..0x%x", (unsigned long)ipa, (unsigned long)size,

@@ -43,8 +43,9 @@ HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -mcmodel=tiny -fst
 small = $(if $(filter 1,$(LLVM)),,-fno-tree-switch-conversion -falign-functions=4 -falign-jumps=1 \
           -falign-loops=1 -falign-labels=1 -fno-tree-pre -fno-tree-tail-merge -fno-move-loop-invariants)
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
+smallest = $(if $(filter 1,$(LLVM)),-Oz,-Os -fno-shrink-wrap -fno-ipa-sra -fno-tree-loop-im)
 HOT := arch/aarch64/trap_quick vdev/device vdev/vgic_redist vdev/vpl011 vdev/vgic vdev/vgic_lr
-optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,$(if $(filter 1,$(LLVM)),-Oz,-Os -fno-shrink-wrap -fno-ipa-sra -fno-tree-loop-im))
+optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,$(smallest))
 # The compiler itself makes calls to what is in these, when it is too late to compile them with the rest.
 whole_program = $(if $(filter %.S.o %.s $(BUILD)/lib/string.c.o $(BUILD)/core/panic.c.o,$@),, \
                      -flto $(if $(filter 1,$(LLVM)),,-flto-partition=one -fipa-pta))

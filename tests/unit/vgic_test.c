@@ -248,94 +248,113 @@ static void a_level_made_pending_by_software(void **state)
     assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
 }
 
+#define TIMER_BIT (1u << INTID_VIRTUAL_TIMER)
+
+// The physical timer's interrupt comes, and is active until the guest ends its own.
+static void timer_fires(void)
+{
+    cpus[0].physical_active = TIMER_BIT;
+    forward_timer();
+}
+
+static void guest_takes_timer(void)
+{
+    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
+}
+
+static void guest_ends_timer(void)
+{
+    guest_end(INTID_VIRTUAL_TIMER);
+    settle();
+}
+
 static void the_timer_is_forwarded(void **state)
 {
-    uint32_t bit = 1u << INTID_VIRTUAL_TIMER;
     (void)state;
-    assert_int_equal(cpus[0].physical_enabled & bit, 0);
-    redist_write(0, SGI_FRAME + ISENABLER, bit);
-    assert_int_equal(cpus[0].physical_enabled & bit, bit);
-    assert_int_equal(cpus[1].physical_enabled & bit, 0);
-    cpus[0].physical_pending = bit;
-    assert_int_equal(redist_read(0, SGI_FRAME + ISPENDR), bit);
+    assert_int_equal(cpus[0].physical_enabled & TIMER_BIT, 0);
+    redist_write(0, SGI_FRAME + ISENABLER, TIMER_BIT);
+    assert_int_equal(cpus[0].physical_enabled & TIMER_BIT, TIMER_BIT);
+    assert_int_equal(cpus[1].physical_enabled & TIMER_BIT, 0);
+    cpus[0].physical_pending = TIMER_BIT;
+    assert_int_equal(redist_read(0, SGI_FRAME + ISPENDR), TIMER_BIT);
     cpus[0].physical_pending = 0;
     for (unsigned int round = 0; round < 3; round++) {
-        cpus[0].physical_active = bit;
         uint64_t refills = vm.vcpus[0].gic.refill_count;
-        forward_timer();
+        timer_fires();
         assert_int_equal(vm.vcpus[0].gic.work, 0);
         assert_int_equal(vm.vcpus[0].gic.refill_count, refills);
-        assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
-        assert_int_equal(redist_read(0, SGI_FRAME + ISACTIVER), bit);
+        guest_takes_timer();
+        assert_int_equal(redist_read(0, SGI_FRAME + ISACTIVER), TIMER_BIT);
         guest_end(INTID_VIRTUAL_TIMER);
         assert_int_equal(cpus[0].physical_active, 0);
     }
-    // Active for the guest already, which has made it pending itself, when the physical one comes: that follows, and
-    // the guest's end of it is the physical one's.
-    redist_write(0, SGI_FRAME + ISPENDR, bit);
-    settle();
-    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
-    cpus[0].physical_active = bit;
-    forward_timer();
-    settle();
-    assert_int_equal(redist_read(0, SGI_FRAME + ISACTIVER), bit);
-    assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
-    guest_end(INTID_VIRTUAL_TIMER);
-    settle();
-    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
-    guest_end(INTID_VIRTUAL_TIMER);
-    settle();
-    assert_int_equal(cpus[0].physical_active, 0);
-    // Made pending by the guest while active: it comes again.
-    cpus[0].physical_active = bit;
-    forward_timer();
-    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
-    redist_write(0, SGI_FRAME + ISPENDR, bit);
-    settle();
-    guest_end(INTID_VIRTUAL_TIMER);
-    settle();
-    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
-    guest_end(INTID_VIRTUAL_TIMER);
-    settle();
-    assert_int_equal(cpus[0].physical_active, 0);
-    // Taken, and then disabled by the guest before it looks: given back to the hardware, not lost and not stuck.
-    cpus[0].physical_active = bit;
-    forward_timer();
-    redist_write(0, SGI_FRAME + ICENABLER, bit);
-    settle();
-    assert_int_equal(cpus[0].physical_active, 0);
-    assert_int_equal(cpus[0].physical_enabled & bit, 0);
-    assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
-    // The same by the group's enable; and one that arrives too late, the last one's list register being there.
-    redist_write(0, SGI_FRAME + ISENABLER, bit);
-    cpus[0].physical_active = bit;
-    forward_timer();
-    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
-    settle();
-    guest_end(INTID_VIRTUAL_TIMER);
-    dist_write(0, 1);
-    assert_int_equal(cpus[0].physical_enabled & bit, 0);
-    cpus[0].physical_active = bit;
-    forward_timer();
-    settle();
-    assert_int_equal(cpus[0].physical_active, 0);
-    dist_write(0, 3);
-    assert_int_equal(cpus[0].physical_enabled & bit, bit);
-    // Deactivated by the guest through the register.
-    cpus[0].physical_active = bit;
-    forward_timer();
-    settle();
-    assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
-    run_on(1);
-    redist_write(0, SGI_FRAME + ICACTIVER, bit);
-    settle();
-    assert_int_equal(cpus[0].physical_active, 0);
     // What is no forwarded interrupt is turned off.
-    run_on(0);
     cpus[0].physical_enabled |= 1 << 20;
     cpus[0].physical_active = 1 << 20;
     vgic_forward(&vm.vcpus[0], 20);
     assert_int_equal(cpus[0].physical_enabled & 1 << 20, 0);
+    assert_int_equal(cpus[0].physical_active, 0);
+}
+
+static void a_timer_that_is_pending_while_active_comes_again(void **state)
+{
+    (void)state;
+    redist_write(0, SGI_FRAME + ISENABLER, TIMER_BIT);
+    // Active for the guest, which has made it pending itself, when the physical one comes: the guest's end of that is
+    // the physical one's.
+    redist_write(0, SGI_FRAME + ISPENDR, TIMER_BIT);
+    settle();
+    guest_takes_timer();
+    timer_fires();
+    settle();
+    assert_int_equal(redist_read(0, SGI_FRAME + ISACTIVER), TIMER_BIT);
+    assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
+    guest_ends_timer();
+    guest_takes_timer();
+    guest_ends_timer();
+    assert_int_equal(cpus[0].physical_active, 0);
+    // Made pending by the guest while the physical one is active.
+    timer_fires();
+    guest_takes_timer();
+    redist_write(0, SGI_FRAME + ISPENDR, TIMER_BIT);
+    settle();
+    guest_ends_timer();
+    guest_takes_timer();
+    guest_ends_timer();
+    assert_int_equal(cpus[0].physical_active, 0);
+}
+
+static void a_timer_that_the_guest_does_not_take_is_given_back(void **state)
+{
+    (void)state;
+    // Disabled by the guest before it looks: not lost and not stuck.
+    redist_write(0, SGI_FRAME + ISENABLER, TIMER_BIT);
+    timer_fires();
+    redist_write(0, SGI_FRAME + ICENABLER, TIMER_BIT);
+    settle();
+    assert_int_equal(cpus[0].physical_active, 0);
+    assert_int_equal(cpus[0].physical_enabled & TIMER_BIT, 0);
+    assert_int_equal(guest_acknowledge(), INTID_SPURIOUS);
+    // By the group's enable, and one that arrives too late, the last one's list register being there.
+    redist_write(0, SGI_FRAME + ISENABLER, TIMER_BIT);
+    timer_fires();
+    guest_takes_timer();
+    settle();
+    guest_end(INTID_VIRTUAL_TIMER);
+    dist_write(0, 1);
+    assert_int_equal(cpus[0].physical_enabled & TIMER_BIT, 0);
+    timer_fires();
+    settle();
+    assert_int_equal(cpus[0].physical_active, 0);
+    dist_write(0, 3);
+    assert_int_equal(cpus[0].physical_enabled & TIMER_BIT, TIMER_BIT);
+    // Deactivated by the guest through the register, on another CPU.
+    timer_fires();
+    settle();
+    guest_takes_timer();
+    run_on(1);
+    redist_write(0, SGI_FRAME + ICACTIVER, TIMER_BIT);
+    settle();
     assert_int_equal(cpus[0].physical_active, 0);
 }
 
@@ -862,6 +881,8 @@ int main(void)
         cmocka_unit_test_setup(a_level_comes_until_it_falls, world_started),
         cmocka_unit_test_setup(a_level_made_pending_by_software, world_started),
         cmocka_unit_test_setup(the_timer_is_forwarded, world_started),
+        cmocka_unit_test_setup(a_timer_that_is_pending_while_active_comes_again, world_started),
+        cmocka_unit_test_setup(a_timer_that_the_guest_does_not_take_is_given_back, world_started),
         cmocka_unit_test_setup(more_pending_than_list_registers, world_started),
         cmocka_unit_test_setup(more_active_than_list_registers, world_started),
         cmocka_unit_test_setup(ends_in_two_steps, world_started),

@@ -78,7 +78,6 @@ $(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(BUILD)/hypervisor.ld
 	$(call say,LD,$@)
 	$(Q)$(HV_LINK) -T $(BUILD)/hypervisor.ld -o $@ $(HV_OBJECTS)
 	$(Q)sed -i -E 's!\S*/cc\w{6}\.(ltrans|debug)!\1!' $(BUILD)/hypervisor.map
-	$(Q)$(PYTHON) scripts/pack_constants.py $@
 	$(Q)$(PYTHON) scripts/check_layout.py --hypervisor $@
 
 $(BUILD)/hypervisor.map: $(BUILD)/hypervisor.elf ;

@@ -16,8 +16,7 @@
 #define EL2_BITS  39
 
 extern const char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], stacks_end[],
-    sealed_start[], sealed_end[];
-extern const char *const data_end;
+    sealed_start[], sealed_end[], hv_end[];
 
 enum protection { READ_EXECUTE, READ_ONLY, READ_WRITE };
 
@@ -93,7 +92,7 @@ static const char *check_el2(void)
         return "EL2 tables are writable or executable";
     if (!range_is(data_start, stacks_start, PAGE_SIZE, READ_WRITE) ||
         !range_is(stacks_end, sealed_start, PAGE_SIZE, READ_WRITE) ||
-        !range_is(sealed_end, data_end, PAGE_SIZE, READ_WRITE) ||
+        !range_is(sealed_end, hv_end, PAGE_SIZE, READ_WRITE) ||
         !range_is(log, log + LOG_RING_SIZE, PAGE_SIZE, READ_WRITE) ||
         !range_is(ram, ram + GUEST_RAM_SIZE, MIB(2), READ_WRITE))
         return "EL2 data is executable or not writable";

@@ -6,8 +6,7 @@
 
 #include <hv/string.h>
 
-// Where the linker script puts what is too large to lie between others.
-[[gnu::section(".largest")]] struct telemetry telemetry_cpu[CPU_MAX];
+struct telemetry telemetry_cpu[CPU_MAX];
 
 void telemetry_init(unsigned int cpu)
 {

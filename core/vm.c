@@ -18,7 +18,7 @@
 struct vm vm0;
 
 static _Alignas(4096) uint64_t stage2_root[512];
-extern uint8_t (*const stage2_pool_pages)[4096]; // boot.S: STAGE2_POOL_PAGES of them
+static _Alignas(4096) UNSET uint8_t stage2_pool[STAGE2_POOL_PAGES][4096];
 static const char *monitor_request;
 
 // A range that is not trapped: the device itself, or the page that answers reads in its place.
@@ -77,7 +77,7 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
         vcpu->telemetry = &telemetry_cpu[i];
         telemetry_init(i);
     }
-    stage2_init(&vm->stage2, stage2_root, stage2_pool_pages, VMID);
+    stage2_init(&vm->stage2, stage2_root, stage2_pool, VMID);
     vgic_init(vm);
     vpl011_init(vm);
     enum hv_status status = ipa_range_make(ipa_make(GUEST_RAM_IPA), GUEST_RAM_SIZE, MIB(2), &ram);

@@ -33,9 +33,9 @@ COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
                  -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
 
 # EL2 keeps frame pointers, since panic() walks them, and leaves x10 to x15 and x18 to the guest (vectors.S). It is
-# optimized as a whole and all of it lies within 1 MiB, the reach of ADR (hypervisor.ld.S).
+# optimized as a whole.
 HV_CPPFLAGS := -Iinclude -I$(GENERATED) $(if $(filter 1,$(SAN)),-DHV_SAN=1)
-HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -mcmodel=tiny -fstack-protector-strong \
+HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -fstack-protector-strong \
             -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n)) $(small) \
             $(if $(filter 1,$(SAN)),-fsanitize=undefined -fsanitize-trap=undefined)
 # What GCC adds to be faster than it is worth here: padding before functions and loops, tables in place of switches,

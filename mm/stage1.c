@@ -26,8 +26,7 @@ enum { ATTR_DEVICE, ATTR_NORMAL };
 #define DEVICE (LEAF | FIELD_PREP(S1_DESC_ATTRINDX, ATTR_DEVICE) | EL2_DESC_XN)
 
 extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], sealed_start[],
-    sealed_end[];
-extern char *const data_end;
+    sealed_end[], hv_end[];
 
 // Level 3 tables for the two 2 MiB pieces the image may lie in, and for the log ring's.
 enum { PIECE_IMAGE_LOW, PIECE_IMAGE_HIGH, PIECE_LOG_RING, PIECE_COUNT };
@@ -85,7 +84,7 @@ void stage1_init(void)
     memory[(LOG_RING_PA - RAM_PA) / BLOCK_SIZE] = table_entry(pieces[PIECE_LOG_RING]);
     map_pages((uint64_t)text_start, (uint64_t)text_end, TEXT);
     map_pages((uint64_t)rodata_start, (uint64_t)rodata_end, RODATA);
-    map_pages((uint64_t)data_start, (uint64_t)data_end, DATA);
+    map_pages((uint64_t)data_start, (uint64_t)hv_end, DATA);
     map_pages((uint64_t)sealed_start, (uint64_t)sealed_end, RODATA);
     map_pages(LOG_RING_PA, LOG_RING_PA + LOG_RING_SIZE, DATA);
     unmap_guard_pages();

@@ -25,5 +25,4 @@ void asm_offsets(void)
     OFFSET(FRAME_FAR, struct trap_frame, far_el2);
     OFFSET(FRAME_HPFAR, struct trap_frame, hpfar_el2);
     VALUE(FRAME_SIZE, sizeof(struct trap_frame));
-    VALUE(STAGE2_POOL_SIZE, STAGE2_POOL_PAGES * 4096);
 }

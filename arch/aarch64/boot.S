@@ -42,7 +42,6 @@ _start:
     .endr
     cmp x1, x2
     b.lo 1b
-    bl unpack_constants
     // The stack protector's canary, before the first function that checks it.
     mrs x1, cntpct_el0
     mrs x2, midr_el1
@@ -78,62 +77,11 @@ secondary_start:
 wrong_exception_level:
     load_address x2, stacks_end
     mov sp, x2
-    lsr x19, x1, #2
-    bl unpack_constants
-    mov x0, x19
+    lsr x0, x1, #2
     mov x29, xzr
     bl main_wrong_exception_level
 2:  wfi
     b 2b
-
-// Writes the constants to their place; scripts/pack_constants.py has the packed form. Clobbers x1 to x7.
-unpack_constants:
-    adr x1, packed_constants
-    adr x2, constants_start
-1:  .rept 4
-    ldrb w4, [x1], #1
-    tbnz w4, #7, 2f
-    strb w4, [x2], #1
-    .endr
-    b 1b
-2:  cmp w4, #0xf8
-    b.hs 6f
-    ldrb w5, [x1], #1
-    bfi w5, w4, #8, #3
-    cbz w5, 5f
-    ubfx w6, w4, #3, #4
-3:  sub x5, x2, x5 // from here
-    adr x7, 4f
-    sub x7, x7, x6, lsl #3
-    br x7 // to as many of the pairs before 4, and the three behind it
-    .rept 14
-    ldrb w4, [x5], #1
-    strb w4, [x2], #1
-    .endr
-4:  .rept 3
-    ldrb w4, [x5], #1
-    strb w4, [x2], #1
-    .endr
-    b 1b
-5:  ret
-6:  cmp w4, #0xff
-    b.eq 7f
-    ldrb w6, [x1], #1
-    ldrb w5, [x1], #1
-    bfi w5, w6, #8, #7
-    lsr w6, w6, #7
-    bfi w6, w4, #1, #3
-    add w6, w6, #1
-    b 3b
-7:  ldrb w4, [x1], #1
-    strb w4, [x2], #1
-    b 1b
-
-// Room for the packed constants; what they don't need is cut off.
-    .pushsection .packed_constants, "a"
-packed_constants:
-    .zero 0x8000
-    .popsection
 
 // void stage1_enable(void): see stage1.h
 .global stage1_enable
@@ -153,17 +101,3 @@ stage1_enable:
     msr sctlr_el2, x13
     isb
     ret
-
-    .section .far, "aw", %nobits
-    .balign 4096
-stage2_pool:
-    .skip STAGE2_POOL_SIZE
-
-// char *const data_end; uint8_t (*const stage2_pool_pages)[4096]: pointers, since ADR does not reach the symbols.
-    .section .rodata.far, "a"
-    .balign 8
-    .global data_end, stage2_pool_pages
-data_end:
-    .quad hv_end
-stage2_pool_pages:
-    .quad stage2_pool

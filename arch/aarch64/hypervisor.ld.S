@@ -12,7 +12,6 @@ ENTRY(_start)
 PHDRS
 {
     text PT_LOAD FLAGS(5);
-    constants PT_LOAD FLAGS(4);
     rodata PT_LOAD FLAGS(4);
     data PT_LOAD FLAGS(6);
 }
@@ -32,24 +31,17 @@ SECTIONS
     text_end = .;
 
     rodata_start = .;
-    // scripts/pack_constants.py packs these into .packed_constants, which boot.S unpacks to here. Texts first: a copy
-    // reaches 2 KiB back.
-    .constants : {
-        constants_start = .;
-        *(.rodata.str1.* .rodata.*.str1.* .rodata.key_texts .rodata.level_names .rodata.class_names)
+    .rodata : {
         *(.rodata .rodata.*)
         . = ALIGN(8);
         extable_start = .;
         KEEP(*(.extable))
         extable_end = .;
-    } :constants
+    } :rodata
     . = ALIGN(PAGE);
     .guest : ALIGN(16) {
         KEEP(*(.guest))
         . = ALIGN(PAGE);
-    } :rodata
-    .packed_constants : {
-        KEEP(*(.packed_constants))
     } :rodata
     . = ALIGN(PAGE);
     rodata_end = .;
@@ -59,7 +51,6 @@ SECTIONS
         *(.data .data.*)
         . = ALIGN(16);
     } :data
-    // Every object that C names begins within 1 MiB of all code, so that one ADR reaches it (-mcmodel=tiny).
     .bss (NOLOAD) : ALIGN(PAGE) {
         // Not cleared at boot: each user writes it before reading it. Per CPU: one guard page (unmapped), then the
         // stack, which grows down to it.
@@ -80,11 +71,8 @@ SECTIONS
         . = ALIGN(PAGE);
         sealed_end = .;
         *(.bss .bss.* COMMON)
-        *(.largest)
         . = ALIGN(128); // boot.S
         bss_end = .;
-        // Not cleared either, and beyond the reach of ADR: known by pointers in .rodata.
-        *(.far)
     } :data
     . = ALIGN(PAGE);
     hv_end = .;

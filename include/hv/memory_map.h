@@ -15,7 +15,7 @@
 
 // The hypervisor: linked low, under the guest's backing
 #define HV_PA         0x40080000
-#define HV_MAX_SIZE   0x00200000
+#define HV_MAX_SIZE   0x00300000
 #define LOG_RING_PA   0x41f00000
 #define LOG_RING_SIZE 0x00010000
 

@@ -122,7 +122,7 @@ class Memory:
 
 
 def fixed(memory, symbols):
-    """What never changes once the guest runs, by name: read-only data (its texts are unpacked at boot), tables."""
+    """What never changes once the guest runs, by name: read-only data, tables."""
     found = {name: memory.read(symbols[name], 4096 * pages) for name, pages in TABLES.items()}
     return found | {"rodata": memory.read(symbols["rodata_start"], symbols["rodata_end"] - symbols["rodata_start"])}
 

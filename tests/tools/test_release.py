@@ -26,11 +26,7 @@ _start: b _start
 other: ret
 .section .rodata, "a"
 .quad 1
-.section .constants, "a"
-.quad 1
 .section .guest, "a"
-.quad 2
-.section .packed_constants, "a"
 .quad 2
 .section .data, "aw"
 .quad 3
@@ -42,8 +38,7 @@ ENTRY(_start)
 PHDRS {{ text PT_LOAD FLAGS({flags}); rodata PT_LOAD FLAGS(4); data PT_LOAD FLAGS(6); }}
 SECTIONS {{ . = {base:#x};
  .text : {{ *(.text) }} :text
- . = ALIGN(4096); .rodata : {{ *(.rodata) }} :rodata .constants : {{ *(.constants) }} :rodata
- .guest : {{ *(.guest) }} :rodata .packed_constants : {{ *(.packed_constants) }} :rodata
+ . = ALIGN(4096); .rodata : {{ *(.rodata) }} :rodata .guest : {{ *(.guest) }} :rodata
  . = ALIGN(4096); .data : {{ *(.data) }} :data .bss : {{ *(.bss) }} :data
 }}
 """

@@ -36,14 +36,10 @@ COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
 # optimized as a whole.
 HV_CPPFLAGS := -Iinclude -I$(GENERATED) $(if $(filter 1,$(SAN)),-DHV_SAN=1)
 HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -fstack-protector-strong \
-            -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n)) $(small) \
+            -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n)) \
             $(if $(filter 1,$(SAN)),-fsanitize=undefined -fsanitize-trap=undefined)
-# What GCC adds to be faster than it is worth here: padding before functions and loops, tables in place of switches,
-# expressions computed on every way so that one need not.
-small = $(if $(filter 1,$(LLVM)),,-fno-tree-switch-conversion -falign-functions=4 -falign-jumps=1 \
-          -falign-loops=1 -falign-labels=1 -fno-tree-pre -fno-tree-tail-merge -fno-move-loop-invariants)
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
-smallest = $(if $(filter 1,$(LLVM)),-Oz,-Os -fno-shrink-wrap -fno-ipa-sra -fno-tree-loop-im)
+smallest = $(if $(filter 1,$(LLVM)),-Oz,-Os)
 HOT := arch/aarch64/trap_quick vdev/device vdev/vgic_redist vdev/vpl011 vdev/vgic vdev/vgic_lr
 optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,$(smallest))
 # The compiler itself makes calls to what is in these, when it is too late to compile them with the rest.

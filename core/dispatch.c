@@ -13,13 +13,13 @@
 #include <hv/device.h>
 #include <hv/gicv3.h>
 #include <hv/guest_abi.h>
+#include <hv/hyp_timer.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/policy.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
-#include <hv/watchdog.h>
 
 const char *trap_result_name(unsigned int result)
 {
@@ -212,8 +212,7 @@ static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
         vgic_forward(vcpu, intid);
         return;
     case INTID_HYP_TIMER:
-        if (vtimer_hyp_interrupt(vcpu))
-            watchdog_tick(vcpu);
+        hyp_timer_interrupt();
         break;
     case INTID_MAINTENANCE:
         vgic_maintenance(vcpu);

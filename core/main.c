@@ -15,6 +15,7 @@
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
+#include <hv/hyp_timer.h>
 #include <hv/loader.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
@@ -25,6 +26,7 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
+#include <hv/watchdog.h>
 
 #define RAM_NEEDED (GUEST_RAM_PA + GUEST_RAM_SIZE - RAM_PA)
 
@@ -79,7 +81,9 @@ static void prepare_cpu(struct vcpu *vcpu)
     el2_setup();
     gicv3_init_cpu(vcpu->id);
     vgic_init_cpu(vcpu);
+    hyp_timer_init_cpu();
     vtimer_init_cpu(vcpu);
+    watchdog_init_cpu();
 }
 
 static _Noreturn void run(struct vcpu *vcpu)

@@ -6,6 +6,7 @@
 
 #include <hv/arch/registers.h>
 #include <hv/console.h>
+#include <hv/hyp_timer.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/pl011.h>
@@ -80,6 +81,23 @@ static void check_uart(void)
         log_record(LOG_ERROR, LOG_MONITOR, "uart-silent", "bytes=%lu", lost);
     silent = lost != 0;
     known = pl011_dropped();
+}
+
+static void set_next_tick(void)
+{
+    hyp_timer_set(HYP_TIMER_WATCHDOG, READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0));
+}
+
+static void second_passed(void)
+{
+    set_next_tick();
+    watchdog_tick(vcpu_current());
+}
+
+void watchdog_init_cpu(void)
+{
+    hyp_timer_register(HYP_TIMER_WATCHDOG, second_passed);
+    set_next_tick();
 }
 
 void watchdog_tick(struct vcpu *vcpu)

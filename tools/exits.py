@@ -19,7 +19,7 @@ CAUSES = {
     "log": ("log_record",),
     "console": ("vpl011_access", "console_receive", "console_guest_room"),
     "gic": ("vgic_distributor_access", "vgic_redistributor_access", "vgic_write_sgi1r", "cpu_serve_kick", "vgic_maintenance"),
-    "timer": ("vtimer_interrupt", "vtimer_hyp_interrupt", "vtimer_physical_read", "vtimer_physical_write"),
+    "timer": ("vtimer_interrupt", "hyp_timer_interrupt", "vtimer_physical_read", "vtimer_physical_write"),
     "sysreg": ("quick_id_register", "trap_sysreg64"),
     "call": ("quick_call", "trap_call"),
     "abort": ("abort_handle",),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guest time. The virtual timer is the hardware's: CNTVOFF_EL2 shifts its counter by the time spent paused, and its
 // interrupt is forwarded with the HW bit. The physical timer, where policy traps it, is emulated on EL2's own timer
-// (CNTHP), whose deadline is the guest's or the watchdog's next second, whichever is first; the guest's line is
-// computed anew at each access and each interrupt. All on the vCPU's CPU.
+// (hyp_timer.h); the guest's line is computed anew at each access and when the deadline has passed. All on the vCPU's
+// CPU.
 
 #include <hv/vtimer.h>
 
@@ -10,6 +10,7 @@
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
+#include <hv/hyp_timer.h>
 #include <hv/policy.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
@@ -77,7 +78,7 @@ static bool is_due(const struct vcpu *vcpu)
     return (vcpu->timer.physical_ctl & CNTX_CTL_ENABLE) && physical_count(vcpu) >= vcpu->timer.physical_cval;
 }
 
-// Drives the guest's line, and CNTHP when the guest's deadline comes before the next tick.
+// Drives the guest's line, and has EL2's timer come at the guest's deadline.
 static void update_physical(struct vcpu *vcpu)
 {
     uint32_t ctl = vcpu->timer.physical_ctl;
@@ -87,25 +88,25 @@ static void update_physical(struct vcpu *vcpu)
     uint64_t deadline = vcpu->timer.physical_cval + offset;
     bool never = (int64_t)offset > 0 && deadline < offset; // it wrapped; below 0 it does for any that is not due
 
-    if (!wanted || due || never || deadline > vcpu->timer.next_tick)
-        deadline = vcpu->timer.next_tick;
-    WRITE_SYSREG(CNTHP_CVAL_EL2, deadline);
-    barrier_context(); // before EL2 ends the interrupt: a CNTHP that is still asserted would come again
+    hyp_timer_set(HYP_TIMER_PHYSICAL_TIMER, !wanted || due || never ? HYP_TIMER_NEVER : deadline);
     (void)vgic_set_line(vcpu->vm, vcpu->id, INTID_PHYSICAL_TIMER, due);
+}
+
+static void physical_expired(void)
+{
+    update_physical(vcpu_current());
 }
 
 void vtimer_init_cpu(struct vcpu *vcpu)
 {
     memset(&vcpu->timer, 0, sizeof(vcpu->timer));
+    hyp_timer_register(HYP_TIMER_PHYSICAL_TIMER, physical_expired);
     WRITE_SYSREG(CNTHCTL_EL2, policy_controls.cnthctl_el2);
     WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
     WRITE_SYSREG(CNTV_CTL_EL0, 0);
     WRITE_SYSREG(CNTP_CTL_EL0, 0);
-    vcpu->timer.next_tick = READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0);
-    update_physical(vcpu);
-    WRITE_SYSREG(CNTHP_CTL_EL2, CNTX_CTL_ENABLE);
     barrier_context(); // the timers are off before their interrupts are let in
-    gicv3_enable(INTID_HYP_TIMER, vcpu->id);
+    update_physical(vcpu);
 }
 
 void vtimer_update_offset(struct vcpu *vcpu)
@@ -118,17 +119,6 @@ void vtimer_update_offset(struct vcpu *vcpu)
     }
     if (vcpu->timer.physical_ctl & CNTX_CTL_ENABLE)
         update_physical(vcpu);
-}
-
-bool vtimer_hyp_interrupt(struct vcpu *vcpu)
-{
-    uint64_t now = READ_SYSREG(CNTPCT_EL0);
-    bool tick = now >= vcpu->timer.next_tick;
-
-    if (tick)
-        vcpu->timer.next_tick = now + READ_SYSREG(CNTFRQ_EL0);
-    update_physical(vcpu);
-    return tick;
 }
 
 uint64_t vtimer_physical_read(struct vcpu *vcpu, enum vtimer_register reg)

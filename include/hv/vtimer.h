@@ -13,21 +13,18 @@ struct vtimer {
     uint64_t physical_cval;             // CNTP_CVAL_EL0 as the guest wrote it
     uint32_t physical_ctl;              // CNTP_CTL_EL0.{IMASK, ENABLE}
     bool held;                          // the virtual timer's interrupt came while the vCPU waited in EL2
-    uint64_t next_tick;                 // CNTPCT_EL0 at which the watchdog looks next
     uint64_t late[VTIMER_LATE_BUCKETS]; // virtual timer interrupts by log2 of the ticks past the deadline at EL2
 };
 
 // Whether a virtual timer fires when its counter leads the machine's, so that CNTVOFF_EL2 is below 0 and the sum of it
 // and the deadline wraps. It tries on this CPU's timers, which nobody may be using yet, and leaves them off.
 bool vtimer_may_wrap(uint64_t lead);
-// CNTVOFF_EL2, CNTHCTL_EL2 and the virtual timer's interrupt for this CPU. Before the vCPU first runs.
+// CNTVOFF_EL2, CNTHCTL_EL2, and the guest's timers off, on this CPU. Before the vCPU first runs, and whenever it is
+// turned on; after hyp_timer_init_cpu.
 void vtimer_init_cpu(struct vcpu *vcpu);
 // The physical virtual-timer interrupt was taken: hands it to the guest; while the vCPU waits, keeps it until
 // vtimer_update_offset.
 void vtimer_interrupt(struct vcpu *vcpu);
-// EL2's own timer (CNTHP), which stands behind the guest's physical timer and the watchdog, was taken.
-// True when a second has passed since that was last said: the watchdog's turn.
-bool vtimer_hyp_interrupt(struct vcpu *vcpu);
 // Writes CNTVOFF_EL2 anew after a pause.
 void vtimer_update_offset(struct vcpu *vcpu);
 

@@ -22,9 +22,9 @@
 #include <hv/console.h>
 #include <hv/guest_mem.h>
 #include <hv/guest_walk.h>
+#include <hv/hyp_timer.h>
 #include <hv/log.h>
 #include <hv/telemetry.h>
-#include <hv/watchdog.h>
 
 // The verdicts of the build, and room for the pairs that the fuzzer makes.
 #define policy_verdicts built_verdicts
@@ -196,9 +196,19 @@ void cpu_serve_kick(void)
 {
 }
 
-void watchdog_tick(struct vcpu *vcpu)
+void hyp_timer_register(enum hyp_timer_user user, void (*expired)(void))
 {
-    (void)vcpu;
+    (void)user, (void)expired;
+}
+
+void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
+{
+    note('h' + user, deadline);
+}
+
+void hyp_timer_interrupt(void)
+{
+    note('h', 0);
 }
 
 unsigned int gicv3_acknowledge(void)

@@ -12,6 +12,7 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/guest_abi.h>
+#include <hv/hyp_timer.h>
 #include <hv/log.h>
 #include <hv/policy.h>
 #include <hv/trap.h>
@@ -223,17 +224,9 @@ void vtimer_interrupt(struct vcpu *of)
     served = "vtimer";
 }
 
-bool vtimer_hyp_interrupt(struct vcpu *of)
+void hyp_timer_interrupt(void)
 {
-    (void)of;
     served = "hyp timer";
-    return false;
-}
-
-void watchdog_tick(struct vcpu *of)
-{
-    (void)of;
-    served = "tick";
 }
 
 static int setup(void **state)

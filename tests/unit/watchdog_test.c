@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the watchdog tells, once each, and what it does not take for a hang.
-// Links: core/watchdog.c core/telemetry.c
+// Links: core/watchdog.c core/telemetry.c drivers/hyp_timer.c
 #include <hv/watchdog.h>
 
 #include <hv/arch/registers.h>
 #include <hv/console.h>
+#include <hv/gicv3.h>
+#include <hv/hyp_timer.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/telemetry.h>
@@ -70,6 +72,17 @@ void console_tick(void)
     console_ticks++;
 }
 
+unsigned int cpu_id(void)
+{
+    return 0;
+}
+
+void gicv3_enable(unsigned int intid, unsigned int cpu)
+{
+    assert_int_equal(intid, INTID_HYP_TIMER);
+    assert_int_equal(cpu, 0);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -107,6 +120,24 @@ static void nothing_is_told_of_a_guest_that_is_well(void **state)
     assert_int_equal(told_count, 0);
     assert_null(opened);
     assert_int_equal(console_ticks, 40);
+}
+
+// Late or not, the next look is a whole second after this one.
+static void it_looks_once_a_second(void **state)
+{
+    (void)state;
+    fake_sysreg_set("TPIDR_EL2", (uint64_t)vcpu);
+    hyp_timer_init_cpu();
+    watchdog_init_cpu();
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), 101 * SECOND);
+    fake_sysreg_set("CNTPCT_EL0", 101 * SECOND - 1);
+    hyp_timer_interrupt();
+    assert_int_equal(console_ticks, 0);
+    fake_sysreg_set("CNTPCT_EL0", 101 * SECOND + 3);
+    hyp_timer_interrupt();
+    hyp_timer_interrupt();
+    assert_int_equal(console_ticks, 1);
+    assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), 102 * SECOND + 3);
 }
 
 static void a_hang_is_told_once(void **state)
@@ -241,6 +272,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing_is_told_of_a_guest_that_is_well, setup),
+        cmocka_unit_test_setup(it_looks_once_a_second, setup),
         cmocka_unit_test_setup(a_hang_is_told_once, setup),
         cmocka_unit_test_setup(a_loop_of_refused_fetches_is_told_once, setup),
         cmocka_unit_test_setup(a_paused_vcpu_does_not_hang, setup),

@@ -57,11 +57,11 @@ static inline void finish(struct event *event, const struct policy_verdict *verd
 // The verdicts that are the same for every kind of event.
 static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap_result refusal)
 {
+    if (event->verdict >= POLICY_RAZ_WI && !event->write)
+        event->value = 0; // what such a read got, or was to get, is not what the slot held before
     switch (event->verdict) {
     case POLICY_DENY:
     case POLICY_RAZ_WI:
-        if (!event->write)
-            event->value = 0; // what a denied read got is not what the slot held before
         return event->verdict == POLICY_DENY ? refusal : TRAP_DONE;
     case POLICY_STOP:
         write_record(event);

@@ -8,6 +8,7 @@
 #include <hv/arch/step.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
+#include <hv/string.h>
 #include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vgic.h>
@@ -21,27 +22,47 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
         gicv3_send_sgi(GICV3_SGI_KICK, vcpu->id);
 }
 
+// Between the pause and the moment at which the instruction is executed again the guest may take an interrupt on this
+// vCPU, and other vCPUs may write the instruction and the page tables: nothing but the access itself is to be trusted.
+static bool is_held(const struct vcpu *vcpu, const struct event *event)
+{
+    const struct vcpu_held *held = &vcpu->held;
+
+    return held->valid && held->pc == event->pc && held->key == event->key && held->write == event->write &&
+           held->address == event->address && held->syndrome == event->syndrome &&
+           (!event->write || held->value == event->value) && memcmp(held->x, vcpu->frame->x, sizeof(held->x)) == 0 &&
+           memcmp(held->parts, vcpu->parts, sizeof(held->parts)) == 0;
+}
+
 COLD bool vcpu_break_passed(struct vcpu *vcpu, const struct event *event)
 {
     uint64_t exit = vcpu->telemetry->sequence + 1; // never 0
 
-    if (vcpu->break_held && vcpu->break_pc == event->pc && vcpu->break_key == event->key) {
-        vcpu->break_held = false;
+    if (is_held(vcpu, event)) {
+        vcpu->held.valid = false;
         vcpu->break_passed = exit;
     }
-    return vcpu->break_passed == exit; // for each access of the instruction
+    return vcpu->break_passed == exit; // for each part of the access
 }
 
 COLD void vcpu_break(struct vcpu *vcpu, const struct event *event)
 {
-    vcpu->break_pc = event->pc;
-    vcpu->break_key = event->key;
-    vcpu->break_held = vm_break(vcpu->vm, "a policy row says pause");
+    struct vcpu_held *held = &vcpu->held;
+
+    held->write = event->write;
+    held->key = event->key;
+    held->syndrome = event->syndrome;
+    held->pc = event->pc;
+    held->address = event->address;
+    held->value = event->write ? event->value : 0;
+    memcpy(held->x, vcpu->frame->x, sizeof(held->x));
+    memcpy(held->parts, vcpu->parts, sizeof(held->parts));
+    held->valid = vm_break(vcpu->vm, "a policy row says pause");
 }
 
 void vcpu_moved(struct vcpu *vcpu)
 {
-    vcpu->break_held = false;
+    vcpu->held.valid = false;
     vcpu_request(vcpu, VCPU_REQUEST_WAIT); // ends WFI
 }
 
@@ -77,6 +98,7 @@ void vcpu_wait(struct vcpu *vcpu)
     } while (__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) & VCPU_REQUEST_WAIT);
     vtimer_update_offset(vcpu);
     if (vcpu->power == VCPU_ON_PENDING) {
+        vcpu->held.valid = false; // it was of the vCPU's former life
         vgic_init_cpu(vcpu);
         vtimer_init_cpu(vcpu);
         vcpu_reset(vcpu, vcpu->on_entry, vcpu->on_context);

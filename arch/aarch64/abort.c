@@ -11,6 +11,7 @@
 #include <hv/arch/registers.h>
 #include <hv/arch/simd_access.h>
 #include <hv/event_key.h>
+#include <hv/string.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
@@ -138,6 +139,7 @@ static enum trap_result perform(struct vcpu *vcpu, struct event *event, const st
     event->write = access->write;
     if (access->write)
         read_registers(vcpu, access, data);
+    memcpy(vcpu->parts, data, sizeof(vcpu->parts));
     for (unsigned int i = 0; i < parts * access->count; i++) {
         uint64_t *value = &data[i / parts].part[i % parts];
         event->address = plan->address.v + i * part_size;
@@ -170,6 +172,7 @@ static bool may_retry(struct vcpu *vcpu)
 static __attribute__((noinline)) enum trap_result handle_slowly(struct vcpu *vcpu, struct event *event)
 {
     bool fetch = FIELD_GET(ESR_ELX_EC, event->syndrome) == ESR_EC_IABT_LOWER;
+    enum trap_result result;
     struct abort_plan plan;
 
     abort_classify(vcpu, &plan);
@@ -181,7 +184,9 @@ static __attribute__((noinline)) enum trap_result handle_slowly(struct vcpu *vcp
         event->key = KEY_GUEST_RAM;
     switch (plan.verdict) {
     case ABORT_DEVICE:
-        return perform(vcpu, event, &plan);
+        result = perform(vcpu, event, &plan);
+        memset(vcpu->parts, 0, sizeof(vcpu->parts));
+        return result;
     case ABORT_SKIP:
         return trap_fault(vcpu, event, TRAP_DONE, plan.reason);
     case ABORT_RETRY:

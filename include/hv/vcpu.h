@@ -20,6 +20,19 @@ enum vcpu_power { VCPU_ON = 0, VCPU_OFF = 1, VCPU_ON_PENDING = 2 }; // the value
 #define VCPU_REQUEST_STEP    0x2u // the monitor steps this vCPU
 #define VCPU_REQUEST_SUSPEND 0x4u // PSCI CPU_SUSPEND: wait for an interrupt when its exit has ended
 
+// The access at which a policy row paused the VM: all that tells it from another one. It alone is let through.
+struct vcpu_held {
+    bool valid;
+    bool write;
+    uint16_t key;
+    uint32_t syndrome; // with ISV = 1, and for system registers and calls, it describes the whole instruction
+    uint64_t pc;
+    uint64_t address;
+    uint64_t value; // of a write; 0 for a read
+    uint64_t x[31]; // arguments of a call, what else a store of several parts stores
+    uint64_t parts[4];
+};
+
 struct vcpu {
     struct trap_frame *frame; // at the top of this CPU's EL2 stack; valid while in EL2
     struct vm *vm;
@@ -27,21 +40,20 @@ struct vcpu {
     uint32_t id;                 // 0 .. vm->vcpu_count - 1
     uint32_t request;            // VCPU_REQUEST_*
     enum vcpu_power power;
-    bool waiting;         // in EL2's idle loop: frame and EL1 registers stand still
-    bool step_owned;      // step owns MDSCR_EL1.SS and MDCR_EL2.TDE
-    uint32_t step_count;  // instructions left to step
-    uint32_t stuck_ticks; // of the watchdog, at which the guest seemed to hang; in a row
-    uint32_t retry_count; // aborts in a row that ended in TRAP_RETRY
-    uint64_t retry_next;  // sequence of the exit that would make it one more
-    uint64_t guest_mdscr; // MDSCR_EL1 as the guest left it, while step owns the register
-    bool break_held;      // a policy row paused the VM at break_pc for break_key: next time that is done
-    uint16_t break_key;
-    uint64_t break_pc;
-    uint64_t break_passed; // sequence + 1 of the exit in which it was
+    bool waiting;          // in EL2's idle loop: frame and EL1 registers stand still
+    bool step_owned;       // step owns MDSCR_EL1.SS and MDCR_EL2.TDE
+    uint32_t step_count;   // instructions left to step
+    uint32_t stuck_ticks;  // of the watchdog, at which the guest seemed to hang; in a row
+    uint32_t retry_count;  // aborts in a row that ended in TRAP_RETRY
+    uint64_t retry_next;   // sequence of the exit that would make it one more
+    uint64_t guest_mdscr;  // MDSCR_EL1 as the guest left it, while step owns the register
+    uint64_t break_passed; // sequence + 1 of the exit in which the access held was let through
     uint64_t on_entry;     // PSCI CPU_ON: entry point
     uint64_t on_context;   // PSCI CPU_ON: context id
     struct vgic_cpu gic;   // vdev/vgic*.c
     struct vtimer timer;   // vdev/vtimer.c
+    struct vcpu_held held;
+    uint64_t parts[4]; // what an access in several parts stores (arch/aarch64/abort.c); 0 outside such an access
 };
 
 // Guest register n (0..30); 31 reads zero and ignores writes. The only code that indexes x[].
@@ -73,9 +85,11 @@ void vcpu_wait(struct vcpu *vcpu);
 // Waits for an interrupt that would wake the guest from WFI, or for a request. On its own CPU.
 void vcpu_wait_for_interrupt(struct vcpu *vcpu);
 
-// A policy row says pause for what the guest does, event->key at event->pc. vcpu_break pauses the VM and opens the
-// monitor; the result of the event is then TRAP_RETRY: the instruction is executed again when the VM goes on, with
-// whatever registers and PC the person at the monitor left, and this time vcpu_break_passed says true. On its own CPU.
+// A policy row says pause for what the guest does, event. vcpu_break pauses the VM and opens the monitor; the result of
+// the event is then TRAP_RETRY: the instruction is executed again when the VM goes on, with whatever registers and PC
+// the person at the monitor left. If it then does what was held (the same instruction at the same PC, key, direction,
+// address, value and general registers), vcpu_break_passed says true, for all parts of that access and once; if
+// anything differs, it says false, and the VM pauses for what the access is now. On its own CPU.
 bool vcpu_break_passed(struct vcpu *vcpu, const struct event *event);
 void vcpu_break(struct vcpu *vcpu, const struct event *event);
 // The monitor changed where vcpu goes on: what it waited for, or was held at, no longer counts. On its own CPU.

@@ -50,6 +50,7 @@ static struct {
     bool readable;
     bool walk_ok;
     struct guest_walk walk;
+    uint64_t parts[4];  // known when the policy is asked about the last one
     const char *reason; // given to trap_fault
     enum trap_result outcome;
 } world;
@@ -60,6 +61,7 @@ enum trap_result trap_mmio(struct vcpu *of, struct event *access, unsigned int s
 
     assert_ptr_equal(of, &vcpu);
     assert_true(offset % size == 0 && offset + size <= sizeof(world.device));
+    memcpy(world.parts, of->parts, sizeof(world.parts));
     if (++world.accesses == world.refuse_at)
         return TRAP_INJECT_ABORT;
     if (access->write) {
@@ -314,6 +316,8 @@ static void test_simd(void **state)
     assert_int_equal(world.accesses, 4);
     assert_memory_equal(&world.device[0], &world.v[2], 16);
     assert_memory_equal(&world.device[16], &world.v[3], 16);
+    assert_memory_equal(world.parts, &world.v[2], 32); // what a pause at the first part must know of the others
+    assert_true(vcpu.parts[0] == 0 && vcpu.parts[3] == 0);
     struct simd_value before = world.v[2];
     world.refuse_at = 4;
     assert_int_equal(run(0xad400d22, DEVICE + 32, 0, 0), TRAP_INJECT_ABORT); // ldp q2, q3, [x9]

@@ -17,7 +17,8 @@
 #include <hv/vm.h>
 
 static struct vm vm;
-static struct vcpu vcpu = {.vm = &vm};
+static struct trap_frame frame;
+static struct vcpu vcpu = {.vm = &vm, .frame = &frame};
 static unsigned int irqs, idles, stops, offsets, resets, cancels;
 static struct telemetry telemetry;
 
@@ -107,7 +108,8 @@ static int setup(void **state)
 {
     (void)state;
     vm = (struct vm){.state = VM_RUNNING, .vcpu_count = 1};
-    vcpu = (struct vcpu){.vm = &vm, .telemetry = &telemetry};
+    frame = (struct trap_frame){0};
+    vcpu = (struct vcpu){.vm = &vm, .frame = &frame, .telemetry = &telemetry};
     irqs = idles = stops = offsets = resets = cancels = 0;
     fake_trace_reset();
     return 0;
@@ -189,17 +191,57 @@ static void test_late_pause_is_seen(void **state)
 // What a policy row has held is let through once: the same access of the same instruction, and no other.
 static void test_a_pass_is_for_what_was_held(void **state)
 {
-    const struct event held = {.pc = 0x40000000, .key = KEY_CAUSE_WFI};
-    const struct event moved = {.pc = 0x40000004, .key = KEY_CAUSE_WFI};
-    const struct event other = {.pc = 0x40000000, .key = KEY_CAUSE_WFE};
+    static const struct event held = {.pc = 0x40000000,
+                                      .key = KEY_DEVICE_PL031,
+                                      .address = 0x9010000,
+                                      .value = 5,
+                                      .syndrome = 0x93800046,
+                                      .write = 1};
+    struct event differs[6];
+
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_COUNT(differs); i++)
+        differs[i] = held;
+    differs[0].pc += 4;
+    differs[1].key = KEY_DEVICE_PL011;
+    differs[2].address += 4;
+    differs[3].value++;
+    differs[4].syndrome ^= 1u << 16; // the code was changed meanwhile
+    differs[5].write = 0;
+    vcpu_break(&vcpu, &held);
+    for (unsigned int i = 0; i < ARRAY_COUNT(differs); i++)
+        assert_false(vcpu_break_passed(&vcpu, &differs[i]));
+    frame.x[3] = 1; // an argument of a call, or what else is stored
+    assert_false(vcpu_break_passed(&vcpu, &held));
+    frame.x[3] = 0;
+    vcpu.parts[2] = 1;
+    assert_false(vcpu_break_passed(&vcpu, &held));
+    vcpu.parts[2] = 0;
+    assert_true(vcpu_break_passed(&vcpu, &held));
+    assert_true(vcpu_break_passed(&vcpu, &differs[2])); // another part of that access
+    telemetry.sequence++;
+    assert_false(vcpu_break_passed(&vcpu, &held)); // once
+}
+
+// What a read held is not known before it: its slot may have anything.
+static void test_a_held_read_has_no_value(void **state)
+{
+    struct event read = {.pc = 0x40000000, .key = KEY_CAUSE_WFI, .value = 7};
+
+    (void)state;
+    vcpu_break(&vcpu, &read);
+    read.value = 8;
+    assert_true(vcpu_break_passed(&vcpu, &read));
+}
+
+static void test_a_vcpu_turned_on_again_has_nothing_held(void **state)
+{
+    static const struct event held = {.pc = 0x40000000, .key = KEY_CAUSE_WFI};
 
     (void)state;
     vcpu_break(&vcpu, &held);
-    assert_false(vcpu_break_passed(&vcpu, &moved));
-    assert_false(vcpu_break_passed(&vcpu, &other)); // the code was changed meanwhile
-    assert_true(vcpu_break_passed(&vcpu, &held));
-    assert_true(vcpu_break_passed(&vcpu, &other)); // another access of that exit
-    telemetry.sequence++;
+    vcpu.power = VCPU_ON_PENDING;
+    vcpu_wait(&vcpu);
     assert_false(vcpu_break_passed(&vcpu, &held));
 }
 
@@ -220,6 +262,8 @@ int main(void)
         cmocka_unit_test_setup(test_not_waiting_is_stored_before_requests_are_read, setup),
         cmocka_unit_test_setup(test_late_pause_is_seen, setup),
         cmocka_unit_test_setup(test_a_pass_is_for_what_was_held, setup),
+        cmocka_unit_test_setup(test_a_held_read_has_no_value, setup),
+        cmocka_unit_test_setup(test_a_vcpu_turned_on_again_has_nothing_held, setup),
         cmocka_unit_test_setup(test_suspended_vcpu_waits_once, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -163,7 +163,8 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
     enum trap_result result = decide(vcpu, event, TRAP_INJECT_UNDEF);
 
     if (result == GO_ON) {
-        if (event->key == KEY_CAUSE_WFI)
+        // WFIT ends at once, as the architecture lets any of them do: nobody here watches its time-out.
+        if (event->key == KEY_CAUSE_WFI && !(event->syndrome & ESR_ELX_ISS_WFX_TI_TIMED))
             vcpu_wait_for_interrupt(vcpu);
         result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY; // as in trap_call
     }

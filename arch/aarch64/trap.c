@@ -49,9 +49,11 @@ static enum trap_result trap_sysreg64(struct vcpu *vcpu, struct event *event)
     return result;
 }
 
+// ISS.TI (DDI 0487 D19.2.37): 0 WFI, 1 WFE, 2 WFIT, 3 WFET. An instruction with a time-out is judged by the row of the
+// one without.
 static enum trap_result trap_wf(struct vcpu *vcpu, struct event *event)
 {
-    event->cause = event->syndrome & ESR_ELX_ISS_WFX_TI ? KEY_CAUSE_WFE : KEY_CAUSE_WFI;
+    event->cause = event->syndrome & ESR_ELX_ISS_WFX_TI_WFE ? KEY_CAUSE_WFE : KEY_CAUSE_WFI;
     event->key = event->cause;
     return trap_wfx(vcpu, event);
 }

@@ -454,6 +454,9 @@ static void waits_and_the_rest(void **state)
     event = (struct event){.key = KEY_CAUSE_WFE};
     assert_int_equal(trap_wfx(vcpu, &event), TRAP_DONE);
     assert_int_equal(waited_for_interrupt, 1);
+    event = (struct event){.key = KEY_CAUSE_WFI, .syndrome = ESR_ELX_ISS_WFX_TI_TIMED};
+    assert_int_equal(trap_wfx(vcpu, &event), TRAP_DONE);
+    assert_int_equal(waited_for_interrupt, 1); // WFIT: nobody would end the wait at its time-out
     event = (struct event){.key = KEY_CAUSE_SVE};
     assert_int_equal(trap_other(vcpu, &event), TRAP_INJECT_UNDEF);
     decree(POLICY_DENY, 0);

@@ -26,11 +26,13 @@
 #define CTR_EL0_DMINLINE GENMASK64(19, 16)
 
 // ESR_ELx
-#define ESR_ELX_EC         GENMASK64(31, 26)
-#define ESR_ELX_IL         BIT64(25)
-#define ESR_ELX_ISS        GENMASK64(24, 0)
-#define ESR_ELX_ISS_IMM16  GENMASK64(15, 0)
-#define ESR_ELX_ISS_WFX_TI GENMASK64(1, 0)
+#define ESR_ELX_EC               GENMASK64(31, 26)
+#define ESR_ELX_IL               BIT64(25)
+#define ESR_ELX_ISS              GENMASK64(24, 0)
+#define ESR_ELX_ISS_IMM16        GENMASK64(15, 0)
+#define ESR_ELX_ISS_WFX_TI       GENMASK64(1, 0)
+#define ESR_ELX_ISS_WFX_TI_WFE   BIT64(0) // WFE or WFET
+#define ESR_ELX_ISS_WFX_TI_TIMED BIT64(1) // WFIT or WFET
 
 // ESR_ELx.EC values that the code names (cause_table.h has them all); "LOWER" + 1 is the same exception from EL1 to EL1
 #define ESR_EC_UNKNOWN          0x00

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which row speaks for an exception: what trap_from_sync makes of its syndrome.
+// Links: arch/aarch64/trap.c
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <hv/arch/abort.h>
+#include <hv/arch/inject.h>
+#include <hv/arch/step.h>
+#include <hv/arch/sysreg.h>
+#include <hv/arch/trap.h>
+#include <hv/gicv3.h>
+#include <hv/policy.h>
+#include <hv/telemetry.h>
+#include <hv/trap.h>
+#include <hv/vgic.h>
+#include <hv/vm.h>
+
+static struct telemetry telemetry;
+static struct trap_frame frame;
+static struct vm vm;
+static struct vcpu vcpu = {.vm = &vm, .frame = &frame, .telemetry = &telemetry};
+static unsigned int wfx_key;
+
+// ---- What the trap path calls ----
+
+const struct policy_verdict policy_verdicts[][2] = {{{POLICY_EMULATE, 0, 0}, {POLICY_EMULATE, 0, 0}}};
+const uint8_t policy_verdict_index[KEY_COUNT];
+const uint32_t sysreg_multiplier;
+const struct sysreg_page sysreg_pages[1];
+const uint8_t sysreg_slots[SYSREG_SLOT_COUNT];
+
+enum trap_result trap_wfx(struct vcpu *of, struct event *event)
+{
+    (void)of;
+    assert_int_equal(event->cause, event->key);
+    wfx_key = event->key;
+    return TRAP_DONE;
+}
+
+#define NEVER(name)                                                                                                    \
+    enum trap_result name(struct vcpu *of, struct event *event)                                                        \
+    {                                                                                                                  \
+        (void)of, (void)event;                                                                                         \
+        fail();                                                                                                        \
+        return TRAP_DONE;                                                                                              \
+    }
+NEVER(trap_sysreg)
+NEVER(trap_call)
+NEVER(trap_other)
+NEVER(trap_debug)
+NEVER(abort_handle)
+
+void trap_serror(struct vcpu *of, struct event *event)
+{
+    (void)of, (void)event;
+}
+
+void trap_irq(struct vcpu *of, unsigned int intid)
+{
+    (void)of, (void)intid;
+}
+
+void abort_inject(struct vcpu *of)
+{
+    (void)of;
+}
+
+void inject_undef(struct vcpu *of)
+{
+    (void)of;
+}
+
+bool inject_debug(struct vcpu *of, uint32_t syndrome)
+{
+    (void)of, (void)syndrome;
+    return true;
+}
+
+bool step_take(struct vcpu *of)
+{
+    (void)of;
+    return false;
+}
+
+void step_arm(struct vcpu *of, bool done)
+{
+    (void)of, (void)done;
+}
+
+void vcpu_wait(struct vcpu *of)
+{
+    (void)of;
+}
+
+void vcpu_wait_for_interrupt(struct vcpu *of)
+{
+    (void)of;
+}
+
+void vgic_refill(struct vcpu *of)
+{
+    (void)of;
+}
+
+void telemetry_keep(struct telemetry *of, const struct event *event)
+{
+    (void)of, (void)event;
+}
+
+unsigned int gicv3_acknowledge(void)
+{
+    return INTID_SPURIOUS;
+}
+
+// ---- Tests ----
+
+static unsigned int key_of_wfx(uint64_t syndrome)
+{
+    wfx_key = KEY_COUNT;
+    frame = (struct trap_frame){.esr_el2 = FIELD_PREP(ESR_ELX_EC, ESR_EC_WFX) | ESR_ELX_IL | syndrome};
+    trap_from_sync(&frame);
+    assert_int_equal(frame.elr_el2, 4);
+    return wfx_key;
+}
+
+// ISS.TI; with a time-out ISS has a register as well (RN, RV).
+static void a_wait_with_a_timeout_is_judged_as_the_one_without(void **state)
+{
+    (void)state;
+    assert_int_equal(key_of_wfx(0), KEY_CAUSE_WFI);
+    assert_int_equal(key_of_wfx(1), KEY_CAUSE_WFE);
+    assert_int_equal(key_of_wfx(2), KEY_CAUSE_WFI);
+    assert_int_equal(key_of_wfx(3), KEY_CAUSE_WFE);
+    assert_int_equal(key_of_wfx(0x64 | 2), KEY_CAUSE_WFI);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wait_with_a_timeout_is_judged_as_the_one_without),
+    };
+
+    WRITE_SYSREG(TPIDR_EL2, (uint64_t)&vcpu);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

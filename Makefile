@@ -18,6 +18,8 @@ GUEST_MAIN ?= guest/main.c $(wildcard guest/suites/*.c)
 LLVM ?= 0
 ## 1: EL2 built by clang with checks of undefined behaviour; one that fails ends it with a report that names it
 SAN ?= 0
+## 1: EL2 holds its locks to the order of include/hv/lock_order.h; one that is taken out of order ends it with a report
+LOCKS ?= 0
 ## prefix of the GCC tools
 CROSS_COMPILE ?= aarch64-linux-gnu-
 ## the Python that runs the tools
@@ -53,7 +55,7 @@ include mk/toolchain.mk
 
 HV_FOLDERS := arch/aarch64 core mm lib drivers vdev
 HV_SOURCES := $(sort $(wildcard $(HV_FOLDERS:%=%/*.c) $(HV_FOLDERS:%=%/*.S)))
-HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S,$(HV_SOURCES))
+HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S %/$(if $(filter 1,$(LOCKS)),spinlock.c,spinlock_checked.c),$(HV_SOURCES))
 GUEST_SOURCES := $(sort guest/start.S $(wildcard guest/lib/*.[cS]) $(GUEST_MAIN))
 
 HV_OBJECTS := $(HV_SOURCES:%=$(BUILD)/%.o) $(GENERATED)/policy_tables.c.o

@@ -18,7 +18,7 @@
 #define STALL_MAX    10u // seconds that typed bytes wait in the UART, and Ctrl-] with them, before they are dropped
 #define GUEST_PREFIX "guest: "
 
-static struct spinlock console_lock;
+static struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE);
 static struct {
     bool hold;      // guest output goes to held
     bool line_open; // text stands on the line and its end was not sent yet
@@ -31,7 +31,7 @@ static struct {
 } console GUARDED_BY(console_lock);
 static UNSET uint8_t held[HELD_SIZE] GUARDED_BY(console_lock);
 
-static struct spinlock queue_lock;
+static struct spinlock queue_lock = SPINLOCK(LOCK_CONSOLE_INPUT);
 static struct {
     uint32_t first;
     uint32_t count;

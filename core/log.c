@@ -35,7 +35,7 @@ static struct {
     enum log_level level;
     bool lock_lost; // set by log_panic: lock's holder died
     bool panicked;  // the console is log_panic's, and stands at the start of a line
-} state = {.level = LOG_INFO};
+} state = {.lock = SPINLOCK(LOCK_LOG), .level = LOG_INFO};
 
 #define CLASS_NAME(id, name) name "\0"
 static const char level_names[] = "debug\0info\0warn\0error";

@@ -19,7 +19,7 @@ struct bucket {
     uint64_t held_all; // since boot
 };
 
-static struct spinlock bucket_lock; // guards what follows; no other lock is taken under it
+static struct spinlock bucket_lock = SPINLOCK(LOCK_LOG_LIMIT); // guards what follows; no other lock is taken under it
 static struct bucket buckets[POLICY_ROW_MAX];
 static unsigned int sweep_row; // log_verdict looks at one other row each time
 

@@ -339,7 +339,7 @@ static enum hv_status look(const struct stage2 *stage2, const struct ipa_range *
 void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*pool)[4096], uint16_t vmid)
 {
     memset(root, 0, PAGE_SIZE);
-    *stage2 = (struct stage2){.root = root, .pool = pool, .vmid = vmid};
+    *stage2 = (struct stage2){.lock = SPINLOCK(LOCK_STAGE2), .root = root, .pool = pool, .vmid = vmid};
 }
 
 static void map_piece(struct stage2 *stage2, const struct piece *piece, uint64_t offset, uint32_t permissions)

@@ -312,9 +312,11 @@ COLD bool vgic_has_pending(struct vcpu *vcpu)
 COLD void vgic_init(struct vm *vm)
 {
     memset(&vm->vgic, 0, sizeof(vm->vgic));
+    spinlock_init(&vm->vgic.lock, LOCK_VGIC);
     for (unsigned int i = 0; i < vm->vcpu_count; i++) {
         struct vgic_cpu *gic = &vm->vcpus[i].gic;
         memset(gic, 0, sizeof(*gic));
+        spinlock_init(&gic->lock, LOCK_VGIC_CPU);
         gic->bank.edge = 0xffff; // SGIs
         gic->bank.hardware = (uint32_t)BIT64(INTID_VIRTUAL_TIMER);
         if (policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN)

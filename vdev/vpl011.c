@@ -306,6 +306,7 @@ COLD void vpl011_init(struct vm *vm)
     struct vpl011 *uart = &vm->uart;
 
     memset(uart, 0, sizeof(*uart));
+    spinlock_init(&uart->lock, LOCK_UART);
     *reg(uart, UARTCR) = CR_RESET;
     *reg(uart, UARTIFLS) = IFLS_RESET;
     for (uint32_t i = 0; i < ARRAY_COUNT(identification); i++)

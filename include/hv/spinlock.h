@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Ticket-free spinlock for EL2. Global order (take in this order, never the other way): vm pause, console
-// input, vpl011, vgic, stage2, log, console.
+// The spinlock of EL2. Each lock has a rank, which says what may be taken while it is held: see lock_order.h.
 #pragma once
 
 #include <stdint.h>
+
+#include <hv/lock_order.h>
 
 #ifdef __clang__
 #define THREAD_ANNOTATION(x) __attribute__((x))
@@ -18,8 +19,23 @@
 
 struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
     uint32_t held;
+    uint32_t rank; // enum lock_rank
 };
 
+// A free lock of that rank, for an object that is initialized where it is defined.
+#define SPINLOCK(of_rank)                                                                                              \
+    {                                                                                                                  \
+        .rank = (of_rank)                                                                                              \
+    }
+
+// Makes lock free, with its rank. Before anybody else can know it.
+static inline void spinlock_init(struct spinlock *lock, enum lock_rank rank)
+{
+    *lock = (struct spinlock)SPINLOCK(rank);
+}
+
+// Waits, without bound, until this CPU holds the lock. Interrupts are masked in EL2, so nobody takes it on this CPU
+// meanwhile.
 void spinlock_acquire(struct spinlock *lock) ACQUIRES(*lock);
 void spinlock_release(struct spinlock *lock) RELEASES(*lock);
 // 1 when the lock was free and is now held, 0 when another has it. For the panic path only.

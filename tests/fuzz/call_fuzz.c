@@ -292,6 +292,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned int i = 0; i < sizeof(memory); i++)
         memory[i / 4096][i % 4096] = (uint8_t)(i * 7 + i / 4096);
     memset(&vm, 0, sizeof(vm));
+    spinlock_init(&vm.power_lock, LOCK_VM_POWER);
     memset(permissions, 0xff, sizeof(permissions));
     stage2_init(&vm.stage2, root, pool, 1);
     vm.vcpu_count = VCPUS;

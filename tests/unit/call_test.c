@@ -108,6 +108,7 @@ static int setup(void **state)
     (void)state;
     memset(&frame, 0, sizeof(frame));
     memset(&vm, 0, sizeof(vm));
+    spinlock_init(&vm.power_lock, LOCK_VM_POWER);
     memset(requested, 0, sizeof(requested));
     printed_size = 0;
     broke = NULL;

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Checking lock in place of include/hv/spinlock.h: host tests have one thread, so a lock that is taken while held would
-// hang EL2, and one that is released while free is a bug: both end the test. Acquire and release are steps of
-// fake_trace.h.
+// hang EL2, one that is released while free is a bug, and one that is taken against the order of lock_order.h is a
+// deadlock in waiting: each ends the test. Acquire and release are steps of fake_trace.h.
 #pragma once
 
 #include <fake_trace.h>
+#include <hv/lock_order.h>
 #include <stdint.h>
 
 #ifdef __clang__
@@ -20,11 +21,28 @@
 
 struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
     uint32_t held;
+    uint32_t rank;
 };
+
+#define SPINLOCK(of_rank)                                                                                              \
+    {                                                                                                                  \
+        .rank = (of_rank)                                                                                              \
+    }
+
+// One bit for each rank that is held.
+__attribute__((weak)) uint32_t fake_lock_ranks;
+
+static inline void spinlock_init(struct spinlock *lock, enum lock_rank rank)
+{
+    *lock = (struct spinlock)SPINLOCK(rank);
+}
 
 static inline void spinlock_acquire(struct spinlock *lock) ACQUIRES(*lock) NO_THREAD_ANALYSIS
 {
     assert(!lock->held);
+    assert(lock->rank != LOCK_UNRANKED && lock->rank < LOCK_RANK_COUNT);
+    assert(fake_lock_ranks >> lock->rank == 0);
+    fake_lock_ranks |= 1u << lock->rank;
     lock->held = 1;
     fake_trace_add(FAKE_LOCK_ACQUIRE, NULL, (uintptr_t)lock);
 }
@@ -33,6 +51,7 @@ static inline void spinlock_release(struct spinlock *lock) RELEASES(*lock) NO_TH
 {
     assert(lock->held);
     lock->held = 0;
+    fake_lock_ranks &= ~(1u << lock->rank);
     fake_trace_add(FAKE_LOCK_RELEASE, NULL, (uintptr_t)lock);
 }
 

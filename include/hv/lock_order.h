@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// The order of EL2's locks, the one place where it stands. A CPU that holds a lock may take only those that come after
+// it in this table, and never a second one of the same row. A build with LOCKS=1 and the unit tests stop when this is
+// not so (arch/aarch64/spinlock_checked.c, tests/fake/hv/spinlock.h).
+#pragma once
+
+// id, the lock's name in reports
+#define LOCK_ORDER_TABLE(row)                                                                                          \
+    row(VM_POWER, "vm power")               /* struct vm: a vCPU's step from off to on */                              \
+        row(CONSOLE_INPUT, "console input") /* core/console.c: what was typed and the guest has not read */            \
+        row(UART, "uart")                   /* struct vpl011 */                                                        \
+        row(VGIC, "vgic")                   /* struct vgic: what all vCPUs share */                                    \
+        row(VGIC_CPU, "vgic cpu")           /* struct vgic_cpu: a vCPU's own interrupts */                             \
+        row(STAGE2, "stage 2")              /* struct stage2: tables and their pool */                                 \
+        row(LOG_LIMIT, "log limit")         /* core/log_verdict.c: limits of records */                                \
+        row(LOG, "log")                     /* core/log.c: numbers of records, the ring */                             \
+        row(CONSOLE, "console")             /* core/console.c: the serial line */
+
+#define LOCK_ORDER_ID(id, name) LOCK_##id,
+// The rank of a lock. 0 is that of a lock that nobody gave one, which may not be taken.
+enum lock_rank { LOCK_UNRANKED, LOCK_ORDER_TABLE(LOCK_ORDER_ID) LOCK_RANK_COUNT };

@@ -300,9 +300,12 @@ static bool must_stall(void)
 void console_tick(void)
 {
     spinlock_acquire(&queue_lock);
-    if (queue.stalled > 0 && queue.stalled++ > STALL_MAX) {
-        queue.dropping = true;
-        listen_again();
+    if (queue.stalled > 0) {
+        queue.stalled++;
+        if (queue.stalled > STALL_MAX + 1) {
+            queue.dropping = true;
+            listen_again();
+        }
     }
     spinlock_release(&queue_lock);
 }

@@ -138,7 +138,7 @@ static void list_all(candidate_fn candidate, const char *list, const char *typed
     }
     if (lines == LINES_MAX)
         console_line("...", 3);
-    else
+    else if (used > 0)
         console_line(text, used);
 }
 

@@ -40,7 +40,7 @@
     [KEY_##name - KEY_SYSREG_FIRST] = CONTROL_##control,
 
 enum { CONTROL_ALWAYS, CONTROL_TABLE(CONTROL_ENUM) };
-static const uint8_t sysreg_controls[] = {SYSREG_TABLE(SYSREG_CONTROL)};
+static const uint8_t sysreg_controls[KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST] = {SYSREG_TABLE(SYSREG_CONTROL)};
 static const uint8_t cause_classes[] = {CAUSE_TABLE(CAUSE_CLASS)};
 
 static const char *cause_control(unsigned int cause)

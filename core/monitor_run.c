@@ -136,7 +136,8 @@ static void drop_info(struct monitor_words *words)
     if (words->count < 2 || strcmp(words->word[0], "info") != 0)
         return;
     words->count--;
-    memmove(&words->word[0], &words->word[1], words->count * sizeof(words->word[0]));
+    for (unsigned int n = 0; n < words->count; n++)
+        words->word[n] = words->word[n + 1];
 }
 
 // Whether count arguments are what part of a usage asks for, up to its end or a " | "; *length is that far.

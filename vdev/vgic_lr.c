@@ -41,6 +41,8 @@ static void write_lr(struct vgic_cpu *gic, unsigned int k, uint64_t value)
         WRITE_SYSREG(ICH_LR##n##_EL2, value);                                                                          \
         break;
         LR_LIST(WRITE_CASE)
+    default:
+        break;
     }
 }
 

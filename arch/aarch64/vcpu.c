@@ -46,8 +46,8 @@ static void reset_simd(void)
         return;
     for (unsigned int n = 0; n < 32; n++)
         simd_write(n, &zero);
-    WRITE_SYSREG(FPCR, 0);
-    WRITE_SYSREG(FPSR, 0);
+    WRITE_SYSREG(S3_3_C4_C4_0, 0); // FPCR and FPSR: their names are not for code without FP (-mgeneral-regs-only)
+    WRITE_SYSREG(S3_3_C4_C4_1, 0);
 }
 
 void vcpu_reset(struct vcpu *vcpu, uint64_t entry, uint64_t context)

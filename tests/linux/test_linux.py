@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Debian 12's installer kernel, unmodified, under ariel."""
+"""The kernel of Debian's installer, unmodified, under ariel."""
 
 import os
 import re

@@ -5,6 +5,7 @@ from the hypervisor's debug information what each of its instructions belongs to
 import collections
 import itertools
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -91,14 +92,31 @@ class Code:
         Path(path).write_text("\n".join(lines) + "\n")
 
 
-def build_plugin(folder, cc="gcc"):
-    """The plugin's file."""
-    target = Path(folder) / "exits.so"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run([cc, *PLUGIN_FLAGS, "-o", str(target), str(PLUGIN_FOLDER / "exits.c")], capture_output=True,
-                          text=True)
+def compile_plugin(target, cc, version):
+    """Compiles the plugin for a version of QEMU's interface."""
+    command = [cc, *PLUGIN_FLAGS, f"-DPLUGIN_API_VERSION={version}", "-o", str(target), str(PLUGIN_FOLDER / "exits.c")]
+    done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
         raise ExitsError(f"{cc}: cannot compile tools/plugin/exits.c: {done.stderr.strip()}")
+
+
+def version_wanted(target):
+    """The version of the interface that QEMU wants of this plugin; None when its own is right."""
+    command = ["qemu-system-aarch64", "-M", "none", "-display", "none", "-plugin", str(Path(target).resolve())]
+    # Without out= the plugin ends QEMU, if QEMU takes it at all.
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    wanted = re.search(r"requires API version \d+, but this QEMU supports only a minimum version of (\d+)", done.stderr)
+    return int(wanted[1]) if wanted else None
+
+
+def build_plugin(folder, cc="gcc"):
+    """The plugin's file, for the version of the interface that the system's QEMU asks for."""
+    target = Path(folder) / "exits.so"
+    target.parent.mkdir(parents=True, exist_ok=True)
+    compile_plugin(target, cc, 1)
+    version = version_wanted(target)
+    if version:
+        compile_plugin(target, cc, version)
     return target
 
 

@@ -76,3 +76,20 @@ def test_no_exit_empties_a_software_tlb(counted):
 ])
 def test_flushing_writes_are_decoded(word, what):
     assert exits.flushing_write(word) == what
+
+
+def test_the_plugin_is_built_for_the_interface_of_this_qemu(tmp_path):
+    assert exits.version_wanted(exits.build_plugin(tmp_path)) is None
+
+
+def test_another_version_is_asked_for_by_qemu(tmp_path, monkeypatch):
+    """A QEMU that takes no plugin of version 1 gets one of the version that it names."""
+    (tmp_path / "qemu-system-aarch64").write_text(
+        "#!/bin/sh\necho 'Could not load plugin x: plugin requires API version 1, but this QEMU supports only a minimum "
+        "version of 3' >&2\nexit 1\n")
+    (tmp_path / "qemu-system-aarch64").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    versions = []
+    monkeypatch.setattr(exits, "compile_plugin", lambda target, cc, version: versions.append(version))
+    exits.build_plugin(tmp_path)
+    assert versions == [1, 3]

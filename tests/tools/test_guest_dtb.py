@@ -44,8 +44,8 @@ def devices_of(tree):
 def test_has_what_the_policy_lets_it_have(machine, policies):
     tree, removed = guest_tree(machine, policies["linux"])
     assert devices_of(tree) == {"/intc@8000000", "/pl011@9000000", "/pl031@9010000"}
-    assert set(tree.children("/")) - devices_of(tree) == {"/memory@40000000", "/psci", "/cpus", "/timer", "/chosen",
-                                                         "/apb-pclk"}
+    assert set(tree.children("/")) - devices_of(tree) - {"/aliases"} == {"/memory@40000000", "/psci", "/cpus", "/timer",
+                                                                        "/chosen", "/apb-pclk"}
     assert removed["/pcie@10000000"] == "pcie-ecam is a bus master"
     assert removed["/fw-cfg@9020000"] == "fw-cfg is a bus master"
     assert removed["/flash@0"] == "the policy says deny to reads of flash"
@@ -108,7 +108,8 @@ def test_what_the_users_tree_says_is_kept_or_replaced(machine, policies):
         tree.set("/chosen", "linux,initrd-start", struct.pack(">Q", 0x1000))
         tree.set("/chosen", "linux,initrd-end", struct.pack(">Q", 0x2000))
         tree.set_string("/chosen", "stdout-path", "serial1:115200n8")
-        tree.add("/", "aliases")
+        if not tree.has("/aliases"):  # QEMU's have it since 8.1
+            tree.add("/", "aliases")
         tree.set_string("/aliases", "serial0", "/pl011@9000000")
         tree.set_string("/aliases", "ethernet0", "/pcie@10000000")
         tree.set("/pl011@9000000", "current-speed", struct.pack(">I", 115200))

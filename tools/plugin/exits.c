@@ -271,8 +271,11 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     qemu_plugin_register_vcpu_tb_exec_cb(tb, run_guest, QEMU_PLUGIN_CB_NO_REGS, (void *)length);
     for (size_t n = 0; n < length; n++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, n);
+        const void *place = qemu_plugin_insn_haddr(insn);
         uint32_t word;
-        memcpy(&word, qemu_plugin_insn_data(insn), sizeof(word));
+        if (place == NULL)
+            continue; // not in memory
+        memcpy(&word, place, sizeof(word));
         if ((word & MARKER_MASK) == MARKER)
             qemu_plugin_register_vcpu_insn_exec_cb(insn, run_marker, QEMU_PLUGIN_CB_NO_REGS,
                                                    (void *)(uintptr_t)(word >> 5 & 0xffff));

@@ -1,13 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// What exits.c uses of QEMU's interface for TCG plugins, version 1 (QEMU 4.2 to 8.2; "QEMU TCG Plugins" in its manual),
-// which QEMU exports by name. Debian packages no header of it.
+// What exits.c uses of QEMU's interface for TCG plugins ("QEMU TCG Plugins" in its manual), which QEMU exports by name.
+// Debian packages no header of it. A plugin says for which version of the interface it was built, and QEMU refuses those
+// that are too old for it: QEMU 10 begins with 2, QEMU 7.2 ends with 1. What is declared here is the same in versions 1 to
+// 4, so that tools/exits.py builds with the version that QEMU asks for. (qemu_plugin_insn_data, for one, is not the same.)
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef PLUGIN_API_VERSION
 #define PLUGIN_API_VERSION 1
+#endif
 
 typedef uint64_t qemu_plugin_id_t;
 
@@ -30,5 +34,4 @@ void qemu_plugin_register_atexit_cb(qemu_plugin_id_t id, void (*end)(qemu_plugin
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *block);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
-const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
-void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn);
+void *qemu_plugin_insn_haddr(const struct qemu_plugin_insn *insn); // in QEMU's memory; NULL for code in a device

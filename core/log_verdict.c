@@ -4,12 +4,12 @@
 // lock and is counted, and the count is told.
 #include <hv/log.h>
 
+#include <hv/event_name.h>
 #include <hv/policy.h>
 #include <hv/spinlock.h>
 #include <hv/trap.h>
 
 #include <hv/arch/registers.h>
-#include <hv/arch/sysreg.h>
 
 // A token bucket, kept as the time at which it will be full again: each record moves that time on by 1/rate second;
 // more than one second ahead means empty.
@@ -110,21 +110,17 @@ static enum log_level level_of(unsigned int verdict)
 void log_verdict(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row];
-    const char *key = event_key_name(event->key);
-    char encoded[24];
+    char name[EVENT_NAME_SIZE];
     uint64_t held;
 
     if (event->row >= policy_row_count || !take_token(event->row, &held)) {
         return;
     }
     record_held(event->row, held);
-    if (event->key == KEY_SYSREG_UNKNOWN) {
-        sysreg_encoded_name(event->syndrome, encoded, sizeof(encoded));
-        key = encoded;
-    }
     log_record(level_of(event->verdict), LOG_POLICY, "verdict",
                "exit=%lu key=%s op=%s verdict=%s pc=0x%lx addr=0x%lx value=0x%lx esr=0x%x row=%u at=%s:%u why=%pQ",
-               event->sequence, key, event->write ? "write" : "read", policy_action_name(event->verdict), event->pc,
-               event->address, event->value, event->syndrome, event->row, row->file, row->line, row->why);
+               event->sequence, event_name(event, name, sizeof(name)), event->write ? "write" : "read",
+               policy_action_name(event->verdict), event->pc, event->address, event->value, event->syndrome, event->row,
+               row->file, row->line, row->why);
     sweep();
 }

@@ -9,6 +9,7 @@
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg.h>
 #include <hv/cpu.h>
+#include <hv/event_name.h>
 #include <hv/monitor_out.h>
 #include <hv/policy.h>
 #include <hv/printf.h>
@@ -85,11 +86,12 @@ const char *monitor_place(const struct policy_row *row)
 static void show_event(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
+    char name[EVENT_NAME_SIZE];
 
     out("us:%12lu cpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s address:0x%08lx value:0x%lx verdict:%s result:%s "
         "at:%s\n",
         monitor_microseconds(event->entry), event->cpu, event->sequence, event->pc, event->write ? "w" : "r",
-        event_key_name(event->key), event->address, event->value, policy_action_name(event->verdict),
+        event_name(event, name, sizeof(name)), event->address, event->value, policy_action_name(event->verdict),
         trap_result_name(event->result), monitor_place(row));
 }
 
@@ -153,11 +155,12 @@ static void explain_syndrome(uint64_t esr)
 static void explain_event(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
+    char name[EVENT_NAME_SIZE];
 
     out("who  vcpu=%u seq=%lu pc=0x%lx us=%lu\n", event->cpu, event->sequence, event->pc,
         monitor_microseconds(event->entry));
     out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n", cause_sentence(event->cause),
-        event->write ? "write or call" : "read", event_key_name(event->key), event->address, event->value);
+        event->write ? "write or call" : "read", event_name(event, name, sizeof(name)), event->address, event->value);
     explain_syndrome(event->syndrome);
     out("why  control:%s traps it; verdict=%s by at:%s subject:%s why:%s\n", control_of(event->cause, event->key),
         policy_action_name(event->verdict), monitor_place(row), row->text, row->why);

@@ -6,6 +6,7 @@
 
 #include <hv/arch/registers.h>
 #include <hv/console.h>
+#include <hv/event_name.h>
 #include <hv/hyp_timer.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
@@ -27,9 +28,11 @@ static void check_last_exit(const struct telemetry *telemetry, uint64_t second)
 {
     const struct event *event = telemetry_find(telemetry, telemetry->sequence - 1);
 
+    char name[EVENT_NAME_SIZE];
+
     if (event != NULL && event->exit - event->entry > second && !is_expected(event->key))
         log_record(LOG_WARN, LOG_TRAP, "slow-exit", "exit=%lu key=%s pc=0x%lx ticks=%lu", event->sequence,
-                   event_key_name(event->key), event->pc, event->exit - event->entry);
+                   event_name(event, name, sizeof(name)), event->pc, event->exit - event->entry);
 }
 
 // The next CPU, so that each is watched by one other; in the first of the seconds, so that it is told once.

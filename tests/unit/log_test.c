@@ -2,7 +2,7 @@
 // The log: line format, tag and boot chain, levels and hidden records, cut records, the ring (wrap, clear, the boot
 // before, damage), rate limits, the panic path, counters.
 // Links: core/log.c core/log_ring.c core/log_verdict.c core/log_counters.c core/telemetry.c lib/printf.c
-// Links: lib/text_list.c lib/siphash.c
+// Links: core/event_name.c lib/text_list.c lib/siphash.c
 #include <hv/log.h>
 
 #include <hv/console.h>

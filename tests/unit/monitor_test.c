@@ -4,6 +4,7 @@
 // Links: core/monitor.c core/monitor_cmds.c core/monitor_cmds_dev.c core/monitor_cmds_exc.c core/monitor_cmds_mem.c
 // Links: core/monitor_cmds_regs.c core/monitor_cmds_vm.c core/monitor_cmds_walk.c core/monitor_complete.c
 // Links: core/monitor_explain.c core/monitor_line.c core/monitor_out.c core/monitor_run.c core/event_key.c
+// Links: core/event_name.c
 // Links: core/telemetry.c core/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c mm/guest_walk.c
 // Links: lib/parse.c lib/printf.c lib/text_list.c lib/status.c
 #include <hv/arch/inject.h>
@@ -745,6 +746,21 @@ static void timer_says_how_late_interrupts_came(void **state)
                                  "late_from_us=67108 interrupts=1\nok"));
 }
 
+// As the log names it, so that a person finds the record by what explain says and the other way round.
+static void an_unknown_register_is_named_by_its_encoding(void **state)
+{
+    (void)state;
+    telemetry_cpu[0].last[4] = (struct event){.sequence = 4, .syndrome = 0x62000003, .key = KEY_SYSREG_UNKNOWN};
+    assert_string_equal(run("explain 4 0"), "ok");
+    assert_non_null(strstr(sent, " key=S3_0_C0_C0_3 "));
+    assert_null(strstr(sent, "unknown"));
+    assert_string_equal(run("exc last 1"), "ok");
+    assert_non_null(strstr(sent, "S3_0_C0_C0_3"));
+    telemetry_cpu[0].last[4].key = KEY_CNTP_CTL_EL0;
+    assert_string_equal(run("explain 4 0"), "ok");
+    assert_non_null(strstr(sent, " key=CNTP_CTL_EL0 "));
+}
+
 static void writes_are_done_and_recorded(void **state)
 {
     (void)state;
@@ -1071,6 +1087,7 @@ int main(void)
         cmocka_unit_test_setup(timer_says_how_late_interrupts_came, set_up),
         cmocka_unit_test_setup(wrong_counts_of_words_get_the_usage, set_up),
         cmocka_unit_test_setup(bad_words_are_named, set_up),
+        cmocka_unit_test_setup(an_unknown_register_is_named_by_its_encoding, set_up),
         cmocka_unit_test_setup(writes_are_done_and_recorded, set_up),
         cmocka_unit_test_setup(pstate_is_what_el2_returns_with, set_up),
         cmocka_unit_test_setup(tab_completes, set_up),

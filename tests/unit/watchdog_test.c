@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the watchdog tells, once each, and what it does not take for a hang.
-// Links: core/watchdog.c core/telemetry.c drivers/hyp_timer.c
+// Links: core/watchdog.c core/event_name.c core/telemetry.c drivers/hyp_timer.c
 #include <hv/watchdog.h>
 
 #include <hv/arch/registers.h>
@@ -44,6 +44,12 @@ const char *event_key_name(unsigned int key)
 {
     (void)key;
     return "key";
+}
+
+void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
+{
+    (void)syndrome, (void)size;
+    buffer[0] = '\0';
 }
 
 bool vgic_has_pending(struct vcpu *of)

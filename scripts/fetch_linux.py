@@ -5,8 +5,9 @@
 fetch_linux.py        prints the paths of both; fetches them first when they are not here
 
 They come from a Debian package, of the newest release in RELEASES that the system's index has. The system's own package
-manager finds, downloads and verifies it (the index is signed, the package's hash is in it); nothing is installed. The two files are kept in .cache/debian-installer, which
-`make clean` leaves alone. Where the package is installed it is used as it stands.
+manager finds, downloads and verifies it (the index is signed, the package's hash is in it); nothing is installed. The two
+files are kept in .cache/debian-installer, which `make clean` leaves alone. Where the package is installed it is used as
+it stands.
 """
 
 import os

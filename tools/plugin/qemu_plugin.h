@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What exits.c uses of QEMU's interface for TCG plugins ("QEMU TCG Plugins" in its manual), which QEMU exports by name.
-// Debian packages no header of it. A plugin says for which version of the interface it was built, and QEMU refuses those
-// that are too old for it: QEMU 10 begins with 2, QEMU 7.2 ends with 1. What is declared here is the same in versions 1 to
-// 4, so that tools/exits.py builds with the version that QEMU asks for. (qemu_plugin_insn_data, for one, is not the same.)
+// Debian packages no header of it. A plugin says for which version of the interface it was built, and QEMU refuses one
+// that is too old for it: QEMU 10 begins with 2, QEMU 7.2 ends with 1. What is declared here is the same in versions 1
+// to 4, so that tools/exits.py builds for the version that QEMU asks for. (qemu_plugin_insn_data is not the same.)
 #pragma once
 
 #include <stdbool.h>

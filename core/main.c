@@ -12,6 +12,7 @@
 #include <hv/arch/stacks.h>
 #include <hv/arch/sysreg.h>
 #include <hv/arch/trap.h>
+#include <hv/boot_options.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
@@ -97,6 +98,7 @@ _Noreturn void main_boot_cpu(void)
 {
     struct loader_error error;
 
+    boot_options_read();
     pl011_init();
     pl011_put('\r'); // whatever the guest was saying when the machine was reset
     pl011_put('\n');

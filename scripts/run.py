@@ -9,6 +9,8 @@ import shlex
 import shutil
 import sys
 
+BOOT_OPTIONS_PA = 0x41e02000  # include/hv/memory_map.h, to which a test holds it
+BOOT_OPTIONS_MAGIC = 0x61726f70  # include/hv/boot_options.h
 CPU_MAX = 8
 MEM_MIN_MIB = 800  # guest RAM ends at PA 0x72000000, RAM begins at 0x40000000
 # AArch64 models with EL2. Models that QEMU does not know it refuses itself.
@@ -53,6 +55,33 @@ def qemu_command(elf="build/hypervisor.elf", smp="1", mem="1G", cpu="cortex-a57"
     return [*command, *shlex.split(extra)]
 
 
+def terminal_size(stream):
+    """(columns, lines) of the terminal that stream is, or None."""
+    try:
+        size = os.get_terminal_size(stream.fileno())
+    except (OSError, ValueError):
+        return None
+    return (size.columns, size.lines) if size.columns and size.lines else None
+
+
+def boot_options(environment, size, raw=False):
+    """The word of include/hv/boot_options.h; size: (columns, lines) of the person's terminal, or None. 0: nothing to say."""
+    word = int(raw)
+    if size:
+        if environment.get("TERM", "dumb") not in ("", "dumb") and not environment.get("NO_COLOR"):
+            word |= 1 << 1
+        word |= min(size[1], 255) << 8 | min(size[0], 500) << 16
+    return word and word | BOOT_OPTIONS_MAGIC << 32
+
+
+def boot_option_arguments(raw=False):
+    """QEMU's arguments that leave the word for EL2, at each reset of the machine. The guest's console is a terminal when
+    a person both reads and types there."""
+    size = terminal_size(sys.stdout) if sys.stdin and sys.stdin.isatty() else None
+    word = boot_options(os.environ, size, raw)
+    return ["-device", f"loader,addr={BOOT_OPTIONS_PA:#x},data={word:#x},data-len=8"] if word else []
+
+
 def main():
     parser = argparse.ArgumentParser(description="Boot ariel in QEMU.")
     parser.add_argument("--elf", default="build/hypervisor.elf")
@@ -72,6 +101,7 @@ def main():
     command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra)
     if not shutil.which(command[0]):
         sys.exit(f"{command[0]}: not installed; run scripts/bootstrap run")
+    command += boot_option_arguments()
     print(shlex.join(command), flush=True)
     os.execvp(command[0], command)
 

@@ -19,7 +19,7 @@ import guest_dtb  # noqa: E402  (folders, not packages)
 import linux_image  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
-from run import qemu_command, refusal  # noqa: E402
+from run import boot_option_arguments, qemu_command, refusal  # noqa: E402
 
 WHERE = read_memory_map(ROOT / "include/hv/memory_map.h")
 
@@ -107,6 +107,7 @@ def main():
     command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra, loads)
     if not shutil.which(command[0]):
         return f"{command[0]}: not installed; run scripts/bootstrap run"
+    command += boot_option_arguments()
     print(*words, shlex.join(command), sep="\n", flush=True)
     os.execvp(command[0], command)
 

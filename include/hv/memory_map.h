@@ -18,6 +18,9 @@
 #define HV_MAX_SIZE   0x00300000
 #define LOG_RING_PA   0x41f00000
 #define LOG_RING_SIZE 0x00010000
+// A word that the run script leaves for EL2 (hv/boot_options.h), where no guest reaches
+#define BOOT_OPTIONS_PA   0x41e02000
+#define BOOT_OPTIONS_SIZE 0x1000
 
 // The guest: IPA 0x40000000 .. 0x70000000 is PA 0x42000000 .. 0x72000000
 #define GUEST_RAM_IPA       0x40000000

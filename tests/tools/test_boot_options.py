@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The word that scripts/run.py leaves for EL2: what is in it, and that both sides spell it the same."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+import run  # noqa: E402  (a folder, not a package)
+from check_layout import read_memory_map  # noqa: E402
+
+HEADER = (ROOT / "include/hv/boot_options.h").read_text()
+
+
+def bits(name):
+    """The mask of a #define of the header."""
+    text = re.search(rf"^#define {name} +(\S.*?) +//", HEADER, re.M)[1]
+    match = re.fullmatch(r"BIT64\((\d+)\)|GENMASK64\((\d+), (\d+)\)", text)
+    if match[1]:
+        return 1 << int(match[1])
+    return (1 << int(match[2]) + 1) - (1 << int(match[3]))
+
+
+def field(name, word):
+    mask = bits(name)
+    return (word & mask) // (mask & -mask)
+
+
+def test_both_sides_have_the_same_numbers():
+    assert read_memory_map(ROOT / "include/hv/memory_map.h")["BOOT_OPTIONS_PA"] == run.BOOT_OPTIONS_PA
+    assert int(re.search(r"UINT64_C\((0x\w+)\)", HEADER)[1], 16) == run.BOOT_OPTIONS_MAGIC
+
+
+@pytest.mark.parametrize("environment, color", [
+    ({"TERM": "xterm"}, 1), ({"TERM": "xterm", "NO_COLOR": ""}, 1), ({"TERM": "xterm", "NO_COLOR": "1"}, 0),
+    ({"TERM": "dumb"}, 0), ({"TERM": ""}, 0), ({}, 0)])
+def test_a_terminal_is_described(environment, color):
+    word = run.boot_options(environment, (132, 43))
+    assert field("BOOT_OPTIONS_MARK", word) == run.BOOT_OPTIONS_MAGIC
+    assert (field("BOOT_OPTIONS_COLUMNS", word), field("BOOT_OPTIONS_ROWS", word)) == (132, 43)
+    assert field("BOOT_OPTIONS_COLOR", word) == color
+    assert field("BOOT_OPTIONS_RAW", word) == 0
+
+
+def test_a_large_terminal_does_not_spill():
+    word = run.boot_options({"TERM": "xterm"}, (100000, 100000), raw=True)
+    assert (field("BOOT_OPTIONS_COLUMNS", word), field("BOOT_OPTIONS_ROWS", word)) == (500, 255)
+    assert field("BOOT_OPTIONS_MARK", word) == run.BOOT_OPTIONS_MAGIC
+
+
+def test_without_a_terminal_there_is_nothing_to_say():
+    assert run.boot_options({"TERM": "xterm"}, None) == 0
+    assert field("BOOT_OPTIONS_RAW", run.boot_options({}, None, raw=True)) == 1

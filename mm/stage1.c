@@ -28,10 +28,13 @@ enum { ATTR_DEVICE, ATTR_NORMAL };
 extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], sealed_start[],
     sealed_end[], hv_end[];
 
-// Level 3 tables for the two 2 MiB pieces the image may lie in, and for the log ring's.
-enum { PIECE_IMAGE_LOW, PIECE_IMAGE_HIGH, PIECE_LOG_RING, PIECE_COUNT };
+// Level 3 tables for the two 2 MiB pieces the image may lie in, and for the one that survives a reset.
+enum { PIECE_IMAGE_LOW, PIECE_IMAGE_HIGH, PIECE_SURVIVES, PIECE_COUNT };
+
+#define SURVIVES_PA (GUEST_RAM_PA - BLOCK_SIZE)
 
 _Static_assert(HV_PA % PAGE_SIZE == 0 && HV_PA - RAM_PA + HV_MAX_SIZE <= 2 * BLOCK_SIZE);
+_Static_assert(LOG_RING_PA >= SURVIVES_PA && GUEST_MANIFEST_PA >= SURVIVES_PA && BOOT_RECORD_PA >= SURVIVES_PA);
 
 static SEALED _Alignas(4096) uint64_t root[ENTRIES];
 static SEALED _Alignas(4096) uint64_t devices[ENTRIES]; // 0 .. 1 GiB
@@ -43,8 +46,8 @@ SEALED struct stage1_registers stage1_registers;
 
 static uint64_t *piece_of(uint64_t address)
 {
-    if (address >= LOG_RING_PA)
-        return pieces[PIECE_LOG_RING];
+    if (address >= SURVIVES_PA)
+        return pieces[PIECE_SURVIVES];
     return pieces[(address - RAM_PA) / BLOCK_SIZE == 0 ? PIECE_IMAGE_LOW : PIECE_IMAGE_HIGH];
 }
 
@@ -81,12 +84,14 @@ void stage1_init(void)
     map_blocks(memory, GUEST_RAM_PA, GUEST_RAM_PA + GUEST_RAM_SIZE, DATA);
     memory[0] = table_entry(pieces[PIECE_IMAGE_LOW]);
     memory[1] = table_entry(pieces[PIECE_IMAGE_HIGH]);
-    memory[(LOG_RING_PA - RAM_PA) / BLOCK_SIZE] = table_entry(pieces[PIECE_LOG_RING]);
+    memory[(SURVIVES_PA - RAM_PA) / BLOCK_SIZE] = table_entry(pieces[PIECE_SURVIVES]);
     map_pages((uint64_t)text_start, (uint64_t)text_end, TEXT);
     map_pages((uint64_t)rodata_start, (uint64_t)rodata_end, RODATA);
     map_pages((uint64_t)data_start, (uint64_t)hv_end, DATA);
     map_pages((uint64_t)sealed_start, (uint64_t)sealed_end, RODATA);
     map_pages(LOG_RING_PA, LOG_RING_PA + LOG_RING_SIZE, DATA);
+    map_pages(GUEST_MANIFEST_PA, GUEST_MANIFEST_PA + GUEST_MANIFEST_SIZE, RODATA);
+    map_pages(BOOT_RECORD_PA, BOOT_RECORD_PA + BOOT_RECORD_SIZE, DATA);
     unmap_guard_pages();
 
     stage1_registers = (struct stage1_registers){

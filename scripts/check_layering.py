@@ -36,6 +36,8 @@ POINTER_ALLOWED = {
     "mm/guest_mem.c": "the one way",
     "mm/stage2.c": "its own tables, in EL2's memory",
     "core/loader.c": "before any guest runs",
+    "core/loader_image.c": "likewise",
+    "core/guest_manifest.c": "likewise",
     "core/selftest.c": "asks the MMU, loads nothing of the guest's",
 }
 ASM = re.compile(r"\b(__asm__|asm)\b[^;]*;", re.S)

@@ -50,14 +50,16 @@ def map_faults(where):
     image = Region("Image", where["LINUX_IMAGE_PA"], where["LINUX_INITRD_PA"])
     hypervisor = Region("hypervisor", where["HV_PA"], where["HV_PA"] + where["HV_MAX_SIZE"])
     log = Region("log ring", where["LOG_RING_PA"], where["LOG_RING_PA"] + where["LOG_RING_SIZE"])
-    options = Region("boot options", where["BOOT_OPTIONS_PA"], where["BOOT_OPTIONS_PA"] + where["BOOT_OPTIONS_SIZE"])
+    kept = [Region(name, where[f"{key}_PA"], where[f"{key}_PA"] + where[f"{key}_SIZE"])
+            for name, key in (("guest manifest", "GUEST_MANIFEST"), ("boot record", "BOOT_RECORD"),
+                              ("boot options", "BOOT_OPTIONS"))]
     devices = [Region("GICD", where["GICD_PA"], where["GICD_PA"] + where["GICD_SIZE"]),
                Region("GICR", where["GICR_PA"], where["GICR_PA"] + where["CPU_MAX"] * where["GICR_STRIDE"]),
                Region("PL011", where["PL011_PA"], where["PL011_PA"] + where["PL011_SIZE"])]
-    faults = overlaps([*devices, hypervisor, log, options, ram]) + overlaps([image, initrd, dtb])
+    faults = overlaps([*devices, hypervisor, log, *kept, ram]) + overlaps([image, initrd, dtb])
     for part in (image, initrd, dtb):
         faults += outside(part, ram)
-    for region in (hypervisor, log):
+    for region in (hypervisor, log, *kept):
         if region.base < where["RAM_PA"]:
             faults.append(f"{region} begins below RAM {where['RAM_PA']:#x}")
     shift = where["GUEST_RAM_PA"] - where["GUEST_RAM_IPA"]

@@ -11,7 +11,9 @@ struct loader_error {
     uint64_t bound;
 };
 
-// Looks at LINUX_IMAGE_PA: an arm64 Image header means Linux, zeroes or an earlier boot's diagnostic guest mean the
-// bundled diagnostic guest, anything else is refused. Fills vm->entry_ipa, boot_argument and guest_name. False: *error
-// says what was wrong, and nothing was loaded.
+// Finds this boot's guest and checks that it can start. A list at GUEST_MANIFEST_PA (guest_manifest.h) names it, piece
+// by piece. Without one, the first boot since power came on looks at LINUX_IMAGE_PA: zeroes mean the bundled diagnostic
+// guest, an arm64 Image header means Linux, anything else is refused; each later boot runs what the first one found,
+// whatever a guest has left there. Fills vm->entry_ipa, boot_argument and guest_name. False: *error says what was
+// wrong, and no guest may start. Once, on the boot CPU, with the MMU on, before any guest runs.
 bool loader_load(struct vm *vm, struct loader_error *error);

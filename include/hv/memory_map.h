@@ -18,9 +18,16 @@
 #define HV_MAX_SIZE   0x00300000
 #define LOG_RING_PA   0x41f00000
 #define LOG_RING_SIZE 0x00010000
-// A word that the run script leaves for EL2 (hv/boot_options.h), where no guest reaches
-#define BOOT_OPTIONS_PA   0x41e02000
-#define BOOT_OPTIONS_SIZE 0x1000
+
+// EL2's memory that no guest reaches: the list of the guest's pieces, which QEMU writes at each reset
+// (hv/guest_manifest.h); what the first boot found, which survives a reset (core/boot_record.h); and a word that the
+// run script leaves for EL2 (hv/boot_options.h), which QEMU writes at each reset, too
+#define GUEST_MANIFEST_PA   0x41e00000
+#define GUEST_MANIFEST_SIZE 0x1000
+#define BOOT_RECORD_PA      0x41e01000
+#define BOOT_RECORD_SIZE    0x1000
+#define BOOT_OPTIONS_PA     0x41e02000
+#define BOOT_OPTIONS_SIZE   0x1000
 
 // The guest: IPA 0x40000000 .. 0x70000000 is PA 0x42000000 .. 0x72000000
 #define GUEST_RAM_IPA       0x40000000

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The Image header, the device tree's and what lies in the initrd's place, all of it from outside: what the loader
-// accepts fits, and what it refuses is named and leaves guest RAM alone.
-// Links: core/loader.c
+// The Image header, the device tree's, what lies in the initrd's place and the list of pieces, all of it from outside:
+// what the loader accepts fits, and what it refuses is named and leaves guest RAM alone. After a reset the guest that
+// ran runs again, whatever it left.
+// Links: core/loader.c core/loader_image.c core/guest_manifest.c core/boot_record.c
 
 #include <fuzz.h>
 
 #include <hv/arch/cache.h>
+#include <hv/arch/registers.h>
+#include <hv/guest_manifest.h>
 #include <hv/loader.h>
 
 #include <ctype.h>
@@ -16,7 +19,8 @@ extern const char guest_image_end[];
 __asm__(".globl guest_image_end\n.set guest_image_end, guest_image_start + 256");
 
 #define HEADER    64
-#define IMAGE_MAX MIB(8) // of what an input may ask for: moving gigabytes about finds nothing
+#define MEMORY_PA (GUEST_RAM_PA - MIB(2)) // with EL2's own pages below guest RAM
+#define IMAGE_MAX MIB(8)                  // of what an input may ask for: moving gigabytes about finds nothing
 
 static struct vm vm;
 
@@ -61,8 +65,9 @@ static bool is_linux(const uint64_t *header)
     uint64_t end = *(uint64_t *)LINUX_INITRD_PA ? LINUX_INITRD_PA : LINUX_DTB_PA;
     unsigned __int128 last = (unsigned __int128)LINUX_IMAGE_PA + header[1] + header[2];
 
-    return !(header[3] & 1) && header[2] != 0 && header[1] < MIB(2) && header[1] % 4 == 0 && last <= end &&
-           magic == 0xd00dfeed && bytes >= 40 && bytes <= LINUX_DTB_MAX_SIZE;
+    // The fake CPU has 4 and 64 KiB pages, as its ID_AA64MMFR0_EL1 is 0.
+    return !(header[3] & 1) && (header[3] >> 1 & 3) != 2 && header[2] != 0 && header[1] < MIB(2) &&
+           header[1] % 4 == 0 && last <= end && magic == 0xd00dfeed && bytes >= 40 && bytes <= LINUX_DTB_MAX_SIZE;
 }
 
 static void check_refusal(const struct loader_error *error)
@@ -72,7 +77,7 @@ static void check_refusal(const struct loader_error *error)
         fuzz_check(islower(*c) || isdigit(*c) || *c == '_');
 }
 
-static void load(const uint64_t *header)
+static bool load(const uint64_t *header)
 {
     struct loader_error error = {0};
     bool image = (uint32_t)header[7] == 0x644d5241;
@@ -87,13 +92,76 @@ static void load(const uint64_t *header)
         fuzz_check(memcmp(ram + (taken ? header[1] : 0), header, header[2] < HEADER && taken ? header[2] : HEADER) ==
                    0);
     } else {
-        fuzz_check(taken == (memcmp(header, nothing, HEADER) == 0 || memcmp(header, guest_image_start, HEADER) == 0));
+        fuzz_check(taken == (memcmp(header, nothing, HEADER) == 0));
         fuzz_check(memcmp(ram, taken ? (const void *)guest_image_start : header, HEADER) == 0);
     }
     if (taken) {
         fuzz_check(vm.entry_ipa == GUEST_RAM_IPA + (image ? header[1] : 0));
         fuzz_check(vm.boot_argument == (image ? LINUX_DTB_IPA : 0));
     }
+    return taken;
+}
+
+// A guest ran, left what it liked where the loader looks, and reset the machine.
+static void load_after_a_guest(struct fuzz_input *input)
+{
+    struct vm first = vm;
+    struct loader_error error = {0};
+    uint64_t header[8] = {0};
+    bool bundled = vm.boot_argument == 0;
+
+    put_header(input, header);
+    put_dtb(input);
+    *(uint64_t *)LINUX_INITRD_PA = fuzz_take(input, 8);
+    memcpy((void *)LINUX_IMAGE_PA, header, HEADER);
+    bool taken = loader_load(&vm, &error);
+    if (!taken)
+        check_refusal(&error);
+    fuzz_check(taken || !bundled);
+    fuzz_check(vm.entry_ipa == first.entry_ipa && vm.boot_argument == first.boot_argument);
+    fuzz_check(!bundled || memcmp((void *)GUEST_RAM_PA, guest_image_start, sizeof(guest_image_start)) == 0);
+}
+
+static uint64_t draw_address(struct fuzz_input *input)
+{
+    static const uint64_t near[] = {GUEST_RAM_IPA, LINUX_INITRD_IPA, LINUX_DTB_IPA, GUEST_RAM_IPA + GUEST_RAM_SIZE};
+
+    return fuzz_below(input, 8) ? near[fuzz_below(input, 4)] + fuzz_take(input, 1) * 4 - 256 : fuzz_take(input, 8);
+}
+
+static void check_list(const struct guest_manifest *list)
+{
+    fuzz_check(list->piece_count >= 1 && list->piece_count <= GUEST_MANIFEST_PIECES && vm.entry_ipa % 4 == 0);
+    for (unsigned int i = 0; i < list->piece_count; i++) {
+        const struct guest_piece *piece = &list->pieces[i];
+        unsigned __int128 end = (unsigned __int128)piece->ipa + piece->size;
+        fuzz_check(piece->size != 0 && piece->ipa >= GUEST_RAM_IPA && end <= GUEST_RAM_IPA + GUEST_RAM_SIZE);
+        for (unsigned int k = 0; k < i; k++)
+            fuzz_check(end <= list->pieces[k].ipa || list->pieces[k].ipa + list->pieces[k].size <= piece->ipa);
+    }
+}
+
+static void load_listed(struct fuzz_input *input)
+{
+    struct guest_manifest *list = (struct guest_manifest *)GUEST_MANIFEST_PA;
+    struct loader_error error = {0};
+
+    list->magic = GUEST_MANIFEST_MAGIC;
+    list->version = fuzz_below(input, 16) ? GUEST_MANIFEST_VERSION : fuzz_take(input, 8);
+    list->kind = fuzz_below(input, GUEST_KIND_COUNT + 1);
+    list->piece_count = fuzz_below(input, 16) ? fuzz_below(input, 5) : fuzz_take(input, 8);
+    for (unsigned int i = 0; i < 5; i++)
+        list->pieces[i] = (struct guest_piece){.ipa = draw_address(input),
+                                               .size = draw_size(input, 4096),
+                                               .kind = fuzz_below(input, GUEST_PIECE_KIND_COUNT + 1)};
+    list->entry_ipa = fuzz_below(input, 4) ? list->pieces[0].ipa : draw_address(input);
+    list->boot_argument = fuzz_below(input, 4) ? list->pieces[1].ipa : draw_address(input);
+    if (fuzz_below(input, 2))
+        list->pieces[1] = (struct guest_piece){LINUX_DTB_IPA, LINUX_DTB_MAX_SIZE, GUEST_PIECE_DTB};
+    if (loader_load(&vm, &error))
+        check_list(list);
+    else
+        check_refusal(&error);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -103,10 +171,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     uint64_t header[8] = {0};
 
     if (!once)
-        once = mmap((void *)GUEST_RAM_PA, GUEST_RAM_SIZE, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == (void *)GUEST_RAM_PA;
+        once = mmap((void *)MEMORY_PA, GUEST_RAM_SIZE + MIB(2), PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) == (void *)MEMORY_PA;
     fuzz_check(once);
-    madvise((void *)GUEST_RAM_PA, GUEST_RAM_SIZE, MADV_DONTNEED);
+    madvise((void *)MEMORY_PA, GUEST_RAM_SIZE + MIB(2), MADV_DONTNEED);
     memset(&vm, 0, sizeof(vm));
     switch (fuzz_below(&input, 8)) {
     case 0:
@@ -124,6 +192,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         is_linux(header) && fuzz_below(&input, 64))
         header[2] = IMAGE_MAX; // seldom a large one: it is moved
     memcpy((void *)LINUX_IMAGE_PA, header, HEADER);
-    load(header);
+    if (fuzz_below(&input, 4) == 0) {
+        load_listed(&input);
+        return 0;
+    }
+    if (load(header))
+        load_after_a_guest(&input);
     return 0;
 }

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// A guest that came with a list of its pieces (hv/guest_manifest.h). QEMU wrote list and pieces anew at this reset, so
+// nothing here depends on what a guest left. The list is checked so that a mistake is named before the guest starts;
+// EL2's safety does not depend on it.
+#include "loader_parts.h"
+
+#define RAM_END (GUEST_RAM_IPA + GUEST_RAM_SIZE)
+
+static const void *piece_memory(const struct guest_piece *piece)
+{
+    return (const void *)(piece->ipa - GUEST_RAM_IPA + GUEST_RAM_PA);
+}
+
+static bool holds(const struct guest_piece *piece, uint64_t ipa)
+{
+    return ipa >= piece->ipa && ipa - piece->ipa < piece->size;
+}
+
+static const struct guest_piece *piece_at(const struct guest_manifest *list, uint64_t ipa)
+{
+    for (unsigned int i = 0; i < list->piece_count; i++)
+        if (holds(&list->pieces[i], ipa))
+            return &list->pieces[i];
+    return NULL;
+}
+
+// Within guest RAM, and apart from all pieces before it.
+static bool check_place(const struct guest_manifest *list, unsigned int number, struct loader_error *error)
+{
+    const struct guest_piece *piece = &list->pieces[number];
+
+    if (piece->ipa < GUEST_RAM_IPA || piece->ipa >= RAM_END)
+        return loader_refuse(error, "a piece of the guest begins outside guest RAM", "piece_ipa", piece->ipa, RAM_END);
+    if (piece->size == 0 || piece->size > RAM_END - piece->ipa)
+        return loader_refuse(error, "a piece of the guest is empty or reaches beyond guest RAM", "piece_size",
+                             piece->size, RAM_END - piece->ipa);
+    for (unsigned int i = 0; i < number; i++)
+        if (holds(&list->pieces[i], piece->ipa) || holds(piece, list->pieces[i].ipa))
+            return loader_refuse(error, "two pieces of the guest overlap", "piece_ipa", piece->ipa,
+                                 list->pieces[i].ipa);
+    return true;
+}
+
+// Room for the header that is about to be read, and a place where its words can be read.
+static bool check_header(const struct guest_piece *piece, uint64_t size, struct loader_error *error)
+{
+    if (piece->size < size)
+        return loader_refuse(error, "a piece of the guest is shorter than its header", "piece_size", piece->size, size);
+    if (piece->ipa % sizeof(uint64_t) != 0)
+        return loader_refuse(error, "a piece of the guest is not aligned to 8 bytes", "piece_ipa", piece->ipa,
+                             sizeof(uint64_t));
+    return true;
+}
+
+static bool check_image_piece(const struct guest_piece *piece, struct loader_error *error)
+{
+    const struct image_header *image = piece_memory(piece);
+    uint64_t base = (piece->ipa - GUEST_RAM_IPA) / MIB(2) * MIB(2) + GUEST_RAM_IPA;
+
+    if (!check_header(piece, sizeof(*image), error) ||
+        !loader_check_image(image, piece->ipa - base + piece->size, error))
+        return false;
+    if (image->text_offset != piece->ipa - base)
+        return loader_refuse(error, "Image not at its text_offset from a 2 MiB boundary", "text_offset",
+                             image->text_offset, piece->ipa - base);
+    return true;
+}
+
+static bool check_dtb_piece(const struct guest_piece *piece, struct loader_error *error)
+{
+    if (!check_header(piece, DTB_HEADER_SIZE, error) || !loader_check_dtb(piece_memory(piece), error))
+        return false;
+    uint32_t size = __builtin_bswap32(((const uint32_t *)piece_memory(piece))[1]);
+    return size <= piece->size || loader_refuse(error, "device tree cut short", "dtb_totalsize", size, piece->size);
+}
+
+static bool check_piece(const struct guest_manifest *list, unsigned int number, struct loader_error *error)
+{
+    const struct guest_piece *piece = &list->pieces[number];
+
+    if (!check_place(list, number, error))
+        return false;
+    switch (piece->kind) {
+    case GUEST_PIECE_IMAGE:
+        return check_image_piece(piece, error);
+    case GUEST_PIECE_DTB:
+        return check_dtb_piece(piece, error);
+    case GUEST_PIECE_PROGRAM:
+    case GUEST_PIECE_INITRD:
+    case GUEST_PIECE_FILE:
+        return true;
+    default:
+        return loader_refuse(error, "a piece of the guest is of no known kind", "piece_kind", piece->kind,
+                             GUEST_PIECE_KIND_COUNT);
+    }
+}
+
+static bool check_start(const struct guest_manifest *list, struct loader_error *error)
+{
+    const struct guest_piece *entry = piece_at(list, list->entry_ipa), *argument = piece_at(list, list->boot_argument);
+
+    if (list->kind >= GUEST_KIND_COUNT)
+        return loader_refuse(error, "a guest of no known kind", "guest_kind", list->kind, GUEST_KIND_COUNT);
+    if (list->entry_ipa % 4 != 0 || entry == NULL || entry->kind > GUEST_PIECE_PROGRAM)
+        return loader_refuse(error, "the guest's entry is in none of its pieces", "entry_ipa", list->entry_ipa,
+                             RAM_END);
+    if (argument == NULL || argument->kind != GUEST_PIECE_DTB || argument->ipa != list->boot_argument)
+        return loader_refuse(error, "the guest's x0 is no device tree's address", "boot_argument", list->boot_argument,
+                             RAM_END);
+    return true;
+}
+
+bool loader_load_listed(struct vm *vm, const struct guest_manifest *list, struct loader_error *error)
+{
+    if (list->version != GUEST_MANIFEST_VERSION)
+        return loader_refuse(error, "the guest's list is for another version of ariel: run make", "manifest_version",
+                             list->version, GUEST_MANIFEST_VERSION);
+    if (list->piece_count == 0 || list->piece_count > GUEST_MANIFEST_PIECES)
+        return loader_refuse(error, "the guest's list has no pieces, or too many", "piece_count", list->piece_count,
+                             GUEST_MANIFEST_PIECES);
+    for (unsigned int i = 0; i < list->piece_count; i++)
+        if (!check_piece(list, i, error))
+            return false;
+    if (!check_start(list, error))
+        return false;
+    vm->guest_name = list->kind == GUEST_KIND_LINUX ? "Linux Image" : "bare-metal program";
+    vm->entry_ipa = list->entry_ipa;
+    vm->boot_argument = list->boot_argument;
+    return true;
+}

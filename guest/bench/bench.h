@@ -7,6 +7,7 @@
 #define BENCH_PSCI_VERSION 0x84000000
 #define BENCH_SGI          3
 #define BENCH_PRIORITY     0x80
+#define COUNTER_GRAIN      16 // instructions in one tick of the counter, under -icount shift=0
 
 extern const uint64_t bench_rounds; // in start.S
 

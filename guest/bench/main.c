@@ -37,7 +37,6 @@
 #define TOUCH_FIRST   (GUEST_RAM_IPA + MIB_(256))
 #define MIB_(n)       ((uint64_t)(n) << 20)
 #define TIMER_AHEAD   128 // counter ticks from the arming of the timer to its deadline
-#define COUNTER_GRAIN 16  // instructions in one tick
 
 #define TEXT_(v) #v
 #define TEXT(v)  TEXT_(v)

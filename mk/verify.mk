@@ -82,6 +82,15 @@ hostile-pages:
 	$(Q)HOSTILE_PAGES='$(CPU)' HOSTILE_COUNT='$(COUNT)' $(PYTHON) -m pytest -q -p no:cacheprovider \
 	    tests/qemu/test_hostile.py::test_every_page
 
+## `make mutate`: only mutants of tests/mutate with this in their name
+MUTANT ?=
+
+## breaks ariel in some seventy small ways, one after the other, and says which of them no test notices: half an hour
+.PHONY: mutate
+mutate:
+	$(Q)scripts/bootstrap build llvm run test
+	$(Q)$(PYTHON) scripts/mutate.py $(MUTANT)
+
 ## boots Debian's installer, with 1 and 4 CPUs, on every CPU model, under the Linux policies: a few minutes
 .PHONY: test-linux-smoke
 test-linux-smoke:

@@ -53,14 +53,14 @@ def code(text):
 
 def test_memory_map_is_the_headers():
     where = read_memory_map(ROOT / "include/hv/memory_map.h")
-    found = {row[1].strip("`"): int(row[2], 16) for row in rows(section("README.md", "## Memory map"))}
+    found = {row[1].strip("`"): int(row[2], 16) for row in rows(section("docs/REFERENCE.md", "## Memory map"))}
     assert found.items() <= where.items()
     assert {name for name in where if name.endswith(("_PA", "_IPA"))} <= found.keys()
 
 
 def test_hypercalls_are_the_headers():
     abi, calls = text_of("include/hv/guest_abi.h"), text_of("include/hv/call_table.h")
-    text = section("README.md", "## Hypercalls")
+    text = section("docs/REFERENCE.md", "## Hypercalls")
     found = {row[1].strip("`"): int(row[0]) for row in rows(text)}
     numbers = {f"HVC_{name}": int(number) for name, number in re.findall(r"HVC_CALL\((\w+),\s*(\d+),", calls)}
     assert found == numbers
@@ -70,7 +70,7 @@ def test_hypercalls_are_the_headers():
 
 
 def test_smccc_calls_are_the_headers():
-    named = set(re.findall(r"\b[A-Z][A-Z0-9]+_[A-Z0-9_]+\b", section("README.md", "## Hypercalls").split("SMCCC 1.1 and")[1]))
+    named = set(re.findall(r"\b[A-Z][A-Z0-9]+_[A-Z0-9_]+\b", section("docs/REFERENCE.md", "## Hypercalls").split("SMCCC 1.1 and")[1]))
     calls = re.findall(r"SMCCC_CALL\((\w+),", text_of("include/hv/call_table.h"))
     short = {re.sub(r"^PSCI_(?!VERSION|FEATURES)|_(32|64)$", "", re.sub(r"_(32|64)$", "", name)) for name in calls}
     assert named == short

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The physical CPUs: bringing up the others, and running a function on one. A mailbox per CPU holds one call; callers
-// take turns in the order in which they came, so that no guest's calls keep the monitor's waiting, and whoever waits
-// serves its own mailbox meanwhile, so that two callers cannot wait for each other. A caller that has waited long
-// enough takes its call back; one that has begun it waits for, since the argument is the caller's.
+// The physical CPUs: bringing up the others, and running a function on some of them. Every CPU may have one call under
+// way: it names the function once, sets its bit with each CPU that it asks (asked), kicks those, and waits for all of
+// them at the same time. Nobody takes turns: a CPU that is asked by several runs the functions of all. So whoever calls
+// waits for one round of the others, however many call at once; and whoever waits runs what it is asked for meanwhile,
+// so that two callers cannot wait for each other. A caller that has waited long enough takes its bits back; for a
+// function that has begun it waits, since the argument is the caller's.
 
 #include <hv/cpu.h>
 
@@ -17,33 +19,20 @@
 #define COUNTER_POLLS  256
 #define START_LIMIT_MS 10000
 
-struct mailbox {
-    void (*function)(void *argument); // NULL: empty
+struct call {
+    void (*function)(void *argument);
     void *argument;
+    uint32_t left; // the CPUs that have not finished it
 };
 
-static struct mailbox mailboxes[CPU_MAX];
-static struct {
-    uint32_t next;    // ticket of the next caller
-    uint32_t serving; // the caller whose turn it is
-} callers;
+static struct call calls[CPU_MAX]; // by the CPU that calls
+static uint32_t asked[CPU_MAX];    // by the CPU that is asked: bit n: it shall run calls[n]
 static unsigned int running_count = 1;
 static bool running[CPU_MAX] = {true};
 
 unsigned int cpu_count(void)
 {
     return running_count;
-}
-
-// Stands in a mailbox while its call runs.
-static void under_way(void *argument)
-{
-    (void)argument;
-}
-
-static bool replace_call(struct mailbox *box, void (*from)(void *argument), void (*to)(void *argument))
-{
-    return __atomic_compare_exchange_n(&box->function, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
 static uint64_t deadline(unsigned int milliseconds)
@@ -53,75 +42,103 @@ static uint64_t deadline(unsigned int milliseconds)
 
 void cpu_serve_kick(void)
 {
-    struct mailbox *box = &mailboxes[cpu_id()];
-    void (*function)(void *) = __atomic_load_n(&box->function, __ATOMIC_ACQUIRE);
+    unsigned int me = cpu_id();
+    uint32_t callers = 0;
 
     cpu_yield(); // whoever waits comes here
-    if (function != NULL && function != under_way && replace_call(box, function, under_way)) {
-        function(box->argument);
-        (void)replace_call(box, under_way, NULL); // what panic has put there meanwhile stays
+    if (__atomic_load_n(&asked[me], __ATOMIC_RELAXED) != 0)
+        callers = __atomic_exchange_n(&asked[me], 0, __ATOMIC_ACQ_REL);
+    for (; callers != 0; callers &= callers - 1) {
+        struct call *call = &calls[__builtin_ctz(callers)];
+        call->function(call->argument);
+        __atomic_fetch_and(&call->left, ~(uint32_t)BIT64(me), __ATOMIC_RELEASE);
     }
-    if (cpu_id() == 0) {
+    if (me == 0) {
         const char *reason = vm_take_monitor_request();
         if (reason != NULL)
             monitor_open(reason);
     }
 }
 
-static bool post(unsigned int cpu, void (*function)(void *argument), void *argument)
+static void ask(uint32_t cpus, void (*function)(void *argument), void *argument)
 {
-    uint64_t limit = deadline(CPU_LATE_MS);
+    unsigned int me = cpu_id();
 
-    mailboxes[cpu].argument = argument;
-    __atomic_store_n(&mailboxes[cpu].function, function, __ATOMIC_RELEASE);
-    gicv3_send_sgi(GICV3_SGI_KICK, cpu);
-    for (unsigned int poll = 1; __atomic_load_n(&mailboxes[cpu].function, __ATOMIC_ACQUIRE) != NULL; poll++) {
+    calls[me].function = function;
+    calls[me].argument = argument;
+    __atomic_store_n(&calls[me].left, cpus, __ATOMIC_RELAXED);
+    for (uint32_t left = cpus; left != 0; left &= left - 1) {
+        unsigned int cpu = (unsigned int)__builtin_ctz(left);
+        __atomic_fetch_or(&asked[cpu], (uint32_t)BIT64(me), __ATOMIC_ACQ_REL);
+        gicv3_send_sgi(GICV3_SGI_KICK, cpu);
+    }
+}
+
+// Takes the call back from those that have not begun it, and names them.
+static bool take_back(uint32_t cpus)
+{
+    uint32_t mine = (uint32_t)BIT64(cpu_id());
+    bool none = true;
+
+    for (; cpus != 0; cpus &= cpus - 1) {
+        unsigned int cpu = (unsigned int)__builtin_ctz(cpus);
+        if (!(__atomic_fetch_and(&asked[cpu], ~mine, __ATOMIC_ACQ_REL) & mine))
+            continue;
+        __atomic_fetch_and(&calls[cpu_id()].left, ~(uint32_t)BIT64(cpu), __ATOMIC_RELAXED);
+        log_record(LOG_ERROR, LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu, CPU_LATE_MS);
+        none = false;
+    }
+    return none;
+}
+
+static bool wait_for_answers(uint64_t limit)
+{
+    const uint32_t *left = &calls[cpu_id()].left;
+    bool done = true;
+
+    for (unsigned int poll = 1; __atomic_load_n(left, __ATOMIC_ACQUIRE) != 0; poll++) {
         cpu_serve_kick();
         // Seldom: each reading of the counter takes QEMU's one big lock, which the answer needs too.
-        if (poll % COUNTER_POLLS == 0 && READ_SYSREG(CNTPCT_EL0) >= limit &&
-            replace_call(&mailboxes[cpu], function, NULL)) {
-            log_record(LOG_ERROR, LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu, CPU_LATE_MS);
-            return false;
-        }
+        if (poll % COUNTER_POLLS == 0 && READ_SYSREG(CNTPCT_EL0) >= limit)
+            done = take_back(__atomic_load_n(left, __ATOMIC_ACQUIRE)) && done;
     }
-    return true;
+    return done;
+}
+
+static uint32_t running_cpus(void)
+{
+    return (uint32_t)(BIT64(running_count) - 1);
+}
+
+bool cpu_call_each(uint32_t cpus, void (*function)(void *argument), void *argument)
+{
+    uint32_t me = (uint32_t)BIT64(cpu_id());
+    uint32_t others = cpus & running_cpus() & ~me;
+    bool done = (cpus & ~running_cpus()) == 0;
+
+    if (others != 0) {
+        uint64_t limit = deadline(CPU_LATE_MS);
+        ask(others, function, argument);
+        done = wait_for_answers(limit) && done;
+    }
+    if (cpus & me)
+        function(argument);
+    return done;
 }
 
 bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument)
 {
-    if (cpu == cpu_id()) {
-        function(argument);
-        return true;
-    }
-    if (cpu >= running_count)
-        return false;
-    uint32_t ticket = __atomic_fetch_add(&callers.next, 1, __ATOMIC_RELAXED);
-    while (__atomic_load_n(&callers.serving, __ATOMIC_ACQUIRE) != ticket)
-        cpu_serve_kick();
-    bool done = post(cpu, function, argument);
-    __atomic_store_n(&callers.serving, ticket + 1, __ATOMIC_RELEASE);
-    return done;
+    return cpu < CPU_MAX && cpu_call_each((uint32_t)BIT64(cpu), function, argument);
 }
 
 bool cpu_call_all(void (*function)(void *argument), void *argument)
 {
-    bool done = true;
-    for (unsigned int cpu = 0; cpu < running_count; cpu++)
-        if (cpu != cpu_id())
-            done = cpu_call(cpu, function, argument) && done;
-    function(argument);
-    return done;
+    return cpu_call_each(running_cpus(), function, argument);
 }
 
 void cpu_post_all(void (*function)(void *argument), void *argument)
 {
-    for (unsigned int cpu = 0; cpu < running_count; cpu++) {
-        if (cpu == cpu_id())
-            continue;
-        mailboxes[cpu].argument = argument;
-        __atomic_store_n(&mailboxes[cpu].function, function, __ATOMIC_RELEASE);
-        gicv3_send_sgi(GICV3_SGI_KICK, cpu);
-    }
+    ask(running_cpus() & ~(uint32_t)BIT64(cpu_id()), function, argument);
 }
 
 void cpu_mark_running(void)

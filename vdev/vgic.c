@@ -296,7 +296,7 @@ COLD bool vgic_has_pending(struct vcpu *vcpu)
     uint64_t vmcr = READ_SYSREG(ICH_VMCR_EL2);
 
     vgic_flush(vcpu);
-    vgic_observe(vcpu);
+    vgic_observe(NULL);
     for (uint32_t left = vcpu->gic.lr_used; left != 0; left &= left - 1) {
         uint64_t value = vcpu->gic.lr[__builtin_ctz(left)];
         uint64_t enabled = value & ICH_LR_EL2_GROUP ? ICH_VMCR_EL2_VENG1 : ICH_VMCR_EL2_VENG0;

@@ -37,7 +37,8 @@ static uint32_t listed_on(const struct vgic_view *view)
     return vcpus;
 }
 
-// Brings the shadows of the list registers that hold interrupts of the view up to date. No locks held.
+// Brings the shadows of the list registers that hold interrupts of the view up to date: asks all their CPUs at once.
+// One that is late the log names; then its shadow is taken as it stands. No locks held.
 static void observe(const struct vgic_view *view)
 {
     uint32_t vcpus;
@@ -45,11 +46,8 @@ static void observe(const struct vgic_view *view)
     vgic_lock_view(view);
     vcpus = listed_on(view);
     vgic_unlock_view(view);
-    for (; vcpus != 0; vcpus &= vcpus - 1) {
-        struct vcpu *vcpu = &view->vm->vcpus[__builtin_ctz(vcpus)];
-        if (!cpu_call(vcpu->id, vgic_observe, vcpu))
-            return; // late, and the log says so: the shadow as it stands
-    }
+    if (vcpus != 0)
+        (void)cpu_call_each(vcpus, vgic_observe, NULL);
 }
 
 // Interrupts of the view whose list register has one of the bits of state.

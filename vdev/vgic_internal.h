@@ -56,8 +56,8 @@ void vgic_list(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid);
 bool vgic_list_forwarded(struct vcpu *vcpu, const struct vgic_bank *bank, unsigned int intid);
 // The line of a listed level-sensitive interrupt fell.
 void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid);
-// Reads the list registers in use into gic.lr. argument: the vCPU; takes its lock.
-void vgic_observe(void *argument);
+// Reads the list registers in use into gic.lr of this CPU's vCPU, whose lock it takes. For cpu_call_each.
+void vgic_observe(void *unused);
 // Empties the list registers into memory. Takes the locks.
 void vgic_take_back_all(struct vcpu *vcpu);
 
@@ -81,7 +81,7 @@ enum trap_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, uint32_
                                   uint64_t *value);
 // GICD_ICACTIVER: also what a trapped write of ICC_DIR_EL1 means. Takes the locks.
 void vgic_clear_active(const struct vgic_view *view, uint32_t bits);
-// What ISPENDR or ISACTIVER reads. Takes the locks; asks other CPUs for their list registers.
+// What ISPENDR or ISACTIVER reads. Takes the locks; asks other CPUs for their list registers, all at once.
 uint32_t vgic_read_pending(const struct vgic_view *view);
 uint32_t vgic_read_active(const struct vgic_view *view);
 // PIDR and CIDR of a frame, offset 0xffd0 .. 0xfffc; part is PIDR0.

@@ -141,11 +141,11 @@ COLD void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned 
     write_lr(&vcpu->gic, k, value);
 }
 
-COLD void vgic_observe(void *argument)
+COLD void vgic_observe(void *unused)
 {
-    struct vcpu *vcpu = argument;
-    struct vgic_cpu *gic = &vcpu->gic;
+    struct vgic_cpu *gic = &vcpu_current()->gic;
 
+    (void)unused;
     spinlock_acquire(&gic->lock);
     for (uint32_t left = gic->lr_used; left != 0; left &= left - 1) {
         unsigned int k = (unsigned int)__builtin_ctz(left);

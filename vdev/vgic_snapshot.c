@@ -18,7 +18,7 @@ static void take(void *argument)
     struct vgic_snapshot *snapshot = request->snapshot;
     struct vgic_cpu *gic = &request->vcpu->gic;
 
-    vgic_observe(request->vcpu);
+    vgic_observe(NULL);
     memcpy(snapshot->lr, gic->lr, sizeof(snapshot->lr));
     snapshot->hcr = READ_SYSREG(ICH_HCR_EL2);
     snapshot->vmcr = READ_SYSREG(ICH_VMCR_EL2);

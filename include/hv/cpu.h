@@ -19,10 +19,13 @@ unsigned int cpu_count(void);
 bool cpu_start_others(unsigned int count);
 // A started CPU says that it runs.
 void cpu_mark_running(void);
-// Runs function(argument) in EL2 on every other CPU, one after the other (hastened by an SGI), and then here. False
-// when one does not answer in CPU_LATE_MS (it is named in the log). Not from within a called function.
+// Runs function(argument) in EL2 on each CPU of the set (bit n: CPU n): on all others at once, hastened by SGIs, and
+// then here when this one is in the set. It waits for one round of the others and no longer, also while they call too.
+// False when one does not answer in CPU_LATE_MS (it is named in the log) or does not run. What runs on several CPUs at
+// once must be fit for it. No locks held that function or another CPU's call takes; not from within a called function.
+bool cpu_call_each(uint32_t cpus, void (*function)(void *argument), void *argument);
+// The same on every CPU, and on one.
 bool cpu_call_all(void (*function)(void *argument), void *argument);
-// The same on one CPU, which may be this one. False also when there is no such CPU.
 bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument);
 // Asks every other CPU to run function(argument) and waits for none (panic).
 void cpu_post_all(void (*function)(void *argument), void *argument);

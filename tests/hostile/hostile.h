@@ -78,6 +78,7 @@ void lower_attack(const struct lower_kind *kind, uint64_t count);
 
 // One attack of each kind, count times, on this CPU; from every CPU at once but where it says boot CPU.
 void attack_aarch32(uint64_t count); // boot CPU
+void attack_ask(uint64_t count);
 void attack_calls(uint64_t count);
 void attack_console(uint64_t count);
 void attack_el0(uint64_t count); // boot CPU

@@ -80,7 +80,7 @@ static void count(void *argument)
     runs += *(unsigned int *)argument;
 }
 
-// A function that itself waits for another CPU would serve its own mailbox again.
+// A function that itself serves what is asked of its CPU does not meet itself again.
 static void count_and_serve(void *argument)
 {
     nested++;
@@ -136,6 +136,75 @@ static void a_call_that_nobody_waits_for_never_runs(void **state)
     others_answer = true;
     assert_true(cpu_call(1, count, &one));
     assert_int_equal(runs, 1);
+}
+
+static bool serving;
+static bool calling[CPU_MAX];
+static unsigned int rounds;
+
+// The waiting CPU gives way: every other one has its turn, once.
+static void one_round(void)
+{
+    unsigned int caller = here;
+
+    if (serving)
+        return; // whoever serves yields as well
+    serving = true;
+    rounds++;
+    assert_true(rounds < 100);
+    for (here = 0; here < cpu_count(); here++)
+        if (here != caller)
+            cpu_serve_kick();
+    here = caller;
+    serving = false;
+}
+
+static void a_call_of_all_waits_for_one_round(void **state)
+{
+    unsigned int one = 1;
+    (void)state;
+    others_answer = false;
+    fake_yield = one_round;
+    rounds = 0;
+    assert_true(cpu_call_all(count, &one));
+    assert_int_equal(runs, 4);
+    assert_int_equal(rounds, 1);
+    assert_true(cpu_call_each(0xa, count, &one));
+    assert_int_equal(runs, 6);
+    assert_int_equal(rounds, 2);
+    assert_false(cpu_call_each(0x12, count, &one)); // CPU 4 does not run
+    assert_int_equal(runs, 7);
+}
+
+// While one waits the next one calls, and while the last one waits all have their turn.
+static void next_one_calls(void)
+{
+    unsigned int caller = here, next = (here + 1) % 4, one = 1;
+
+    if (serving)
+        return;
+    if (calling[next]) {
+        one_round();
+        return;
+    }
+    calling[next] = true;
+    here = next;
+    assert_true(cpu_call_all(count, &one));
+    here = caller;
+}
+
+static void callers_do_not_queue(void **state)
+{
+    unsigned int one = 1;
+    (void)state;
+    others_answer = false;
+    fake_yield = next_one_calls;
+    rounds = 0;
+    memset(calling, 0, sizeof(calling));
+    calling[0] = true;
+    assert_true(cpu_call_all(count, &one));
+    assert_int_equal(runs, 16);
+    assert_in_range(rounds, 1, 4);
 }
 
 static void pass_time(void)
@@ -194,6 +263,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_call_runs_once_on_its_cpu, setup),
+        cmocka_unit_test_setup(a_call_of_all_waits_for_one_round, setup),
+        cmocka_unit_test_setup(callers_do_not_queue, setup),
         cmocka_unit_test_setup(a_call_that_nobody_waits_for_never_runs, setup),
         cmocka_unit_test_setup(a_posted_function_outlives_a_call, setup),
         cmocka_unit_test_setup(a_cpu_that_does_not_come_up_is_told_and_left_out, setup),

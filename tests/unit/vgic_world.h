@@ -54,17 +54,27 @@ static void run_on(unsigned int cpu)
     here = cpu;
 }
 
-bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument)
+static unsigned int world_calls; // how often other CPUs were asked, however many at a time
+
+bool cpu_call_each(uint32_t wanted, void (*function)(void *argument), void *argument)
 {
     unsigned int from = here;
 
     for (unsigned int i = 0; i < vm.vcpu_count; i++)
         assert_int_equal(vm.vcpus[i].gic.lock.held, 0);
     assert_int_equal(vm.vgic.lock.held, 0);
-    run_on(cpu);
-    function(argument);
+    world_calls++;
+    for (; wanted != 0; wanted &= wanted - 1) {
+        run_on((unsigned int)__builtin_ctz(wanted));
+        function(argument);
+    }
     run_on(from);
     return true;
+}
+
+bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument)
+{
+    return cpu_call_each((uint32_t)BIT64(cpu), function, argument);
 }
 
 void gicv3_send_sgi(unsigned int intid, unsigned int cpu)

@@ -369,6 +369,15 @@ TEST("sysregs", "the PMU works or is not offered")
         CHECK_NO_EXCEPTION(e);
 }
 
+TEST("sysregs", "a refused read leaves its register alone")
+{
+    uint64_t value = 0x5afe5afe5afe5afe;
+    struct exception e = cpu_try_read(PMCR_EL0, &value);
+
+    if (e.taken != 0)
+        CHECK_EQ(value, 0x5afe5afe5afe5afe);
+}
+
 TEST("sysregs", "stage 1 registers hold what is written")
 {
     WRITE_REG(mair_el1, 0x44ff);

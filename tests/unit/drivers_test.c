@@ -19,6 +19,7 @@
 static uint32_t memory[0x1000000 / 4]; // 0x08000000 .. 0x09000000, what was written last
 static uint32_t uart[0x1000 / 4];
 static unsigned int frames; // redistributors of the machine
+static uint32_t cluster;    // their affinity above Aff0: Aff3.Aff2.Aff1 in bits 31 to 8
 static bool stuck;          // RWP, ChildrenAsleep and TXFF never clear
 static uint32_t forced_off; // bits of GICD_CTLR that cannot be set
 static unsigned int records;
@@ -53,7 +54,7 @@ static uint64_t device_read(uint64_t address, unsigned int size)
     uint64_t offset = address - GICR_PA;
     if (address >= GICR_PA && offset % GICR_STRIDE == 8) {
         unsigned int id = (unsigned int)(offset / GICR_STRIDE);
-        return (uint64_t)id << 32 | (id + 1 == frames ? 0x10 : 0);
+        return (uint64_t)(cluster | id) << 32 | (id + 1 == frames ? 0x10 : 0);
     }
     if (address >= GICR_PA && offset % GICR_STRIDE == 0)
         return stuck ? 8 : 0;
@@ -96,6 +97,7 @@ static int setup(void **state)
     memset(memory, 0, sizeof(memory));
     memset(uart, 0, sizeof(uart));
     frames = 4;
+    cluster = 0;
     stuck = false;
     forced_off = 0;
     records = transmitted_count = received_count = received_next = 0;
@@ -197,6 +199,31 @@ static void a_cpu_finds_its_redistributor(void **state)
     assert_int_equal(fake_sysreg_get("ICC_SGI1R_EL1"), 0);
 }
 
+// What an SGI is for, stored before: the value of work when each barrier was reached.
+static uint64_t work;
+
+static void an_sgi_finds_its_cpu_by_all_of_its_affinity(void **state)
+{
+    (void)state;
+    cluster = 0x04030200;
+    fake_sysreg_set("MPIDR_EL1", 0x480030201);
+    gicv3_init_cpu(1);
+    assert_int_equal(records, 0);
+    fake_trace_reset();
+    fake_trace_watch(&work);
+    work = 1;
+    gicv3_send_sgi(GICV3_SGI_KICK, 1);
+    // IHI 0069 12.11: Aff3 in bits 55 to 48, Aff2 in 39 to 32, Aff1 in 23 to 16, a bit for Aff0 in 15 to 0.
+    assert_int_equal(fake_sysreg_get("ICC_SGI1R_EL1"), 0x0004000300020002 | (uint64_t)GICV3_SGI_KICK << 24);
+    // What the other CPU is to see is complete, by a DSB, before the SGI can arrive there.
+    assert_int_equal(fake_trace[0].operation, FAKE_DSB_ISH);
+    assert_int_equal(fake_trace[0].watched, 1);
+    assert_int_equal(fake_trace[1].operation, FAKE_SYSREG_WRITE);
+    gicv3_enable(PL011_INTID, 1);
+    assert_int_equal(at(GICD_PA + 0x6000 + 8 * PL011_INTID), 0x00030201);
+    assert_int_equal(at(GICD_PA + 0x6000 + 8 * PL011_INTID + 4), 0x00000004);
+}
+
 static void the_cpu_interface(void **state)
 {
     (void)state;
@@ -245,6 +272,7 @@ int main(void)
         cmocka_unit_test_setup(a_stuck_uart_costs_its_wait_once, setup),
         cmocka_unit_test_setup(the_distributor_starts_silent, setup),
         cmocka_unit_test_setup(a_cpu_finds_its_redistributor, setup),
+        cmocka_unit_test_setup(an_sgi_finds_its_cpu_by_all_of_its_affinity, setup),
         cmocka_unit_test_setup(the_cpu_interface, setup),
         cmocka_unit_test_setup(no_wait_is_endless, setup),
         cmocka_unit_test_setup(a_distributor_that_reads_back_wrong_is_told, setup),

@@ -22,13 +22,18 @@ RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf $(MACHINE) $(EXTRA)
 RUN_GUEST = $(PYTHON) scripts/run_linux.py $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
             --dtb=$(call quote,$(LINUX_DTB)) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
 
-## a bare-metal EL1 program for `make run`: an Image, an ELF or a flat position-independent binary
+## a bare-metal EL1 program for `make run`: an Image, an ELF file or a flat binary
 GUEST ?=
 ## its arguments, in /chosen/bootargs of the device tree that x0 points at
 GUEST_ARGS ?=
+## where a flat binary goes and is entered (0x40080000), or a program that can stand anywhere
+GUEST_ADDR ?=
+## more files for the guest's memory, also for Linux: path@IPA, several with blanks between
+GUEST_FILE ?=
 
 RUN_PROGRAM = $(call RUN_GUEST,$(BUILD),$(POLICY_FILE)) --folder $(BUILD)/program --program=$(call quote,$(GUEST)) \
-              --cmdline=$(call quote,$(GUEST_ARGS))
+              --cmdline=$(call quote,$(GUEST_ARGS)) --address=$(call quote,$(GUEST_ADDR)) \
+              --file=$(call quote,$(GUEST_FILE)) --initrd=$(call quote,$(LINUX_INITRD))
 RUN_CHOSEN = $(if $(GUEST),$(RUN_PROGRAM),$(RUN))
 
 ## boots it: Ctrl-] opens the monitor, Ctrl-A x ends QEMU
@@ -56,7 +61,7 @@ LINUX_POLICY_FILE = $(if $(filter %.toml,$(LINUX_POLICY)),$(LINUX_POLICY),policy
 LINUX_BUILD = $(BUILD)/policy-$(basename $(notdir $(LINUX_POLICY)))
 LINUX_ARGUMENTS = $(if $(LINUX_CMDLINE),--cmdline=$(call quote,$(LINUX_CMDLINE)))
 RUN_LINUX = $(call RUN_GUEST,$(LINUX_BUILD),$(LINUX_POLICY_FILE)) --folder $(BUILD)/linux $(LINUX_ARGUMENTS) \
-            --image=$(call quote,$(LINUX_IMAGE)) --initrd=$(call quote,$(LINUX_INITRD))
+            --image=$(call quote,$(LINUX_IMAGE)) --initrd=$(call quote,$(LINUX_INITRD)) --file=$(call quote,$(GUEST_FILE))
 
 ## boots Linux under it, with POLICY=linux by default: LINUX_IMAGE, LINUX_INITRD, LINUX_DTB, LINUX_CMDLINE
 .PHONY: run-linux
@@ -65,6 +70,16 @@ run-linux:
 	$(Q)$(RUN_LINUX) --check
 	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
 	$(Q)$(RUN_LINUX)
+
+# A variable that the goal would not read is said, not ignored. $(call unread,goals,variables,why)
+unread = $(if $(filter $(1),$(MAKECMDGOALS)),$(foreach name,$(2),$(if $($(name)),$(error $(name)=$($(name)): $(3)))))
+ifeq ($(GUEST),)
+$(call unread,run debug,GUEST_ARGS GUEST_ADDR GUEST_FILE,`make run` reads it with GUEST=<program> only)
+$(call unread,run debug,LINUX_IMAGE LINUX_INITRD LINUX_DTB LINUX_CMDLINE,`make run` boots the diagnostic guest; give it to `make run-linux`)
+else
+$(call unread,run debug,LINUX_IMAGE LINUX_CMDLINE,the guest is GUEST=$(GUEST) and its arguments are GUEST_ARGS=)
+endif
+$(call unread,run-linux dtb-show,GUEST GUEST_ARGS GUEST_ADDR,it is for `make run`; a kernel is LINUX_IMAGE= and its arguments are LINUX_CMDLINE=)
 
 ## prints the device tree that `make run-linux` gives its guest
 .PHONY: dtb-show

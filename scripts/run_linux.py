@@ -3,11 +3,13 @@
 """Boots a guest of one's own under ariel: a Linux Image with initrd and device tree, or a bare-metal EL1 program.
 
 `make run-linux` and `make run GUEST=` come through here, and so do the tests. Everything that can be refused is refused,
-in one line, before QEMU starts. What QEMU loads lies in one folder: Image, guest.dtb.
+in one line, before QEMU starts. What QEMU loads lies in one folder: Image or the program's pieces, guest.dtb, and
+guest.list, which tells ariel what lies where (include/hv/guest_manifest.h).
 """
 
 import argparse
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -16,12 +18,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
 import guest_dtb  # noqa: E402  (folders, not packages)
+import guest_manifest  # noqa: E402
+import guest_program  # noqa: E402
 import linux_image  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
-from run import boot_option_arguments, qemu_command, refusal  # noqa: E402
+from guest_manifest import Piece  # noqa: E402
+from run import boot_option_arguments, qemu_command, refusal, warnings  # noqa: E402
 
 WHERE = read_memory_map(ROOT / "include/hv/memory_map.h")
+FILE = re.compile(r"(\S.*?)@(0[xX][0-9a-fA-F]+|\d+)(?:\s+|$)")  # GUEST_FILE: path@IPA, several with blanks between
 
 
 def arguments_of(description="Boot a guest of one's own under ariel."):
@@ -32,9 +38,43 @@ def arguments_of(description="Boot a guest of one's own under ariel."):
     parser.add_argument("--image", default="", help="a kernel; without it and --program, Debian's installer is fetched")
     parser.add_argument("--initrd", default="")
     parser.add_argument("--program", default="", help="a bare-metal EL1 program in place of a kernel")
+    parser.add_argument("--address", default="", help="where a flat binary, or a program that can stand anywhere, goes")
+    parser.add_argument("--file", default="", help="more files for the guest's memory: path@IPA, and further ones")
     parser.add_argument("--extra", default="", help="more arguments for QEMU")
     parser.add_argument("--check", action="store_true", help="only look at what is given")
     return parser
+
+
+def check_file(path, name):
+    if not os.path.isfile(path):
+        raise linux_image.ImageError(f"{name}: no such file")
+    if not os.access(path, os.R_OK):
+        raise linux_image.ImageError(f"{name}: not readable")
+    if not os.path.getsize(path):
+        raise linux_image.ImageError(f"{name}: the file is empty")
+
+
+def file_pieces(text):
+    """What GUEST_FILE= names, as pieces."""
+    pieces, at = [], 0
+    while text[at:].strip():
+        match = FILE.match(text, at)
+        if not match:
+            raise linux_image.ImageError(f"GUEST_FILE={text[at:]}: not path@IPA, as in ramdisk.img@0x50000000")
+        name = f"GUEST_FILE={match[1]}@{match[2]}"
+        check_file(match[1], name)
+        pieces.append(Piece(name, "FILE", guest_program.parse_address(match[2], name, WHERE), os.path.getsize(match[1]),
+                            path=match[1]))
+        at = match.end()
+    guest_manifest.check_pieces(pieces, WHERE)
+    return pieces
+
+
+def address_of(options):
+    """What GUEST_ADDR= says, or None."""
+    if not options.address:
+        return None
+    return guest_program.parse_address(options.address, f"GUEST_ADDR={options.address}", WHERE)
 
 
 def refuse_early(options):
@@ -44,14 +84,12 @@ def refuse_early(options):
         raise linux_image.ImageError(why_not)
     for path, name in ((options.image, "LINUX_IMAGE"), (options.initrd, "LINUX_INITRD"), (options.dtb, "LINUX_DTB"),
                        (options.program, "GUEST")):
-        if path and not os.path.isfile(path):
-            raise linux_image.ImageError(f"{name}={path}: no such file")
-        if path and not os.access(path, os.R_OK):
-            raise linux_image.ImageError(f"{name}={path}: not readable")
-        if path and not os.path.getsize(path):
-            raise linux_image.ImageError(f"{name}={path}: the file is empty")
+        if path:
+            check_file(path, f"{name}={path}")
     if options.initrd:
-        linux_image.check_initrd(os.path.getsize(options.initrd), f"LINUX_INITRD={options.initrd}", WHERE)
+        linux_image.place_initrd(os.path.getsize(options.initrd), [], f"LINUX_INITRD={options.initrd}", WHERE)
+    address_of(options)
+    file_pieces(options.file)
     guest_dtb.check_arguments(options.cmdline)
 
 
@@ -63,33 +101,74 @@ def choose(options):
         options.initrd = options.initrd or os.path.relpath(initrd)
 
 
-def make_image(options):
+def make_guest(options):
+    """The kernel or program: its pieces, entry and wraps."""
     if options.program:
-        return linux_image.load_program(options.program, WHERE)
-    return linux_image.load_kernel(options.image, WHERE, bool(options.initrd))
+        return guest_program.load_program(options.program, WHERE, address_of(options))
+    image = linux_image.load_kernel(options.image, WHERE)
+    piece = guest_program.image_piece(image, f"LINUX_IMAGE={options.image}", WHERE)
+    return guest_program.Program([piece], piece.ipa, image.wraps)
+
+
+def place_all(options):
+    """(guest, its pieces, [(path removed from the tree, why)]): all that lies in the guest's memory at its start."""
+    guest = make_guest(options)
+    pieces = guest.pieces + file_pieces(options.file)
+    size = place = 0
+    if options.initrd:
+        size, name = os.path.getsize(options.initrd), f"LINUX_INITRD={options.initrd}"
+        place = linux_image.place_initrd(size, [(piece.ipa, piece.end) for piece in pieces], name, WHERE)
+        pieces.append(Piece(name, "INITRD", place, size, path=options.initrd))
+    blob, removed = guest_dtb.make_for(options, size, place)
+    pieces.append(Piece("the device tree", "DTB", WHERE["LINUX_DTB_IPA"], len(blob), blob))
+    start = WHERE["GUEST_RAM_IPA"]
+    if options.program and guest_manifest.is_free(start, start + len(blob), pieces):
+        # QEMU's virt leaves the tree of what is no kernel here, and some programs look nowhere else.
+        pieces.append(Piece("the device tree at the start of RAM", "DTB", start, len(blob), blob))
+    guest_manifest.check_pieces(pieces, WHERE)
+    return guest, pieces, removed
+
+
+def write_pieces(pieces, folder):
+    """[(file, PA)] for QEMU to load."""
+    shift = WHERE["GUEST_RAM_PA"] - WHERE["GUEST_RAM_IPA"]
+    names = {"IMAGE": "Image", "DTB": "guest.dtb"}
+    loads = []
+    for number, piece in enumerate(pieces):
+        path = piece.path or folder / names.get(piece.kind, f"piece-{number}")
+        if piece.data is not None:
+            path.write_bytes(piece.data)
+        loads.append((path, piece.ipa + shift))
+    return loads
+
+
+def describe(options, guest, pieces, removed):
+    """What was done, in lines for the person."""
+    unwrapped = f", unwrapped from {' in '.join(reversed(guest.wraps))}" if guest.wraps else ""
+    size = sum(piece.size for piece in guest.pieces)
+    words = [f"guest: {options.program or options.image}{unwrapped}: {size:#x} bytes at {guest.pieces[0].ipa:#x}, entered at "
+             f"{guest.entry:#x}"]
+    words += [f"{'initrd' if piece.kind == 'INITRD' else 'file'}: {piece.path}: {piece.size:#x} bytes at {piece.ipa:#x}"
+              for piece in pieces if piece.path]
+    gone = sorted({path.split("/")[-1].split("@")[0] for path, why in removed if why != "made anew"})
+    places = " and ".join(f"{piece.ipa:#x}" for piece in pieces if piece.kind == "DTB")
+    words.append(f"device tree: {options.dtb or 'of this machine'}, at {places}, without {', '.join(gone) or 'nothing'}")
+    return words
 
 
 def prepare(options):
-    """Makes Image and device tree; returns [(file, PA)] for QEMU to load, and what was done in words."""
+    """Makes the guest's pieces, its device tree and the list of both; returns [(file, PA)] for QEMU to load, and what was
+    done in words."""
     refuse_early(options)
     choose(options)
-    image = make_image(options)
-    initrd_size = os.path.getsize(options.initrd) if options.initrd else 0
-    blob, removed = guest_dtb.make_for(options, initrd_size)
-    if options.program and len(blob) > linux_image.COPY_TREE_MAX:
-        raise guest_dtb.TreeError(f"the device tree: {len(blob):#x} bytes, a program can have {linux_image.COPY_TREE_MAX:#x}")
+    guest, pieces, removed = place_all(options)
     folder = Path(options.folder)
-    linux_image.write(image, folder / "Image")
-    (folder / "guest.dtb").write_bytes(blob)
-    loads = [(folder / "Image", WHERE["LINUX_IMAGE_PA"]), (folder / "guest.dtb", WHERE["LINUX_DTB_PA"])]
-    if options.initrd:
-        loads.insert(1, (options.initrd, WHERE["LINUX_INITRD_PA"]))
-    unwrapped = f", unwrapped from {' in '.join(reversed(image.wraps))}" if image.wraps else ""
-    words = [f"guest: {options.program or options.image}{unwrapped}: {image.image_size:#x} bytes"]
-    words += [f"initrd: {options.initrd}: {initrd_size:#x} bytes"] * bool(options.initrd)
-    gone = sorted({path.split("/")[-1].split("@")[0] for path, why in removed if why != "made anew"})
-    words.append(f"device tree: {options.dtb or 'of this machine'}, without {', '.join(gone) or 'nothing'}")
-    return loads, words
+    folder.mkdir(parents=True, exist_ok=True)
+    loads = write_pieces(pieces, folder)
+    listed = guest_manifest.pack("PROGRAM" if options.program else "LINUX", guest.entry, WHERE["LINUX_DTB_IPA"], pieces)
+    (folder / "guest.list").write_bytes(listed)
+    loads.append((folder / "guest.list", WHERE["GUEST_MANIFEST_PA"]))
+    return loads, describe(options, guest, pieces, removed)
 
 
 def main():
@@ -108,6 +187,7 @@ def main():
     if not shutil.which(command[0]):
         return f"{command[0]}: not installed; run scripts/bootstrap run"
     command += boot_option_arguments()
+    print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(*words, shlex.join(command), sep="\n", flush=True)
     os.execvp(command[0], command)
 

@@ -236,7 +236,7 @@ def set_cpus(tree, count):
         tree.set_string(path, "enable-method", "psci")
 
 
-def set_chosen(tree, where, arguments, initrd_size):
+def set_chosen(tree, arguments, initrd_ipa, initrd_size):
     if not tree.has("/chosen"):
         tree.add("/", "chosen")
     if arguments is None and not tree.get("/chosen", "bootargs"):
@@ -246,9 +246,8 @@ def set_chosen(tree, where, arguments, initrd_size):
     for name in STALE:
         tree.drop("/chosen", name)
     if initrd_size:
-        start = where["LINUX_INITRD_IPA"]
-        tree.set("/chosen", "linux,initrd-start", struct.pack(">Q", start))
-        tree.set("/chosen", "linux,initrd-end", struct.pack(">Q", start + initrd_size))
+        for name, value in zip(STALE, (initrd_ipa, initrd_ipa + initrd_size)):
+            tree.set("/chosen", name, struct.pack(">Q", value))
     for name, size in SEED_SIZES:
         tree.set("/chosen", name, secrets.token_bytes(size))
     set_stdout(tree)
@@ -298,11 +297,15 @@ def check_arguments(arguments):
         raise TreeError(f"LINUX_CMDLINE: length={len(arguments)}: arm64 kernels take at most {ARGUMENTS_MAX}")
 
 
-def make(blob, name, policy, where, smp, arguments=None, initrd_size=0):
-    """(the guest's blob, [(path removed, why)])"""
-    check_arguments(arguments)
+def check_size(blob, name, where):
     if len(blob) > where["LINUX_DTB_MAX_SIZE"]:
         raise TreeError(f"{name}: size={len(blob):#x}: at most {where['LINUX_DTB_MAX_SIZE']:#x} bytes fit")
+
+
+def make(blob, name, policy, where, smp, arguments=None, initrd_size=0, initrd_ipa=None):
+    """(the guest's blob, [(path removed, why)]). An initrd without initrd_ipa is in its documented place."""
+    check_arguments(arguments)
+    check_size(blob, name, where)
     try:
         tree = Tree(sound(blob, name), name)
         check_machine(tree, where)
@@ -312,11 +315,13 @@ def make(blob, name, policy, where, smp, arguments=None, initrd_size=0):
         set_memory(tree, where)
         set_psci(tree)
         set_cpus(tree, smp)
-        set_chosen(tree, where, arguments, initrd_size)
+        set_chosen(tree, arguments, initrd_ipa or where["LINUX_INITRD_IPA"], initrd_size)
         drop_dead_aliases(tree)
-        return tree.blob(), removed
+        made = tree.blob()
     except (libfdt.FdtException, UnicodeDecodeError) as error:
         raise TreeError(f"{name}: dtb: cannot be changed: {error}") from None
+    check_size(made, f"{name}, with what the guest needs", where)
+    return made, removed
 
 
 # ---- The machine's own blob ------------------------------------------------------------------------------------------
@@ -345,7 +350,7 @@ def compile_policy(path, cc):
         raise TreeError(error.args[0][0]) from None
 
 
-def make_for(options, initrd_size=0):
+def make_for(options, initrd_size=0, initrd_ipa=None):
     """The guest's blob for a command line's choices (smp, mem, cpu, dtb, policy, cc, cmdline), and what was removed."""
     if options.dtb:
         try:
@@ -355,7 +360,7 @@ def make_for(options, initrd_size=0):
     else:
         blob, name = dump(options.smp, options.mem, options.cpu), "the machine's device tree"
     return make(blob, name, compile_policy(options.policy, options.cc), read_memory_map(ROOT / "include/hv/memory_map.h"),
-                int(options.smp), options.cmdline, initrd_size)
+                int(options.smp), options.cmdline, initrd_size, initrd_ipa)
 
 
 def show(blob):

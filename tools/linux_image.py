@@ -2,16 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes the arm64 Image that ariel loads from what a person has.
 
-linux_image.py --output build/linux/Image vmlinuz              a kernel: Image, or compressed, or an EFI zboot kernel
-linux_image.py --output build/linux/Image --program prog.elf   a bare-metal EL1 program: Image, ELF or flat binary
+linux_image.py --output build/linux/Image vmlinuz        a kernel: Image, or compressed, or an EFI zboot kernel
 
-A kernel is unwrapped and its header checked against the places in include/hv/memory_map.h. A program that has no Image
-header gets one. What can't be loaded is refused in one line that names the field, its value and the bound.
+A kernel is unwrapped and its header checked against the places in include/hv/memory_map.h. What can't be loaded is
+refused in one line that names the field, its value and the bound.
 """
 
 import argparse
 import bz2
-import io
 import lzma
 import struct
 import subprocess
@@ -20,9 +18,6 @@ import tempfile
 import zlib
 from pathlib import Path
 from typing import NamedTuple
-
-from elftools.common.exceptions import ELFError
-from elftools.elf.elffile import ELFFile
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
 from check_layout import read_memory_map  # noqa: E402  (scripts/ is not a package)
@@ -33,9 +28,9 @@ PE_SECTION = struct.Struct("<16x2I16x")  # SizeOfRawData, PointerToRawData
 MAGIC = 0x644D5241  # "ARM\x64"
 TEXT_OFFSET_END = 0x200000
 FLAG_BIG_ENDIAN = 1
-FLAGS_4K_ANYWHERE = 0b1010  # 4 KiB pages, may stand anywhere in memory
-PROGRAM_ALIGN = 0x10000
+PLACE_ALIGN = 0x10000  # of what follows an Image: the largest page
 UNWRAPPED_MAX = 512 << 20  # more than fits, less than hurts
+NO_IMAGE = "not an arm64 Image"
 WRAPS = 4                  # gzip in zboot in gzip ...
 MAGICS = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"),
           (b"\x5d\0\0", "lzma"), (b"\x04\x22\x4d\x18", "lz4"), (b"\x02\x21\x4c\x18", "lz4"))
@@ -160,9 +155,12 @@ def what_it_is(data):
     for magic, text in known:
         if data.startswith(magic):
             return text
-    if data[0x38:0x3c] == b"\x05\x00\x00\x00" or data[0x202:0x206] == b"HdrS":
+    if data[0x38:0x3c] in (b"\x05\x00\x00\x00", b"RSC\x05") or data[0x202:0x206] == b"HdrS":
         return "a kernel for another architecture"
-    return "not an arm64 Image"
+    start = int.from_bytes(data[0x3c:0x40], "little")
+    if data[:2] == b"MZ" and data[start:start + 4] == b"PE\0\0":
+        return "an EFI application, which needs firmware to start it"
+    return NO_IMAGE
 
 
 def check_whole(data, name):
@@ -179,8 +177,12 @@ def check_whole(data, name):
         raise ImageError(f"{name}: file size={len(data):#x}: its sections end at {end:#x}; is it cut off?")
 
 
-def check_image(data, name, where, initrd=False):
-    """The (text_offset, image_size) of an Image that fits below what comes after it."""
+def is_image(data):
+    return len(data) >= HEADER_SIZE and HEADER.unpack_from(data)[8] == MAGIC
+
+
+def check_image(data, name, where):
+    """The (text_offset, image_size) of an Image that fits below the device tree."""
     if len(data) < HEADER_SIZE:
         raise ImageError(f"{name}: size={len(data)}: too short for an Image header of {HEADER_SIZE} bytes")
     _, _, text_offset, image_size, flags, _, _, _, magic, _ = HEADER.unpack_from(data)
@@ -193,151 +195,30 @@ def check_image(data, name, where, initrd=False):
         raise ImageError(f"{name}: image_size=0: older than Linux 3.17, it does not say its size")
     if text_offset >= TEXT_OFFSET_END or text_offset % 4:
         raise ImageError(f"{name}: text_offset={text_offset:#x}: must be a multiple of 4 below {TEXT_OFFSET_END:#x}")
-    after, end = ("initrd", where["LINUX_INITRD_PA"]) if initrd else ("device tree", where["LINUX_DTB_PA"])
-    room = end - where["LINUX_IMAGE_PA"]
+    room = where["LINUX_DTB_PA"] - where["LINUX_IMAGE_PA"]
     for field, size in (("image_size", image_size), ("file size", len(data))):
         if text_offset + size > room:
             raise ImageError(f"{name}: {field}={size:#x} at text_offset={text_offset:#x}: at most {room:#x} bytes fit "
-                             f"below the {after}")
+                             "below the device tree")
     return text_offset, image_size
 
 
-def check_initrd(size, name, where):
-    room = where["LINUX_DTB_PA"] - where["LINUX_INITRD_PA"]
-    if size > room:
-        raise ImageError(f"{name}: size={size:#x}: at most {room:#x} bytes fit between LINUX_INITRD_PA and "
-                         "LINUX_DTB_PA")
+def place_initrd(size, taken, name, where):
+    """The IPA of an initrd of so many bytes, [(IPA, end)] being taken: its documented place, or, when that is taken or too
+    small, the first one behind something else."""
+    tree = where["LINUX_DTB_IPA"]
+    behind = [-(-end // PLACE_ALIGN) * PLACE_ALIGN for _, end in sorted(taken)]
+    for place in (where["LINUX_INITRD_IPA"], *behind):
+        if place + size <= tree and all(place + size <= start or end <= place for start, end in taken):
+            return place
+    last = max([*behind, where["GUEST_RAM_IPA"]])
+    raise ImageError(f"{name}: size={size:#x}: at most {max(tree - last, 0):#x} bytes fit between {last:#x}, behind the "
+                     f"guest, and the device tree at {tree:#x}")
 
 
-def load_kernel(path, where, initrd=False, what="LINUX_IMAGE"):
+def load_kernel(path, where, what="LINUX_IMAGE"):
     data, wraps = unwrap(read_file(path, what), f"{what}={path}")
-    return Image(data, *check_image(data, f"{what}={path}", where, initrd), wraps)
-
-
-# ---- Bare-metal programs ---------------------------------------------------------------------------------------------
-
-# Puts back what the Image header covers and jumps to the entry. It stands behind the program, with the saved bytes, and
-# keeps x0, the device tree's address. RESTORE is these instructions (a test assembles them).
-RESTORE_SOURCE = """
-        adr     x9, saved
-        ldr     x10, base
-        mov     x11, #8
-    1:  ldr     x12, [x9], #8
-        str     x12, [x10], #8
-        subs    x11, x11, #1
-        b.ne    1b
-        dsb     sy              // written before it is fetched
-        ic      iallu
-        dsb     sy
-        isb
-        ldr     x10, entry
-        br      x10
-        nop
-    base:   .quad 0
-    entry:  .quad 0
-    saved:                      // 64 bytes
-"""
-RESTORE = (0x10000249, 0x580001AA, 0xD280010B, 0xF840852C, 0xF800854C, 0xF100056B, 0x54FFFFA1, 0xD5033F9F, 0xD508751F,
-           0xD5033F9F, 0xD5033FDF, 0x580000AA, 0xD61F0140, 0xD503201F)
-
-
-def branch(distance):
-    """`b` over so many bytes."""
-    return 0x14000000 | distance >> 2 & 0x3FFFFFF
-
-
-def header(distance, image_size):
-    return HEADER.pack(branch(distance), 0, 0, image_size, FLAGS_4K_ANYWHERE, 0, 0, 0, MAGIC, 0)
-
-
-# QEMU's virt leaves the device tree of a bare-metal program at the start of RAM, and some look there only. The Image
-# header is there until this code, behind it, has copied the tree that x0 points at.
-COPY_TREE_SOURCE = """
-        ldr     w1, [x0, #4]    // totalsize, big-endian
-        rev     w1, w1
-        mov     x2, #0x40000000
-        mov     x3, x0
-    1:  ldr     x4, [x3], #8
-        str     x4, [x2], #8
-        subs    w1, w1, #8
-        b.hi    1b              // and on into the program
-"""
-COPY_TREE = (0xB9400401, 0x5AC00821, 0xD2A80002, 0xAA0003E3, 0xF8408464, 0xF8008444, 0x71002021, 0x54FFFFA8)
-
-
-COPY_TREE_MAX = PROGRAM_ALIGN - 4 * len(COPY_TREE)  # a larger tree would copy over the code
-
-
-def flat_program(data):
-    """A position-independent flat binary starts at a 64 KiB boundary, entered at its first byte."""
-    copy = struct.pack(f"<{len(COPY_TREE)}I", *COPY_TREE)
-    return header(COPY_TREE_MAX, PROGRAM_ALIGN + len(data)).ljust(COPY_TREE_MAX, b"\0") + copy + data
-
-
-def elf_segments(elf, name):
-    """[(address, bytes, size in memory)] of what is loaded, and the entry."""
-    if elf["e_machine"] != "EM_AARCH64" or elf.elfclass != 64 or not elf.little_endian:
-        raise ImageError(f"{name}: e_machine={elf['e_machine']}, {elf.elfclass}-bit: not a little-endian AArch64 "
-                         "program")
-    found = [(part["p_paddr"], part["p_vaddr"], part.data(), part["p_memsz"]) for part in elf.iter_segments()
-             if part["p_type"] == "PT_LOAD" and part["p_memsz"]]
-    if not found:
-        raise ImageError(f"{name}: e_phnum={elf['e_phnum']}: no loadable segment; is it linked?")
-    entry = elf["e_entry"]
-    for physical, virtual, _, size in found:  # an entry is a virtual address; the MMU is off
-        if virtual <= entry < virtual + size:
-            return [(part[0], part[2], part[3]) for part in found], entry - virtual + physical
-    raise ImageError(f"{name}: e_entry={entry:#x}: in no loadable segment")
-
-
-def elf_program(data, name, where):
-    """The program's memory as it is to lie in guest RAM, with an Image header on it."""
-    ram = where["GUEST_RAM_IPA"]
-    room = where["LINUX_DTB_PA"] - where["LINUX_IMAGE_PA"]
-    try:
-        elf = ELFFile(io.BytesIO(data))
-        segments, entry = elf_segments(elf, name)
-    except (ELFError, ValueError, struct.error) as error:
-        raise ImageError(f"{name}: broken ELF file: {error}") from None
-    if elf["e_type"] == "ET_DYN" and min(part[0] for part in segments) < ram:  # position independent
-        segments = [(address + ram + PROGRAM_ALIGN, *rest) for address, *rest in segments]
-        entry += ram + PROGRAM_ALIGN
-    end = max(address + size for address, _, size in segments)
-    for address, content, size in segments:
-        if address < ram or address + size > ram + room or len(content) > size:
-            raise ImageError(f"{name}: segment at p_paddr={address:#x}, {size:#x} bytes: must lie within guest RAM "
-                             f"{ram:#x}..{ram + room:#x}")
-    memory = bytearray(end - ram)
-    for address, content, _ in segments:
-        memory[address - ram:address - ram + len(content)] = content
-    if min(address for address, _, _ in segments) >= ram + HEADER_SIZE:
-        memory[:HEADER_SIZE] = header(entry - ram, len(memory))
-        return bytes(memory)
-    saved = bytes(memory[:HEADER_SIZE]).ljust(HEADER_SIZE, b"\0")
-    memory += bytes(-len(memory) % 16)
-    at = len(memory)
-    memory += struct.pack(f"<{len(RESTORE)}I2Q", *RESTORE, ram, entry) + saved
-    if len(memory) > room:
-        raise ImageError(f"{name}: {len(memory):#x} bytes of memory: at most {room:#x} fit below the device tree")
-    memory[:HEADER_SIZE] = header(at, len(memory))
-    return bytes(memory)
-
-
-def is_text(data):
-    return not data.translate(None, bytes(range(0x20, 0x7f)) + b"\t\n\r\f")
-
-
-def load_program(path, where):
-    """A bare-metal EL1 program as an Image."""
-    name = f"GUEST={path}"
-    data, wraps = unwrap(read_file(path, "GUEST"), name)
-    if data.startswith(b"\x7fELF"):
-        data = elf_program(data, name, where)
-    elif is_text(data):
-        raise ImageError(f"{name}: a text file, not a program")
-    elif len(data) < HEADER_SIZE or HEADER.unpack_from(data)[8] != MAGIC:
-        data = flat_program(data)
-    return Image(data, *check_image(data, name, where), wraps)
+    return Image(data, *check_image(data, f"{what}={path}", where), wraps)
 
 
 def write(image, path):
@@ -349,15 +230,15 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description="Make the arm64 Image that ariel loads.")
     parser.add_argument("file")
     parser.add_argument("--output", required=True)
-    parser.add_argument("--program", action="store_true", help="a bare-metal program: Image, ELF or flat binary")
     parser.add_argument("--initrd", help="also: does this initrd fit beside it?")
     options = parser.parse_args(arguments)
     where = read_memory_map()
     try:
+        image = load_kernel(options.file, where)
         if options.initrd:
-            check_initrd(len(read_file(options.initrd, "LINUX_INITRD")), f"LINUX_INITRD={options.initrd}", where)
-        image = load_program(options.file, where) if options.program else \
-            load_kernel(options.file, where, bool(options.initrd))
+            start = where["GUEST_RAM_IPA"] + image.text_offset
+            place_initrd(len(read_file(options.initrd, "LINUX_INITRD")),
+                         [(start, start + max(image.image_size, len(image.data)))], f"LINUX_INITRD={options.initrd}", where)
         write(image, options.output)
     except ImageError as error:
         return str(error)

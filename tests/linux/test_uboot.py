@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Debian's U-Boot for QEMU's virt, unmodified, under ariel: a guest that is not Linux."""
 
+import pytest
 import run_linux
 from harness import build_policy
 from linux import Linux
 
-UBOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+UBOOT = "/usr/lib/u-boot/qemu_arm64"
 
 
-def test_u_boot_prompt_timer_and_power(tmp_path):
-    words = [f"--folder={tmp_path}", f"--program={UBOOT}", "--policy=policy/diag.toml", "--cmdline=an argument"]
+@pytest.mark.parametrize("form", ["u-boot.bin", "uboot.elf"])
+def test_u_boot_prompt_timer_and_power(tmp_path, form):
+    words = [f"--folder={tmp_path}", f"--program={UBOOT}/{form}", "--policy=policy/diag.toml", "--cmdline=an argument"]
     loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))
     with Linux(elf=build_policy("diag"), loads=loads, wait=600, life=1800) as machine:
         for last in ("reset", "poweroff"):

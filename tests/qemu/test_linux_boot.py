@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """One short boot of Linux, and of a bare-metal program; tests/linux has the long ones (make test-linux-smoke)."""
 
+import re
+import struct
 import subprocess
 import sys
 
@@ -33,21 +35,33 @@ def test_linux_reaches_a_shell_and_powers_off(tmp_path):
         assert linux.expect_exit() == 0
 
 
-# Prints a text and whether it found the device tree: by x0, or, if FLAT, where QEMU has it, at the start of RAM.
+# Prints a text, whether it found the device tree by x0 and at the start of RAM, and where it was entered.
 PROGRAM = r"""
 .globl _start
-_start: mov x19, x0
+_start: adr x20, _start
         adr x1, text
         mov x2, #0x09000000
 1:      ldrb w3, [x1], #1
         cbz w3, 2f
         strb w3, [x2]
         b 1b
-2:
-#ifdef FLAT
-        mov x19, #0x40000000
-#endif
-        ldr w4, [x19]           // the device tree's magic, big-endian
+2:      bl tree
+        mov x0, #0x40000000
+        bl tree
+        mov w6, #28             // _start in hexadecimal, as letters from a
+3:      lsr w3, w20, w6
+        and w3, w3, #15
+        add w3, w3, #'a'
+        strb w3, [x2]
+        subs w6, w6, #4
+        b.pl 3b
+        mov w3, #'\n'
+        strb w3, [x2]
+        movz w0, #0x0008
+        movk w0, #0x8400, lsl #16
+        hvc #0                  // PSCI SYSTEM_OFF
+        b .
+tree:   ldr w4, [x0]            // the device tree's magic, big-endian
         movz w5, #0x0dd0
         movk w5, #0xedfe, lsl #16
         cmp w4, w5
@@ -55,22 +69,59 @@ _start: mov x19, x0
         mov w6, #'?'
         csel w3, w3, w6, eq
         strb w3, [x2]
-        mov w3, #'\n'
-        strb w3, [x2]
-        movz w0, #0x0008
-        movk w0, #0x8400, lsl #16
-        hvc #0                  // PSCI SYSTEM_OFF
+        ret
 text:   .asciz "a program of one's own"
 """
 
 
-@pytest.mark.parametrize("kind, address", [("elf", 0x40000000), ("elf", 0x40080000), ("flat", 0)])
-def test_a_bare_metal_program(tmp_path, boot, kind, address):
+def hexadecimal(address):
+    return "".join(chr(ord("a") + int(digit, 16)) for digit in f"{address:08x}")
+
+
+@pytest.mark.parametrize("kind, linked, given, start, tree", [
+    ("elf", 0x40000000, None, 0x40000000, "!?"),     # it lies where the tree would
+    ("elf", 0x40080000, None, 0x40080000, "!!"),
+    ("elf", 0x5c000000, None, 0x5c000000, "!!"),     # further than a branch reaches
+    ("flat", 0, None, 0x40080000, "!!"),
+    ("flat", 0, 0x40000000, 0x40000000, "!?"),
+    ("flat", 0, 0x60001000, 0x60001000, "!!"),
+])
+def test_a_bare_metal_program(tmp_path, boot, kind, linked, given, start, tree):
     (tmp_path / "p.S").write_text(PROGRAM)
-    subprocess.run(["aarch64-linux-gnu-gcc", "-nostdlib", "-static", f"-Wl,-Ttext={address:#x}", "-Wl,-n",
-                    "-Wl,--build-id=none", *["-DFLAT"] * (kind == "flat"), "-o", tmp_path / "p.elf", tmp_path / "p.S"], check=True)
+    subprocess.run(["aarch64-linux-gnu-gcc", "-nostdlib", "-static", f"-Wl,-Ttext={linked:#x}", "-Wl,-n",
+                    "-Wl,--build-id=none", "-o", tmp_path / "p.elf", tmp_path / "p.S"], check=True)
     subprocess.run(["aarch64-linux-gnu-objcopy", "-O", "binary", tmp_path / "p.elf", tmp_path / "p.flat"], check=True)
-    loads = prepare(f"--folder={tmp_path}", f"--program={tmp_path}/p.{kind}", "--policy=policy/diag.toml", "--cmdline=x")
+    loads = prepare(f"--folder={tmp_path}", f"--program={tmp_path}/p.{kind}", "--policy=policy/diag.toml", "--cmdline=x",
+                    f"--address={hex(given) if given else str()}")
     with Ariel(loads=loads) as machine:
-        machine.expect_line(r"a program of one's own!$")
+        machine.expect_line(rf'event=guest-enter guest="bare-metal program" entry={start:#x} ')
+        machine.expect_line(rf"a program of one's own{re.escape(tree)}{hexadecimal(start)}$")
+        assert machine.expect_exit() == 0
+
+
+def kernel(path, image_size, flags):
+    """An Image that turns the machine off; with an initrd it is shared/cases' kernel of more than 64 MiB."""
+    code = struct.pack("<4I", 0xd2800100, 0xf2b08000, 0xd4000002, 0x14000000)  # mov x0, #8; movk; hvc #0; b .
+    path.write_bytes(struct.pack("<IIQQQQQQII", 0x14000010, 0, 0, image_size, flags, 0, 0, 0, 0x644d5241, 0) + code)
+    return path
+
+
+def test_an_image_of_72_mib_with_an_initrd_starts(tmp_path, boot):
+    (tmp_path / "initrd").write_bytes(b"x" * 4096)
+    loads = prepare(f"--folder={tmp_path}/out", f"--image={kernel(tmp_path / 'Image', 72 << 20, 0xa)}",
+                    f"--initrd={tmp_path}/initrd")
+    machine = boot(loads=loads)
+    machine.expect_line(r'event=guest-enter guest="Linux Image" entry=0x40000000 ')
+    assert machine.expect_exit() == 0
+
+
+@pytest.mark.parametrize("cpu, flags, refused", [("cortex-a57", 0xc, "id_aa64mmfr0_tgran16=0x0 bound=0x1"),
+                                                 ("max", 0xc, None), ("cortex-a57", 0xe, None)])
+def test_a_kernel_for_other_pages_starts_or_is_refused(tmp_path, boot, cpu, flags, refused):
+    loads = prepare(f"--folder={tmp_path}/out", f"--image={kernel(tmp_path / 'Image', 4 << 20, flags)}", f"--cpu={cpu}")
+    machine = boot(loads=loads, cpu=cpu)
+    if refused:
+        machine.expect_line(rf'event=refused reason="kernel for 16 KiB pages[^"]*" {refused} ')
+        machine.expect_prompt()
+    else:
         assert machine.expect_exit() == 0

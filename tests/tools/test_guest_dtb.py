@@ -82,6 +82,30 @@ def test_memory_and_psci_are_the_guests(machine, policies):
     assert tree.words("/psci", "compatible") == ["arm,psci-1.0", "arm,psci-0.2"]
 
 
+def large_tree(machine, size):
+    """The machine's tree with so many bytes in a property of /chosen."""
+    tree = Tree(machine + bytes(size), "x")
+    tree.set("/chosen", "large", bytes(size))
+    return tree.blob()
+
+
+def test_a_tree_may_have_2_mib(machine, policies):
+    most = WHERE["LINUX_DTB_MAX_SIZE"]
+    room = most - len(large_tree(machine, 0))
+    blob, _ = make(large_tree(machine, room & ~3), "x", policies["linux"], WHERE, 1)
+    assert most - 0x4000 < len(blob) <= most
+    with pytest.raises(TreeError, match=rf"x: size=0x\w+: at most {most:#x} bytes fit"):
+        make(large_tree(machine, room + 4), "x", policies["linux"], WHERE, 1)
+    with pytest.raises(TreeError, match=rf"x, with what the guest needs: size=0x\w+: at most {len(blob):#x} bytes fit"):
+        bound = WHERE | {"LINUX_DTB_MAX_SIZE": len(blob)}
+        make(blob, "x", policies["linux"], bound, 1, arguments=2047 * "x")
+
+
+def test_an_initrd_is_where_it_is_said(machine, policies):
+    tree, _ = guest_tree(machine, policies["linux"], initrd_size=0x1234, initrd_ipa=0x48000000)
+    assert [struct.unpack(">Q", tree.get("/chosen", name))[0] for name in guest_dtb.STALE] == [0x48000000, 0x48001234]
+
+
 def test_chosen(machine, policies):
     tree, _ = guest_tree(machine, policies["linux"], arguments="a=\"b c\" d", initrd_size=0x1234)
     assert tree.words("/chosen", "bootargs") == ['a="b c" d']

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import linux_image  # noqa: E402
-from linux_image import HEADER, MAGIC, ImageError, load_kernel, load_program  # noqa: E402
+from linux_image import HEADER, MAGIC, ImageError, load_kernel  # noqa: E402
 
 WHERE = linux_image.read_memory_map(ROOT / "include/hv/memory_map.h")
-ROOM = WHERE["LINUX_INITRD_PA"] - WHERE["LINUX_IMAGE_PA"]
 
 
 def image(text_offset=0, image_size=0x4000, flags=0xa, magic=MAGIC, size=0x3000):
@@ -91,6 +90,8 @@ def test_unwraps(load, pack, wraps):
     (b"\x7fELF" + bytes(100), "this is an ELF file: for a kernel give arch/arm64/boot/Image, not vmlinux"),
     (b"\x27\x05\x19\x56" + bytes(100), "this is a U-Boot uImage"),
     (bytes(0x202) + b"HdrS" + bytes(100), "this is a kernel for another architecture"),
+    (bytes(0x38) + b"RSC\x05" + bytes(100), "this is a kernel for another architecture"),
+    (b"MZ".ljust(0x3c, b"\0") + b"\x80\0\0\0".ljust(0x44, b"\0") + b"PE\0\0", "this is an EFI application"),
     (image(flags=0xb), "image_flags=0xb: big-endian kernel"),
     (image(image_size=0), "image_size=0: older than Linux 3.17"),
     (image(text_offset=0x200000), "text_offset=0x200000: must be a multiple of 4 below 0x200000"),
@@ -111,20 +112,31 @@ def test_refuses_kernel(load, data, why):
     assert str(caught.value).startswith("LINUX_IMAGE=/")
 
 
-def test_an_initrd_bounds_the_image(load):
-    data = image(text_offset=0x80000, image_size=ROOM - 0x80000)
-    assert load(data, initrd=True).text_offset == 0x80000
-    data = image(text_offset=0x80000, image_size=ROOM - 0x80000 + 1)
-    with pytest.raises(ImageError, match=f"at most {ROOM:#x} bytes fit below the initrd"):
-        load(data, initrd=True)
-    load(data)  # alone it has more room
+RAM, INITRD, TREE = WHERE["GUEST_RAM_IPA"], WHERE["LINUX_INITRD_IPA"], WHERE["LINUX_DTB_IPA"]
 
 
-def test_initrd_fits_or_not():
-    room = WHERE["LINUX_DTB_PA"] - WHERE["LINUX_INITRD_PA"]
-    linux_image.check_initrd(room, "x", WHERE)
-    with pytest.raises(ImageError, match=f"x: size={room + 1:#x}: at most {room:#x} bytes fit"):
-        linux_image.check_initrd(room + 1, "x", WHERE)
+@pytest.mark.parametrize("size, end, place", [
+    (0x1000, RAM + 0x2000000, INITRD),      # its documented place
+    (TREE - INITRD, INITRD, INITRD),        # all of it
+    (0x1000, INITRD + 1, INITRD + 0x10000),  # behind a larger Image
+    (0x1000, RAM + (72 << 20), RAM + (72 << 20)),
+    (TREE - INITRD + 1, RAM + 0x200001, RAM + 0x210000),  # larger than the documented place
+    (TREE - RAM - (600 << 20), RAM + (600 << 20), RAM + (600 << 20)),  # up to the tree
+    (0x1000, TREE - 0x1000, None),
+])
+def test_an_initrd_goes_behind_the_image(size, end, place):
+    if place:
+        assert linux_image.place_initrd(size, [(RAM, end)], "x", WHERE) == place
+    with pytest.raises(ImageError, match=rf"x: size=0x\w+: at most 0x\w+ bytes fit between 0x\w+, behind the guest, and "
+                                         rf"the device tree at {TREE:#x}"):
+        linux_image.place_initrd(size if place is None else TREE - RAM, [(RAM, end)], "x", WHERE)
+
+
+def test_an_image_may_reach_up_to_the_tree(load):
+    room = TREE - RAM
+    assert load(image(text_offset=0x80000, image_size=room - 0x80000)).text_offset == 0x80000
+    with pytest.raises(ImageError, match=f"at most {room:#x} bytes fit below the device tree"):
+        load(image(text_offset=0x80000, image_size=room - 0x80000 + 1))
 
 
 def test_a_bomb_is_refused(load, monkeypatch):
@@ -150,86 +162,6 @@ def test_any_bytes_end_in_an_image_or_one_line(data):
         linux_image.check_image(unwrapped, "x", WHERE)
     except ImageError as error:
         assert "\n" not in str(error)
-
-
-# ---- bare-metal programs
-
-
-def test_a_flat_binary_starts_at_64_kib(load):
-    loaded = load(b"\xc0\x03\x5f\xd6" * 3, load_program)
-    assert loaded.data[0x10000:] == b"\xc0\x03\x5f\xd6" * 3
-    assert struct.unpack_from("<I", loaded.data)[0] == 0x14000000 | linux_image.COPY_TREE_MAX >> 2
-    assert struct.unpack_from("<8I", loaded.data, linux_image.COPY_TREE_MAX) == linux_image.COPY_TREE
-    assert (loaded.text_offset, loaded.image_size) == (0, 0x1000c)
-
-
-def test_a_text_is_no_program(load):
-    with pytest.raises(ImageError, match="a text file, not a program"):
-        load(b"#!/bin/sh\necho hello\n", load_program)
-
-
-def test_an_image_stays_as_it_is(load):
-    assert load(image(), load_program).data == image()
-    assert load(gzip.compress(image()), load_program).data == image()
-
-
-PROGRAM = ".globl _start\n_start: adr x1, _start\nldr x2, =0x12345678\nb .\n.bss\n.skip 0x5000\n"
-
-
-def link(tmp_path, address, *more, source=PROGRAM):
-    (tmp_path / "p.S").write_text(source)
-    done = subprocess.run(["aarch64-linux-gnu-gcc", "-nostdlib", "-static", f"-Wl,-Ttext={address:#x}", "-Wl,-n",
-                           "-Wl,--build-id=none", *more, "-o", tmp_path / "p.elf", tmp_path / "p.S"],
-                          capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return tmp_path / "p.elf"
-
-
-def test_an_elf_above_the_header_is_branched_to(tmp_path):
-    loaded = load_program(link(tmp_path, 0x40080000), WHERE)
-    assert struct.unpack_from("<I", loaded.data)[0] == 0x14000000 | 0x80000 >> 2
-    assert struct.unpack_from("<I", loaded.data, 0x80000)[0] == 0x10000001  # adr x1, .
-    assert loaded.image_size >= 0x80000 + 0x5000  # .bss is the program's
-
-
-def test_an_elf_under_the_header_is_put_back(tmp_path):
-    loaded = load_program(link(tmp_path, 0x40000000), WHERE)
-    at = (struct.unpack_from("<I", loaded.data)[0] & 0x3ffffff) << 2
-    base, entry = struct.unpack_from("<2Q", loaded.data, at + 4 * len(linux_image.RESTORE))
-    saved = loaded.data[at + 4 * len(linux_image.RESTORE) + 16:]
-    assert (base, entry) == (0x40000000, 0x40000000)
-    assert struct.unpack_from("<I", saved)[0] == 0x10000001 and len(saved) == 64
-    assert at >= 0x5000 and loaded.image_size == len(loaded.data)
-
-
-@pytest.mark.parametrize("source, words", [(linux_image.RESTORE_SOURCE, linux_image.RESTORE),
-                                           (linux_image.COPY_TREE_SOURCE, linux_image.COPY_TREE)])
-def test_words_are_the_instructions_said(tmp_path, source, words):
-    elf = link(tmp_path, 0, source=source)
-    out = tmp_path / "words"
-    subprocess.run(["aarch64-linux-gnu-objcopy", "-O", "binary", "-j", ".text", elf, out], check=True)
-    assert struct.unpack(f"<{len(words)}I", out.read_bytes()[:4 * len(words)]) == words
-
-
-@pytest.mark.parametrize("address, why", [
-    (0x10000, "segment at p_paddr=0x10000"), (0x6ff00000, "must lie within guest RAM 0x40000000..0x6fe00000")])
-def test_an_elf_outside_guest_ram_is_refused(tmp_path, address, why):
-    with pytest.raises(ImageError, match="must lie within guest RAM") as caught:
-        load_program(link(tmp_path, address), WHERE)
-    assert why in str(caught.value)
-
-
-@pytest.mark.parametrize("damage, why", [
-    (lambda elf: elf[:50], "broken ELF file"),
-    (lambda elf: elf[:18] + b"\x3e\0" + elf[20:], "e_machine=EM_X86_64, 64-bit: not a little-endian AArch64 program"),
-    (lambda elf: elf[:24] + struct.pack("<Q", 0x1234) + elf[32:], "e_entry=0x1234: in no loadable segment"),
-    (lambda elf: elf[:56] + b"\0\0" + elf[58:], "no loadable segment"),
-])
-def test_a_broken_elf_is_one_line(tmp_path, load, damage, why):
-    elf = link(tmp_path, 0x40080000).read_bytes()
-    with pytest.raises(ImageError, match=why) as caught:
-        load(damage(elf), load_program)
-    assert "\n" not in str(caught.value)
 
 
 def test_command_line_says_one_line(tmp_path):

@@ -109,6 +109,25 @@ def test_one_option_alone_is_handed_to_qemu(target):
     assert qemu_command(extra="-S")[-1] == "-S"
 
 
+@pytest.mark.parametrize("words, why", [
+    (["run", "LINUX_IMAGE=x"], "LINUX_IMAGE=x: `make run` boots the diagnostic guest; give it to `make run-linux`"),
+    (["run", "GUEST_ADDR=0x40080000"], "GUEST_ADDR=0x40080000: `make run` reads it with GUEST=<program> only"),
+    (["run", "GUEST=a", "LINUX_CMDLINE=quiet"], "LINUX_CMDLINE=quiet: the guest is GUEST=a and its arguments are GUEST_ARGS="),
+    (["run-linux", "GUEST=a b"], "GUEST=a b: it is for `make run`; a kernel is LINUX_IMAGE="),
+])
+def test_a_variable_that_is_not_read_is_refused(words, why):
+    done = make("-n", *words)
+    assert done.returncode != 0 and why in done.stderr and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("words, option", [
+    (["run", "GUEST=a", "GUEST_ADDR=0x5"], "--address=0x5"), (["run", "GUEST=a", "GUEST_FILE=b c@1 d@2"], "--file=b c@1 d@2"),
+    (["run", "GUEST=a", "LINUX_INITRD=i"], "--initrd=i"), (["run", "GUEST=a", "LINUX_DTB=t"], "--dtb=t"),
+    (["run-linux", "GUEST_FILE=b@1"], "--file=b@1")])
+def test_what_is_read_is_handed_on(words, option):
+    assert option in shlex.split(make("-n", *words).stdout.splitlines()[-1])
+
+
 def test_soak_lasts_what_its_help_says():
     assert "--minutes '10'" in make("-n", "soak").stdout
     assert "--minutes '60'" in make("-n", "soak", "TIME=60").stdout

@@ -17,6 +17,14 @@ MEM_MIN_MIB = 800  # guest RAM ends at PA 0x72000000, RAM begins at 0x40000000
 CPU_PATTERN = re.compile(r"(cortex-a(35|5\d|6\d|7\d|7\d\d)|neoverse-[a-z]\d|a64fx|max)(,\S*)?")
 
 
+# QEMU's options that give the machine a device, and what says that one has none
+DEVICE_OPTIONS = {"-device": ("loader", "guest-loader"), "-drive": ("if=none", "if=pflash"), "-nic": ("none",),
+                  "-net": ("none",), "-vga": ("none",), "-hda": (), "-hdb": (), "-hdc": (), "-hdd": (), "-cdrom": (), "-sd": (),
+                  "-mtdblock": (), "-virtfs": (), "-usbdevice": (), "-usb": None}
+# Those that QEMU reads for a kernel that it loads itself, and what to give in their place
+LOADER_OPTIONS = {"-initrd": "LINUX_INITRD=", "-append": "LINUX_CMDLINE= or GUEST_ARGS=", "-dtb": "LINUX_DTB="}
+
+
 def mem_mib(text):
     """MiB of a memory size as QEMU writes it (1G, 1024M, 1024), or None."""
     match = re.fullmatch(r"(\d+)([MG]?)", text, re.IGNORECASE)
@@ -39,6 +47,27 @@ def refusal(smp, mem, cpu, extra=""):
         return f"CPU={cpu}: not an AArch64 CPU with EL2; take cortex-a53, cortex-a57, cortex-a72, cortex-a76, " \
                "neoverse-n1 or max"
     return None
+
+
+def gives_device(option, value):
+    """Whether an option of QEMU's gives the machine a device that no guest of ariel's sees."""
+    harmless = DEVICE_OPTIONS[option]
+    return harmless is None or not any(word in harmless for word in value.split(","))
+
+
+def warnings(extra):
+    """What in QEMU_EXTRA can have no effect on the guest, in lines."""
+    found, words = [], shlex.split(extra)
+    for word, value in zip(words, [*words[1:], ""]):
+        option = f"-{word.lstrip('-')}" if word.startswith("-") else word
+        if option in DEVICE_OPTIONS and gives_device(option, value):
+            given = option if DEVICE_OPTIONS[option] is None else f"{option} {value}"
+            found.append(f"QEMU_EXTRA: {given}: no guest sees it: PCIe, virtio and USB write to memory by themselves, and "
+                         "ariel keeps such devices from its guests (docs/LINUX.md)")
+        if option in LOADER_OPTIONS:
+            found.append(f"QEMU_EXTRA: {option} {value}: QEMU gives it to a kernel that it loads itself, and here that is "
+                         f"ariel: give {LOADER_OPTIONS[option]}")
+    return found
 
 
 def machine_arguments(smp="1", mem="1G", cpu="cortex-a57", more=""):
@@ -102,6 +131,7 @@ def main():
     if not shutil.which(command[0]):
         sys.exit(f"{command[0]}: not installed; run scripts/bootstrap run")
     command += boot_option_arguments()
+    print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(shlex.join(command), flush=True)
     os.execvp(command[0], command)
 

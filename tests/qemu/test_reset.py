@@ -8,6 +8,7 @@ import json
 import pytest
 from harness import memory_map
 from test_images import DTB, IMAGE, MAGIC, dtb, image
+from test_linux_boot import prepare
 
 SHIFT = memory_map("GUEST_RAM_PA") - memory_map("GUEST_RAM_IPA")
 INITRD = memory_map("LINUX_INITRD_PA")
@@ -57,21 +58,21 @@ def reset(machine, way):
     machine.send("resume\r")
 
 
-def stop_at_start(machine, guest):
-    machine.expect_line(rf'event=guest-enter guest="{guest}" entry=0x40000000 ')
+def stop_at_start(machine, guest, entry):
+    machine.expect_line(rf'event=guest-enter guest="{guest}" entry={entry:#x} ')
     machine.attention()
     machine.command("pause")
 
 
-def holds_through_resets(machine, guest, places):
-    stop_at_start(machine, guest)
+def holds_through_resets(machine, guest, places, entry=0x40000000):
+    stop_at_start(machine, guest, entry)
     pristine = digest(machine, places)
     for attack in (leave_traps, damage):
         for way in ("monitor", *PSCI):
             attack(machine)
             assert digest(machine, places) != pristine
             reset(machine, way)
-            stop_at_start(machine, guest)
+            stop_at_start(machine, guest, entry)
             assert digest(machine, places) == pristine, f"{attack.__name__}, then {way}"
             assert word_at(machine, KEPT) == 0x0123456789abcdef
 
@@ -92,6 +93,24 @@ def test_an_image_without_initrd_does_not_get_one(boot_with):
     """The first boot saw none, so the Image may take its place."""
     machine = boot_with(image=(IMAGE, image(size=0x8000000)), dtb=(DTB, dtb()))
     holds_through_resets(machine, "Linux Image", [(IMAGE - SHIFT, 128), (DTB - SHIFT, 4096)])
+
+
+def test_a_bare_metal_program_comes_back(boot, tmp_path):
+    """With its list, its device tree in both places, an initrd and a file."""
+    (tmp_path / "p").write_bytes(bytes.fromhex("5f2003d5ffffff17") + b"program" * 100)  # wfe; b .-4
+    (tmp_path / "f").write_bytes(b"file" * 100)
+    machine = boot(loads=prepare(f"--folder={tmp_path}", f"--program={tmp_path}/p", "--policy=policy/diag.toml",
+                                 f"--initrd={tmp_path}/f", f"--file={tmp_path}/f@0x48000000"))
+    holds_through_resets(machine, "bare-metal program", [(0x40000000, 256), (0x40080000, 708), (DTB - SHIFT, 256),
+                                                         (INITRD - SHIFT, 400), (0x48000000, 400)], 0x40080000)
+
+
+def test_a_kernel_with_its_list_comes_back(boot, tmp_path):
+    """An old one, which stands above the start of RAM."""
+    (tmp_path / "kernel").write_bytes(image(text_offset=0x80000))
+    (tmp_path / "initrd").write_bytes(b"initrd" * 100)
+    machine = boot(loads=prepare(f"--folder={tmp_path}", f"--image={tmp_path}/kernel", f"--initrd={tmp_path}/initrd"))
+    holds_through_resets(machine, "Linux Image", [(0x40080000, 128), (DTB - SHIFT, 256), (INITRD - SHIFT, 600)], 0x40080000)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@
 #include <hv/monitor_cmds.h>
 #include <hv/monitor_explain.h>
 
+#include <hv/arch/aarch32.h>
 #include <hv/arch/esr_fields.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg.h>
@@ -18,7 +19,6 @@
 #include <hv/trap.h>
 #include <hv/vm.h>
 
-#define EC_SYSREG                                    0x18
 #define CAUSE_CLASS(id, ec, name, control, sentence) (ec),
 #define CAUSE_TEXTS(id, ec, name, control, sentence) control "\0" sentence "\0"
 
@@ -129,6 +129,30 @@ static const char *control_of(unsigned int cause, unsigned int key)
     return cause_control(cause);
 }
 
+// Whether the syndrome is that of an access to a register: MSR, MRS, or AArch32's to a coprocessor.
+static bool names_register(uint64_t esr)
+{
+    switch (FIELD_GET(ESR_ELX_EC, esr)) {
+    case ESR_EC_SYSREG:
+    case ESR_EC_CP15:
+    case ESR_EC_CP15_64:
+    case ESR_EC_CP14:
+    case ESR_EC_VMRS:
+    case ESR_EC_CP14_64:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static unsigned int register_key(uint64_t esr)
+{
+    bool upper;
+
+    return FIELD_GET(ESR_ELX_EC, esr) == ESR_EC_SYSREG ? sysreg_key((uint32_t)esr)
+                                                       : aarch32_register_key((uint32_t)esr, &upper);
+}
+
 static void explain_syndrome(uint64_t esr)
 {
     const struct field_table *table = esr_fields(esr);
@@ -141,9 +165,9 @@ static void explain_syndrome(uint64_t esr)
         if (level >= 0)
             out(" level=%u", (unsigned int)level);
     }
-    if (FIELD_GET(ESR_ELX_EC, esr) == EC_SYSREG) {
+    if (names_register(esr)) {
         char name[24];
-        unsigned int key = sysreg_key((uint32_t)esr);
+        unsigned int key = register_key(esr);
 
         sysreg_encoded_name((uint32_t)esr, name, sizeof(name));
         out(" register=%s direction=%s", key == KEY_SYSREG_UNKNOWN ? name : event_key_name(key),
@@ -180,8 +204,8 @@ static const char *explain_esr(const char *word)
     if (error != NULL)
         return error;
     explain_syndrome(esr);
-    if (FIELD_GET(ESR_ELX_EC, esr) == EC_SYSREG)
-        known_key = sysreg_key((uint32_t)esr);
+    if (names_register(esr))
+        known_key = register_key(esr);
     for (unsigned int i = 0; i < ARRAY_COUNT(cause_classes) && !known; i++) {
         known = cause_classes[i] == FIELD_GET(ESR_ELX_EC, esr);
         if (known) {

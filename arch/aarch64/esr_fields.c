@@ -18,14 +18,29 @@
     }
 
 // clang-format off
+#define COPROCESSOR                                                                                                    \
+    {"CV", 24, 24}, {"COND", 23, 20}, {"Opc2", 19, 17}, {"Opc1", 16, 14}, {"CRn", 13, 10}, {"Rt", 9, 5},               \
+        {"CRm", 4, 1}, {"Direction", 0, 0}
+#define COPROCESSOR_64                                                                                                 \
+    {"CV", 24, 24}, {"COND", 23, 20}, {"Opc1", 19, 16}, {"Rt2", 14, 10}, {"Rt", 9, 5}, {"CRm", 4, 1},                  \
+        {"Direction", 0, 0}
+
 static const struct { uint8_t first, last; struct field_table table; } classes[] = {
     {0x00, 0x00, {"unknown reason", NULL, 0}},
     {0x01, 0x01, TABLE("WFI or WFE", {"CV", 24, 24}, {"COND", 23, 20}, {"RN", 9, 5}, {"RV", 2, 2}, {"TI", 1, 0})},
+    {0x03, 0x03, TABLE("MCR or MRC, CP15 (AArch32)", COPROCESSOR)},
+    {0x04, 0x04, TABLE("MCRR or MRRC, CP15 (AArch32)", COPROCESSOR_64)},
+    {0x05, 0x05, TABLE("MCR or MRC, CP14 (AArch32)", COPROCESSOR)},
+    {0x06, 0x06, TABLE("LDC or STC, CP14 (AArch32)", {"CV", 24, 24}, {"COND", 23, 20}, {"imm8", 19, 12}, {"Rn", 9, 5},
+                       {"Offset", 4, 4}, {"AM", 3, 1}, {"Direction", 0, 0})},
     {0x07, 0x07, TABLE("SVE, SIMD or FP access", {"CV", 24, 24}, {"COND", 23, 20})},
+    {0x08, 0x08, TABLE("VMRS (AArch32)", COPROCESSOR)},
     {0x09, 0x09, {"pointer authentication", NULL, 0}},
     {0x0a, 0x0a, {"LD64B or ST64B*", NULL, 0}},
+    {0x0c, 0x0c, TABLE("MRRC, CP14 (AArch32)", COPROCESSOR_64)},
     {0x0d, 0x0d, TABLE("branch target exception", {"BTYPE", 1, 0})},
     {0x0e, 0x0e, {"illegal execution state", NULL, 0}},
+    {0x11, 0x11, TABLE("SVC (AArch32)", {"imm16", 15, 0})},
     {0x15, 0x15, TABLE("SVC", {"imm16", 15, 0})},
     {0x16, 0x16, TABLE("HVC", {"imm16", 15, 0})},
     {0x17, 0x17, TABLE("SMC", {"imm16", 15, 0})},

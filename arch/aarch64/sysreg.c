@@ -29,6 +29,7 @@ enum sysreg_kind {
     SYSREG_MDSCR,
     SYSREG_TIMER,
     SYSREG_DIR,
+    SYSREG_DIDR,
 };
 
 #define SYSREG_RO 0x10
@@ -93,6 +94,17 @@ static enum vtimer_register timer_register(unsigned int key)
     }
 }
 
+// DBGDIDR of a CPU without EL3 (DDI 0487 G8.3.9).
+static uint64_t debug_id(void)
+{
+    uint64_t dfr0 = sysreg_id_value[INDEX(KEY_ID_AA64DFR0_EL1)];
+
+    return FIELD_PREP(DBGDIDR_WRPS, FIELD_GET(ID_AA64DFR0_EL1_WRPS, dfr0)) |
+           FIELD_PREP(DBGDIDR_BRPS, FIELD_GET(ID_AA64DFR0_EL1_BRPS, dfr0)) |
+           FIELD_PREP(DBGDIDR_CTX_CMPS, FIELD_GET(ID_AA64DFR0_EL1_CTX_CMPS, dfr0)) |
+           FIELD_PREP(DBGDIDR_VERSION, FIELD_GET(ID_AA64DFR0_EL1_DEBUGVER, dfr0)) | DBGDIDR_RES1;
+}
+
 enum hv_status sysreg_read(unsigned int key, uint64_t *value)
 {
     unsigned int index = INDEX(key);
@@ -104,6 +116,9 @@ enum hv_status sysreg_read(unsigned int key, uint64_t *value)
         return HV_OK;
     case SYSREG_RAZ:
         *value = 0;
+        return HV_OK;
+    case SYSREG_DIDR:
+        *value = debug_id();
         return HV_OK;
     case SYSREG_TIMER:
         *value = vtimer_physical_read(vcpu_current(), timer_register(key));
@@ -183,8 +198,22 @@ enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event)
 
 void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
 {
-    (void)format_text(
-        buffer, size, "S%u_%u_C%u_C%u_%u", (unsigned int)FIELD_GET(ISS_SYSREG_OP0, syndrome),
-        (unsigned int)FIELD_GET(ISS_SYSREG_OP1, syndrome), (unsigned int)FIELD_GET(ISS_SYSREG_CRN, syndrome),
-        (unsigned int)FIELD_GET(ISS_SYSREG_CRM, syndrome), (unsigned int)FIELD_GET(ISS_SYSREG_OP2, syndrome));
+    uint64_t ec = FIELD_GET(ESR_ELX_EC, syndrome);
+    unsigned int op1 = (unsigned int)FIELD_GET(ISS_SYSREG_OP1, syndrome);
+    unsigned int crn = (unsigned int)FIELD_GET(ISS_SYSREG_CRN, syndrome);
+    unsigned int crm = (unsigned int)FIELD_GET(ISS_SYSREG_CRM, syndrome);
+    unsigned int op2 = (unsigned int)FIELD_GET(ISS_SYSREG_OP2, syndrome);
+
+    if (ec == ESR_EC_CP15_64 || ec == ESR_EC_CP14_64)
+        (void)format_text(buffer, size, "CP%u_%u_C%u", ec == ESR_EC_CP15_64 ? 15u : 14u,
+                          (unsigned int)FIELD_GET(ISS_MCRR_OPC1, syndrome), crm);
+    else if (ec == ESR_EC_CP15 || ec == ESR_EC_CP14 || ec == ESR_EC_VMRS)
+        (void)format_text(buffer, size, "CP%u_%u_C%u_C%u_%u",
+                          ec == ESR_EC_CP15   ? 15u
+                          : ec == ESR_EC_CP14 ? 14u
+                                              : 10u,
+                          op1, crn, crm, op2);
+    else
+        (void)format_text(buffer, size, "S%u_%u_C%u_C%u_%u", (unsigned int)FIELD_GET(ISS_SYSREG_OP0, syndrome), op1,
+                          crn, crm, op2);
 }

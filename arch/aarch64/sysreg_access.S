@@ -22,6 +22,7 @@
 #define USED_SGI 0
 #define USED_TIMER 0
 #define USED_DIR 0
+#define USED_DIDR 0
 #define USED_NONE 0
 #define USED_UNDEF 0
 

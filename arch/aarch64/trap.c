@@ -4,6 +4,7 @@
 
 #include <hv/arch/trap.h>
 
+#include <hv/arch/aarch32.h>
 #include <hv/arch/abort.h>
 #include <hv/arch/inject.h>
 #include <hv/arch/registers.h>
@@ -55,13 +56,21 @@ static enum trap_result trap_wf(struct vcpu *vcpu, struct event *event)
 {
     event->cause = event->syndrome & ESR_ELX_ISS_WFX_TI_WFE ? KEY_CAUSE_WFE : KEY_CAUSE_WFI;
     event->key = event->cause;
-    return trap_wfx(vcpu, event);
+    event->write = 0;
+    return aarch32_is_skipped(vcpu->frame, event) ? TRAP_DONE : trap_wfx(vcpu, event);
 }
 
 static COLD enum trap_result trap_named(struct vcpu *vcpu, struct event *event)
 {
     event->key = event->cause;
     return trap_other(vcpu, event);
+}
+
+static COLD enum trap_result trap_fp(struct vcpu *vcpu, struct event *event)
+{
+    event->key = event->cause;
+    event->write = 0;
+    return aarch32_is_skipped(vcpu->frame, event) ? TRAP_DONE : trap_other(vcpu, event);
 }
 
 // An event that moves no data and that no row decides about: fills in what the slot holds of an older one.
@@ -91,9 +100,14 @@ static COLD enum trap_result trap_debug_exception(struct vcpu *vcpu, struct even
 static const struct trap_class trap_classes[64] = {
     [0x00] = {trap_named, KEY_CAUSE_UNKNOWN, 0},
     [0x01] = {trap_wf, KEY_CAUSE_WFI, 4},
-    [0x07] = {trap_named, KEY_CAUSE_FP, 0},
+    [0x03] = {aarch32_coprocessor, KEY_CAUSE_SYSREG, 0},
+    [0x04] = {aarch32_coprocessor, KEY_CAUSE_SYSREG, 0},
+    [0x05] = {aarch32_coprocessor, KEY_CAUSE_SYSREG, 0},
+    [0x07] = {trap_fp, KEY_CAUSE_FP, 0},
+    [0x08] = {aarch32_coprocessor, KEY_CAUSE_SYSREG, 0},
     [0x09] = {trap_named, KEY_CAUSE_PAC, 0},
     [0x0a] = {trap_named, KEY_CAUSE_LS64, 0},
+    [0x0c] = {aarch32_coprocessor, KEY_CAUSE_SYSREG, 0},
     [0x0d] = {trap_named, KEY_CAUSE_BTI, 0},
     [0x0e] = {trap_named, KEY_CAUSE_ILLEGAL, 0},
     [0x16] = {trap_hvc64, KEY_CAUSE_HVC, 4},
@@ -111,27 +125,14 @@ static const struct trap_class trap_classes[64] = {
     [0x3c] = {trap_debug_exception, KEY_CAUSE_BRK, 0},
 };
 
-// Classes that the table does not have (AArch32 traps from EL0, future ones) are refused under the key "unknown".
+// Classes that the table does not have (LDC and STC of AArch32, future ones) are refused under the key "unknown".
 static const struct trap_class unknown_class = {trap_named, KEY_CAUSE_UNKNOWN, 0};
-
-// Moves the PC over a trapped A32 or T32 instruction of EL0, and the IT state with it (DDI 0487 G1.12.2).
-static COLD void advance_aarch32(struct trap_frame *frame)
-{
-    uint64_t spsr = frame->spsr_el2;
-    uint64_t it = FIELD_GET(SPSR_AARCH32_IT_LOW, spsr) | FIELD_GET(SPSR_AARCH32_IT_HIGH, spsr) << 2;
-
-    frame->elr_el2 += frame->esr_el2 & ESR_ELX_IL ? 4 : 2;
-    if (it != 0)
-        it = (it & 0x7) == 0 ? 0 : (it & 0xe0) | ((it << 1) & 0x1f);
-    frame->spsr_el2 = (spsr & ~(SPSR_AARCH32_IT_LOW | SPSR_AARCH32_IT_HIGH | SPSR_ELX_SS)) |
-                      FIELD_PREP(SPSR_AARCH32_IT_LOW, it) | FIELD_PREP(SPSR_AARCH32_IT_HIGH, it >> 2);
-}
 
 static COLD void finish_slowly(struct vcpu *vcpu, enum trap_result result)
 {
     switch (result) {
     case TRAP_DONE:
-        advance_aarch32(vcpu->frame);
+        aarch32_advance(vcpu->frame);
         break;
     case TRAP_INJECT_UNDEF:
         inject_undef(vcpu);

@@ -8,10 +8,16 @@
 #define INSN_SVC         0xd4000aa1u // svc #0x55
 #define SPSR_EL1H_MASKED 0x3c5u
 
-static uint32_t code[4] __attribute__((aligned(64)));
+#define SPSR_USR32 0x1d0u // A, I and F masked
+#define SPSR_T32   0x20u
+
+static uint32_t code[8] __attribute__((aligned(64)));
 
 uint64_t el0_enter(uint64_t x0, const uint32_t *entry);
+uint64_t el0_enter32(const uint64_t x[4], const uint32_t *entry, uint64_t spsr);
 void el0_return(void);
+
+static uint64_t registers[4]; // of AArch32 code, at its exception
 
 static void leave(struct exception_frame *frame)
 {
@@ -19,11 +25,38 @@ static void leave(struct exception_frame *frame)
     frame->spsr = SPSR_EL1H_MASKED;
 }
 
+static void leave32(struct exception_frame *frame)
+{
+    for (unsigned int n = 0; n < 4; n++)
+        registers[n] = frame->x[n];
+    leave(frame);
+}
+
+static void publish(void)
+{
+    __asm__ volatile("dc cvau, %0\n dsb ish\n ic ivau, %0\n dsb ish\n isb" : : "r"(code) : "memory");
+}
+
+struct exception el0_run32(const uint32_t *instructions, unsigned int count, bool thumb, uint32_t nzcv, uint64_t x[4])
+{
+    for (unsigned int n = 0; n < count && n < sizeof(code) / sizeof(code[0]); n++)
+        code[n] = instructions[n];
+    publish();
+    exception_set_el0_handler(leave32);
+    exception_expect();
+    (void)el0_enter32(x, code, SPSR_USR32 | (thumb ? SPSR_T32 : 0) | nzcv);
+    struct exception e = exception_end();
+    exception_set_el0_handler(0);
+    for (unsigned int n = 0; n < 4; n++)
+        x[n] = registers[n];
+    return e;
+}
+
 struct exception el0_run(uint32_t instruction, uint64_t *x0)
 {
     code[0] = instruction;
     code[1] = INSN_SVC;
-    __asm__ volatile("dc cvau, %0\n dsb ish\n ic ivau, %0\n dsb ish\n isb" : : "r"(code) : "memory");
+    publish();
     exception_set_el0_handler(leave);
     exception_expect();
     *x0 = el0_enter(*x0, code);

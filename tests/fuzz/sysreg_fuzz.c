@@ -42,7 +42,7 @@ static void check_read(unsigned int row, enum trap_result result, uint64_t value
         return;
     }
     bool done =
-        allowed && (is_kind(row, "ID") || is_kind(row, "RAZ") || is_kind(row, "TIMER") || is_kind(row, "MDSCR"));
+        allowed && (is_kind(row, "ID") || is_kind(row, "DIDR") || is_kind(row, "RAZ") || is_kind(row, "TIMER") || is_kind(row, "MDSCR"));
     fuzz_check(result == (done ? TRAP_DONE : TRAP_INJECT_UNDEF));
     fuzz_check(reads == 0);
     if (done && is_kind(row, "RAZ"))
@@ -102,7 +102,7 @@ static void access_register(struct fuzz_input *input)
         check_read(row, result, event.value);
     char name[24];
     sysreg_encoded_name(syndrome, name, sizeof(name));
-    fuzz_check(name[0] == 'S' && strlen(name) < sizeof(name));
+    fuzz_check((name[0] == 'S' || name[0] == 'C') && strlen(name) < sizeof(name));
 }
 
 #define ID_FIELD(n) (UINT64_C(0xf) << (n))

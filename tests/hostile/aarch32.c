@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// AArch32 code at EL0: every MCR, MRC, MCRR and MRRC of both debug and system coprocessors, loads and stores of every
-// form at devices and holes, calls that EL0 does not have. Each is done, or an exception of EL0 that this guest's EL1
-// takes; none is EL2's alone.
+// AArch32 code at EL0, A32 and T32: every MCR, MRC, MCRR and MRRC of both debug and system coprocessors; loads and
+// stores of every form at devices and holes, calls that EL0 does not have. Each is done, or an exception of EL0 that
+// this guest's EL1 takes; none is EL2's alone.
 #include "hostile.h"
 
 #include "lib/cpu.h"
 
-#define SPSR_USR32   0x1d0u // A, I, F masked
+#define SPSR_USR32   0x1d0u  // A, I, F masked
+#define SPSR_T32_NE  0x1820u // T32, in an IT block of this one instruction, whose condition holds
 #define INSN_SVC32   0xef000000u
+#define INSN_SVC_T32 0xbf00df00u // svc; nop
 #define EC_SVC32     0x11
 #define EC_BKPT32    0x38
 #define EC_CP_FIRST  0x03 // traps of coprocessors, FP, WFE
@@ -27,20 +29,29 @@ static const uint32_t plain[] = {
     0xe10f2000, 0xe14f2000, 0xe129f002, 0xe320f0f0, 0xe8f1000c, 0xe129f302, 0xf1020010, 0xef123456, // mrs, msr, dbg
 };
 
-static uint32_t random_instruction(uint32_t any)
+static uint32_t random_coprocessor(uint32_t any)
 {
     uint32_t number = any % CP_ENCODINGS;
     uint32_t cp = number >> 17 & 1 ? 15 : 14, transfer = 0xee000010 | (number & 0xef) | (number >> 8 & 1) << 20;
 
-    switch (random_below(4)) {
-    case 0:
-        return plain[random_below(sizeof(plain) / sizeof(plain[0]))];
-    case 1: // MCRR, MRRC
+    if (random_below(3) == 0) // MCRR, MRRC
         return 0xec432000 | cp << 8 | (number & 0xff) | (number >> 8 & 1) << 20;
-    default: // opc2 and CRm as they stand, opc1 and CRn behind them; Rt = r2
-        return transfer | (number >> 9 & 0xf) << 16 | (number >> 13 & 7) << 21 | cp << 8 | 2 << 12 |
-               (number >> 16 & 1) << 4;
-    }
+    // opc2 and CRm as they stand, opc1 and CRn behind them; Rt = r2
+    return transfer | (number >> 9 & 0xf) << 16 | (number >> 13 & 7) << 21 | cp << 8 | 2 << 12 |
+           (number >> 16 & 1) << 4;
+}
+
+static uint32_t random_instruction(uint32_t any)
+{
+    return random_below(4) ? random_coprocessor(any) : plain[random_below(sizeof(plain) / sizeof(plain[0]))];
+}
+
+// T32 has the same encodings, as two halfwords.
+static uint32_t random_t32(uint32_t any)
+{
+    uint32_t instruction = random_coprocessor(any);
+
+    return instruction >> 16 | instruction << 16;
 }
 
 static bool is_el0s_own(const struct exception *e)
@@ -56,7 +67,11 @@ static bool is_el0s_own(const struct exception *e)
 void attack_aarch32(uint64_t count)
 {
     static const struct lower_kind kind = {"AArch32 at EL0", random_instruction, is_el0s_own, INSN_SVC32, SPSR_USR32};
+    static const struct lower_kind t32 = {"T32 at EL0", random_t32, is_el0s_own, INSN_SVC_T32,
+                                          SPSR_USR32 | SPSR_T32_NE};
 
-    if ((READ_REG(id_aa64pfr0_el1) & 0xf) == 2) // else this CPU has no AArch32
-        lower_attack(&kind, count);
+    if ((READ_REG(id_aa64pfr0_el1) & 0xf) != 2)
+        return; // this CPU has no AArch32
+    lower_attack(&kind, count / 2);
+    lower_attack(&t32, count / 2);
 }

@@ -10,7 +10,7 @@ MACHINES = [("cortex-a53", 1), ("cortex-a57", 1), ("cortex-a57", 2), ("cortex-a7
             ("neoverse-n1", 4), ("max", 1), ("cortex-a57", 8), ("max", 8)]
 BEGINS = re.compile(r"(not )?ok \d|#|TAP |1\.\.\d|ariel: |-- ")
 RESULT = re.compile(r"^(not )?ok (\d+) - (\S+): ([^#]*)(# SKIP .*)?$")
-SUITES = {"aborts", "el0", "ends", "fp", "gic", "hypercalls", "isv0", "mmio", "mmu", "registers", "smccc", "smp", "sysregs",
+SUITES = {"aarch32", "aborts", "el0", "ends", "fp", "gic", "hypercalls", "isv0", "mmio", "mmu", "registers", "smccc", "smp", "sysregs",
           "timers", "undefined", "wfx"}
 # What may be left out, and when.
 ONE_CPU = "one CPU"

@@ -228,6 +228,12 @@ void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
     (void)snprintf(buffer, size, "S3_0_C0_C0_%u", syndrome % 8);
 }
 
+unsigned int aarch32_register_key(uint32_t syndrome, bool *upper)
+{
+    *upper = false;
+    return (syndrome & 0x3ff) == 0x2b ? KEY_PMCR_EL0 : KEY_SYSREG_UNKNOWN;
+}
+
 const char *selftest_memory(void)
 {
     return NULL;

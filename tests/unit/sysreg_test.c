@@ -172,6 +172,14 @@ static void encoded_names(void **state)
     const struct row row = {.op0 = 3, .op1 = 7, .crn = 15, .crm = 14, .op2 = 5};
     sysreg_encoded_name(syndrome(&row, true), name, sizeof(name));
     assert_string_equal(name, "S3_7_C15_C14_5");
+    sysreg_encoded_name(UINT32_C(0x0fefc1ff), name, sizeof(name)); // EC 0x03
+    assert_string_equal(name, "CP15_7_C0_C15_7");
+    sysreg_encoded_name(UINT32_C(0x17eafc61), name, sizeof(name)); // EC 0x05
+    assert_string_equal(name, "CP14_3_C15_C0_5");
+    sysreg_encoded_name(UINT32_C(0x13efffff), name, sizeof(name)); // EC 0x04
+    assert_string_equal(name, "CP15_15_C15");
+    sysreg_encoded_name(UINT32_C(0x33e0001d), name, sizeof(name)); // EC 0x0c
+    assert_string_equal(name, "CP14_0_C14");
 }
 
 static uint64_t visible(unsigned int key)
@@ -259,6 +267,20 @@ static void directions_are_held(void **state)
     assert_int_equal(sysreg_read(KEY_COUNT, &value), HV_ERR_INVALID);
     assert_int_equal(sysreg_read(0, &value), HV_ERR_INVALID);
     assert_int_equal(sysreg_write(0, value), HV_ERR_INVALID);
+}
+
+static void dbgdidr_is_what_id_aa64dfr0_says(void **state)
+{
+    (void)state;
+    uint64_t value = 0;
+
+    assert_int_equal(emulate(KEY_DBGDIDR, false, &value), TRAP_DONE);
+    assert_int_equal(value, 0xfff88000); // of every field all bits; debug up to Armv8.2; no EL3
+    hardware[KEY_ID_AA64DFR0_EL1 - KEY_SYSREG_FIRST] = 0x0000000010305106;
+    sysreg_init();
+    assert_int_equal(sysreg_read(KEY_DBGDIDR, &value), HV_OK);
+    assert_int_equal(value, 0x35168000);
+    assert_int_equal(emulate(KEY_DBGDIDR, true, &value), TRAP_INJECT_UNDEF);
 }
 
 static void each_kind_reads_and_writes(void **state)
@@ -376,6 +398,7 @@ int main(void)
         cmocka_unit_test_setup(pointer_authentication_follows_the_policy, prepare),
         cmocka_unit_test_setup(small_cpus_stay_small, prepare),
         cmocka_unit_test_setup(directions_are_held, prepare),
+        cmocka_unit_test_setup(dbgdidr_is_what_id_aa64dfr0_says, prepare),
         cmocka_unit_test_setup(each_kind_reads_and_writes, prepare),
         cmocka_unit_test_setup(what_the_cpu_lacks_is_undefined, prepare),
         cmocka_unit_test_setup(sgis_go_to_the_vgic, prepare),

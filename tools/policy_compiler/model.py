@@ -13,7 +13,7 @@ TOP = ("name", "description", "default")
 OWNED = ("GICD", "GICR", "PL011")  # devices that EL2 itself drives, and emulates for the guest
 SHADOWED = "pl011"  # the one whose registers are kept as they read, in a page that can be shown to the guest
 # emulations that are the access itself (sysreg_read, sysreg_write)
-PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR", "TIMER", "DIR")
+PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR", "TIMER", "DIR", "DIDR")
 # Causes that a row can name, by what ariel can do about them; the others have keys of their own (hvc, sysreg, dabt).
 IDLE = ("WFI", "WFE")
 DIRECT = ("FP", "BREAKPOINT", "WATCHPOINT", "BRK", "PAC")

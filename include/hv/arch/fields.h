@@ -25,6 +25,13 @@
 // CTR_EL0
 #define CTR_EL0_DMINLINE GENMASK64(19, 16)
 
+// DBGDIDR
+#define DBGDIDR_RES1     BIT64(15)
+#define DBGDIDR_VERSION  GENMASK64(19, 16)
+#define DBGDIDR_CTX_CMPS GENMASK64(23, 20)
+#define DBGDIDR_BRPS     GENMASK64(27, 24)
+#define DBGDIDR_WRPS     GENMASK64(31, 28)
+
 // ESR_ELx
 #define ESR_ELX_EC               GENMASK64(31, 26)
 #define ESR_ELX_IL               BIT64(25)
@@ -37,6 +44,11 @@
 // ESR_ELx.EC values that the code names (cause_table.h has them all); "LOWER" + 1 is the same exception from EL1 to EL1
 #define ESR_EC_UNKNOWN          0x00
 #define ESR_EC_WFX              0x01
+#define ESR_EC_CP15             0x03 // AArch32: MCR, MRC
+#define ESR_EC_CP15_64          0x04 // MCRR, MRRC
+#define ESR_EC_CP14             0x05 // MCR, MRC
+#define ESR_EC_VMRS             0x08
+#define ESR_EC_CP14_64          0x0c // MRRC
 #define ESR_EC_HVC64            0x16
 #define ESR_EC_SYSREG           0x18
 #define ESR_EC_IABT_LOWER       0x20
@@ -85,6 +97,13 @@
 #define ISS_SYSREG_RT        GENMASK64(9, 5)
 #define ISS_SYSREG_CRM       GENMASK64(4, 1)
 #define ISS_SYSREG_DIRECTION BIT64(0) // 1 = read
+
+// The same of MCR, MRC and VMRS (EC 0x03, 0x05, 0x08), but for COND in the place of Op0; MCRR and MRRC (EC 0x04, 0x0c)
+// have these instead of Op1 and Op2. WFI, WFE (EC 0x01) and FP (EC 0x07) have COND, too.
+#define ISS_COND_VALID BIT64(24) // CV
+#define ISS_COND       GENMASK64(23, 20)
+#define ISS_MCRR_OPC1  GENMASK64(19, 16)
+#define ISS_MCRR_RT2   GENMASK64(14, 10)
 
 // HCR_EL2
 #define HCR_EL2_VM     BIT64(0)
@@ -174,8 +193,12 @@
 #define ICH_VTR_EL2_PRIBITS  GENMASK64(31, 29)
 
 // ID_AA64DFR0_EL1
-#define ID_AA64DFR0_EL1_PMUVER GENMASK64(11, 8)
-#define ID_AA64DFR0_EL1_PMSVER GENMASK64(35, 32)
+#define ID_AA64DFR0_EL1_DEBUGVER GENMASK64(3, 0)
+#define ID_AA64DFR0_EL1_PMUVER   GENMASK64(11, 8)
+#define ID_AA64DFR0_EL1_BRPS     GENMASK64(15, 12)
+#define ID_AA64DFR0_EL1_WRPS     GENMASK64(23, 20)
+#define ID_AA64DFR0_EL1_CTX_CMPS GENMASK64(31, 28)
+#define ID_AA64DFR0_EL1_PMSVER   GENMASK64(35, 32)
 
 // ID_AA64ISAR0_EL1
 #define ID_AA64ISAR0_EL1_RNDR GENMASK64(63, 60)
@@ -268,6 +291,10 @@
 #define SPSR_ELX_UAO         BIT64(23)
 #define SPSR_ELX_DIT         BIT64(24)
 #define SPSR_ELX_TCO         BIT64(25)
+#define SPSR_ELX_V           BIT64(28)
+#define SPSR_ELX_C           BIT64(29)
+#define SPSR_ELX_Z           BIT64(30)
+#define SPSR_ELX_N           BIT64(31)
 #define SPSR_ELX_NZCV        GENMASK64(31, 28)
 #define SPSR_AARCH32_IT_LOW  GENMASK64(26, 25) // IT[1:0]
 #define SPSR_AARCH32_IT_HIGH GENMASK64(15, 10) // IT[7:2]

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The system registers and system instructions that a guest at EL1 or EL0 can be made to trap on. One row each, in
-// order of encoding (op0, op1, CRn, CRm, op2), which is also the order of their keys. Rows:
+// order of encoding (op0, op1, CRn, CRm, op2), which is also the order of their keys. What AArch32 at EL0 reaches of
+// them has the same row (arch/aarch64/aarch32.c); op0 = 0 is coprocessor 14's, for those that AArch64 does not have.
+// Rows:
 //   SYSREG(name, op0, op1, CRn, CRm, op2, class, access, trap control, emulation)
 //
 // class      what policy files call the group
@@ -19,12 +21,15 @@
 //   MDSCR    the hardware, or the guest's copy while the monitor steps
 //   TIMER    the physical timer that vtimer emulates
 //   DIR      vgic_write_dir; vgic traps it too, while an active interrupt has no list register
+//   DIDR     made from ID_AA64DFR0_EL1 as the guest sees it
 //   NONE     the guest uses it directly; EL2 cannot do it in the guest's place
 //   UNDEF    no part of the guest's CPU
 #pragma once
 
 // clang-format off
 #define SYSREG_TABLE(SYSREG) \
+    SYSREG(DBGDIDR,           0, 0,  0,  0, 0, DEBUG,   RO, MDCR_EL2_TDA,          DIDR) \
+    SYSREG(DBGDSAR,           0, 0,  2,  0, 0, DEBUG,   RO, MDCR_EL2_TDRA,         RAZ) \
     SYSREG(IC_IALLUIS,        1, 0,  7,  1, 0, CACHE,   WO, HCR_EL2_TPU,           HW) \
     SYSREG(IC_IALLU,          1, 0,  7,  5, 0, CACHE,   WO, HCR_EL2_TPU,           HW) \
     SYSREG(DC_IVAC,           1, 0,  7,  6, 1, CACHE,   WO, HCR_EL2_TPC,           VA) \

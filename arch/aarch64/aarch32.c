@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+// Traps from A32 and T32 code at EL0. Owns: which AArch64 register a coprocessor register is, so that policy, handlers,
+// counters and log know one name for both; how 64 bits move in two 32-bit registers; conditions and IT state. Registers
+// that EL0 cannot reach at all (DDI 0487 G8) are UNDEFINED there before EL2 is asked, and need no row here.
+
+#include <hv/arch/aarch32.h>
+
+#include <hv/arch/frame.h>
+#include <hv/arch/sysreg.h>
+#include <hv/policy.h>
+
+#define IT_STATE(spsr) (FIELD_GET(SPSR_AARCH32_IT_LOW, spsr) | FIELD_GET(SPSR_AARCH32_IT_HIGH, spsr) << 2)
+#define LOW_HALF       UINT64_C(0xffffffff)
+
+// MCR and MRC: a block of registers that stand at the same CRn, CRm and opc2 as in AArch64, but at another op0, op1.
+struct block {
+    uint8_t ec, opc1, crn, crm_first, crm_last;
+    uint8_t op0, op1;
+};
+
+static const struct block blocks[] = {
+    {ESR_EC_CP15, 0, 9, 12, 14, 3, 3}, // performance monitors
+    {ESR_EC_CP15, 0, 13, 2, 3, 3, 3},  // activity monitors
+    {ESR_EC_CP15, 0, 14, 2, 2, 3, 3},  // the physical timer
+    {ESR_EC_CP15, 0, 14, 8, 15, 3, 3}, // PMEVCNTR<n>, PMEVTYPER<n>, PMCCFILTR
+    {ESR_EC_CP14, 0, 0, 0, 0, 0, 0},   // DBGDIDR, which has no AArch64 name
+    {ESR_EC_CP14, 0, 0, 1, 1, 2, 3},   // DBGDSCRint: MDCCSR_EL0
+    {ESR_EC_CP14, 0, 0, 5, 5, 2, 3},   // DBGDTRRXint, DBGDTRTXint
+    {ESR_EC_CP14, 0, 1, 0, 0, 2, 0},   // DBGDRAR: MDRAR_EL1
+    {ESR_EC_CP14, 0, 2, 0, 0, 0, 0},   // DBGDSAR, which has no AArch64 name
+};
+
+// Those that stand elsewhere: ISS without COND, Rt and Direction. (ec, opc1, CRn, CRm, opc2), then for MCRR and MRRC
+// (ec, opc1, CRm).
+#define MRC(opc1, crn, crm, opc2)                                                                                      \
+    (FIELD_PREP(ISS_SYSREG_OP1, opc1) | FIELD_PREP(ISS_SYSREG_CRN, crn) | FIELD_PREP(ISS_SYSREG_CRM, crm) |            \
+     FIELD_PREP(ISS_SYSREG_OP2, opc2))
+#define MRRC(opc1, crm) (FIELD_PREP(ISS_MCRR_OPC1, opc1) | FIELD_PREP(ISS_SYSREG_CRM, crm))
+#define MRC_PLACE       (ISS_SYSREG_OP1 | ISS_SYSREG_CRN | ISS_SYSREG_CRM | ISS_SYSREG_OP2)
+#define MRRC_PLACE      (ISS_MCRR_OPC1 | ISS_SYSREG_CRM)
+
+struct single {
+    uint8_t ec;
+    uint8_t upper; // bits 63:32 of the AArch64 register
+    uint16_t key;
+    uint32_t place;
+};
+
+static const struct single singles[] = {
+    {ESR_EC_CP15, 1, KEY_PMCEID0_EL0, MRC(0, 9, 14, 4)}, // PMCEID2
+    {ESR_EC_CP15, 1, KEY_PMCEID1_EL0, MRC(0, 9, 14, 5)}, // PMCEID3
+    {ESR_EC_VMRS, 0, KEY_MVFR2_EL1, MRC(7, 5, 0, 0)},    // CRn is VMRS's reg
+    {ESR_EC_VMRS, 0, KEY_MVFR1_EL1, MRC(7, 6, 0, 0)},    //
+    {ESR_EC_VMRS, 0, KEY_MVFR0_EL1, MRC(7, 7, 0, 0)},    //
+    {ESR_EC_CP15_64, 0, KEY_CNTPCT_EL0, MRRC(0, 14)},    // CNTPCT
+    {ESR_EC_CP15_64, 0, KEY_CNTP_CVAL_EL0, MRRC(2, 14)}, // CNTP_CVAL
+    {ESR_EC_CP15_64, 0, KEY_CNTPCTSS_EL0, MRRC(8, 14)},  // CNTPCTSS
+    {ESR_EC_CP15_64, 0, KEY_PMCCNTR_EL0, MRRC(0, 9)},    // PMCCNTR
+    {ESR_EC_CP15_64, 0, KEY_AMEVCNTR00_EL0, MRRC(0, 0)}, // AMEVCNTR0<n>
+    {ESR_EC_CP15_64, 0, KEY_AMEVCNTR01_EL0, MRRC(1, 0)}, //
+    {ESR_EC_CP15_64, 0, KEY_AMEVCNTR02_EL0, MRRC(2, 0)}, //
+    {ESR_EC_CP15_64, 0, KEY_AMEVCNTR03_EL0, MRRC(3, 0)}, //
+    {ESR_EC_CP14_64, 0, KEY_MDRAR_EL1, MRRC(0, 1)},      // DBGDRAR
+    {ESR_EC_CP14_64, 0, KEY_DBGDSAR, MRRC(0, 2)},        // DBGDSAR
+};
+
+static bool is_pair(uint32_t syndrome)
+{
+    uint64_t ec = FIELD_GET(ESR_ELX_EC, syndrome);
+
+    return ec == ESR_EC_CP15_64 || ec == ESR_EC_CP14_64;
+}
+
+static unsigned int key_in_block(uint32_t syndrome)
+{
+    uint64_t crm = FIELD_GET(ISS_SYSREG_CRM, syndrome);
+
+    for (size_t i = 0; i < ARRAY_COUNT(blocks); i++) {
+        const struct block *block = &blocks[i];
+        if (FIELD_GET(ESR_ELX_EC, syndrome) == block->ec && FIELD_GET(ISS_SYSREG_OP1, syndrome) == block->opc1 &&
+            FIELD_GET(ISS_SYSREG_CRN, syndrome) == block->crn && crm >= block->crm_first && crm <= block->crm_last)
+            return sysreg_key((syndrome & ~(uint32_t)(ISS_SYSREG_OP0 | ISS_SYSREG_OP1)) |
+                              (uint32_t)FIELD_PREP(ISS_SYSREG_OP0, block->op0) |
+                              (uint32_t)FIELD_PREP(ISS_SYSREG_OP1, block->op1));
+    }
+    return KEY_SYSREG_UNKNOWN;
+}
+
+unsigned int aarch32_register_key(uint32_t syndrome, bool *upper)
+{
+    uint32_t place = syndrome & (uint32_t)(is_pair(syndrome) ? MRRC_PLACE : MRC_PLACE);
+
+    *upper = false;
+    for (size_t i = 0; i < ARRAY_COUNT(singles); i++) {
+        if (singles[i].ec == FIELD_GET(ESR_ELX_EC, syndrome) && singles[i].place == place) {
+            *upper = singles[i].upper;
+            return singles[i].key;
+        }
+    }
+    return key_in_block(syndrome);
+}
+
+// ---- Conditions and the IT state (DDI 0487 F2.3.1, ConditionHolds)
+
+static bool holds(unsigned int condition, uint64_t spsr)
+{
+    bool n = spsr & SPSR_ELX_N, z = spsr & SPSR_ELX_Z, c = spsr & SPSR_ELX_C, v = spsr & SPSR_ELX_V;
+    const bool results[] = {z, c, n, v, c && !z, n == v, n == v && !z, true};
+    bool result = results[condition >> 1 & 7];
+
+    return (condition & 1) && condition != 15 ? !result : result;
+}
+
+static bool condition_holds(const struct trap_frame *frame, uint32_t syndrome)
+{
+    uint64_t it = IT_STATE(frame->spsr_el2);
+
+    if (!(frame->spsr_el2 & SPSR_ELX_M4))
+        return true;
+    if (syndrome & ISS_COND_VALID)
+        return holds((unsigned int)FIELD_GET(ISS_COND, syndrome), frame->spsr_el2);
+    return (it & 0xf) == 0 || holds((unsigned int)(it >> 4), frame->spsr_el2); // T32: as the IT block says
+}
+
+bool aarch32_is_skipped(const struct trap_frame *frame, struct event *event)
+{
+    if (condition_holds(frame, event->syndrome))
+        return false;
+    event->row = policy_verdicts_of(event->key)[event->write].row;
+    event->verdict = POLICY_ALLOW;
+    event->address = 0;
+    event->value = 0;
+    return true;
+}
+
+void aarch32_advance(struct trap_frame *frame)
+{
+    uint64_t spsr = frame->spsr_el2;
+    uint64_t it = IT_STATE(spsr);
+
+    frame->elr_el2 += frame->esr_el2 & ESR_ELX_IL ? 4 : 2;
+    if (it != 0)
+        it = (it & 0x7) == 0 ? 0 : (it & 0xe0) | ((it << 1) & 0x1f);
+    frame->spsr_el2 = (spsr & ~(SPSR_AARCH32_IT_LOW | SPSR_AARCH32_IT_HIGH | SPSR_ELX_SS)) |
+                      FIELD_PREP(SPSR_AARCH32_IT_LOW, it) | FIELD_PREP(SPSR_AARCH32_IT_HIGH, it >> 2);
+}
+
+// ---- Moving the data
+
+// R15 is no register here: a write of it is UNPREDICTABLE, a read goes to the flags. The syndrome has 31 for it
+// (DDI 0487 D19.2.37), or 15.
+static bool is_r15(unsigned int rt)
+{
+    return rt == 15 || rt == 31;
+}
+
+static uint64_t register_value(const struct vcpu *vcpu, unsigned int rt)
+{
+    return is_r15(rt) ? 0 : vcpu_get_reg(vcpu, rt) & LOW_HALF;
+}
+
+static void set_register(struct vcpu *vcpu, unsigned int rt, uint64_t value)
+{
+    if (is_r15(rt))
+        vcpu->frame->spsr_el2 = (vcpu->frame->spsr_el2 & ~SPSR_ELX_NZCV) | (value & SPSR_ELX_NZCV);
+    else
+        vcpu_set_reg(vcpu, rt, value & LOW_HALF);
+}
+
+// Counters of 64 bits: MCR writes the lower half and keeps the upper one (DDI 0487 G8, PMCCNTR).
+static bool is_half_of_a_counter(unsigned int key)
+{
+    return key == KEY_PMCCNTR_EL0 || key == KEY_PMXEVCNTR_EL0 ||
+           (key >= KEY_PMEVCNTR0_EL0 && key <= KEY_PMEVCNTR30_EL0);
+}
+
+static uint64_t value_to_write(const struct vcpu *vcpu, const struct event *event)
+{
+    uint64_t value = register_value(vcpu, (unsigned int)FIELD_GET(ISS_SYSREG_RT, event->syndrome));
+    uint64_t old = 0;
+
+    if (is_pair(event->syndrome))
+        return value | register_value(vcpu, (unsigned int)FIELD_GET(ISS_MCRR_RT2, event->syndrome)) << 32;
+    if (is_half_of_a_counter(event->key) && sysreg_read(event->key, &old) == HV_OK)
+        value |= old & ~LOW_HALF;
+    return value;
+}
+
+static void hand_out(struct vcpu *vcpu, const struct event *event, bool upper)
+{
+    set_register(vcpu, (unsigned int)FIELD_GET(ISS_SYSREG_RT, event->syndrome),
+                 upper ? event->value >> 32 : event->value);
+    if (is_pair(event->syndrome))
+        set_register(vcpu, (unsigned int)FIELD_GET(ISS_MCRR_RT2, event->syndrome), event->value >> 32);
+}
+
+enum trap_result aarch32_coprocessor(struct vcpu *vcpu, struct event *event)
+{
+    bool upper;
+
+    event->key = (uint16_t)aarch32_register_key(event->syndrome, &upper);
+    event->write = !(event->syndrome & ISS_SYSREG_DIRECTION);
+    if (aarch32_is_skipped(vcpu->frame, event))
+        return TRAP_DONE;
+    if (event->write) {
+        event->value = value_to_write(vcpu, event);
+        return trap_sysreg(vcpu, event);
+    }
+    enum trap_result result = trap_sysreg(vcpu, event);
+    if (result == TRAP_DONE)
+        hand_out(vcpu, event, upper);
+    return result;
+}

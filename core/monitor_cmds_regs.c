@@ -4,6 +4,7 @@
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/el1_regs.h>
+#include <hv/arch/vcpu_registers.h>
 #include <hv/arch/esr_fields.h>
 #include <hv/arch/sysreg.h>
 #include <hv/cpu.h>
@@ -113,13 +114,24 @@ static uint64_t *frame_slot(struct trap_frame *frame, const char *name)
     return NULL;
 }
 
+// What no policy can have trapped.
+static void access_untrapped(struct register_access *access)
+{
+    unsigned int number = vcpu_register_find(access->name);
+
+    access->known = number < VCPU_REGISTER_COUNT && vcpu_register_read(number, &access->old);
+    if (access->known && access->write && !vcpu_register_write(number, access->value))
+        access->status = HV_ERR_UNSUPPORTED;
+}
+
 static void access_hardware(struct register_access *access)
 {
     unsigned int key = event_key_find(access->name);
 
-    access->known = key >= KEY_SYSREG_FIRST && key < KEY_SYSREG_UNKNOWN;
-    if (!access->known)
+    if (key < KEY_SYSREG_FIRST || key >= KEY_SYSREG_UNKNOWN) {
+        access_untrapped(access);
         return;
+    }
     access->status = sysreg_read(key, &access->old);
     if (access->status == HV_OK && access->write)
         access->status = sysreg_write(key, access->value);

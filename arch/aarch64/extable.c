@@ -10,12 +10,19 @@ struct extable_entry {
 
 extern const struct extable_entry extable_start[], extable_end[];
 
-// sysreg_access.S: hundreds of instructions with one fixup; that is a range, not entries.
+// sysreg_access.S, vcpu_register_access.S: hundreds of instructions with one fixup; these are ranges, not entries.
 extern const char sysreg_access_start[], sysreg_access_end[], sysreg_access_fault[];
+extern const char vcpu_register_access_start[], vcpu_register_access_end[];
+
+static bool is_within(uint64_t pc, const char *start, const char *end)
+{
+    return pc - (uint64_t)start < (uint64_t)(end - start);
+}
 
 bool extable_fixup(uint64_t *pc)
 {
-    if (*pc - (uint64_t)sysreg_access_start < (uint64_t)(sysreg_access_end - sysreg_access_start)) {
+    if (is_within(*pc, sysreg_access_start, sysreg_access_end) ||
+        is_within(*pc, vcpu_register_access_start, vcpu_register_access_end)) {
         *pc = (uint64_t)sysreg_access_fault;
         return true;
     }

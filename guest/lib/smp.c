@@ -12,6 +12,7 @@
 #define WAIT_S     30 // a host that is busy runs a CPU late, not never
 
 static char stacks[CPU_MAX][STACK_SIZE] __attribute__((aligned(16)));
+static uint64_t unused;
 static void (*volatile functions[CPU_MAX])(void);
 
 unsigned int smp_cpu_count(void)
@@ -25,9 +26,15 @@ unsigned int smp_cpu_count(void)
 
 int64_t smp_start(unsigned int cpu, void (*function)(void))
 {
+    return smp_start_at(cpu, function, guest_start_secondary, &unused);
+}
+
+int64_t smp_start_at(unsigned int cpu, void (*function)(void), void (*entry)(void), uint64_t *stack)
+{
     functions[cpu] = function;
+    *stack = (uint64_t)stacks[cpu] + STACK_SIZE;
     __asm__ volatile("dsb sy" ::: "memory");
-    return call_hvc(PSCI_CPU_ON, cpu, (uint64_t)guest_start_secondary, (uint64_t)stacks[cpu] + STACK_SIZE);
+    return call_hvc(PSCI_CPU_ON, cpu, (uint64_t)entry, *stack);
 }
 
 bool smp_wait_off(unsigned int cpu)

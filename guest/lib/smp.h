@@ -23,6 +23,8 @@
 unsigned int smp_cpu_count(void);
 // Starts cpu (1 ..) in function, which may not use the UART; the CPU goes off when it returns. The result of CPU_ON.
 int64_t smp_start(unsigned int cpu, void (*function)(void));
+// The same, but the CPU begins at entry, which looks around and branches to guest_start_secondary with *stack in x0.
+int64_t smp_start_at(unsigned int cpu, void (*function)(void), void (*entry)(void), uint64_t *stack);
 // Waits, bounded, until function has returned and the CPU is off.
 bool smp_wait_off(unsigned int cpu);
 // Where CPU_ON begins, and the body of a started CPU.

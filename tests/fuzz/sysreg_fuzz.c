@@ -41,8 +41,8 @@ static void check_read(unsigned int row, enum trap_result result, uint64_t value
         fuzz_check(absent[row] || value == hardware[row]);
         return;
     }
-    bool done =
-        allowed && (is_kind(row, "ID") || is_kind(row, "DIDR") || is_kind(row, "RAZ") || is_kind(row, "TIMER") || is_kind(row, "MDSCR"));
+    bool done = allowed && (is_kind(row, "ID") || is_kind(row, "DIDR") || is_kind(row, "RAZ") ||
+                            is_kind(row, "TIMER") || is_kind(row, "MDSCR"));
     fuzz_check(result == (done ? TRAP_DONE : TRAP_INJECT_UNDEF));
     fuzz_check(reads == 0);
     if (done && is_kind(row, "RAZ"))

@@ -3,7 +3,8 @@
 // register, under verdicts and device states drawn as well) go through trap_quick and, from the same state, through
 // trap_from_sync. What trap_quick takes must leave the same registers, devices, list registers, events and counters;
 // what it declines must be untouched.
-// Links: arch/aarch64/trap_quick.c arch/aarch64/trap.c arch/aarch64/aarch32.c arch/aarch64/abort.c arch/aarch64/abort_classify.c
+// Links: arch/aarch64/trap_quick.c arch/aarch64/trap.c arch/aarch64/aarch32.c
+// Links: arch/aarch64/abort.c arch/aarch64/abort_classify.c
 // Links: arch/aarch64/abort_decode.c arch/aarch64/inject.c arch/aarch64/sysreg.c arch/aarch64/sysreg_id.c
 // Links: core/dispatch.c core/fault.c core/hypercall.c core/psci.c core/policy.c core/event_key.c core/telemetry.c
 // Links: vdev/device.c vdev/vgic.c vdev/vgic_lr.c vdev/vgic_bank.c vdev/vgic_dist.c vdev/vgic_redist.c

@@ -10,8 +10,8 @@ MACHINES = [("cortex-a53", 1), ("cortex-a57", 1), ("cortex-a57", 2), ("cortex-a7
             ("neoverse-n1", 4), ("max", 1), ("cortex-a57", 8), ("max", 8)]
 BEGINS = re.compile(r"(not )?ok \d|#|TAP |1\.\.\d|ariel: |-- ")
 RESULT = re.compile(r"^(not )?ok (\d+) - (\S+): ([^#]*)(# SKIP .*)?$")
-SUITES = {"aarch32", "aborts", "el0", "ends", "fp", "gic", "hypercalls", "isv0", "mmio", "mmu", "registers", "smccc", "smp", "sysregs",
-          "timers", "undefined", "wfx"}
+SUITES = {"aarch32", "aborts", "el0", "ends", "fp", "gic", "hypercalls", "isv0", "leftover",
+          "mmio", "mmu", "registers", "smccc", "smp", "sysregs", "timers", "undefined", "wfx"}
 # What may be left out, and when.
 ONE_CPU = "one CPU"
 NO_ATOMICS = "no LSE atomics on this CPU"
@@ -90,6 +90,19 @@ def test_stays_and_runs_tests_by_name(boot):
     # and its UART still works
     ariel.send("still here\r")
     ariel.expect_line(r"^still here$")
+
+
+@pytest.mark.parametrize("cpu", ["cortex-a57", "max"])
+def test_a_cpu_turned_on_keeps_nothing_of_what_it_was_allowed_to_write(boot, cpu):
+    ariel = boot(policy="tests/qemu/policies/open.toml", cpu=cpu, smp=2)
+    read_tap(ariel, wait=300)
+    ariel.send("run leftover\r")
+    results, (passed, failed, skipped) = read_tap(ariel, wait=120)
+    assert (passed, failed, skipped) == (3, 0, 0), results
+    # and the registers are those that only this policy leaves to the guest
+    written = [int(match.group(1)) for line in ariel.lines
+               if (match := re.match(r"# leftover: \d+ registers, (\d+) of them written$", line))]
+    assert written and min(written) >= 65
 
 
 @pytest.mark.parametrize("policy", ["observe", "lockdown"])

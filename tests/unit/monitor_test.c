@@ -11,6 +11,7 @@
 #include <hv/arch/registers.h>
 #include <hv/arch/step.h>
 #include <hv/arch/sysreg.h>
+#include <hv/arch/vcpu_registers.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/guest_mem.h>
@@ -226,6 +227,25 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
 void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
 {
     (void)snprintf(buffer, size, "S3_0_C0_C0_%u", syndrome % 8);
+}
+
+const struct vcpu_register vcpu_registers[VCPU_REGISTER_COUNT];
+
+unsigned int vcpu_register_find(const char *name)
+{
+    return strcmp(name, "TPIDR2_EL0") == 0 ? VCPU_REGISTER_TPIDR2_EL0 : VCPU_REGISTER_COUNT;
+}
+
+bool vcpu_register_read(unsigned int number, uint64_t *value)
+{
+    *value = number;
+    return true;
+}
+
+bool vcpu_register_write(unsigned int number, uint64_t value)
+{
+    (void)number, (void)value;
+    return false;
 }
 
 unsigned int aarch32_register_key(uint32_t syndrome, bool *upper)

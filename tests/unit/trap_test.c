@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which row speaks for an exception: what trap_from_sync makes of its syndrome.
-// Links: arch/aarch64/trap.c
+// Links: arch/aarch64/trap.c arch/aarch64/aarch32.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,6 +54,13 @@ NEVER(trap_call)
 NEVER(trap_other)
 NEVER(trap_debug)
 NEVER(abort_handle)
+
+enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+{
+    (void)key, (void)value;
+    fail();
+    return HV_ERR_UNSUPPORTED;
+}
 
 void trap_serror(struct vcpu *of, struct event *event)
 {

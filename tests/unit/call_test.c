@@ -239,6 +239,27 @@ static void cpu_on_checks_its_arguments(void **state)
     assert_int_equal(vm.vcpus[2].on_entry, entry);
 }
 
+// Two vCPUs that turn on the same one must not both find it off: what is on_entry is decided under the VM's power lock.
+static void cpu_on_decides_under_the_power_lock(void **state)
+{
+    unsigned int acquired = 0, released = 0;
+    (void)state;
+
+    fake_trace_reset();
+    fake_trace_watch(&vm.vcpus[1].on_entry);
+    assert_int_equal(call(0xc4000003, 1, GUEST_RAM_IPA + 0x1000, 0), 0);
+    for (uint64_t i = 0; i < fake_trace_count; i++) {
+        if (fake_trace[i].argument != (uintptr_t)&vm.power_lock)
+            continue;
+        if (fake_trace[i].operation == FAKE_LOCK_ACQUIRE && fake_trace[i].watched == 0)
+            acquired++;
+        if (fake_trace[i].operation == FAKE_LOCK_RELEASE && fake_trace[i].watched == GUEST_RAM_IPA + 0x1000)
+            released++;
+    }
+    assert_int_equal(acquired, 1);
+    assert_int_equal(released, 1);
+}
+
 static void affinity_info_and_cpu_off(void **state)
 {
     (void)state;
@@ -322,6 +343,7 @@ int main(void)
         cmocka_unit_test_setup(own_calls_answer, setup),
         cmocka_unit_test_setup(console_write_is_all_or_nothing, setup),
         cmocka_unit_test_setup(cpu_on_checks_its_arguments, setup),
+        cmocka_unit_test_setup(cpu_on_decides_under_the_power_lock, setup),
         cmocka_unit_test_setup(affinity_info_and_cpu_off, setup),
         cmocka_unit_test_setup(constants_and_suspend, setup),
         cmocka_unit_test_setup(off_and_reset_do_not_come_back, setup),

@@ -242,6 +242,22 @@ static void protect_splits_and_merges(void **state)
     assert_int_equal(tables(), 1);
 }
 
+static void a_split_keeps_what_the_block_did_not_allow(void **state)
+{
+    static const uint32_t some[] = {STAGE2_READ, STAGE2_READ | STAGE2_WRITE, STAGE2_READ | STAGE2_EXECUTE,
+                                    STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE};
+    (void)state;
+
+    for (uint64_t i = 0; i < sizeof(some) / sizeof(some[0]); i++) {
+        uint64_t ipa = IPA + i * MIB(2), pa = PA + i * MIB(2);
+        assert_int_equal(map(ipa, MIB(2), pa, some[i]), HV_OK);
+        assert_int_equal(unmap(ipa + KIB(4), KIB(4)), HV_OK);
+        assert_maps(ipa, pa, some[i], KIB(4));
+        assert_hole(ipa + KIB(4), 3);
+        assert_maps(ipa + MIB(2) - KIB(4), pa + MIB(2) - KIB(4), some[i], KIB(4));
+    }
+}
+
 static void protect_of_a_whole_slot_merges_mixed_pages_at_once(void **state)
 {
     (void)state;
@@ -602,6 +618,7 @@ int main(void)
         TEST(unmap_splits_blocks_and_frees_tables),
         TEST(unmapping_a_whole_slot_of_pages_takes_one_flush),
         TEST(protect_splits_and_merges),
+        TEST(a_split_keeps_what_the_block_did_not_allow),
         TEST(protect_of_a_whole_slot_merges_mixed_pages_at_once),
         TEST(pages_not_in_a_row_stay_pages),
         TEST(a_level_1_block_is_understood),

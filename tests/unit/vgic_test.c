@@ -164,6 +164,35 @@ static void sgi_to_others(void **state)
     assert_int_equal(redist_read(1, SGI_FRAME + ISPENDR) & 8, 0);
 }
 
+// bank->latched of vCPU 1 when its lock was taken and when it was given back; ~0: that did not happen
+static uint32_t latched_at_acquire, latched_at_release;
+
+static void look(enum fake_operation operation)
+{
+    const struct fake_step *step = &fake_trace[fake_trace_count - 1];
+
+    if (step->argument != (uintptr_t)&vm.vcpus[1].gic.lock)
+        return;
+    if (operation == FAKE_LOCK_ACQUIRE)
+        latched_at_acquire = vm.vcpus[1].gic.bank.latched;
+    if (operation == FAKE_LOCK_RELEASE)
+        latched_at_release = vm.vcpus[1].gic.bank.latched;
+}
+
+static void an_sgi_is_put_down_under_its_targets_lock(void **state)
+{
+    (void)state;
+
+    latched_at_acquire = latched_at_release = ~0u;
+    fake_trace_reset();
+    fake_trace_hook = look;
+    vgic_write_sgi1r(&vm.vcpus[0], UINT64_C(5) << 24 | 1 << 1);
+    fake_trace_hook = NULL;
+    assert_int_equal(latched_at_acquire, 0);
+    assert_int_equal(latched_at_release, 1 << 5);
+    assert_int_equal(vm.vcpus[1].gic.lock.held, 0);
+}
+
 static void an_edge_waits_until_it_is_enabled(void **state)
 {
     (void)state;
@@ -877,6 +906,7 @@ int main(void)
         cmocka_unit_test_setup(stored_registers, world_reset),
         cmocka_unit_test_setup(sgi_to_self, world_started),
         cmocka_unit_test_setup(sgi_to_others, world_started),
+        cmocka_unit_test_setup(an_sgi_is_put_down_under_its_targets_lock, world_started),
         cmocka_unit_test_setup(an_edge_waits_until_it_is_enabled, world_started),
         cmocka_unit_test_setup(a_level_comes_until_it_falls, world_started),
         cmocka_unit_test_setup(a_level_made_pending_by_software, world_started),

@@ -126,6 +126,8 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
 // The device itself, on the guest's behalf: its PA is its IPA.
 static enum trap_result pass_mmio(struct event *event, unsigned int size)
 {
+    if (!device_may_pass(event->key, event->write))
+        return TRAP_INJECT_ABORT;
     bool done = event->write ? guarded_device_write(pa_make(event->address), size, event->value)
                              : guarded_device_read(pa_make(event->address), size, &event->value);
     return done ? TRAP_DONE : TRAP_INJECT_ABORT;

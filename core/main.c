@@ -110,7 +110,11 @@ _Noreturn void main_boot_cpu(void)
     log_record(LOG_INFO, LOG_BOOT, "boot", "version=%s policy=%s el=2", ARIEL_VERSION, policy_name);
     el2_log_features();
     check_machine();
-    if (vm_init(&vm0, gicv3_cpu_count()) != HV_OK)
+    enum hv_status status = vm_init(&vm0, gicv3_cpu_count());
+    if (status == HV_ERR_INVALID)
+        refuse("the policy's tables map a device that no guest may have: compile them with tools/policy_compile.py",
+               "ranges", policy_range_count, 0);
+    if (status != HV_OK)
         refuse("the policy's direct devices do not fit stage 2", "ranges", policy_range_count, STAGE2_POOL_PAGES);
     gicv3_init_distributor();
     sysreg_init();

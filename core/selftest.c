@@ -96,6 +96,8 @@ static const char *check_el2(void)
         !range_is(log, log + LOG_RING_SIZE, PAGE_SIZE, READ_WRITE) ||
         !range_is(ram, ram + GUEST_RAM_SIZE, MIB(2), READ_WRITE))
         return "EL2 data is executable or not writable";
+    if (!range_is((const char *)MIB(2), (const char *)FLASH_SIZE, MIB(2), READ_ONLY))
+        return "EL2 can write the boot flash";
     if (!guard_pages_are_unmapped())
         return "a guard page under an EL2 stack is mapped";
     return page_zero_is_unmapped() ? NULL : "page 0 of EL2 is mapped";

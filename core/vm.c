@@ -7,6 +7,7 @@
 #include <hv/arch/psci_firmware.h>
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
+#include <hv/device.h>
 #include <hv/gicv3.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
@@ -21,7 +22,8 @@ static _Alignas(4096) uint64_t stage2_root[512];
 static _Alignas(4096) UNSET uint8_t stage2_pool[STAGE2_POOL_PAGES][4096];
 static const char *monitor_request;
 
-// A range that is not trapped: the device itself, or the page that answers reads in its place.
+// A range that is not trapped: the device itself, when it is one of which any use ends with the guest, or the page that
+// answers reads in its place.
 static enum hv_status map_device(struct vm *vm, const struct policy_range *row)
 {
     bool shadow = row->mapping == POLICY_SHADOW;
@@ -30,6 +32,8 @@ static enum hv_status map_device(struct vm *vm, const struct policy_range *row)
     struct ipa_range range;
     enum hv_status status = ipa_range_make(ipa_make(row->base), row->size, 4096, &range);
 
+    if (!shadow && !device_may_pass(row->key, true))
+        return HV_ERR_INVALID;
     vm->uart.shadow |= shadow;
     return status == HV_OK ? stage2_map(&vm->stage2, &range, pa, permissions) : status;
 }
@@ -81,6 +85,7 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
     stage2_init(&vm->stage2, stage2_root, stage2_pool, VMID);
     vgic_init(vm);
     vpl011_init(vm);
+    vpl031_init(vm);
     enum hv_status status = ipa_range_make(ipa_make(GUEST_RAM_IPA), GUEST_RAM_SIZE, MIB(2), &ram);
     if (status == HV_OK)
         status = stage2_map(&vm->stage2, &ram, pa_make(GUEST_RAM_PA), STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);

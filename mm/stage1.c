@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // EL2's own address space: one identity map, built once by the boot CPU and shared by all. Text is read-only and
 // executable, rodata read-only, these tables too once the MMU is on, all else read-write and never executable. Guard
-// pages under the stacks, page 0 and everything not named here stay unmapped. 4 KiB granule, 39 bits, level 1 root (DDI
-// 0487 D8.3).
+// pages under the stacks, page 0 and everything not named here stay unmapped. The flash that the machine may boot from
+// is read-only, so that not even an error of EL2's programs it. 4 KiB granule, 39 bits, level 1 root (DDI 0487 D8.3).
 
 #include <hv/stage1.h>
 
@@ -80,7 +80,8 @@ void stage1_init(void)
 {
     root[0] = table_entry(devices);
     root[1] = table_entry(memory);
-    map_blocks(devices, BLOCK_SIZE, PL011_PA + BLOCK_SIZE, DEVICE);
+    map_blocks(devices, BLOCK_SIZE, FLASH_SIZE, DEVICE | S1_DESC_AP_RO);
+    map_blocks(devices, FLASH_SIZE, PL011_PA + BLOCK_SIZE, DEVICE);
     map_blocks(memory, GUEST_RAM_PA, GUEST_RAM_PA + GUEST_RAM_SIZE, DATA);
     memory[0] = table_entry(pieces[PIECE_IMAGE_LOW]);
     memory[1] = table_entry(pieces[PIECE_IMAGE_HIGH]);

@@ -35,7 +35,7 @@ TEST("aborts", "a fetch from an emulated device")
 
 TEST("aborts", "a fetch from a denied device")
 {
-    CHECK_TRUE(fetch_aborts(__LINE__, 0x0a000000));
+    CHECK_TRUE(fetch_aborts(__LINE__, 0x0c000000));
 }
 
 TEST("aborts", "a fetch from a hole")

@@ -96,14 +96,14 @@ TEST("el0", "an emulated device answers")
 
 TEST("el0", "a denied device is an abort from a lower EL")
 {
-    uint64_t x0 = 0x0a000000;
+    uint64_t x0 = 0x0c000000;
     struct exception e = el0_run(INSN("ldr w0, [x0]"), &x0);
 
     CHECK_TAKEN(e, EC_DABT_LOWER);
     CHECK_EQ(e.iss & ISS_FSC_MASK, FSC_EXTERNAL);
-    CHECK_EQ(e.far, 0x0a000000);
+    CHECK_EQ(e.far, 0x0c000000);
     CHECK_EQ(e.iss & ISS_WNR, 0);
-    CHECK_EQ(x0, 0x0a000000);
+    CHECK_EQ(x0, 0x0c000000);
     e = el0_run(INSN("str wzr, [x0]"), &x0);
     CHECK_TAKEN(e, EC_DABT_LOWER);
     CHECK(e.iss & ISS_WNR);

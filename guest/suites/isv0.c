@@ -182,13 +182,13 @@ TEST("isv0", "acquire and release")
 
 TEST("isv0", "a refused post-indexed access keeps its base")
 {
-    prepare(0x0a000000);
-    CHECK_REFUSES("ldr w2, [x1], #4", 0x0a000000, false);
-    CHECK_REFUSES("str w2, [x1], #4", 0x0a000000, true);
-    CHECK_REFUSES("ldp w2, w3, [x1], #8", 0x0a000000, false);
-    CHECK_REFUSES("ldr s2, [x1], #4", 0x0a000000, false);
-    prepare(0x0a000000 - 8);
-    CHECK_REFUSES("str w2, [x1, #8]!", 0x0a000000, true);
+    prepare(0x0c000000);
+    CHECK_REFUSES("ldr w2, [x1], #4", 0x0c000000, false);
+    CHECK_REFUSES("str w2, [x1], #4", 0x0c000000, true);
+    CHECK_REFUSES("ldp w2, w3, [x1], #8", 0x0c000000, false);
+    CHECK_REFUSES("ldr s2, [x1], #4", 0x0c000000, false);
+    prepare(0x0c000000 - 8);
+    CHECK_REFUSES("str w2, [x1, #8]!", 0x0c000000, true);
 }
 
 TEST("isv0", "exclusives on a device are refused")
@@ -269,7 +269,7 @@ TEST("isv0", "cache maintenance on a device is done or refused")
 
 TEST("isv0", "a prefetch of a device does nothing")
 {
-    prepare(0x0a000000);
+    prepare(0x0c000000);
     CHECK_RUNS("prfm pldl1keep, [x1]");
 }
 

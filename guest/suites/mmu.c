@@ -63,7 +63,7 @@ TEST("mmu", "a device at another address")
     mmu_enable();
     mmu_map_page(2, PL011_PA, true);
     uint32_t id = mmio_read32(MMU_WINDOW + 2 * 4096 + 0xfe0);
-    mmu_map_page(3, 0x0a000000, true);
+    mmu_map_page(3, 0x0c000000, true);
     exception_expect();
     mmio_write32(MMU_WINDOW + 3 * 4096 + 0x70, 0);
     struct exception e = exception_end();

@@ -9,6 +9,7 @@
     row(VM_POWER, "vm power")               /* struct vm: a vCPU's step from off to on */                              \
         row(CONSOLE_INPUT, "console input") /* core/console.c: what was typed and the guest has not read */            \
         row(UART, "uart")                   /* struct vpl011 */                                                        \
+        row(RTC, "rtc")                     /* struct vpl031 */                                                        \
         row(VGIC, "vgic")                   /* struct vgic: what all vCPUs share */                                    \
         row(VGIC_CPU, "vgic cpu")           /* struct vgic_cpu: a vCPU's own interrupts */                             \
         row(STAGE2, "stage 2")              /* struct stage2: tables and their pool */                                 \

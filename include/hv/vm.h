@@ -8,6 +8,7 @@
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
 #include <hv/vpl011.h>
+#include <hv/vpl031.h>
 
 // How far the guest's virtual counter starts ahead of the physical one, in ticks: room for CNTVOFF_EL2 to grow below 0.
 #define VM_VIRTUAL_LEAD (UINT64_C(1) << 50)
@@ -37,6 +38,7 @@ struct vm {
     uint64_t virtual_lead;   // what the guest's counter is ahead of the machine's at boot: VM_VIRTUAL_LEAD or 0
     uint64_t virtual_offset; // CNTVOFF_EL2 of every vCPU: paused_ticks - virtual_lead; with a lead never above 0
     uint64_t paused_ticks;   // counter ticks of the pauses since boot that have ended
+    struct vpl031 rtc;
 };
 
 // Counter ticks spent paused since boot, a pause that lasts included; now is CNTPCT_EL0.
@@ -49,7 +51,8 @@ static inline uint64_t vm_paused_ticks(const struct vm *vm, uint64_t now)
 extern struct vm vm0;
 
 // Prepares vm for vcpu_count vCPUs (1 .. CPU_MAX): stage 2 with guest RAM and what the policy maps directly, the
-// devices' reset state. Once, on the boot CPU; errors are stage2_map's.
+// devices' reset state. Once, on the boot CPU; errors are stage2_map's, and HV_ERR_INVALID when the policy maps a
+// device that no guest may have (device_may_pass).
 enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count);
 
 // Stops every vCPU at its next exit (other CPUs are kicked by an SGI) and returns when they wait; the one of the

@@ -16,6 +16,7 @@
 #undef main
 
 #include <fuzz.h>
+#include <hv/device.h>
 
 #define RANGES_MAX 12
 
@@ -182,7 +183,10 @@ static void access_event(struct fuzz_input *input)
         return;
     }
     check_common(of, resumed, result, TRAP_INJECT_ABORT);
-    fuzz_check((passed == 1) == (of.action == POLICY_ALLOW));
+    bool passes = of.action == POLICY_ALLOW && device_may_pass(event.key, event.write);
+    fuzz_check((passed == 1) == passes);
+    if (of.action == POLICY_ALLOW && !passes)
+        fuzz_check(result == TRAP_INJECT_ABORT);
     bool emulates = of.action == POLICY_EMULATE || (of.action == POLICY_PAUSE && resumed);
     bool owned = event.key == KEY_DEVICE_GICD || event.key == KEY_DEVICE_GICR || event.key == KEY_DEVICE_PL011;
     fuzz_check((emulated == 1) == (emulates && owned));

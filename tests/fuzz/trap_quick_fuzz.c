@@ -8,7 +8,7 @@
 // Links: arch/aarch64/abort_decode.c arch/aarch64/inject.c arch/aarch64/sysreg.c arch/aarch64/sysreg_id.c
 // Links: core/dispatch.c core/fault.c core/hypercall.c core/psci.c core/policy.c core/event_key.c core/telemetry.c
 // Links: vdev/device.c vdev/vgic.c vdev/vgic_lr.c vdev/vgic_bank.c vdev/vgic_dist.c vdev/vgic_redist.c
-// Links: vdev/vpl011.c vdev/vtimer.c lib/printf.c lib/text_list.c
+// Links: vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c lib/text_list.c
 
 #define VGIC_WORLD_HAS_POLICY
 #include "../unit/vgic_world.h"
@@ -770,6 +770,7 @@ static void prepare(void)
     effects = 0;
     world_started(NULL);
     vpl011_init(&vm);
+    vpl031_init(&vm);
     vm.uart.shadow = true;
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         vm.vcpus[i].frame = &frame;

@@ -55,7 +55,6 @@ JOBS_IPA, UNTOUCHED_IPA, UNTOUCHED_END = 0x4FF00000, 0x58000000, 0x6FFF0000
 TABLES = {"root": 1, "devices": 1, "memory": 1, "pieces": 3, "stage2_root": 1, "stage2_pool": 64}
 # What a guest may have QEMU say, and how it gets there without EL2
 ALLOWED = {
-    r"pl031_\w+: Bad offset": "the policy lets it read the real-time clock itself",
     r"(Invalid|invalid|Ignoring).*(ICC|ICV|icc_|icv_)": "it writes the CPU interface's registers itself",
     r"gicv3_(icc|icv)_": "the same",
     r"Illegal exception return at EL1": "its own ERET",

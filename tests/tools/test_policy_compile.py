@@ -57,7 +57,9 @@ def verdict(policy, name, way=0):
      "needs ICH_HCR_EL2_TALL1, which traps ICC_AP1R0_EL1 too"),
     ('[[mmio]]\ndevice = "virtio-mmio"\naction = "allow"', "it is a bus master"),
     ('[[mmio]]\ndevice = "pl011"\naction = "allow"', "EL2 drives this device itself"),
-    ('[[mmio]]\ndevice = "pl031"\naction = "emulate"', "ariel has no emulation of it"),
+    ('[[mmio]]\ndevice = "pl061"\naction = "emulate"', "ariel has no emulation of it; allow, raz-wi or deny"),
+    ('[[mmio]]\ndevice = "flash"\naction = "emulate"', "ariel has no emulation of it; allow of reads, raz-wi or deny"),
+    ('[[mmio]]\ndevice = "fw-cfg"\naction = "emulate"', "ariel has no emulation of it; raz-wi or deny"),
     ('[[mmio]]\ndevice = "pl01"\naction = "deny"', 'unknown device "pl01"; did you mean'),
     ('[[mmio]]\ndevice = "pl031"\nsize = 0\naction = "deny"', "test.toml:4: mmio pl031: the range is empty"),
     ('[[mmio]]\ndevice = "pl031"\noffset = 2\nsize = 4\naction = "deny"', "not a multiple of 4 bytes"),
@@ -67,11 +69,11 @@ def verdict(policy, name, way=0):
     ('[[mmio]]\nbase = 0x7ffffffffffffffc\nsize = 0x7fffffffffffffff\naction = "deny"', "is not a multiple of 4"),
     ('[[mmio]]\nbase = -4\nsize = 8\naction = "deny"', "wraps"),
     ('[[mmio]]\ndevice = "pl031"\nwidth = 3\naction = "deny"', "width 3 is not 1, 2, 4 or 8"),
-    ('[[mmio]]\ndevice = "pl031"\naction = "deny"\n[[mmio]]\ndevice = "pl031"\noffset = 4\nsize = 4\naction = "allow"',
+    ('[[mmio]]\ndevice = "pl031"\naction = "deny"\n[[mmio]]\ndevice = "pl031"\noffset = 4\nsize = 4\naction = "emulate"',
      "test.toml:5: mmio pl031+0x4: never reached: covered by line 2"),
-    ('[[mmio]]\ndevice = "pl031"\noffset = 4\nsize = 4\naction = "deny"\n[[mmio]]\ndevice = "pl031"\naction = "allow"',
+    ('[[mmio]]\ndevice = "pl031"\noffset = 4\nsize = 4\naction = "deny"\n[[mmio]]\ndevice = "pl031"\naction = "emulate"',
      "test.toml:7: mmio pl031: overlaps line 2"),
-    ('[[mmio]]\ndevice = "pl031"\naccess = "r"\nwidth = 4\naction = "allow"\n[[mmio]]\ndevice = "pl031"\naccess = "w"\n'
+    ('[[mmio]]\ndevice = "pl061"\naccess = "r"\nwidth = 4\naction = "allow"\n[[mmio]]\ndevice = "pl061"\naccess = "w"\n'
      'width = 1\naction = "allow"', "different width"),
     ('[[smccc]]\nnumber = 0x84000099\naction = "deny"', 'unknown smccc 0x84000099; what call_table.h does not have'),
     ('[[smccc]]\nname = "psci-version"\naction = "allow"', "never passed on to the firmware"),
@@ -145,11 +147,82 @@ def test_coarse_bit_passes_the_others_on():
 
 
 def test_an_access_of_eight_bytes_never_reaches_the_next_row():
-    policy = build('[[mmio]]\ndevice = "pl031"\noffset = 0\nsize = 4\naction = "allow"\nlog = true\n'
-                   '[[mmio]]\ndevice = "pl031"\noffset = 4\nsize = 0xffc\naction = "deny"\n')
+    policy = build('[[mmio]]\ndevice = "pl061"\noffset = 0\nsize = 4\naction = "allow"\nlog = true\n'
+                   '[[mmio]]\ndevice = "pl061"\noffset = 4\nsize = 0xffc\naction = "deny"\n')
     widths = {item["base"]: item["widths"] for item in policy.ranges}
-    assert widths[0x09010000] == widths[0x09010004] == 7
+    assert widths[0x09030000] == widths[0x09030004] == 7
     assert widths[0x09000000] == 15
+
+
+# ---- what a guest may not have: it would write memory by itself, or outlive the guest
+
+ALL = ["flash", "gicd", "gic-its", "gicr", "pl011", "pl031", "fw-cfg", "pl061", "smmuv3", "virtio-mmio", "platform-bus",
+       "pcie-mmio", "pcie-pio", "pcie-ecam-low", "pcie-ecam"]
+MASTERS = ["gic-its", "fw-cfg", "smmuv3", "virtio-mmio", "platform-bus", "pcie-mmio", "pcie-pio", "pcie-ecam-low",
+           "pcie-ecam"]
+REFUSED = {**dict.fromkeys(MASTERS, ("it is a bus master: it would write at PA what the guest means as IPA",) * 2),
+           **dict.fromkeys(["gicd", "gicr", "pl011"], ("EL2 drives this device itself; emulate gives",) * 2),
+           "flash": (None, "what is written there outlives the guest and a reset and the machine may boot from it; deny, raz-wi"),
+           "pl031": (None, "what is written there outlives the guest and a reset; emulate gives the guest one of its own"),
+           "pl061": (None, None)}
+
+
+@pytest.mark.parametrize("device", ALL)
+@pytest.mark.parametrize("log", ["", "log = true\n", "count = true\n"])
+def test_only_what_ends_with_the_guest_can_be_allowed(device, log):
+    """However a row names the device: by name, in a list, in part, by address, in one direction or both."""
+    key = next(key for key in TABLES[0]["device"] if key.name == device)
+    forms = [f'device = "{device}"\n', f'device = ["pl061", "{device}"]\n' if device != "pl061" else 'device = ["pl061"]\n',
+             f'device = "{device}"\noffset = 8\nsize = 8\n', f'base = {key.base + 8:#x}\nsize = 8\n',
+             f'base = {key.base:#x}\nsize = {key.size:#x}\nwidth = 4\n']
+    for form in forms:
+        for access, ways in (("r", [0]), ("w", [1]), ("rw", [0, 1])):
+            row = f'[[mmio]]\n{form}access = "{access}"\naction = "allow"\n{log}'
+            reasons = [REFUSED[device][way] for way in ways if REFUSED[device][way]]
+            if reasons:
+                text = errors(row)
+                assert all(reason in text for reason in reasons) and text.startswith("test.toml:")
+            else:
+                ranges = build(row).ranges
+                assert any(r["key"].name == device and r["verdicts"][ways[0]]["action"] == "allow" for r in ranges)
+    assert [key.name for key in TABLES[0]["device"] if key.base is not None] == ALL
+
+
+@pytest.mark.parametrize("default", ['{ action = "allow" }', '{ action = "allow", log = true }'])
+def test_a_default_of_allow_leaves_nothing_that_outlives_the_guest(default):
+    ranges = build("", f"default = {default}\n").ranges
+    got = {r["key"].name: tuple(v["action"] for v in r["verdicts"]) for r in ranges}
+    assert got == {**{name: ("deny", "deny") for name in MASTERS}, "virtio-mmio": ("emulate", "emulate"),
+                   **{name: ("emulate", "emulate") for name in ("gicd", "gicr", "pl011", "pl031")},
+                   "flash": ("allow", "deny"), "pl061": ("allow", "allow")}
+    assert {r["key"].name for r in ranges if r["mapping"] == "DIRECT"} <= {"pl061"}
+
+
+def test_reads_of_the_machines_clock_and_writes_of_the_guests_do_not_go_together():
+    reads, writes = ('[[mmio]]\ndevice = "pl031"\naccess = "r"\naction = "%s"\n',
+                     '[[mmio]]\ndevice = "pl031"\naccess = "w"\naction = "%s"\n')
+    assert "must be of the same device: allow is the machine's" in errors(reads % "allow" + writes % "emulate")
+    for first, second in (("emulate", "emulate"), ("allow", "deny"), ("allow", "raz-wi"), ("emulate", "deny")):
+        build(reads % first + writes % second)
+
+
+@pytest.mark.parametrize("path", sorted(glob.glob(os.path.join(ROOT, "policy/*.toml"))))
+def test_no_shipped_policy_lets_a_guest_write_a_real_device(path):
+    policy = compiler.compile_file(path, include=(os.path.join(ROOT, "include"),))
+    for r in policy.ranges:
+        assert r["verdicts"][1]["action"] != "allow" or r["key"].kind == "PLAIN", r["key"].name
+        assert r["mapping"] != "DIRECT" or r["key"].kind == "PLAIN", r["key"].name
+
+
+@pytest.mark.parametrize("path", sorted(glob.glob(os.path.join(ROOT, "policy/*.toml"))))
+def test_drives_and_flash_that_are_not_there_look_so(path):
+    """In every policy but lockdown, which refuses them."""
+    policy = compiler.compile_file(path, include=(os.path.join(ROOT, "include"),))
+    got = {r["key"].name: {v["action"] for v in r["verdicts"]} for r in policy.ranges}
+    locked = os.path.basename(path) == "lockdown.toml"
+    assert got["virtio-mmio"] == ({"deny"} if locked else {"emulate"})
+    assert got["flash"] == ({"deny"} if locked else {"raz-wi"})
+    assert got["pl031"] == ({"deny"} if locked else {"emulate"})
 
 
 def test_a_guest_cannot_turn_the_monitors_step_off():
@@ -158,12 +231,12 @@ def test_a_guest_cannot_turn_the_monitors_step_off():
 
 
 def test_mmio_is_mapped_only_without_log_and_in_whole_pages():
-    mapping = {r["base"]: r["mapping"] for r in build('[[mmio]]\ndevice = "pl031"\naction = "allow"\n').ranges}
-    assert mapping[0x09010000] == "DIRECT" and mapping[0x09000000] == "TRAPPED"
-    for row in ('device = "pl031"\nlog = true', 'device = "pl031"\ncount = true', 'device = "pl031"\naccess = "r"',
-                'device = "pl031"\nwidth = 4', 'device = "pl031"\nsize = 4'):
+    mapping = {r["base"]: r["mapping"] for r in build('[[mmio]]\ndevice = "pl061"\naction = "allow"\n').ranges}
+    assert mapping[0x09030000] == "DIRECT" and mapping[0x09000000] == "TRAPPED"
+    for row in ('device = "pl061"\nlog = true', 'device = "pl061"\ncount = true', 'device = "pl061"\naccess = "r"',
+                'device = "pl061"\nwidth = 4', 'device = "pl061"\nsize = 4'):
         ranges = build(f'[[mmio]]\naction = "allow"\n{row}\n').ranges
-        assert next(r for r in ranges if r["base"] == 0x09010000)["mapping"] == "TRAPPED"
+        assert next(r for r in ranges if r["base"] == 0x09030000)["mapping"] == "TRAPPED"
 
 
 def test_a_shadow_is_the_uarts_whole_and_unseen():

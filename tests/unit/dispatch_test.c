@@ -162,6 +162,19 @@ enum trap_result vpl011_access(struct vcpu *of, uint32_t offset, unsigned int ac
     return device(access, value);
 }
 
+enum trap_result vpl031_access(struct vcpu *of, uint32_t offset, unsigned int access, uint64_t *value)
+{
+    (void)of;
+    assert_int_equal(offset, 0xfe0);
+    return device(access, value);
+}
+
+enum trap_result virtio_mmio_access(uint32_t offset, unsigned int access, uint64_t *value)
+{
+    assert_int_equal(offset, 0x3e08);
+    return device(access, value);
+}
+
 void inject_serror(struct vcpu *of)
 {
     (void)of;
@@ -383,6 +396,7 @@ static void a_device_by_each_action(void **state)
     assert_int_equal(mmio(UART_FR, true, 4), TRAP_DONE);
     assert_int_equal(device_value, 0x77);
     decree(POLICY_ALLOW, 0);
+    range.key = KEY_DEVICE_PL061;
     *(uint32_t *)UART_FR = HARDWARE;
     assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
     assert_int_equal(event.value, HARDWARE);
@@ -400,6 +414,7 @@ static void a_device_that_does_not_answer_is_the_guests_abort(void **state)
 {
     (void)state;
     decree(POLICY_ALLOW, POLICY_FLAG_LOG);
+    range.key = KEY_DEVICE_PL061;
     fake_guarded_fault = (const void *)UART_FR;
     for (unsigned int write = 0; write < 2; write++) {
         assert_int_equal(mmio(UART_FR, write, 4), TRAP_INJECT_ABORT);
@@ -407,6 +422,29 @@ static void a_device_that_does_not_answer_is_the_guests_abort(void **state)
         assert_int_equal(logged, write + 1);
     }
     fake_guarded_fault = NULL;
+}
+
+// Tables that no policy compiles to: EL2 does not perform the access.
+static void what_outlives_the_guest_or_writes_memory_is_never_passed_on(void **state)
+{
+    static const struct {
+        uint16_t key;
+        bool reads, writes;
+    } rows[] = {
+        {KEY_DEVICE_FLASH, true, false},   {KEY_DEVICE_PL031, true, false},        {KEY_DEVICE_PL061, true, true},
+        {KEY_DEVICE_FW_CFG, false, false}, {KEY_DEVICE_VIRTIO_MMIO, false, false}, {KEY_DEVICE_PCIE_ECAM, false, false},
+        {KEY_DEVICE_GICD, false, false},   {KEY_DEVICE_PL011, false, false},       {KEY_DEVICE_NONE, false, false},
+        {KEY_CAUSE_FP, false, false},      {KEY_COUNT - 1, false, false},
+    };
+    (void)state;
+    decree(POLICY_ALLOW, 0);
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        range.key = rows[i].key;
+        *(uint32_t *)UART_FR = HARDWARE;
+        assert_int_equal(mmio(UART_FR, false, 4), rows[i].reads ? TRAP_DONE : TRAP_INJECT_ABORT);
+        assert_int_equal(mmio(UART_FR, true, 4), rows[i].writes ? TRAP_DONE : TRAP_INJECT_ABORT);
+        assert_int_equal(*(uint32_t *)UART_FR, rows[i].writes ? 0x77 : HARDWARE);
+    }
 }
 
 static void each_emulated_device_is_reached_at_its_offset(void **state)
@@ -424,8 +462,17 @@ static void each_emulated_device_is_reached_at_its_offset(void **state)
     range.size = 0x10;
     range.key = KEY_DEVICE_PL011;
     assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
-    assert_int_equal(emulated, 3);
+    range.base = PL031_PA;
+    range.size = PL031_SIZE;
+    range.key = KEY_DEVICE_PL031;
+    assert_int_equal(mmio(PL031_PA + 0xfe0, false, 4), TRAP_DONE);
+    range.base = 0x0a000000;
+    range.size = 0x4000;
+    range.key = KEY_DEVICE_VIRTIO_MMIO;
+    assert_int_equal(mmio(0x0a003e08, true, 4), TRAP_DONE);
+    assert_int_equal(emulated, 5);
     // Nothing emulates the others.
+    range.base = PL011_PA;
     range.key = KEY_DEVICE_PL061;
     assert_int_equal(mmio(UART_FR, false, 4), TRAP_INJECT_ABORT);
 }
@@ -579,6 +626,7 @@ int main(void)
         cmocka_unit_test_setup(a_guest_that_was_sent_elsewhere_starts_there, setup),
         cmocka_unit_test_setup(a_device_by_each_action, setup),
         cmocka_unit_test_setup(a_device_that_does_not_answer_is_the_guests_abort, setup),
+        cmocka_unit_test_setup(what_outlives_the_guest_or_writes_memory_is_never_passed_on, setup),
         cmocka_unit_test_setup(each_emulated_device_is_reached_at_its_offset, setup),
         cmocka_unit_test_setup(widths_and_holes_are_refused, setup),
         cmocka_unit_test_setup(waits_and_the_rest, setup),

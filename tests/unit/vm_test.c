@@ -126,6 +126,11 @@ bool vtimer_may_wrap(uint64_t lead)
     return may_wrap;
 }
 
+void vpl031_init(struct vm *vm)
+{
+    (void)vm;
+}
+
 void vpl011_init(struct vm *vm)
 {
     (void)vm;
@@ -176,17 +181,33 @@ static void ram_is_mapped_whole_and_every_vcpu_starts_off(void **state)
 static void a_direct_device_is_mapped_at_its_own_address_and_never_executed(void **state)
 {
     (void)state;
-    policy_ranges_written[1] = (struct policy_range){.base = 0x09010000, .size = 0x1000, .mapping = POLICY_DIRECT};
+    policy_ranges_written[1] =
+        (struct policy_range){.base = 0x09030000, .size = 0x1000, .key = KEY_DEVICE_PL061, .mapping = POLICY_DIRECT};
     mapping_count = 0;
     assert_int_equal(vm_init(&vm0, 1), HV_OK);
     assert_int_equal(mapping_count, 2);
-    assert_int_equal(mappings[1].range.base.v, 0x09010000);
-    assert_int_equal(mappings[1].pa.v, 0x09010000);
+    assert_int_equal(mappings[1].range.base.v, 0x09030000);
+    assert_int_equal(mappings[1].pa.v, 0x09030000);
     assert_int_equal(mappings[1].permissions, STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
     policy_ranges_written[1].size = 0x18; // not whole pages
     assert_int_equal(vm_init(&vm0, 1), HV_ERR_ALIGN);
     map_status = HV_ERR_NO_MEMORY;
     assert_int_equal(vm_init(&vm0, 1), HV_ERR_NO_MEMORY);
+}
+
+// No policy compiles to such a table: the VM does not come to be.
+static void a_device_that_outlives_the_guest_or_writes_memory_is_never_mapped(void **state)
+{
+    static const uint16_t keys[] = {KEY_DEVICE_FLASH,     KEY_DEVICE_PL031, KEY_DEVICE_FW_CFG, KEY_DEVICE_VIRTIO_MMIO,
+                                    KEY_DEVICE_PCIE_MMIO, KEY_DEVICE_PL011, KEY_DEVICE_GICD,   KEY_DEVICE_NONE};
+    (void)state;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        policy_ranges_written[1] =
+            (struct policy_range){.base = 0x04000000, .size = 0x1000, .key = keys[i], .mapping = POLICY_DIRECT};
+        mapping_count = 0;
+        assert_int_equal(vm_init(&vm0, 1), HV_ERR_INVALID);
+        assert_int_equal(mapping_count, 1); // guest RAM
+    }
 }
 
 static void a_shadow_is_a_page_of_the_vms_own_that_can_at_most_be_read(void **state)
@@ -345,6 +366,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(ram_is_mapped_whole_and_every_vcpu_starts_off, setup),
         cmocka_unit_test_setup(a_direct_device_is_mapped_at_its_own_address_and_never_executed, setup),
+        cmocka_unit_test_setup(a_device_that_outlives_the_guest_or_writes_memory_is_never_mapped, setup),
         cmocka_unit_test_setup(a_shadow_is_a_page_of_the_vms_own_that_can_at_most_be_read, setup),
         cmocka_unit_test_setup(a_pause_gathers_all_and_stops_the_guests_clock, setup),
         cmocka_unit_test_setup(a_stop_during_a_pause_wins, setup),

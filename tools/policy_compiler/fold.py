@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Rows folded into verdicts: one for each key and direction, and one for each range of the address space."""
-from .model import ALWAYS_SET, CALL_ACTIONS, CAUSE_ACTIONS, DIRECT, OWNED, PAGE, PASSABLE, Row
+from .model import ALWAYS_SET, CALL_ACTIONS, CAUSE_ACTIONS, DIRECT, PAGE, PASSABLE, Row
 
 
-def possible(key, action, log):
-    """The action that ariel can do for key where a row asks for action; and why it differs, or None."""
+def possible(key, action, way, row):
+    """The action that ariel can do for key in direction way where row asks for action; and why it differs, or None."""
+    log = row.log or row.count
     if key.group in ("hvc", "smccc", "smc"):
         if action == "allow":
             return "emulate", "a guest's call is never passed on to the firmware; emulate answers it"
@@ -13,7 +14,7 @@ def possible(key, action, log):
     if key.group == "cause":
         return possible_cause(key, action, log)
     if key.group == "device":
-        return possible_device(key, action)
+        return possible_device(key, action, way, row.exact)
     if key.kind == "UNDEF" and action in ("allow", "emulate", "pause"):
         return "deny", "it is no part of the guest's CPU: ariel does not virtualize it; deny, raz-wi or stop"
     if key.kind in ("ID", "SGI") and action == "allow":
@@ -35,23 +36,37 @@ def possible_cause(key, action, log):
     return action, None
 
 
-def possible_device(key, action):
+def possible_device(key, action, way, exact):
     if key.base is None:
         nothing = "there is nothing to pass it on to"
         return ("deny", nothing) if action in ("allow", "emulate") else (action, None)
-    if key.id in OWNED and action == "allow":
-        return "emulate", "EL2 drives this device itself; emulate gives the guest one of its own"
-    if key.kind == "MASTER" and action == "allow":
-        return "deny", ("it is a bus master: it would write at PA what the guest means as IPA; "
-                        "deny, raz-wi, pause or stop")
-    if action == "emulate" and key.id not in OWNED:
-        return "deny", "ariel has no emulation of it; allow, raz-wi or deny"
-    return action, None
+    if action == "emulate" and not key.emulated:
+        passed = "" if key.kind == "MASTER" else "allow of reads, " if key.kind == "LASTING" else "allow, "
+        return "deny", f"ariel has no emulation of it; {passed}raz-wi or deny"
+    if action != "allow" or key.kind == "PLAIN":
+        return action, None
+    return possible_pass(key, way, exact)
+
+
+def possible_pass(key, way, exact):
+    """An allow of a device that the guest may not have as it is."""
+    nearest_action = "emulate" if key.emulated else "deny"
+    cure = "; emulate gives the guest one of its own" if key.emulated else "; deny, raz-wi, pause or stop"
+    if key.kind == "OWNED":
+        return nearest_action, f"EL2 drives this device itself{cure}"
+    if key.kind == "MASTER":
+        return nearest_action, f"it is a bus master: it would write at PA what the guest means as IPA{cure}"
+    if way == 1:
+        boots = " and the machine may boot from it" if key.id == "FLASH" else ""
+        return nearest_action, (f"what is written there outlives the guest and a reset{boots}"
+                                f"{cure}; allow is for its reads alone (access = \"r\")")
+    if key.emulated and not exact:
+        return nearest_action, "its writes can only be emulated, and it is to read back what was written"
+    return "allow", None
 
 
 def verdict(policy, key, way, row):
-    observed = row.log or row.count
-    action, reason = possible(key, row.action, observed)
+    action, reason = possible(key, row.action, way, row)
     if reason and row.exact:
         policy.error(row.at("action"), f"{row.text}: {row.action}{' with log' if row.log else ''} is not possible"
                      f"{'' if len(row.targets) < 3 else ' for ' + key.name}: {reason}")
@@ -123,6 +138,8 @@ def fold_ranges(policy):
             last["size"] += end - base
         else:
             policy.ranges.append(item)
+    for item in policy.ranges:
+        check_one_device(policy, item)
     for item in policy.ranges:  # an access of 8 bytes must not reach the next range
         if (item["base"] | item["size"]) % 8:
             item["widths"] &= 7
@@ -130,6 +147,14 @@ def fold_ranges(policy):
         for way in (0, 1):
             if item["key"] is not none:
                 policy.verdicts[item["key"], way] = item["verdicts"][way]
+
+
+def check_one_device(policy, item):
+    """Reads of the real device and writes of the guest's own would not belong together."""
+    if {v["action"] for v in item["verdicts"]} == {"allow", "emulate"}:
+        row = max((v["row"] for v in item["verdicts"]), key=lambda row: row.line)
+        policy.error(row.at("action"), f"{row.text}: reads and writes of {item['key'].name} must be of the same device: "
+                     "allow is the machine's, emulate the guest's own; give both emulate, or the writes raz-wi or deny")
 
 
 def join_widths(policy, rows, verdicts):

@@ -10,7 +10,6 @@ SUBJECTS = {  # table of the source -> its fields beyond the common ones
     "hypercall": ("name", "number"), "smccc": ("name", "number"), "smc": (), "wfi": (), "wfe": (), "trap": ("name",)}
 COMMON = ("action", "log", "count", "limit", "why")
 TOP = ("name", "description", "default")
-OWNED = ("GICD", "GICR", "PL011")  # devices that EL2 itself drives, and emulates for the guest
 SHADOWED = "pl011"  # the one whose registers are kept as they read, in a page that can be shown to the guest
 # emulations that are the access itself (sysreg_read, sysreg_write)
 PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR", "TIMER", "DIR", "DIDR")
@@ -46,6 +45,7 @@ class Key:
         self.enum = {"cause": "KEY_CAUSE_", "hvc": "KEY_HVC_", "device": "KEY_DEVICE_"}.get(group, "KEY_") + ident
         self.number = self.control = self.kind = self.cls = None
         self.directions = (0, 1)
+        self.emulated = False
 
 
 class Row:

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+// The guest's PL031 (Arm DDI 0224). The machine's real one is read at each access and never written: the guest's clock
+// is that plus vm->rtc.offset, so it keeps wall time over pauses, and what the guest sets is gone with the VM. It is
+// always enabled (RTCCR reads 1), as QEMU's is.
+//
+// The alarm rings when the clock reaches RTCMR, once, and the clock knows whole seconds only, whose beginnings do not
+// show. So EL2's timer looks at it in the last second before, LOOKS_PER_SECOND times: an alarm is late by less than one
+// of these. The timer is that of the CPU that set the alarm, whatever becomes of its vCPU; of several that did so each
+// looks, and the first that finds it due rings. An access looks as well, so that no guest reads a clock that has
+// reached RTCMR and an alarm that has not rung.
+
+#include <hv/vpl031.h>
+
+#include <hv/arch/barrier.h>
+#include <hv/arch/guarded.h>
+#include <hv/arch/registers.h>
+#include <hv/hyp_timer.h>
+#include <hv/memory_map.h>
+#include <hv/string.h>
+#include <hv/vgic.h>
+#include <hv/vm.h>
+
+#define RTCDR   0x000
+#define RTCMR   0x004
+#define RTCLR   0x008
+#define RTCCR   0x00c
+#define RTCIMSC 0x010
+#define RTCRIS  0x014
+#define RTCMIS  0x018
+#define RTCICR  0x01c
+
+#define RTCPERIPHID0 0xfe0
+#define INTERRUPT    0x1u // the one bit of RTCIMSC, RTCRIS, RTCMIS and RTCICR
+#define ENABLED      0x1u // RTCCR
+
+#define LOOKS_PER_SECOND 16
+
+// PeriphID0-3, PCellID0-3: an Arm PL031 r1p0.
+static const uint8_t identification[8] = {0x31, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
+
+// The machine's clock; 0 where none answers.
+static uint32_t machine_clock(void)
+{
+    uint64_t seconds = 0;
+
+    (void)guarded_device_read(pa_make(PL031_PA + RTCDR), 4, &seconds);
+    return (uint32_t)seconds;
+}
+
+// After every change: the line. Lock held, as for all below.
+static void update(struct vm *vm)
+{
+    struct vpl031 *rtc = &vm->rtc;
+    bool level = (rtc->raw & rtc->mask) != 0;
+
+    if (rtc->level != level) {
+        rtc->level = level;
+        (void)vgic_set_line(vm, 0, PL031_INTID, level);
+    }
+}
+
+// Rings, or says when to look next: in the last second before the alarm, often.
+static void look(struct vm *vm, uint32_t machine)
+{
+    struct vpl031 *rtc = &vm->rtc;
+    int32_t left = (int32_t)(rtc->due - machine);
+    uint64_t second = READ_SYSREG(CNTFRQ_EL0);
+
+    if (!rtc->armed)
+        return;
+    if (left > 0) {
+        uint64_t wait = (uint64_t)(left - 1) * second + second / LOOKS_PER_SECOND;
+        hyp_timer_set(HYP_TIMER_RTC, READ_SYSREG(CNTPCT_EL0) + wait);
+        return;
+    }
+    rtc->armed = false;
+    rtc->raw = INTERRUPT;
+    update(vm);
+}
+
+// RTCMR or the clock was set. A match that lies behind comes when the counter has wrapped, in 68 years or more; that is
+// not waited for.
+static void arm(struct vm *vm, uint32_t machine)
+{
+    struct vpl031 *rtc = &vm->rtc;
+
+    rtc->due = rtc->match - rtc->offset;
+    rtc->armed = (int32_t)(rtc->due - machine) >= 0;
+    look(vm, machine);
+}
+
+static uint32_t read_register(const struct vpl031 *rtc, uint32_t word, uint32_t machine)
+{
+    switch (word) {
+    case RTCDR:
+        return machine + rtc->offset;
+    case RTCMR:
+        return rtc->match;
+    case RTCLR:
+        return rtc->load;
+    case RTCCR:
+        return ENABLED;
+    case RTCIMSC:
+        return rtc->mask;
+    case RTCRIS:
+        return rtc->raw;
+    case RTCMIS:
+        return rtc->raw & rtc->mask;
+    default:
+        if (word < RTCPERIPHID0)
+            return 0;
+        return identification[bounded_index((word - RTCPERIPHID0) / 4, ARRAY_COUNT(identification))];
+    }
+}
+
+static void write_register(struct vm *vm, uint32_t word, uint32_t value, uint32_t machine)
+{
+    struct vpl031 *rtc = &vm->rtc;
+
+    switch (word) {
+    case RTCMR:
+        rtc->match = value;
+        arm(vm, machine);
+        break;
+    case RTCLR:
+        rtc->load = value;
+        rtc->offset = value - machine;
+        arm(vm, machine);
+        break;
+    case RTCIMSC:
+        rtc->mask = value & INTERRUPT;
+        break;
+    case RTCICR:
+        rtc->raw &= ~value;
+        break;
+    default:
+        break;
+    }
+    update(vm);
+}
+
+// An access of at most 4 bytes, within one word.
+static void access_word(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
+{
+    struct vpl031 *rtc = &vm->rtc;
+    uint32_t word = offset & ~3u;
+
+    spinlock_acquire(&rtc->lock);
+    uint32_t machine = machine_clock();
+    look(vm, machine);
+    uint32_t whole = read_register(rtc, word, machine);
+    if (access & MMIO_WRITE)
+        write_register(vm, word, (uint32_t)mmio_write_part(4, whole, offset, mmio_size(access), *value), machine);
+    else
+        *value = mmio_read_part(4, whole, offset, access);
+    spinlock_release(&rtc->lock);
+}
+
+COLD enum trap_result vpl031_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value)
+{
+    uint64_t high = *value >> 32;
+
+    if (offset >= PL031_SIZE)
+        return TRAP_INJECT_ABORT;
+    if (mmio_size(access) <= 4) {
+        access_word(vcpu->vm, offset, access, value);
+    } else { // the bus makes two of it
+        unsigned int half = 4 | (access & MMIO_WRITE);
+        access_word(vcpu->vm, offset, half, value);
+        access_word(vcpu->vm, offset + 4, half, &high);
+        *value = (uint32_t)*value | high << 32;
+    }
+    return TRAP_DONE;
+}
+
+static COLD void alarm_expired(void)
+{
+    struct vm *vm = vcpu_current()->vm;
+
+    spinlock_acquire(&vm->rtc.lock);
+    look(vm, machine_clock());
+    spinlock_release(&vm->rtc.lock);
+}
+
+COLD void vpl031_init(struct vm *vm)
+{
+    memset(&vm->rtc, 0, sizeof(vm->rtc));
+    spinlock_init(&vm->rtc.lock, LOCK_RTC);
+    hyp_timer_register(HYP_TIMER_RTC, alarm_expired);
+}

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Bare-metal programs that run on the bare machine and under ariel: what is not there looks the same, and what outlives a
+reset changes on the bare machine alone."""
+
+import re
+import subprocess
+
+import pexpect
+import pytest
+from harness import ROOT, Ariel, build_policy
+
+SOURCES = ROOT / "tests/bare"
+# Asks for all that can be had; the real clock, by name, in the one direction that can
+GENEROUS = ('default = { action = "allow" }\n[[mmio]]\ndevice = "pl031"\naccess = "r"\naction = "allow"\n'
+            '[[mmio]]\ndevice = "flash"\naccess = "r"\naction = "allow"\n'
+            '[[mmio]]\ndevice = "pl031"\naccess = "w"\naction = "raz-wi"\n')
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bare")
+    for source in SOURCES.glob("*.c"):
+        subprocess.run(["aarch64-linux-gnu-gcc", "-O1", "-ffreestanding", "-fno-builtin", "-mgeneral-regs-only",
+                        "-mstrict-align", "-fno-pic", "-no-pie", "-static", "-nostdlib", "-Wl,--build-id=none", "-Wno-array-bounds",
+                        f"-Wl,-T,{SOURCES}/bare.ld", SOURCES / "start.S", source, "-o", folder / f"{source.stem}.elf"],
+                       check=True, capture_output=True)
+    return folder
+
+
+def on_bare_machine(program, until):
+    """The lines that it prints until one matches."""
+    child = pexpect.spawn("timeout", ["-k", "5", "300", "qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "cortex-a57",
+                                      "-m", "1G", "-nographic", "-nic", "none", "-kernel", str(program)], encoding="utf-8")
+    child.expect(until, timeout=240)
+    text = child.before + child.after
+    child.close(force=True)
+    return re.split(r"[\r\n]+", text)
+
+
+@pytest.fixture
+def under_ariel(tmp_path):
+    import run_linux
+    machines = []
+
+    def start(program, policy):
+        path = policy if str(policy).endswith(".toml") else f"policy/{policy}.toml"
+        words = [f"--folder={tmp_path}", f"--program={program}", f"--policy={path}"]
+        loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))
+        machines.append(Ariel(elf=build_policy(str(policy)), loads=loads, wait=240))
+        return machines[-1]
+
+    yield start
+    for machine in machines:
+        machine.close()
+
+
+def guests_lines(ariel):
+    return [line for line in ariel.lines if line and not line.startswith("ariel: ")]
+
+
+@pytest.mark.parametrize("policy", ["firmware", "observe"])
+def test_what_is_not_there_looks_as_on_the_bare_machine(programs, under_ariel, policy):
+    bare = [line for line in on_bare_machine(programs / "absent.elf", r"end\r*\n") if line]
+    assert len(bare) > 500 and not any("aborts" in line for line in bare)
+    ariel = under_ariel(programs / "absent.elf", policy)
+    ariel.expect_line(r"^end$")
+    assert guests_lines(ariel)[-len(bare):] == bare
+
+
+def test_the_attack_on_what_lasts_succeeds_on_the_bare_machine(programs):
+    lines = on_bare_machine(programs / "lasting.elf", r"again(?s:.*)again\r*\n")
+    assert [line for line in lines if "CHANGED" in line]
+    assert "clock CHANGED" in lines and "flash 0000000004000000 CHANGED" in lines and "fw-cfg CHANGED" in lines
+
+
+@pytest.mark.parametrize("policy", ["observe", "firmware", "generous"])
+def test_nothing_of_a_guest_outlives_its_reset(programs, under_ariel, tmp_path, policy):
+    if policy == "generous":
+        policy = str(tmp_path / "generous.toml")
+        (tmp_path / "generous.toml").write_text(GENEROUS)
+    ariel = under_ariel(programs / "lasting.elf", policy)
+    for _ in range(2):
+        ariel.expect_line(r"^again$")
+    text = "\n".join(ariel.lines)
+    assert text.count("flash 0000000004000000 kept") == 2 and text.count("clock kept") == 2
+    assert text.count("fw-cfg kept") == 2 and "CHANGED" not in text

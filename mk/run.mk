@@ -22,7 +22,7 @@ RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf $(MACHINE) $(EXTRA)
 RUN_GUEST = $(PYTHON) scripts/run_linux.py $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
             --dtb=$(call quote,$(LINUX_DTB)) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
 
-## a bare-metal EL1 program for `make run`: an Image, an ELF file or a flat binary
+## a program or firmware at EL1 for `make run`, with POLICY=firmware by default: an Image, an ELF file or a flat binary
 GUEST ?=
 ## its arguments, in /chosen/bootargs of the device tree that x0 points at
 GUEST_ARGS ?=
@@ -31,17 +31,27 @@ GUEST_ADDR ?=
 ## more files for the guest's memory, also for Linux: path@IPA, several with blanks between
 GUEST_FILE ?=
 
-RUN_PROGRAM = $(call RUN_GUEST,$(BUILD),$(POLICY_FILE)) --folder $(BUILD)/program --program=$(call quote,$(GUEST)) \
-              --cmdline=$(call quote,$(GUEST_ARGS)) --address=$(call quote,$(GUEST_ADDR)) \
-              --file=$(call quote,$(GUEST_FILE)) --initrd=$(call quote,$(LINUX_INITRD))
+# $(call policy_or,name): the policy that was asked for, else this one; $(call policy_path,policy): its file;
+# $(call policy_build,policy): a build of its own, so that `make run` needs no relinking
+policy_or = $(if $(filter file,$(origin POLICY)),$(1),$(POLICY))
+policy_path = $(if $(filter %.toml,$(1)),$(1),policy/$(1).toml)
+policy_build = $(BUILD)/policy-$(basename $(notdir $(1)))
+
+# A program has the policy for firmware unless another one is asked for.
+GUEST_POLICY = $(call policy_or,firmware)
+GUEST_BUILD = $(call policy_build,$(GUEST_POLICY))
+RUN_PROGRAM = $(call RUN_GUEST,$(GUEST_BUILD),$(call policy_path,$(GUEST_POLICY))) --folder $(BUILD)/program \
+              --program=$(call quote,$(GUEST)) --cmdline=$(call quote,$(GUEST_ARGS)) \
+              --address=$(call quote,$(GUEST_ADDR)) --file=$(call quote,$(GUEST_FILE)) --initrd=$(call quote,$(LINUX_INITRD))
 RUN_CHOSEN = $(if $(GUEST),$(RUN_PROGRAM),$(RUN))
+RUN_BUILD = $(if $(GUEST),BUILD=$(GUEST_BUILD) POLICY=$(call quote,$(GUEST_POLICY)))
 
 ## boots it: Ctrl-] opens the monitor, Ctrl-A x ends QEMU
 .PHONY: run
 run:
 	$(Q)scripts/bootstrap build run $(if $(GUEST),linux)
 	$(Q)$(RUN_CHOSEN) --check
-	$(Q)$(MAKE) $(JOBS) --no-print-directory all
+	$(Q)$(MAKE) $(JOBS) --no-print-directory $(RUN_BUILD) all
 	$(Q)$(RUN_CHOSEN)
 
 # ---- Linux -----------------------------------------------------------------------------------------------------------
@@ -55,10 +65,10 @@ LINUX_DTB ?=
 ## the kernel's arguments; none: those of the device tree, or console=ttyAMA0
 LINUX_CMDLINE ?=
 
-# Linux has its own policy unless another one is asked for, and a build of its own, so that `make run` needs no relinking.
-LINUX_POLICY = $(if $(filter file,$(origin POLICY)),linux,$(POLICY))
-LINUX_POLICY_FILE = $(if $(filter %.toml,$(LINUX_POLICY)),$(LINUX_POLICY),policy/$(LINUX_POLICY).toml)
-LINUX_BUILD = $(BUILD)/policy-$(basename $(notdir $(LINUX_POLICY)))
+# So has Linux.
+LINUX_POLICY = $(call policy_or,linux)
+LINUX_POLICY_FILE = $(call policy_path,$(LINUX_POLICY))
+LINUX_BUILD = $(call policy_build,$(LINUX_POLICY))
 LINUX_ARGUMENTS = $(if $(LINUX_CMDLINE),--cmdline=$(call quote,$(LINUX_CMDLINE)))
 RUN_LINUX = $(call RUN_GUEST,$(LINUX_BUILD),$(LINUX_POLICY_FILE)) --folder $(BUILD)/linux $(LINUX_ARGUMENTS) \
             --image=$(call quote,$(LINUX_IMAGE)) --initrd=$(call quote,$(LINUX_INITRD)) --file=$(call quote,$(GUEST_FILE))

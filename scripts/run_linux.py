@@ -147,7 +147,7 @@ def describe(options, guest, pieces, removed):
     unwrapped = f", unwrapped from {' in '.join(reversed(guest.wraps))}" if guest.wraps else ""
     size = sum(piece.size for piece in guest.pieces)
     words = [f"guest: {options.program or options.image}{unwrapped}: {size:#x} bytes at {guest.pieces[0].ipa:#x}, entered at "
-             f"{guest.entry:#x}"]
+             f"{guest.entry:#x}", f"policy: {options.policy}; POLICY=name takes another"]
     words += [f"{'initrd' if piece.kind == 'INITRD' else 'file'}: {piece.path}: {piece.size:#x} bytes at {piece.ipa:#x}"
               for piece in pieces if piece.path]
     gone = sorted({path.split("/")[-1].split("@")[0] for path, why in removed if why != "made anew"})

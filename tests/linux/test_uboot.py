@@ -9,11 +9,12 @@ from linux import Linux
 UBOOT = "/usr/lib/u-boot/qemu_arm64"
 
 
-@pytest.mark.parametrize("form", ["u-boot.bin", "uboot.elf"])
-def test_u_boot_prompt_timer_and_power(tmp_path, form):
-    words = [f"--folder={tmp_path}", f"--program={UBOOT}/{form}", "--policy=policy/diag.toml", "--cmdline=an argument"]
+@pytest.mark.parametrize("policy, form", [("firmware", "u-boot.bin"), ("firmware", "uboot.elf"), ("diag", "u-boot.bin"),
+                                          ("linux", "u-boot.bin"), ("observe", "u-boot.bin")])
+def test_u_boot_prompt_timer_and_power(tmp_path, policy, form):
+    words = [f"--folder={tmp_path}", f"--program={UBOOT}/{form}", f"--policy=policy/{policy}.toml", "--cmdline=an argument"]
     loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))
-    with Linux(elf=build_policy("diag"), loads=loads, wait=600, life=1800) as machine:
+    with Linux(elf=build_policy(policy), loads=loads, wait=600, life=1800) as machine:
         for last in ("reset", "poweroff"):
             machine.expect_text(r"Hit any key to stop autoboot")
             machine.send(" ")

@@ -9,8 +9,9 @@ import sys
 import pytest
 from harness import ROOT, Ariel, build_policy
 
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/linux")]
-import run_linux  # noqa: E402  (folders, not packages)
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools"), str(ROOT / "tests/linux")]
+import linux_image  # noqa: E402  (folders, not packages)
+import run_linux  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
 from linux import Linux  # noqa: E402
 
@@ -19,11 +20,16 @@ def prepare(*words):
     return run_linux.prepare(run_linux.arguments_of().parse_args(words))[0]
 
 
-def test_linux_reaches_a_shell_and_powers_off(tmp_path):
+def installer():
+    """Kernel and initrd. Where they can't be had the tests fail: they have proved nothing."""
     try:
-        kernel, initrd = fetch()
+        return fetch()
     except FetchError as error:
         pytest.fail(f"no Linux to boot: {error}", pytrace=False)
+
+
+def test_linux_reaches_a_shell_and_powers_off(tmp_path):
+    kernel, initrd = installer()
     loads = prepare("--smp=2", f"--folder={tmp_path}", f"--image={kernel}", f"--initrd={initrd}",
                     "--cmdline=console=ttyAMA0 quiet rdinit=/bin/sh")
     with Linux(elf=build_policy("linux"), smp=2, loads=loads, wait=600, life=1800) as linux:
@@ -31,6 +37,39 @@ def test_linux_reaches_a_shell_and_powers_off(tmp_path):
         linux.done("mount -t sysfs s /sys")
         assert linux.done("cat /sys/devices/system/cpu/online").split()[-1] == "0-1"
         assert not any("verdict=deny" in line for line in linux.lines)
+        linux.send("poweroff -f\n")
+        assert linux.expect_exit() == 0
+
+
+UBOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+KERNEL_IPA, INITRD_IPA = 0x48000000, 0x50000000
+
+
+def test_u_boot_boots_linux_under_the_firmware_policy(tmp_path):
+    """Firmware finds an empty flash and no drives, sets the clock and boots Debian's kernel from memory by booti. Linux reads
+    that clock, waits for its alarm, and powers off. Nothing was refused on the way."""
+    kernel, initrd = installer()
+    image = tmp_path / "Image"
+    image.write_bytes(linux_image.load_kernel(str(kernel), run_linux.WHERE).data)
+    loads = prepare(f"--folder={tmp_path}/program", f"--program={UBOOT}", "--policy=policy/firmware.toml",
+                    f"--file={image}@{KERNEL_IPA:#x} {initrd}@{INITRD_IPA:#x}")
+    with Linux(elf=build_policy("firmware"), loads=loads, wait=600, life=1800) as linux:
+        linux.expect_text(r"Hit any key to stop autoboot")
+        linux.send(" ")
+        linux.expect_text(r"=> $")
+        linux.send("date 010203042030\n")
+        linux.expect_text(r"Date: 2030-01-02 \(Wednesday\) +Time: +3:04:0[^=]*=> $")
+        linux.send("setenv bootargs console=ttyAMA0 quiet rdinit=/bin/sh\n")
+        linux.expect_text(r"=> $")
+        linux.send(f"booti {KERNEL_IPA:x} {INITRD_IPA:x}:{initrd.stat().st_size:x} $fdtcontroladdr\n")
+        linux.expect_shell()
+        linux.done("mount -t proc none /proc; mount -t sysfs none /sys; mount -t devtmpfs none /dev")
+        assert re.search(r"^2030$", linux.done("date +%Y"), re.M)
+        linux.done("date -s 2041.05.06-07:08 && hwclock -uw")
+        assert re.search(r"May .* 2041", linux.done("hwclock -ur"))
+        linux.done("echo +1 > /sys/class/rtc/rtc0/wakealarm")
+        linux.done("until grep -q ' [1-9][0-9]* .*rtc-pl031' /proc/interrupts; do :; done")
+        assert not any(re.search("event=verdict|abort", line) for line in linux.lines)
         linux.send("poweroff -f\n")
         assert linux.expect_exit() == 0
 

@@ -128,6 +128,28 @@ def test_what_is_read_is_handed_on(words, option):
     assert option in shlex.split(make("-n", *words).stdout.splitlines()[-1])
 
 
+@pytest.mark.parametrize("words, policy", [
+    (["run", "GUEST=prog.elf"], "firmware"),
+    (["run", "GUEST=prog.elf", "POLICY=observe"], "observe"),
+    (["run", "GUEST=prog.elf", "POLICY=policy/lockdown.toml"], "lockdown"),
+    (["run-linux"], "linux"),
+    (["run-linux", "POLICY=observe"], "observe"),
+])
+def test_each_kind_of_guest_has_its_policy(words, policy):
+    """The build, QEMU's ELF and the device tree have the same one."""
+    lines = make("-n", *words).stdout.splitlines()
+    run = shlex.split(lines[-1])
+    assert run[run.index("--policy") + 1] == f"policy/{policy}.toml"
+    assert run[run.index("--elf") + 1] == f"build/policy-{policy}/hypervisor.elf"
+    built = " ".join(lines)
+    assert f"BUILD=build/policy-{policy} " in built and (f"policy/{policy}.toml" in built)
+
+
+def test_the_policy_of_a_program_from_the_environment():
+    run = shlex.split(make("-n", "run", "GUEST=prog.elf", POLICY="observe").stdout.splitlines()[-1])
+    assert run[run.index("--policy") + 1] == "policy/observe.toml"
+
+
 def test_soak_lasts_what_its_help_says():
     assert "--minutes '10'" in make("-n", "soak").stdout
     assert "--minutes '60'" in make("-n", "soak", "TIME=60").stdout

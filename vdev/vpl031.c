@@ -130,8 +130,9 @@ static void write_register(struct vm *vm, uint32_t word, uint32_t value, uint32_
     case RTCIMSC:
         rtc->mask = value & INTERRUPT;
         break;
-    case RTCICR:
-        rtc->raw &= ~value;
+    case RTCICR: // DDI 0224: 1 in bit 0 clears it. DDI 0287 has any value do so, and some programs rely on that
+        if (value != 0)
+            rtc->raw = 0;
         break;
     default:
         break;

@@ -187,6 +187,10 @@ static void the_alarm_rings_once_when_the_clock_reaches_it(void **state)
     wr(ICR, 1);
     assert_false(line);
     assert_int_equal(rd(RIS), 0);
+    wr(MR, MACHINE + 3);
+    assert_true(line);
+    wr(ICR, 0x80000000);
+    assert_false(line);
     machine += 100;
     alarm_expired(); // another CPU's timer, set for the same alarm
     assert_int_equal(rd(RIS), 0);

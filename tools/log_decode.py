@@ -188,6 +188,10 @@ class Verifier:
         self.expected = None  # None: whatever comes first
         self.seen = False  # any record, of whatever sort
         self.gaps = []  # the latest ranges that are missing: a late record may still fill one
+        self.hidden_ranges = []  # the same of records that went to the ring only: EL2 may write them at the end
+        self.hidden = 0  # records of this boot that are in the ring only
+        self.hidden_of_others = 0  # the same of the boots before it in this capture
+        self.complete = False  # the last genuine record was that of the power off
         self.counts = dict.fromkeys(self.KINDS, 0)
         self.reordered = 0
         self.broken = 0
@@ -221,34 +225,52 @@ class Verifier:
         problem = None
         if self.tag is None and not first and not self.trust_starts:
             problem = self.trouble("unproven", 1, "log-start: other records came before it, so nothing proves this boot")
+        if self.sessions:
+            self.hidden_of_others += max(self.hidden, record.number("hidden_before"))
         self.tag = record.tag
         self.announced = record.fields.get("next", "")
         self.expected, self.gaps = 1, []
+        self.hidden, self.hidden_ranges, self.complete = 0, [], False
         self.sessions += 1
         return problem
 
     def check_sequence(self, record):
         expected, self.expected = self.expected, max(record.seq + 1, self.expected or 0)
+        self.complete = record.event == "vm-off"
         if expected is None or record.seq == expected:
             return None
         if record.seq < expected:
             return self.fill_gap(record)
-        missing = record.seq - expected - record.number("hidden")
-        if missing <= 0:  # the others went to the ring only
+        hidden = min(record.number("hidden"), record.seq - expected)
+        missing = record.seq - expected - hidden
+        self.hidden += hidden
+        gap = (expected, record.seq - 1)
+        if missing == 0:
+            self.hidden_ranges = self.hidden_ranges[1 - self.OPEN_GAPS :] + [gap]
             return None
-        self.gaps = self.gaps[1 - self.OPEN_GAPS :] + [(expected, record.seq - 1)]
+        self.gaps = self.gaps[1 - self.OPEN_GAPS :] + [gap]
         span = f"between seq {expected - 1} and {record.seq}"
         return self.trouble("missing", missing, f"{missing} missing {span}")
 
     def fill_gap(self, record):
-        for i, (low, high) in enumerate(self.gaps):
-            if low <= record.seq <= high:
-                parts = [(low, record.seq - 1), (record.seq + 1, high)]
-                self.gaps[i : i + 1] = [part for part in parts if part[0] <= part[1]]
-                self.counts["missing"] -= self.counts["missing"] > 0
-                self.reordered += 1
-                return None
+        if self.take_from(self.hidden_ranges, record.seq):
+            self.hidden -= self.hidden > 0
+            return None
+        if self.take_from(self.gaps, record.seq):
+            self.counts["missing"] -= self.counts["missing"] > 0
+            self.reordered += 1
+            return None
         return self.trouble("doubled", 1, f"seq {record.seq} event {record.event}: seen before")
+
+    @staticmethod
+    def take_from(ranges, seq):
+        """Whether seq was in one of the ranges; it is not any more."""
+        for i, (low, high) in enumerate(ranges):
+            if low <= seq <= high:
+                parts = [(low, seq - 1), (seq + 1, high)]
+                ranges[i : i + 1] = [part for part in parts if part[0] <= part[1]]
+                return True
+        return False
 
     def trouble(self, kind, count, text):
         self.counts[kind] += count
@@ -507,6 +529,8 @@ class Decoder:
         self.counts = dict.fromkeys(Verifier.KINDS, 0)
         self.reordered = 0
         self.broken = 0
+        self.hidden = 0
+        self.open_ends = 0  # captures that do not end with a power off
 
     def write(self, record):
         if self.options.json:
@@ -549,21 +573,31 @@ class Decoder:
             self.counts[kind] += count
         self.reordered += verifier.reordered
         self.broken += verifier.broken
+        self.hidden += verifier.hidden + verifier.hidden_of_others
+        self.open_ends += not verifier.complete
 
     def finish(self):
         """Writes what is left to write; the exit status."""
         bad = any(self.counts.values())
+        ends = {"hidden": self.hidden, "ends_with_power_off": not self.open_ends}
         if self.options.summary and self.options.json:
-            self.out.write(json.dumps(self.summary.as_json(self.counts)) + "\n")
+            self.out.write(json.dumps(self.summary.as_json(self.counts) | ends) + "\n")
         elif self.options.summary:
             extra = []
+            if self.hidden:
+                extra.append(f"{self.hidden} records are hidden: they went to the ring only. `log` in the monitor and --ring"
+                             " show them.")  # fmt: skip
+            if self.open_ends and not self.options.ring:
+                extra.append("The capture does not end with a power off: what came after its last record, or was lost"
+                             " there, it cannot tell.")  # fmt: skip
             if self.broken:
                 extra.append(f"{self.broken} lines begin like a record and are none (cut, mangled, or made by a guest).")
             if self.reordered:
                 extra.append(f"{self.reordered} records came out of order.")
             write_summary(self.out, self.summary, self.counts, extra)
-        if bad and not self.options.summary:
-            words = ", ".join(f"{count} {kind}" for kind, count in self.counts.items() if count)
+        if (bad or self.hidden) and not self.options.summary:
+            counts = self.counts | {"hidden (in the ring only)": self.hidden}
+            words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
             print(f"log_decode: {words}", file=sys.stderr)
         return 1 if bad else 0
 

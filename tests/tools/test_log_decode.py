@@ -83,6 +83,39 @@ def test_every_loss_is_counted():
     assert (code, result["trouble"]["missing"]) == (1, 55)
 
 
+def test_hidden_records_are_told_apart_from_none():
+    lines = [start(), line(1), line(5, fields="vcpus=1 hidden=3"), line(6)]
+    text = run(lines, "--summary").stdout.decode()
+    assert "No record is missing, doubled or forged." in text
+    assert "3 records are hidden" in text and "does not end with a power off" in text
+    assert b"3 hidden" in run(lines).stderr
+    text = run([*session(5), line(5, "vm-off", "vcpus=1 hidden_total=0")], "--summary").stdout.decode()
+    assert "hidden:" not in text and "does not end with a power off" not in text
+
+
+def test_what_was_held_back_fills_what_was_hidden():
+    """As log_write_held writes it: an error at the prompt, the announcement, then those that it announces."""
+    lines = [start(), line(1), line(4, fields="vcpus=1 hidden=2"),
+             line(7, "held-back", "count=4 hidden=2", klass="monitor"), line(2), line(3), line(5), line(6),
+             line(8, "vm-off", "vcpus=1 hidden_total=0")]
+    code, result = summary(lines)
+    assert code == 0 and result["hidden"] == 0 and result["ends_with_power_off"]
+    assert result["trouble"]["doubled"] == 0 and result["records"] == 9
+    code, result = summary(lines[:-2] + lines[-1:])
+    assert code == 0 and result["hidden"] == 1  # one that the ring had lost meanwhile
+    code, result = summary([*lines[:-1], line(6), lines[-1]])
+    assert code == 1 and result["trouble"]["doubled"] == 1
+
+
+def test_a_boot_says_how_many_the_last_one_hid():
+    other = "ffffffffffffffffffffffffffffffff"
+    follows = start(tag="11111111", boots=2, proof=SECRET, secret=other)
+    follows = follows.replace(" tag=", " hidden_before=5 tag=")
+    code, result = summary([*session(3), follows, line(1, tag="11111111")])
+    assert code == 0 and result["hidden"] == 5
+    assert not result["ends_with_power_off"]
+
+
 def test_hidden_records_are_not_missing():
     lines = [start(), line(1), line(5, fields="vcpus=1 hidden=3"), line(6)]
     assert summary(lines)[0] == 0

@@ -236,6 +236,10 @@ uint64_t console_hold_guest(bool hold)
         console.held_open = false;
     }
     if (!hold && console.hold) {
+        if (console.input_length > 0) { // the machine ends with the prompt there
+            end_line();
+            console.input_length = 0;
+        }
         for (uint32_t i = 0; i < console.held_count; i++)
             put(held[i]);
         console.held_count = 0;
@@ -328,7 +332,7 @@ void console_receive(void)
         if (byte == PL011_EMPTY)
             return;
         if (byte == PL011_BREAK)
-            monitor_open("break");
+            monitor_open_for_person("break");
         else if (monitor_is_open() || byte == MONITOR_ATTENTION)
             monitor_input(byte);
         else

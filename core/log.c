@@ -29,12 +29,15 @@
 static struct {
     struct spinlock lock; // guards all below and the ring
     struct log_ring *ring;
-    uint64_t start;     // CNTPCT_EL0 at log_init
-    uint64_t frequency; // CNTFRQ_EL0, never 0
-    uint64_t hidden;    // records since the last one on the console
+    uint64_t start;      // CNTPCT_EL0 at log_init
+    uint64_t frequency;  // CNTFRQ_EL0, never 0
+    uint64_t hidden;     // records since the last one on the console
+    uint64_t quiet_from; // while quiet: where in the ring the records begin that were written since
     enum log_level level;
-    bool lock_lost; // set by log_panic: lock's holder died
-    bool panicked;  // the console is log_panic's, and stands at the start of a line
+    enum log_level quiet; // records below it go to the ring only, because a person types; LOG_DEBUG: nobody does
+    unsigned int ending;  // not 0: every record is shown, because the machine is about to be reset or powered off
+    bool lock_lost;       // set by log_panic: lock's holder died
+    bool panicked;        // the console is log_panic's, and stands at the start of a line
 } state = {.lock = SPINLOCK(LOCK_LOG), .level = LOG_INFO};
 
 #define CLASS_NAME(id, name) name "\0"
@@ -67,6 +70,12 @@ static size_t cut_fields(const char *line, size_t length)
     return end;
 }
 
+// Whether a record of this level goes to the serial line now.
+static bool is_shown(enum log_level level)
+{
+    return (level >= state.level && level >= state.quiet) || state.ending > 0;
+}
+
 static __attribute__((noinline, format(printf, 5, 0))) size_t format_record(char *line, enum log_level level,
                                                                             enum log_class class, const char *event,
                                                                             const char *format, va_list arguments)
@@ -89,7 +98,7 @@ static __attribute__((noinline, format(printf, 5, 0))) size_t format_record(char
     if (cut) {
         length += (size_t)format_text(line + length, LOG_LINE_MAX - length, " cut=1");
     }
-    if (state.hidden != 0 && level >= state.level) {
+    if (state.hidden != 0 && is_shown(level)) {
         length += (size_t)format_text(line + length, LOG_LINE_MAX - length, " hidden=%lu", state.hidden);
     }
     return length + (size_t)format_text(line + length, LOG_LINE_MAX - length, " tag=%08x", half->tag);
@@ -105,18 +114,162 @@ void log_record(enum log_level level, enum log_class class, const char *event, c
     size_t length = format_record(line, level, class, event, format, arguments);
     va_end(arguments);
     log_ring_append(state.ring, line, length);
-    if (level >= state.level) {
+    if (is_shown(level)) {
         state.hidden = 0;
         console_line(line, length);
     } else {
         state.hidden++;
+        state.ring->hidden += state.ring->hidden < UINT32_MAX;
     }
     spinlock_release(&state.lock);
 }
 
+// ---- What is held back while a person is at the prompt
+
+void log_quieten(enum log_level least)
+{
+    spinlock_acquire(&state.lock);
+    if (least != state.quiet) {
+        state.quiet = least;
+        state.quiet_from = log_ring_half(state.ring, false)->head;
+    }
+    spinlock_release(&state.lock);
+}
+
+// Records that went to the ring only while a person was at the prompt: where they are, and by what they are known.
+struct held {
+    uint64_t from, end;
+    enum log_level level, quiet;
+};
+
+// Whether a line of the ring, written while quiet was least and level the console's, went there only.
+static bool was_held(const char *line, enum log_level level, enum log_level least)
+{
+    static const char mark[] = " level=";
+    const char *at = strchr(line, ' ');
+
+    while (at != NULL && strncmp(at, mark, sizeof(mark) - 1) != 0) {
+        at = strchr(at + 1, ' ');
+    }
+    for (unsigned int i = 0; at != NULL && i < LOG_LEVEL_COUNT; i++) {
+        const char *name = log_level_name(i);
+        if (strncmp(at + sizeof(mark) - 1, name, strlen(name)) == 0) {
+            return i < level || i < least;
+        }
+    }
+    return false;
+}
+
+// The next record in the ring from *position and before end that was held back. Where locked, the lock is held for one
+// line at a time; after a panic nobody may wait for it.
+static bool next_held(const struct held *held, uint64_t *position, char *line, bool locked) NO_THREAD_ANALYSIS
+{
+    const struct log_half *half = log_ring_half(state.ring, false);
+    bool found;
+
+    do {
+        if (locked) {
+            spinlock_acquire(&state.lock);
+        }
+        found = *position < held->end && log_ring_read(state.ring, half, position, line, LOG_LINE_MAX);
+        if (locked) {
+            spinlock_release(&state.lock);
+        }
+    } while (found && !was_held(line, held->level, held->quiet));
+    return found;
+}
+
+static unsigned int count_held(const struct held *held, bool locked)
+{
+    char line[LOG_LINE_MAX];
+    uint64_t position = held->from;
+    unsigned int count = 0;
+
+    while (next_held(held, &position, line, locked)) {
+        count++;
+    }
+    return count;
+}
+
+// Ends the quiet. What was held back meanwhile stays described in *held; false when that is nothing.
+static bool take_held(struct held *held)
+{
+    held->quiet = state.quiet;
+    held->level = state.level;
+    held->from = state.quiet_from;
+    held->end = log_ring_half(state.ring, false)->head;
+    state.quiet = LOG_DEBUG;
+    return held->quiet != LOG_DEBUG;
+}
+
+void log_write_held(void)
+{
+    struct held held;
+    char line[LOG_LINE_MAX];
+
+    spinlock_acquire(&state.lock);
+    bool quiet = take_held(&held);
+    state.ending++; // the record below is shown whatever the level: its hidden= announces the gap that the others fill
+    spinlock_release(&state.lock);
+    unsigned int count = quiet ? count_held(&held, true) : 0;
+    if (count > 0) {
+        log_record(LOG_INFO, LOG_MONITOR, "held-back", "count=%u", count);
+    }
+    for (uint64_t position = held.from; count > 0 && next_held(&held, &position, line, true);) {
+        console_line(line, strlen(line));
+    }
+    spinlock_acquire(&state.lock);
+    state.ending--;
+    state.ring->hidden -= count < state.ring->hidden ? count : state.ring->hidden;
+    spinlock_release(&state.lock);
+}
+
+void log_begin_end(void)
+{
+    log_write_held();
+    spinlock_acquire(&state.lock);
+    state.ending++;
+    spinlock_release(&state.lock);
+}
+
+uint32_t log_hidden(void)
+{
+    return __atomic_load_n(&state.ring->hidden, __ATOMIC_RELAXED);
+}
+
+// ---- The end
+
 void log_end(void) NO_THREAD_ANALYSIS
 {
     spinlock_acquire(&state.lock);
+}
+
+static void panic_line(const char *line, size_t length)
+{
+    for (size_t i = 0; i < length; i++) {
+        pl011_put((uint8_t)line[i]);
+    }
+    pl011_put('\r');
+    pl011_put('\n');
+}
+
+// What comes first: an end of whatever stood on the line, and what was held back.
+static void begin_panic(void) NO_THREAD_ANALYSIS
+{
+    struct held held;
+    char line[LOG_LINE_MAX];
+    unsigned int count;
+
+    state.panicked = true;
+    panic_line("", 0);
+    count = take_held(&held) ? count_held(&held, false) : 0;
+    if (count == 0) {
+        return;
+    }
+    log_panic("held-back", "count=%u", count);
+    for (uint64_t position = held.from; next_held(&held, &position, line, false);) {
+        panic_line(line, strlen(line));
+    }
 }
 
 // The lock's holder may be the code that panicked: after PANIC_TRIES it is taken as dead and the lock is left alone.
@@ -129,6 +282,9 @@ void log_panic(const char *event, const char *format, ...) NO_THREAD_ANALYSIS
     if (state.ring == NULL) {
         return;
     }
+    if (!state.panicked) {
+        begin_panic();
+    }
     while (!state.lock_lost && !spinlock_try(&state.lock)) {
         state.lock_lost = ++tries == PANIC_TRIES;
     }
@@ -137,16 +293,7 @@ void log_panic(const char *event, const char *format, ...) NO_THREAD_ANALYSIS
     va_end(arguments);
     log_ring_append(state.ring, line, length);
     state.hidden = 0;
-    if (!state.panicked) {
-        pl011_put('\r');
-        pl011_put('\n');
-        state.panicked = true;
-    }
-    for (size_t i = 0; i < length; i++) {
-        pl011_put((uint8_t)line[i]);
-    }
-    pl011_put('\r');
-    pl011_put('\n');
+    panic_line(line, length);
     if (!state.lock_lost) {
         spinlock_release(&state.lock);
     }
@@ -180,6 +327,10 @@ void log_init_at(void *memory)
     state.frequency = READ_SYSREG(CNTFRQ_EL0);
     state.frequency += state.frequency == 0;
     state.hidden = 0;
+    state.quiet = LOG_DEBUG;
+    state.ending = 0;
+    state.panicked = false;
+    uint32_t hidden_before = valid ? ring->hidden : 0;
     if (valid) {
         memcpy(proof, ring->secret, sizeof(proof));
         format_text(proof_text, sizeof(proof_text), "%016lx%016lx", proof[0], proof[1]);
@@ -192,10 +343,10 @@ void log_init_at(void *memory)
     ring->secret[0] = siphash_word(key, 1);
     ring->secret[1] = siphash_word(key, 2);
     state.ring = ring;
-    log_record(LOG_INFO, LOG_BOOT, "log-start", "boots=%u hz=%lu rng=%s next=%016lx proof=%s", ring->boots,
-               state.frequency,
+    log_record(LOG_INFO, LOG_BOOT, "log-start", "boots=%u hz=%lu rng=%s next=%016lx proof=%s hidden_before=%u",
+               ring->boots, state.frequency,
                FIELD_GET(ID_AA64ISAR0_EL1_RNDR, READ_SYSREG(ID_AA64ISAR0_EL1)) != 0 ? "rndr" : "counter",
-               siphash_word(ring->secret, NEXT_WORD), proof_text);
+               siphash_word(ring->secret, NEXT_WORD), proof_text, hidden_before);
 }
 
 void log_init(void)

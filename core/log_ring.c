@@ -20,6 +20,7 @@ void log_ring_start(struct log_ring *ring, bool valid)
         memset(ring->header, 0, sizeof(ring->header));
     }
     ring->boots++;
+    ring->hidden = 0;
     ring->half[ring->boots % 2] = (struct log_half){.boot = ring->boots};
     ring->version = LOG_RING_VERSION;
     ring->size = LOG_RING_SIZE;

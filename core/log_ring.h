@@ -29,7 +29,7 @@ struct log_ring {
             uint32_t header_size; // text begins here
             uint32_t half_size;
             uint32_t boots;
-            uint32_t spare;
+            uint32_t hidden;    // this boot's records that are here and were not on the serial line
             uint64_t secret[2]; // what the next boot shows to prove that it is one
             struct log_half half[2];
         };

@@ -49,7 +49,7 @@ static _Noreturn void refuse(const char *reason, const char *name, uint64_t valu
     vm0.state = VM_STOPPED;
     vm0.stop_reason = reason;
     vm0.vcpus[0].waiting = true;
-    monitor_open(reason);
+    monitor_open_for_person(reason);
     for (;;)
         console_receive();
 }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // The monitor's states and keys. CLOSED: the serial line is the guest's. ATTENTION: after Ctrl-], one key decides: a
 // one-key command (which then goes back to the guest's console), Ctrl-] again (the guest gets one), Ctrl-C or backspace
-// (nothing), anything else opens the monitor, a printable byte being the first of the line. OPEN: a prompt. In both,
-// the guest's output is held by the console. Only the CPU that owns the UART's interrupt runs monitor_input; any CPU
-// may open.
+// (nothing), anything else opens the monitor, a printable byte being the first of the line. UNATTENDED: the monitor has
+// opened by itself, which a guest can cause at any time: what a person was typing for the guest is ignored, until Enter
+// alone or Ctrl-] says that somebody is there. OPEN: a prompt. In all but the first the guest's output is held by the
+// console. What a terminal sends by itself (terminal_input.h) is no key in any of them. Only the CPU that owns the
+// UART's interrupt runs monitor_input and opens the monitor.
 #include <hv/monitor.h>
 
 #include <hv/console.h>
@@ -14,25 +16,28 @@
 #include <hv/pl011.h>
 #include <hv/printf.h>
 #include <hv/string.h>
+#include <hv/terminal_input.h>
 #include <hv/vm.h>
 
-#define PROMPT        "ariel> "
-#define HINT          "(a key: h lists them; Enter: prompt) "
-#define WINDOW        72u    // columns of the line that are shown
-#define BURST_POLLS   20000u // looks at the UART for a byte that follows at once; about 20 ms
-#define KEY_INTERRUPT 0x03   // Ctrl-C
-#define KEY_UP        0x10   // Ctrl-P: the line before
-#define KEY_DELETE    0x7f
+#define PROMPT          "ariel> "
+#define HINT            "(a key: h lists them; Enter: prompt) "
+#define UNATTENDED_HINT "(Enter alone: prompt) "
+#define WINDOW          72u    // columns of the line that are shown
+#define BURST_POLLS     20000u // looks at the UART for a byte that follows at once; about 20 ms
+#define KEY_INTERRUPT   0x03   // Ctrl-C
+#define KEY_UP          0x10   // Ctrl-P: the line before
+#define KEY_DELETE      0x7f
 
-enum monitor_state { CLOSED, ATTENTION, OPEN };
+enum monitor_state { CLOSED, ATTENTION, UNATTENDED, OPEN };
 
 static struct {
-    uint32_t state;               // enum monitor_state; atomic
-    bool running;                 // a command runs: the prompt comes after its reply
-    bool stepped;                 // the last line was a step: Enter alone repeats it, as in gdb
-    bool quiet;                   // the log's level is that of the prompt
-    enum log_level console_level; // while quiet: the level when the monitor is closed
-    enum log_level prompt_level;  // the least that comes through while somebody types
+    uint32_t state;              // enum monitor_state; atomic
+    bool running;                // a command runs: the prompt comes after its reply
+    bool stepped;                // the last line was a step: Enter alone repeats it, as in gdb
+    bool line_begun;             // UNATTENDED: the line that is being typed is not empty
+    bool dump_asked;             // the guest asked for the log while the monitor was open; atomic
+    enum log_level prompt_level; // the least that comes through while somebody types
+    struct terminal_input keys;
     struct monitor_line line;
 } monitor = {.prompt_level = LOG_ERROR};
 
@@ -75,46 +80,56 @@ static void say(const char *text)
 }
 
 // While somebody types only errors come between, unless 'log level' said otherwise: a guest's records would flood what
-// they read. The ring has all of them. Whatever else opens the prompt leaves the level: a guest can do that, and nobody
-// may be there.
+// they read. The ring has all of them. Only a person's key does this: a guest can open the prompt, and nobody may be
+// there.
 static void quieten(void)
 {
-    if (monitor.quiet)
-        return;
-    monitor.console_level = log_get_level();
-    monitor.quiet = true;
-    if (monitor.console_level < monitor.prompt_level)
-        (void)log_set_level(monitor.prompt_level);
-}
-
-void monitor_leave_prompt(void)
-{
-    if (monitor.quiet)
-        (void)log_set_level(monitor.console_level);
-    monitor.quiet = false;
+    log_quieten(monitor.prompt_level);
 }
 
 void monitor_set_level(enum log_level level)
 {
-    monitor.prompt_level = monitor.console_level = level;
+    monitor.prompt_level = level;
     (void)log_set_level(level);
+    if (state() == OPEN)
+        quieten();
 }
 
-enum log_level monitor_console_level(void)
+enum log_level monitor_prompt_level(void)
 {
-    return monitor.quiet ? monitor.console_level : log_get_level();
+    enum log_level level = log_get_level();
+
+    return level < monitor.prompt_level ? monitor.prompt_level : level;
+}
+
+static void dump_if_asked(void)
+{
+    if (__atomic_exchange_n(&monitor.dump_asked, false, __ATOMIC_ACQ_REL))
+        log_dump();
+}
+
+void monitor_dump_log(void)
+{
+    __atomic_store_n(&monitor.dump_asked, true, __ATOMIC_RELEASE);
+    if (!monitor_is_open()) // or it closes now, and then one of the two finds the wish
+        dump_if_asked();
+}
+
+void monitor_release_guest(void)
+{
+    uint64_t dropped = console_hold_guest(false);
+
+    if (dropped > 0)
+        log_record(LOG_WARN, LOG_MONITOR, "guest-output-dropped", "bytes=%lu", (unsigned long)dropped);
+    dump_if_asked();
 }
 
 static void close_monitor(void)
 {
-    uint64_t dropped;
-
-    monitor_leave_prompt();
+    log_quieten(LOG_DEBUG);
     monitor_line_clear(&monitor.line);
     set_state(CLOSED);
-    dropped = console_hold_guest(false);
-    if (dropped > 0)
-        log_record(LOG_WARN, LOG_MONITOR, "guest-output-dropped", "bytes=%lu", (unsigned long)dropped);
+    monitor_release_guest();
 }
 
 static void stop_waiting_for_steps(void)
@@ -144,10 +159,16 @@ static void finish_step(void)
     show_line();
 }
 
-void monitor_open(const char *reason)
+static bool has_prompt(void)
+{
+    return state() == OPEN || state() == UNATTENDED;
+}
+
+// Opens in the state that is given, or says why where it is open already.
+static void open(const char *reason, enum monitor_state new_state)
 {
     char text[120];
-    bool fresh = state() != OPEN;
+    bool fresh = !has_prompt();
     bool stepping = !fresh && monitor_reply_deferred();
 
     console_hold_guest(true);
@@ -161,9 +182,29 @@ void monitor_open(const char *reason)
         finish_step();
         return;
     }
-    set_state(OPEN);
-    if (fresh && !monitor.running)
-        console_show_input(PROMPT, sizeof(PROMPT) - 1, sizeof(PROMPT) - 1);
+    set_state(new_state);
+    if (monitor.running)
+        return; // the prompt comes after the reply
+    if (new_state == UNATTENDED && fresh)
+        console_show_input(PROMPT UNATTENDED_HINT, sizeof(PROMPT UNATTENDED_HINT) - 1,
+                           sizeof(PROMPT UNATTENDED_HINT) - 1);
+    else if (new_state == OPEN)
+        show_line();
+}
+
+void monitor_open(const char *reason)
+{
+    if (state() == CLOSED) {
+        monitor.line_begun = false;
+        monitor.keys = (struct terminal_input){0};
+    }
+    // Whoever has pressed Ctrl-] is there.
+    open(reason, state() == CLOSED || state() == UNATTENDED ? UNATTENDED : OPEN);
+}
+
+void monitor_open_for_person(const char *reason)
+{
+    open(reason, OPEN);
 }
 
 // A letter that begins a command too: when more comes at once it was a script's or a paste's line, not a key.
@@ -188,34 +229,6 @@ static void run_key(const struct monitor_command *command)
         close_monitor();
     else
         show_line(); // something opened the monitor meanwhile
-}
-
-static void attention_key(int byte)
-{
-    const struct monitor_command *command = monitor_find_key(byte);
-    int next;
-
-    if (byte == MONITOR_ATTENTION || byte == KEY_INTERRUPT || byte == '\b' || byte == KEY_DELETE) {
-        end_input_line();
-        if (byte == MONITOR_ATTENTION)
-            console_guest_input(MONITOR_ATTENTION);
-        close_monitor();
-        return;
-    }
-    next = command == NULL ? PL011_EMPTY : next_of_burst(byte);
-    if (command != NULL && next == PL011_EMPTY) {
-        run_key(command);
-        return;
-    }
-    set_state(OPEN);
-    show_line();
-    if (byte != '\r' && byte != '\n' && byte != ' ' && byte != ':')
-        monitor_input(byte);
-    monitor.line.after_return = byte == '\r';
-    if (next == PL011_BREAK)
-        monitor_open("break");
-    else if (next != PL011_EMPTY)
-        monitor_input(next);
 }
 
 static void run_line(void)
@@ -274,27 +287,100 @@ static void line_key(uint8_t byte)
     show_line();
 }
 
-void monitor_input(int byte)
+static void attention_key(int byte)
+{
+    const struct monitor_command *command = monitor_find_key(byte);
+    int next;
+
+    if (byte == MONITOR_ATTENTION || byte == KEY_INTERRUPT || byte == '\b' || byte == KEY_DELETE) {
+        end_input_line();
+        if (byte == MONITOR_ATTENTION)
+            console_guest_input(MONITOR_ATTENTION);
+        close_monitor();
+        return;
+    }
+    next = command == NULL ? PL011_EMPTY : next_of_burst(byte);
+    if (command != NULL && next == PL011_EMPTY) {
+        run_key(command);
+        return;
+    }
+    set_state(OPEN);
+    show_line();
+    if (byte != '\r' && byte != '\n' && byte != ' ' && byte != ':')
+        line_key((uint8_t)byte);
+    monitor.line.after_return = byte == '\r';
+    if (next == PL011_BREAK)
+        monitor_open_for_person("break");
+    else if (next != PL011_EMPTY)
+        monitor_input(next);
+}
+
+static void begin_attention(void)
+{
+    console_hold_guest(true);
+    set_state(ATTENTION);
+    monitor.keys = (struct terminal_input){0};
+    console_show_input(PROMPT HINT, sizeof(PROMPT HINT) - 1, sizeof(PROMPT HINT) - 1);
+}
+
+// The monitor has opened by itself. An end of line that nothing was typed before is meant for it.
+static void unattended_key(uint8_t byte)
+{
+    bool second_of_pair = monitor.line.after_return && byte == '\n';
+
+    monitor.line.after_return = byte == '\r';
+    if (second_of_pair)
+        return;
+    if (byte == MONITOR_ATTENTION) {
+        begin_attention();
+    } else if (byte != '\r' && byte != '\n') {
+        monitor.line_begun = true;
+    } else if (monitor.line_begun) {
+        monitor.line_begun = false;
+    } else {
+        set_state(OPEN);
+        show_line();
+    }
+}
+
+static void key_byte(uint8_t byte)
 {
     switch (state()) {
-    case CLOSED:
-        if (byte != MONITOR_ATTENTION)
-            return;
-        console_hold_guest(true);
-        set_state(ATTENTION);
-        console_show_input(PROMPT HINT, sizeof(PROMPT HINT) - 1, sizeof(PROMPT HINT) - 1);
-        break;
+    case CLOSED: // by a byte before this one, of the same key
+        return;
     case ATTENTION:
         attention_key(byte);
         break;
+    case UNATTENDED:
+        unattended_key(byte);
+        break;
     case OPEN:
-        if (byte == MONITOR_ATTENTION) {
+        if (byte == MONITOR_ATTENTION)
             leave();
-        } else if (byte >= 0) {
-            line_key((uint8_t)byte);
-        }
+        else
+            line_key(byte);
         break;
     }
     if (state() == OPEN)
         quieten();
+}
+
+void monitor_input(int byte)
+{
+    uint8_t key[TERMINAL_KEY_MAX];
+    size_t length;
+
+    if (byte < 0)
+        return;
+    if (state() == CLOSED) {
+        if (byte == MONITOR_ATTENTION)
+            begin_attention();
+        return;
+    }
+    length = terminal_input_byte(&monitor.keys, (uint8_t)byte);
+    if (state() == UNATTENDED && monitor.keys.broken)
+        monitor.line_begun = true;
+    memcpy(key, monitor.keys.keys, length);
+    for (size_t i = 0; i < length; i++)
+        key_byte(key[i]);
 }

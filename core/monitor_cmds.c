@@ -66,13 +66,11 @@ static const char *cmd_resume(const struct monitor_words *words)
 
 static void reset_now(void)
 {
-    monitor_leave_prompt();
     vm_reset(&vm0);
 }
 
 static void halt_now(void)
 {
-    monitor_leave_prompt();
     vm_power_off(&vm0);
 }
 

@@ -311,7 +311,7 @@ static const char *log_level(const struct monitor_words *words)
             return monitor_error("level '%s' is none of debug, info, warn, error", words->word[2]);
         monitor_set_level(level);
     }
-    out("level=%s prompt=%s\n", log_level_name(monitor_console_level()), log_level_name(log_get_level()));
+    out("level=%s prompt=%s\n", log_level_name(log_get_level()), log_level_name(monitor_prompt_level()));
     return NULL;
 }
 

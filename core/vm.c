@@ -171,6 +171,7 @@ void vm_stop(struct vm *vm, const char *reason)
     vm->stop_reason = reason;
     gather(vm, VM_STOPPED);
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
+    log_write_held();
     log_counters();
     log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", reason);
     vm_open_monitor(reason);
@@ -193,16 +194,20 @@ const char *vm_take_monitor_request(void)
 
 _Noreturn void vm_reset(struct vm *vm)
 {
+    monitor_release_guest();
+    log_begin_end();
     log_counters();
-    log_record(LOG_INFO, LOG_VM, "vm-reset", "vcpus=%u", vm->vcpu_count);
+    log_record(LOG_INFO, LOG_VM, "vm-reset", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());
     log_end();
     firmware_reset();
 }
 
 _Noreturn void vm_power_off(struct vm *vm)
 {
+    monitor_release_guest();
+    log_begin_end();
     log_counters();
-    log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u", vm->vcpu_count);
+    log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());
     log_end();
     firmware_power_off();
 }

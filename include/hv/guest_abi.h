@@ -4,7 +4,7 @@
 #pragma once
 
 #define HVC_GET_HV_ID           0 // result: HV_ID
-#define HVC_DUMP_LOG            1 // prints the log ring on the console; result 0. HVC_DENIED while the monitor is open
+#define HVC_DUMP_LOG            1 // prints the log ring on the console, when the monitor is closed; result 0
 #define HVC_GET_STATUS          2 // result: traps taken by this vCPU since boot
 #define HVC_PAUSE               3 // pauses the VM and opens the monitor; result 0 when resumed
 #define HVC_GUEST_CONSOLE_WRITE 4 // x1 = IPA, x2 = length in bytes (0 .. HVC_CONSOLE_WRITE_MAX); result: bytes written
@@ -16,4 +16,3 @@
 #define HVC_SUCCESS            0
 #define HVC_NOT_SUPPORTED      (-1)
 #define HVC_INVALID_PARAMETERS (-2)
-#define HVC_DENIED             (-3)

@@ -37,6 +37,21 @@ void log_init_at(void *memory);
 __attribute__((format(printf, 4, 5))) void log_record(enum log_level level, enum log_class class, const char *event,
                                                       const char *format, ...);
 
+// While a person types at the monitor's prompt: records below least go to the ring only. LOG_DEBUG ends that. Any CPU;
+// may be called again with the same level at each key.
+void log_quieten(enum log_level least);
+
+// Writes to the serial line what log_quieten has held back there since it was called, behind a record "held-back", and
+// ends the quiet. What the ring has already lost to newer records stays counted as hidden.
+void log_write_held(void);
+
+// The machine is about to be reset or powered off: log_write_held, and from here on every record is shown, whatever the
+// level.
+void log_begin_end(void);
+
+// Records of this boot that went to the ring only and were not written to the serial line since.
+uint32_t log_hidden(void);
+
 // No other CPU is cut off in the middle of a record when the machine is reset: from here on those that have one wait.
 void log_end(void);
 

@@ -9,7 +9,7 @@
 // clang-format off
 #define LOG_EVENT_TABLE(EVENT) \
     EVENT("boot",                BOOT,    "version policy el", "ariel runs at EL2 with its MMU on") \
-    EVENT("log-start",           BOOT,    "boots hz rng next proof", "first record of a boot: it brings the tag and links this boot to the one before") \
+    EVENT("log-start",           BOOT,    "boots hz rng next proof hidden_before", "first record of a boot: it brings the tag and links this boot to the one before") \
     EVENT("refused",             BOOT,    "reason * bound", "no guest can run; the monitor opens. The second field is named after what was wrong") \
     EVENT("cpu-fail",            CPU,     "target result", "a CPU could not be started; result is PSCI's") \
     EVENT("cpu-late",            CPU,     "vcpu limit_ms", "a CPU did not answer a call in time") \
@@ -25,10 +25,12 @@
     EVENT("gic-timeout",         IRQ,     "wait register", "the GIC did not finish in time") \
     EVENT("stray",               IRQ,     "intid", "an interrupt that nobody asked for was acknowledged and dropped") \
     EVENT("guest-output-dropped",MONITOR, "bytes", "guest output that did not fit the buffer while the monitor was open") \
+    EVENT("held-back",           MONITOR, "count", "records that went to the ring only while a person was at the prompt: they follow") \
     EVENT("monitor-write",       MONITOR, "what [vcpu] [intid] [ipa] [width] [name] [old] [new]", "a person changed the guest: memory, a register, or by an injected exception or interrupt") \
     EVENT("uart-silent",         MONITOR, "bytes", "the serial line has not taken bytes in time, which are lost: told once until it goes a second without") \
     EVENT("backtrace",           PANIC,   "depth pc", "one frame of EL2's stack") \
     EVENT("el2-registers",       PANIC,   "[elr] [spsr] [esr] [far] [hpfar] [sp] [x*] [x28] [x29] [x30]", "EL2's registers when it failed") \
+    EVENT("held-back",           PANIC,   "count", "the same, before the report of a panic") \
     EVENT("panic",               PANIC,   "reason [vector] [kind] [ec]", "a bug of ariel's own: this CPU parks") \
     EVENT("row",                 POLICY,  "row at count what", "verdicts that a policy row gave since the counters were reset") \
     EVENT("suppressed",          POLICY,  "row at count", "verdict records that the row's rate limit has held back since the last one") \
@@ -40,9 +42,9 @@
     EVENT("slow-exit",           TRAP,    "exit key pc ticks", "an exit of this CPU took more than a second") \
     EVENT("cpu-late",            VM,      "vcpu limit_ms", "a vCPU did not stop in time for a pause") \
     EVENT("guest-enter",         VM,      "guest entry vcpus", "the guest is loaded and about to run") \
-    EVENT("vm-off",              VM,      "vcpus", "the machine is about to be powered off") \
+    EVENT("vm-off",              VM,      "vcpus hidden_total", "the machine is about to be powered off") \
     EVENT("vm-pause",            VM,      "vcpus stop_ticks", "every vCPU waits in EL2; the guest's time stands still") \
-    EVENT("vm-reset",            VM,      "vcpus", "the machine is about to be reset; the next boot proves itself by log-start") \
+    EVENT("vm-reset",            VM,      "vcpus hidden_total", "the machine is about to be reset; the next boot proves itself by log-start") \
     EVENT("vm-resume",           VM,      "paused_ticks", "the vCPUs run again") \
     EVENT("vm-stop",             VM,      "reason", "the VM stopped for good: only a reset leaves this state")
 
@@ -68,6 +70,8 @@
     FIELD("guest",     "what runs: diagnostic guest or Linux Image") \
     FIELD("hafdbs",    "FEAT_HAFDBS") \
     FIELD("held",      "records of this kind that the rate limit has held back on this CPU before this one") \
+    FIELD("hidden_before", "records that the boot before left in the ring only: it hid them, and did not write them out at its end") \
+    FIELD("hidden_total", "records of this boot that are in the ring only") \
     FIELD("hpfar",     "HPFAR_EL2") \
     FIELD("hz",        "CNTFRQ_EL0: counter ticks in a second") \
     FIELD("intid",     "interrupt number") \

@@ -7,9 +7,17 @@
 
 #define MONITOR_ATTENTION 0x1d // Ctrl-]
 
-// Opens the monitor (prompt "ariel> "), saying why: "attention", "break", "paused by guest" ...
+// The monitor opens by itself (prompt "ariel> "), saying why: "paused by guest", "guest panic" ... A guest can cause
+// that, so what is typed then is ignored until Enter alone, or Ctrl-], shows that a person is there. CPU 0 only.
 void monitor_open(const char *reason);
+// A person has asked for it, or no guest has run that they could have been typing for: keys count at once. CPU 0 only.
+void monitor_open_for_person(const char *reason);
 // Whether it is open: then guest output waits.
 bool monitor_is_open(void);
-// One byte typed while the monitor is open or after the attention key.
+// One byte typed while the monitor is open or after the attention key. CPU 0 only.
 void monitor_input(int byte);
+// The guest asks for the log on the console: now, or when the monitor closes. Any CPU.
+void monitor_dump_log(void);
+// What the guest has said while the monitor was open goes out: its output, and the log where it asked for that. When
+// the monitor closes, and before the machine ends with it open. Any CPU.
+void monitor_release_guest(void);

@@ -104,11 +104,10 @@ MONITOR_HANDLER(key_log_less);
 MONITOR_HANDLER(key_log_more);
 MONITOR_HANDLER(key_memory);
 
-// While the prompt is there the console shows fewer records: gives the console its own level back, before what ends the
-// monitor without closing it. set: the level from now on, at the prompt too. console: the level while closed.
-void monitor_leave_prompt(void);
+// While somebody types at the prompt the console shows fewer records. set: the level from now on, at the prompt too.
+// prompt: the least that comes through there.
 void monitor_set_level(enum log_level level);
-enum log_level monitor_console_level(void);
+enum log_level monitor_prompt_level(void);
 
 // Asks for something that must not happen before the reply is out: called after "ok".
 void monitor_after_reply(void (*function)(void));

@@ -42,7 +42,7 @@ void log_record(enum log_level level, enum log_class class, const char *event, c
     (void)level, (void)class, (void)event, (void)format;
 }
 
-void log_dump(void)
+void monitor_dump_log(void)
 {
     dumped = true;
 }
@@ -57,11 +57,6 @@ void console_guest_text(const uint8_t *text, size_t length)
 void vcpu_request(struct vcpu *vcpu, uint32_t request)
 {
     requested[vcpu->id] |= request;
-}
-
-bool monitor_is_open(void)
-{
-    return false;
 }
 
 bool vm_break(struct vm *of, const char *reason)

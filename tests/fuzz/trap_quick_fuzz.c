@@ -104,12 +104,7 @@ void log_verdict(const struct event *event)
     note('v', event->key);
 }
 
-bool monitor_is_open(void)
-{
-    return false;
-}
-
-void log_dump(void)
+void monitor_dump_log(void)
 {
     note('d', 0);
 }

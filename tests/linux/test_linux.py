@@ -161,7 +161,7 @@ def test_a_panic_is_noticed(boot_shell):
     linux.expect_line(rf"class=guest event=guest-panic vcpu=\d text={text} held=0 tag=")
     linux.expect_line(r"---\[ end Kernel panic")  # all that it had to say came out before
     linux.expect_line(r"^-- monitor: guest panic; guest running")
-    linux.expect_prompt()
+    linux.expect_opened()
     assert "sysrq triggered crash" in linux.command("status").text
     assert "guest-panic" in linux.command("log -c guest").text
     assert "pl011" in linux.command("exc last").text

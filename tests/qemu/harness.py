@@ -138,6 +138,12 @@ class Ariel:
             raise AssertionError(f"no prompt; unfinished line {before!r}; before it:\n{self.tail()}") from None
         self.lines += [ESCAPES.sub("", line) for line in LINE_END.split(self.child.before)[:-1]]
 
+    def expect_opened(self, wait=None):
+        """The monitor has opened by itself: takes the prompt, for which Enter alone has to be typed."""
+        self.expect_prompt(wait)
+        self.send("\r")
+        self.expect_prompt(wait)
+
     def attention(self, wait=None):
         """Opens the monitor with Ctrl-]."""
         self.send(ATTENTION + "\r")  # the attention key takes one more: Enter asks for the prompt

@@ -197,7 +197,7 @@ def expect_end(ariel, pattern):
         match = ariel.expect_line(rf"{pattern}|^-- monitor: a vCPU has kept an interrupt waiting")
         if match[0].startswith("# hostile: "):
             return match
-        ariel.expect_prompt()
+        ariel.expect_opened()
         ariel.command("quit")
 
 

@@ -173,7 +173,7 @@ def test_walk_names_the_descriptor_that_fails(paused):
 def test_the_guest_pauses_itself(machine):
     machine.send("pause\r")
     machine.expect_line("-- monitor: .*; guest paused")
-    machine.expect_prompt()
+    machine.expect_opened()
     assert "vm=paused" in machine.command("status").text
     machine.command("resume")
     machine.expect_line("# HVC_PAUSE returned 0")
@@ -290,7 +290,7 @@ def resume_to_pause(machine, word, mask=0xffffffff):
     """Goes on until the guest pauses at an instruction that is word, under the mask; returns its address."""
     while True:
         machine.expect_line(NEXT)
-        machine.expect_prompt()
+        machine.expect_opened()
         pc = register(machine, "PC")
         if int(json.loads(machine.command(f"xp /1xw {pc:#x} -j")[0])["data"], 16) & mask == word:
             return pc
@@ -299,7 +299,7 @@ def resume_to_pause(machine, word, mask=0xffffffff):
 
 def to_summary(machine):
     while machine.expect_line(NEXT)[1]:
-        machine.expect_prompt()
+        machine.expect_opened()
         machine.command("resume")
 
 
@@ -341,7 +341,7 @@ def test_rows_pause_at_the_instruction_and_stop(policy_elf):
         machine.expect_line("guest console; guest running")
         machine.send("pause\r")
         assert machine.expect_line(NEXT)[1] == "stop"
-        machine.expect_prompt()
+        machine.expect_opened()
         assert "vm=stopped" in machine.command("status").text
         for text in ("step", "pause"):
             machine.command(text, fails=True)
@@ -370,7 +370,7 @@ def test_a_hang_is_noticed(paused):
     paused.command("resume")
     assert paused.expect_line(r"event=guest-hang vcpu=0 pc=(0x\w+)")[1] == f"{CODE:#x}"
     paused.expect_line("monitor: a vCPU has kept an interrupt waiting for 10 s")
-    paused.expect_prompt()
+    paused.expect_opened()
     assert paused.command("status").ok
 
 

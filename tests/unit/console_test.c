@@ -64,7 +64,7 @@ bool monitor_is_open(void)
     return monitor_opened;
 }
 
-void monitor_open(const char *reason)
+void monitor_open_for_person(const char *reason)
 {
     open_reason = reason;
     monitor_opened = true;

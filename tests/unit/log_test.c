@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -204,6 +205,90 @@ static void test_hidden_records_are_told(void **state)
     assert_int_equal(log_get_level(), LOG_LEVEL_COUNT);
 }
 
+// What the console has, from its line number first on: the numbers of its records, with a blank behind each.
+static const char *numbers_from(unsigned int first)
+{
+    static char text[256];
+    size_t length = 0;
+
+    text[0] = '\0';
+    for (unsigned int i = first; i < console_count; i++) {
+        length += (size_t)snprintf(&text[length], sizeof(text) - length, "%d ", atoi(strstr(console[i], "seq=") + 4));
+    }
+    return text;
+}
+
+static void test_what_was_held_back_is_written_at_the_end(void **state)
+{
+    (void)state;
+    log_quieten(LOG_ERROR);
+    log_record(LOG_INFO, LOG_VM, "one", "%s", "");
+    log_record(LOG_ERROR, LOG_VM, "two", "%s", "");
+    assert_true(has(last_line(), "seq=2 ") && has(last_line(), " hidden=1 tag="));
+    log_quieten(LOG_ERROR); // the next key
+    log_record(LOG_WARN, LOG_VM, "three", "text=%pQ", "not level=error");
+    log_record(LOG_INFO, LOG_VM, "four", "%s", "");
+    assert_int_equal(log_hidden(), 3);
+    log_begin_end();
+    assert_string_equal(numbers_from(1), "2 5 1 3 4 ");
+    assert_true(has(console[2], "event=held-back count=3 hidden=2 tag="));
+    assert_int_equal(log_hidden(), 0);
+    log_quieten(LOG_ERROR); // a key comes too late to hide anything
+    log_set_level(LOG_LEVEL_COUNT);
+    log_record(LOG_INFO, LOG_VM, "vm-off", "%s", "");
+    assert_string_equal(numbers_from(6), "6 ");
+    assert_false(has(last_line(), "hidden="));
+}
+
+static void test_what_was_hidden_before_the_quiet_stays_so(void **state)
+{
+    (void)state;
+    log_record(LOG_DEBUG, LOG_VM, "one", "%s", "");
+    log_quieten(LOG_ERROR);
+    log_record(LOG_INFO, LOG_VM, "two", "%s", "");
+    log_quieten(LOG_WARN); // the person says so: what was held back till now is theirs to look for
+    log_record(LOG_INFO, LOG_VM, "three", "%s", "");
+    log_write_held();
+    assert_string_equal(numbers_from(1), "4 3 ");
+    assert_true(has(console[1], "event=held-back count=1 hidden=3 tag="));
+    assert_int_equal(log_hidden(), 2);
+    log_write_held();
+    log_record(LOG_DEBUG, LOG_VM, "five", "%s", ""); // that was no end: levels count again
+    assert_string_equal(numbers_from(1), "4 3 ");
+}
+
+static void test_the_next_boot_says_how_many_were_hidden(void **state)
+{
+    (void)state;
+    log_quieten(LOG_ERROR);
+    log_record(LOG_INFO, LOG_VM, "one", "%s", "");
+    log_record(LOG_INFO, LOG_VM, "two", "%s", "");
+    boot();
+    assert_true(has(last_line(), " hidden_before=2 tag="));
+    assert_int_equal(log_hidden(), 0);
+    log_record(LOG_INFO, LOG_VM, "three", "%s", ""); // nor is it quiet any more
+    assert_true(has(last_line(), "event=three"));
+}
+
+static void test_a_panic_writes_what_was_held_back_first(void **state)
+{
+    const char *one, *two;
+    (void)state;
+
+    log_quieten(LOG_ERROR);
+    log_record(LOG_INFO, LOG_VM, "one", "%s", "");
+    log_record(LOG_INFO, LOG_VM, "two", "%s", "");
+    uart_length = 0;
+    log_panic("panic", "reason=%pQ", "a bug");
+    one = strstr(uart, "event=held-back count=2 hidden=2 tag=");
+    assert_non_null(one);
+    one = strstr(one, "\nariel: seq=1 ");
+    assert_non_null(one);
+    two = strstr(one, "\nariel: seq=2 ");
+    assert_non_null(two);
+    assert_non_null(strstr(two, "event=panic reason=\"a bug\" tag="));
+}
+
 static void test_long_fields_are_left_out_whole(void **state)
 {
     char longest[LOG_LINE_MAX + 100];
@@ -251,7 +336,7 @@ static void test_boots_are_chained(void **state)
     (void)state;
 
     assert_true(has(last_line(), "event=log-start boots=1 hz=1000000 rng=counter next="));
-    assert_true(has(last_line(), " proof=none tag="));
+    assert_true(has(last_line(), " proof=none hidden_before=0 tag="));
     assert_int_equal(sscanf(strstr(last_line(), "next="), "next=%16llx", &next), 1);
     set_time(now + 1);
     boot(); // a warm reset: the ring is what it was
@@ -542,6 +627,9 @@ int main(void)
         cmocka_unit_test_setup(test_frequency_zero_is_survived, set_up),
         cmocka_unit_test_setup(test_guest_bytes_cannot_break_the_line, set_up),
         cmocka_unit_test_setup(test_hidden_records_are_told, set_up),
+        cmocka_unit_test_setup(test_what_was_held_back_is_written_at_the_end, set_up),
+        cmocka_unit_test_setup(test_what_was_hidden_before_the_quiet_stays_so, set_up),
+        cmocka_unit_test_setup(test_the_next_boot_says_how_many_were_hidden, set_up),
         cmocka_unit_test_setup(test_long_fields_are_left_out_whole, set_up),
         cmocka_unit_test_setup(test_tag_differs_between_boots, set_up),
         cmocka_unit_test_setup(test_boots_are_chained, set_up),
@@ -552,6 +640,7 @@ int main(void)
         cmocka_unit_test_setup(test_dump_prints_no_new_records, set_up),
         cmocka_unit_test_setup(test_damaged_ring, set_up),
         cmocka_unit_test_setup(test_panic_takes_the_lock_when_it_can, set_up),
+        cmocka_unit_test_setup(test_a_panic_writes_what_was_held_back_first, set_up),
         cmocka_unit_test_setup(test_verdict_cites_its_row, set_up),
         cmocka_unit_test_setup(test_rate_limit, set_up),
         cmocka_unit_test_setup(test_every_held_verdict_is_told, set_up),

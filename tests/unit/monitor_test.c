@@ -5,7 +5,8 @@
 // Links: core/monitor_cmds_regs.c core/monitor_cmds_vm.c core/monitor_cmds_walk.c core/monitor_complete.c
 // Links: core/monitor_explain.c core/monitor_line.c core/monitor_out.c core/monitor_run.c core/event_key.c
 // Links: core/event_name.c
-// Links: core/telemetry.c core/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c mm/guest_walk.c
+// Links: core/terminal_input.c core/telemetry.c core/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c
+// Links: mm/guest_walk.c
 // Links: lib/parse.c lib/printf.c lib/text_list.c lib/status.c
 #include <hv/arch/inject.h>
 #include <hv/arch/registers.h>
@@ -46,7 +47,8 @@ static uint8_t memory[MEMORY_SIZE];
 static char sent[1 << 20];
 static size_t sent_count;
 static char shown[CONSOLE_INPUT_MAX + 1]; // the line being typed
-static enum log_level level;
+static enum log_level level, quiet;       // of the console; what is held back besides
+static unsigned int dumps;
 static bool held;
 static char given[64]; // bytes for the guest
 static const char *burst;
@@ -364,6 +366,16 @@ enum log_level log_set_level(enum log_level new_level)
     return old;
 }
 
+void log_quieten(enum log_level least)
+{
+    quiet = least;
+}
+
+void log_dump(void)
+{
+    dumps++;
+}
+
 unsigned int log_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument)
 {
     static const char text[] = "seq=1 why=\"a \\\\ and a \x01\"";
@@ -430,10 +442,13 @@ static int set_up(void **state)
     fake_sysreg_reset();
     fake_sysreg_set("CNTFRQ_EL0", 62500000);
     if (monitor_is_open()) {
+        monitor_open_for_person("the test");
         monitor_input(0x03);
         monitor_input(MONITOR_ATTENTION);
     }
     assert_false(monitor_is_open());
+    assert_int_equal(quiet, LOG_DEBUG);
+    dumps = 0;
     sent_count = 0;
     sent[0] = '\0';
     return 0;
@@ -891,31 +906,162 @@ static void the_prompt_lets_only_errors_through_unless_told(void **state)
 {
     (void)state;
     type("\x1d\r");
-    assert_int_equal(level, LOG_ERROR);
+    assert_int_equal(quiet, LOG_ERROR);
     type("\x1d");
-    assert_int_equal(level, LOG_INFO);
-    type("\x1d\rlog level warn\rlog level\r");
+    assert_int_equal(quiet, LOG_DEBUG);
+    type("\x1d\rlog level\r");
+    assert_non_null(strstr(sent, "level=info prompt=error"));
+    type("log level warn\rlog level\r");
     assert_non_null(strstr(sent, "level=warn prompt=warn"));
     type("\x1d");
     assert_int_equal(level, LOG_WARN);
     type("\x1d\r");
-    assert_int_equal(level, LOG_WARN);
+    assert_int_equal(quiet, LOG_WARN);
     type("log level error\r\x1d");
     assert_int_equal(level, LOG_ERROR);
 }
 
-// The guest can have the monitor open; that must not make its log silent when nobody is there.
-static void records_come_through_until_somebody_types(void **state)
+// ---- A guest can have the monitor open, and a terminal answer it, with nobody there
+
+#define HINTED PROMPT "(Enter alone: prompt) "
+
+static void it_is_not_quiet_until_a_person_asks_for_the_prompt(void **state)
 {
     (void)state;
     monitor_open("the guest panics");
-    assert_int_equal(level, LOG_INFO);
-    type("x");
-    assert_int_equal(level, LOG_ERROR);
+    assert_string_equal(shown, HINTED);
+    type("rm -rf /tmp/x");
+    assert_int_equal(quiet, LOG_DEBUG);
     monitor_open("again");
-    assert_int_equal(level, LOG_ERROR);
+    type("\r\n");
+    assert_int_equal(quiet, LOG_DEBUG);
+    assert_string_equal(shown, HINTED);
+    type("\r");
+    assert_int_equal(quiet, LOG_ERROR);
+    assert_string_equal(shown, PROMPT);
+    monitor_open("once more");
+    assert_string_equal(shown, PROMPT);
+    type("\nstatus");
+    assert_string_equal(shown, PROMPT "status");
+}
+
+static void what_was_typed_for_the_guest_is_not_run(void **state)
+{
+    (void)state;
+    monitor_open("the guest panics");
+    if (setjmp(machine_ended) != 0)
+        fail_msg("the rest of a line for the guest ended the machine");
+    type("halt\rreset\rmem write 0x40000000 1\r");
+    assert_null(strstr(sent, "ok\n"));
+    assert_string_equal(given, "");
+}
+
+static void attention_is_heard_where_nobody_was_there(void **state)
+{
+    (void)state;
+    monitor_open("the guest panics");
+    type("half a line\x1dq");
+    assert_non_null(strstr(sent, "vm="));
+    assert_false(monitor_is_open());
+    monitor_open("the guest panics");
+    type("\x1b]half a string\x1d\r");
+    assert_string_equal(shown, PROMPT);
+}
+
+static void a_break_is_a_person(void **state)
+{
+    (void)state;
+    monitor_open("the guest panics");
+    monitor_open_for_person("break");
+    assert_string_equal(shown, PROMPT);
+    type("x");
+    assert_int_equal(quiet, LOG_ERROR);
+}
+
+// What terminals send by themselves: where the cursor is, device attributes, status, modes, colours, settings, names,
+// focus, mouse (both forms), pastes, window sizes, and the same with 8-bit introducers.
+static const char *const answers[] = {
+    "\x1b[24;1R",
+    "\x1b[?24;1R",
+    "\x1b[?62;22c",
+    "\x1b[>41;366;0c",
+    "\x1b[0n",
+    "\x1b[?2026;2$y",
+    "\x1b]11;rgb:0000/0000/0000\x1b\\",
+    "\x1b]52;c;aGFsdAo=\x07",
+    "\x1bP1$r0m\x1b\\",
+    "\x1bP>|tmux 3.3a\x1b\\",
+    "\x1bP!|00000000\x1b\\",
+    "\x1b_Gi=1;OK\x1b\\",
+    "\x1b]lhalt\x1b\\",
+    "\x1b[I",
+    "\x1b[O",
+    "\x1b[M !!",
+    "\x1b[<0;10;10M",
+    "\x1b[<0;10;10m",
+    "\x1b[8;24;80t",
+    "\x1b[200~",
+    "\x1b[201~",
+    "\x1b[?1u",
+    "\x1b[2;1;1;112;112;1;0x",
+    "\x9b"
+    "24;1R",
+    "\x9d"
+    "11;rgb:0/0/0\x9c",
+    "\x90"
+    "1$r0m\x9c",
+};
+
+static void what_a_terminal_answers_is_no_key(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < ARRAY_COUNT(answers); i++) {
+        (void)set_up(NULL);
+        monitor_open("the guest panics");
+        type(answers[i]);
+        assert_int_equal(quiet, LOG_DEBUG);
+        assert_string_equal(shown, HINTED);
+        type("\r"); // it was not the beginning of a line either
+        if (strcmp(shown, PROMPT) != 0)
+            fail_msg("answer %u: Enter behind it is not alone", i);
+        type(answers[i]);
+        assert_string_equal(shown, PROMPT);
+        type("\x1d\x1d");
+        assert_string_equal(shown, PROMPT "(a key: h lists them; Enter: prompt) ");
+        type(answers[i]);
+        assert_string_equal(shown, PROMPT "(a key: h lists them; Enter: prompt) ");
+        type("\x03");
+    }
+}
+
+static void keys_that_send_sequences_still_work(void **state)
+{
+    (void)state;
+    type("\x1d\rstatux\x1b[D\x1b[3~s\x1bOH\x1b[1;5Cx\x1b[F!");
+    assert_string_equal(shown, PROMPT "sxtatus!");
+    type("\x1b[[A\x1b[15~\x1b[1;2P\x1bOP?");
+    assert_string_equal(shown, PROMPT "sxtatus!?");
+    type("\x1b]a key with Alt, then a line\rstatus");
+    assert_string_equal(shown, PROMPT "status");
+}
+
+static void the_guests_wish_for_the_log_waits_for_the_end(void **state)
+{
+    (void)state;
+    monitor_dump_log();
+    assert_int_equal(dumps, 1);
+    type("\x1d\r");
+    monitor_dump_log();
+    monitor_dump_log();
+    assert_int_equal(dumps, 1);
     type("\x1d");
-    assert_int_equal(level, LOG_INFO);
+    assert_int_equal(dumps, 2);
+    type("\x1d\r\x1d");
+    assert_int_equal(dumps, 2);
+    monitor_open("the guest panics");
+    monitor_dump_log();
+    monitor_release_guest(); // the machine ends with the monitor open
+    assert_int_equal(dumps, 3);
 }
 
 static void tab_completes(void **state)
@@ -988,7 +1134,7 @@ static void who_leaves_while_it_steps_finds_a_prompt_again(void **state)
     assert_non_null(strstr(sent, "err the guest still steps"));
     vm0.state = VM_PAUSED;
     monitor_open("step");
-    type("sta");
+    type("\rsta");
     assert_string_equal(shown, PROMPT "sta");
 }
 
@@ -998,7 +1144,7 @@ static void it_opens_by_itself_and_says_why(void **state)
     vm0.state = VM_STOPPED;
     monitor_open("a policy row says stop");
     assert_non_null(strstr(sent, "-- monitor: a policy row says stop; guest stopped"));
-    assert_string_equal(shown, PROMPT);
+    assert_string_equal(shown, HINTED);
     assert_string_equal(run("resume"), "err the guest is stopped for good: only reset starts it again");
     assert_string_equal(run("pause"), "err the guest is stopped");
 }
@@ -1106,7 +1252,13 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(attention_takes_one_key, set_up),
         cmocka_unit_test_setup(anything_else_opens_the_prompt, set_up),
-        cmocka_unit_test_setup(records_come_through_until_somebody_types, set_up),
+        cmocka_unit_test_setup(it_is_not_quiet_until_a_person_asks_for_the_prompt, set_up),
+        cmocka_unit_test_setup(what_was_typed_for_the_guest_is_not_run, set_up),
+        cmocka_unit_test_setup(attention_is_heard_where_nobody_was_there, set_up),
+        cmocka_unit_test_setup(a_break_is_a_person, set_up),
+        cmocka_unit_test_setup(what_a_terminal_answers_is_no_key, set_up),
+        cmocka_unit_test_setup(keys_that_send_sequences_still_work, set_up),
+        cmocka_unit_test_setup(the_guests_wish_for_the_log_waits_for_the_end, set_up),
         cmocka_unit_test_setup(the_prompt_lets_only_errors_through_unless_told, set_up),
         cmocka_unit_test_setup(good_lines_end_in_ok_and_give_json, set_up),
         cmocka_unit_test_setup(a_refused_machine_has_no_vcpu, set_up),

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: Apache-2.0
+// The sequences are ECMA-48's: ESC [ parameters intermediates final (CSI), ESC O letter (SS3), and strings that begin
+// with ESC ] P _ ^ or X and end with ESC \ or BEL; 0x80 to 0x9f are the same in one byte. A key sends SS3, or a CSI
+// of two bytes or more that begins with ESC, without a private mark and without intermediates, whose final byte is one
+// of is_key_final's. All other CSIs, and all strings, are the terminal's own words. Modified F3 (CSI 1 ; 2 R) cannot be
+// told from a report of where the cursor is and counts as one: the monitor has no use for that key.
+#include <hv/terminal_input.h>
+
+#define ESCAPE      0x1b
+#define BELL        0x07
+#define MOUSE_BYTES 3 // button, column and row, which follow CSI M
+
+enum { GROUND, AFTER_ESCAPE, CSI, LINUX_KEY, SS3, STRING, STRING_ESCAPE, MOUSE, UTF8 };
+
+// What a byte that belongs to no sequence, or ended one, amounts to.
+static size_t give(struct terminal_input *input)
+{
+    size_t length = input->length;
+
+    input->state = GROUND;
+    input->length = 0;
+    return length;
+}
+
+static size_t drop(struct terminal_input *input)
+{
+    input->state = GROUND;
+    input->length = 0;
+    return 0;
+}
+
+static size_t go(struct terminal_input *input, uint8_t state)
+{
+    input->state = state;
+    return 0;
+}
+
+static size_t take(struct terminal_input *input, uint8_t byte);
+
+// byte cannot go on with the sequence or string that it meets: that ends there, for nothing, and byte counts by itself.
+static size_t begin_anew(struct terminal_input *input, uint8_t byte)
+{
+    input->state = GROUND;
+    input->length = 0;
+    input->broken = true;
+    return take(input, byte);
+}
+
+static bool is_string_start(uint8_t byte)
+{
+    return byte == 'P' || byte == ']' || byte == '^' || byte == '_' || byte == 'X';
+}
+
+static size_t begin_string(struct terminal_input *input)
+{
+    input->string = 0;
+    return go(input, STRING);
+}
+
+// Arrows, Home, End, keypad 5, F1, F2, F4, back tab, keys by number, and by code point ("CSI u").
+static bool is_key_final(uint8_t byte)
+{
+    return (byte >= 'A' && byte <= 'F') || byte == 'H' || byte == 'P' || byte == 'Q' || byte == 'S' || byte == 'Z' ||
+           byte == '~' || byte == 'u';
+}
+
+// A private mark (< = > ?) or an intermediate (blank to /) stands in no key's sequence. Nor do 200 and 201, the marks
+// around a paste, stand before ~: what is between them was the person's to send.
+static bool is_key(const struct terminal_input *input, uint8_t final)
+{
+    bool is_paste_mark = final == '~' && input->length == 6 && input->keys[2] == '2' && input->keys[3] == '0';
+
+    for (size_t i = 2; i + 1 < input->length; i++)
+        if (input->keys[i] < '0' || input->keys[i] > ';')
+            return false;
+    return input->keys[0] == ESCAPE && input->length < TERMINAL_KEY_MAX && is_key_final(final) && !is_paste_mark;
+}
+
+static size_t csi_byte(struct terminal_input *input, uint8_t byte)
+{
+    if (byte < 0x20 || byte > 0x7e)
+        return begin_anew(input, byte);
+    if (byte < 0x40)
+        return 0;
+    if (byte == '[' && input->length <= 3)
+        return go(input, LINUX_KEY); // the Linux console's F1 to F5, CSI [ letter, for which there is no use
+    if (byte == 'M' && input->length <= 3) {
+        input->left = MOUSE_BYTES;
+        return go(input, MOUSE);
+    }
+    return is_key(input, byte) ? give(input) : drop(input);
+}
+
+static size_t escape_byte(struct terminal_input *input, uint8_t byte)
+{
+    if (byte == '[')
+        return go(input, CSI);
+    if (byte == 'O')
+        return go(input, SS3);
+    if (is_string_start(byte))
+        return begin_string(input);
+    if (byte < 0x20)
+        return begin_anew(input, byte);
+    return give(input); // Alt and a key, or Esc and then a key
+}
+
+static size_t string_byte(struct terminal_input *input, uint8_t byte)
+{
+    input->length = 0;
+    if (byte == BELL || byte == 0x9c || (input->state == STRING_ESCAPE && byte == '\\'))
+        return drop(input);
+    if (byte == ESCAPE)
+        return go(input, STRING_ESCAPE);
+    if (byte < 0x20 || ++input->string > TERMINAL_STRING_MAX)
+        return begin_anew(input, byte);
+    if (input->state == STRING)
+        return 0;
+    input->keys[0] = ESCAPE; // it was no end of the string: a sequence of its own
+    input->state = AFTER_ESCAPE;
+    input->length = 1;
+    input->broken = true;
+    return take(input, byte);
+}
+
+static size_t high_byte(struct terminal_input *input, uint8_t byte)
+{
+    if (byte == 0x9b)
+        return go(input, CSI);
+    if (byte == 0x90 || byte == 0x98 || byte == 0x9d || byte == 0x9e || byte == 0x9f)
+        return begin_string(input);
+    if (byte >= 0xc2 && byte < 0xf5) {
+        input->left = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+        return go(input, UTF8);
+    }
+    return give(input);
+}
+
+// A byte of a character: those from 0x80 to 0x9f are no controls there.
+static size_t utf8_byte(struct terminal_input *input, uint8_t byte)
+{
+    if (byte >= 0x80 && byte < 0xc0)
+        return --input->left == 0 ? give(input) : 0;
+    return begin_anew(input, byte);
+}
+
+static size_t ground_byte(struct terminal_input *input, uint8_t byte)
+{
+    if (byte == ESCAPE)
+        return go(input, AFTER_ESCAPE);
+    return byte < 0x80 ? give(input) : high_byte(input, byte);
+}
+
+static size_t take(struct terminal_input *input, uint8_t byte)
+{
+    if (input->state == GROUND)
+        input->length = 0;
+    if (input->length < TERMINAL_KEY_MAX)
+        input->keys[input->length++] = byte;
+    switch (input->state) {
+    case AFTER_ESCAPE:
+        return escape_byte(input, byte);
+    case CSI:
+        return csi_byte(input, byte);
+    case LINUX_KEY:
+        return byte < 0x20 ? begin_anew(input, byte) : drop(input);
+    case SS3:
+        return byte < 0x20 ? begin_anew(input, byte) : give(input);
+    case STRING:
+    case STRING_ESCAPE:
+        return string_byte(input, byte);
+    case MOUSE:
+        if (byte < 0x20)
+            return begin_anew(input, byte);
+        return --input->left == 0 ? drop(input) : 0;
+    case UTF8:
+        return utf8_byte(input, byte);
+    default:
+        return ground_byte(input, byte);
+    }
+}
+
+size_t terminal_input_byte(struct terminal_input *input, uint8_t byte)
+{
+    input->broken = false;
+    return take(input, byte);
+}

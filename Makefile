@@ -6,6 +6,8 @@
 
 ## folder for everything that is made
 BUILD ?= build
+## folder of what depends on no policy: EL2's objects and the guest; policies of one build can share it
+OBJECTS ?= $(BUILD)
 ## a policy's name in policy/, or the path of a .toml file
 POLICY ?= diag
 ## 1: the diagnostic guest powers the machine off after its summary
@@ -35,13 +37,14 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .PHONY: all
 all:
 
-GENERATED := $(BUILD)/generated
+GENERATED := $(OBJECTS)/generated
+POLICY_TABLES := $(BUILD)/generated/policy_tables.c
 POLICY_FILE := $(if $(filter %.toml,$(POLICY)),$(POLICY),policy/$(POLICY).toml)
 VERSION := $(or $(shell cat VERSION 2>/dev/null || git describe --always --dirty 2>/dev/null),unknown)
 
 # What cannot work is said before anything starts.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
-ifeq ($(shell mkdir -p $(GENERATED) 2>/dev/null && [ -w $(BUILD) ] && [ -w $(GENERATED) ] && echo writable),)
+ifeq ($(shell mkdir -p $(GENERATED) $(BUILD) 2>/dev/null && [ -w $(BUILD) ] && [ -w $(GENERATED) ] && echo writable),)
 $(error BUILD=$(BUILD): cannot write to this folder; name another with BUILD=<folder>)
 endif
 ifeq ($(wildcard $(POLICY_FILE)),)
@@ -58,16 +61,17 @@ HV_SOURCES := $(sort $(wildcard $(HV_FOLDERS:%=%/*.c) $(HV_FOLDERS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S %/$(if $(filter 1,$(LOCKS)),spinlock.c,spinlock_checked.c),$(HV_SOURCES))
 GUEST_SOURCES := $(sort guest/start.S $(wildcard guest/lib/*.[cS]) $(GUEST_MAIN))
 
-HV_OBJECTS := $(HV_SOURCES:%=$(BUILD)/%.o) $(GENERATED)/policy_tables.c.o
-GUEST_OBJECTS := $(GUEST_SOURCES:%=$(BUILD)/%.o)
+HV_CODE := $(HV_SOURCES:%=$(OBJECTS)/%.o)
+HV_OBJECTS := $(HV_CODE) $(POLICY_TABLES).o
+GUEST_OBJECTS := $(GUEST_SOURCES:%=$(OBJECTS)/%.o)
 PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin map symbols)
 
 ## the hypervisor with its guest: build/hypervisor.elf, .bin, .map, .symbols; and the guest of `make bench`
-all: $(PRODUCTS) $(BUILD)/bench.bin $(BUILD)/compile_commands.json $(if $(filter build,$(BUILD)),compile_commands.json)
+all: $(PRODUCTS) $(OBJECTS)/bench.bin $(OBJECTS)/compile_commands.json $(if $(filter build,$(BUILD)),compile_commands.json)
 
 ## the diagnostic guest alone: build/guest.elf, build/guest.bin
 .PHONY: guest
-guest: $(BUILD)/guest.bin
+guest: $(OBJECTS)/guest.bin
 
 ## compiles everything, links nothing
 .PHONY: objects
@@ -76,9 +80,9 @@ objects: $(filter-out %/guest_image.S.o,$(HV_OBJECTS)) $(GUEST_OBJECTS)
 # ---- The hypervisor --------------------------------------------------------------------------------------------------
 
 # In the map, GCC's temporary files have other names each time.
-$(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(BUILD)/hypervisor.ld
+$(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(OBJECTS)/hypervisor.ld
 	$(call say,LD,$@)
-	$(Q)$(HV_LINK) -T $(BUILD)/hypervisor.ld -o $@ $(HV_OBJECTS)
+	$(Q)$(HV_LINK) -T $(OBJECTS)/hypervisor.ld -o $@ $(HV_OBJECTS)
 	$(Q)sed -i -E 's!\S*/cc\w{6}\.(ltrans|debug)!\1!' $(BUILD)/hypervisor.map
 	$(Q)$(PYTHON) scripts/check_layout.py --hypervisor $@
 
@@ -92,45 +96,45 @@ $(BUILD)/hypervisor.symbols: $(BUILD)/hypervisor.elf
 
 # ---- The diagnostic guest, embedded by arch/aarch64/guest_image.S ----------------------------------------------------
 
-$(BUILD)/guest.elf: $(GUEST_OBJECTS) $(BUILD)/guest.ld
+$(OBJECTS)/guest.elf: $(GUEST_OBJECTS) $(OBJECTS)/guest.ld $(GUEST_STAMP)
 	$(call say,LD,$@)
-	$(Q)$(LD) $(GUEST_LDFLAGS) -T $(BUILD)/guest.ld -Map $(BUILD)/guest.map -o $@ $(GUEST_OBJECTS)
+	$(Q)$(LD) $(GUEST_LDFLAGS) -T $(OBJECTS)/guest.ld -Map $(OBJECTS)/guest.map -o $@ $(GUEST_OBJECTS)
 	$(Q)$(PYTHON) scripts/check_layout.py --guest $@
 
-$(BUILD)/%.bin: $(BUILD)/%.elf
+%.bin: %.elf
 	$(call say,BIN,$@)
 	$(Q)$(OBJCOPY) -O binary $< $@
 
-$(BUILD)/arch/aarch64/guest_image.S.o: $(BUILD)/guest.bin
-$(BUILD)/arch/aarch64/guest_image.S.o: HV_CPPFLAGS += -DGUEST_IMAGE='"$(BUILD)/guest.bin"'
+$(OBJECTS)/arch/aarch64/guest_image.S.o: $(OBJECTS)/guest.bin
+$(OBJECTS)/arch/aarch64/guest_image.S.o: HV_CPPFLAGS += -DGUEST_IMAGE='"$(OBJECTS)/guest.bin"'
 
 # ---- The bench guest: an arm64 Image by itself, for `make bench` ----------------------------------------------------
 
 BENCH_SOURCES := $(sort $(wildcard guest/bench/*.c) guest/bench/start.S guest/lib/gic.c guest/lib/print.c)
-BENCH_OBJECTS := $(BENCH_SOURCES:%=$(BUILD)/%.o)
+BENCH_OBJECTS := $(BENCH_SOURCES:%=$(OBJECTS)/%.o)
 
-$(BUILD)/bench.elf: $(BENCH_OBJECTS) $(BUILD)/bench.ld
+$(OBJECTS)/bench.elf: $(BENCH_OBJECTS) $(OBJECTS)/bench.ld
 	$(call say,LD,$@)
-	$(Q)$(LD) $(GUEST_LDFLAGS) -T $(BUILD)/bench.ld -o $@ $(BENCH_OBJECTS)
+	$(Q)$(LD) $(GUEST_LDFLAGS) -T $(OBJECTS)/bench.ld -o $@ $(BENCH_OBJECTS)
 
 # ---- Generated files -------------------------------------------------------------------------------------------------
 
 # "->NAME value" in the assembly of asm-offsets.c becomes #define NAME value.
-$(GENERATED)/asm-offsets.h: $(BUILD)/arch/aarch64/asm-offsets.s
+$(GENERATED)/asm-offsets.h: $(OBJECTS)/arch/aarch64/asm-offsets.s
 	$(call say,GEN,$@)
 	$(Q)sed -n 's/.*"->\([A-Za-z0-9_]*\) [#$$]*\(-*[0-9][0-9]*\).*/#define \1 \2/p' $< > $@
 	$(Q)test -s $@ || { echo "$@: $< holds no \"->NAME value\" line" >&2; exit 1; }
 
-$(BUILD)/arch/aarch64/asm-offsets.s: arch/aarch64/asm-offsets.c $(FLAGS_STAMP)
+$(OBJECTS)/arch/aarch64/asm-offsets.s: arch/aarch64/asm-offsets.c $(FLAGS_STAMP)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -g0 -MMD -MP -MF $@.d -S -o $@ $<
 
 # The compiler reads the tables of causes, registers, calls and devices from the headers.
 POLICY_COMPILE = $(PYTHON) tools/policy_compile.py --cc '$(HOSTCC)' --policy $(POLICY_FILE)
 
-$(GENERATED)/policy_tables.c: $(POLICY_FILE) tools/policy_compile.py $(wildcard tools/policy_compiler/*.py) \
-                              $(GENERATED)/policy.stamp $(wildcard include/hv/*_table.h) \
-                              $(wildcard include/hv/arch/*_table.h) include/hv/memory_map.h
+$(POLICY_TABLES): $(POLICY_FILE) tools/policy_compile.py $(wildcard tools/policy_compiler/*.py) \
+                  $(BUILD)/generated/policy.stamp $(wildcard include/hv/*_table.h) \
+                  $(wildcard include/hv/arch/*_table.h) include/hv/memory_map.h
 	$(call say,POLICY,$(POLICY_FILE))
 	$(Q)$(POLICY_COMPILE) --output $@
 
@@ -143,44 +147,51 @@ $(GENERATED)/version.h: $(GENERATED)/version.stamp
 	$(Q)echo '#define ARIEL_VERSION "$(VERSION)"' > $@
 
 # Linker scripts take the addresses of memory_map.h through the preprocessor.
-$(BUILD)/hypervisor.ld: $(wildcard arch/aarch64/*.lds.S arch/aarch64/*.ld.S) $(FLAGS_STAMP)
-$(BUILD)/guest.ld: guest/guest.ld.S $(FLAGS_STAMP)
-$(BUILD)/bench.ld: guest/bench/bench.ld.S $(FLAGS_STAMP)
-$(BUILD)/hypervisor.ld $(BUILD)/guest.ld $(BUILD)/bench.ld:
+$(OBJECTS)/hypervisor.ld: $(wildcard arch/aarch64/*.lds.S arch/aarch64/*.ld.S) $(FLAGS_STAMP)
+$(OBJECTS)/guest.ld: guest/guest.ld.S $(FLAGS_STAMP)
+$(OBJECTS)/bench.ld: guest/bench/bench.ld.S $(FLAGS_STAMP)
+$(OBJECTS)/hypervisor.ld $(OBJECTS)/guest.ld $(OBJECTS)/bench.ld:
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -E -P -x assembler-with-cpp -undef -D__LINKER__ -Iinclude -MMD -MP -MF $@.d -MT $@ -o $@ $<
 
-# A stamp changes when its value does: another POLICY, other flags or another compiler rebuild what depends on them.
+# A stamp changes when its value does: another POLICY, other flags or another compiler rebuild what depends on them, and
+# no more: EL2's objects do not depend on the guest's variables, nor on the policy.
 $(call stamp,$(FLAGS_STAMP),$(CC) $(LD) $(HV_CPPFLAGS) $(HV_CFLAGS) $(HOT) $(LDFLAGS) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS))
-$(call stamp,$(GENERATED)/policy.stamp,$(POLICY_FILE))
+$(call stamp,$(GUEST_STAMP),$(GUEST_DEFINES) $(GUEST_OBJECTS))
+$(call stamp,$(BUILD)/generated/policy.stamp,$(POLICY_FILE))
 $(call stamp,$(GENERATED)/version.stamp,$(VERSION))
 
 # Editors look for it in the root.
-compile_commands.json: $(BUILD)/compile_commands.json
+compile_commands.json: $(OBJECTS)/compile_commands.json
 	$(Q)cp $< $@
 
-$(BUILD)/compile_commands.json: scripts/compile_commands.py $(FLAGS_STAMP)
-	$(Q)$(PYTHON) scripts/compile_commands.py --build $(BUILD) --output $@ \
+$(OBJECTS)/compile_commands.json: scripts/compile_commands.py $(FLAGS_STAMP) $(GUEST_STAMP)
+	$(Q)$(PYTHON) scripts/compile_commands.py --build $(OBJECTS) --output $@ \
 	    --flags "$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS)" $(filter %.c,$(HV_SOURCES)) \
-	    --flags "$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS)" $(filter %.c,$(GUEST_SOURCES))
+	    --flags "$(CC) $(GUEST_CPPFLAGS) $(GUEST_DEFINES) $(GUEST_CFLAGS)" $(filter %.c,$(GUEST_SOURCES))
 
 # ---- Objects ---------------------------------------------------------------------------------------------------------
 
-$(sort $(GUEST_OBJECTS) $(BENCH_OBJECTS)): $(BUILD)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/version.h
+$(sort $(GUEST_OBJECTS) $(BENCH_OBJECTS)): $(OBJECTS)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/version.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
 
-$(filter-out $(GENERATED)/%,$(HV_OBJECTS)): $(BUILD)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/asm-offsets.h $(GENERATED)/version.h
+# The guest's variables are for what has guest_main alone.
+GUEST_MAIN_OBJECTS := $(patsubst %,$(OBJECTS)/%.o,$(filter-out guest/suites/%,$(GUEST_MAIN)))
+$(GUEST_MAIN_OBJECTS): $(GUEST_STAMP)
+$(GUEST_MAIN_OBJECTS): GUEST_CPPFLAGS += $(GUEST_DEFINES)
+
+$(HV_CODE): $(OBJECTS)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/asm-offsets.h $(GENERATED)/version.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
 
-$(GENERATED)/%.c.o: $(GENERATED)/%.c $(FLAGS_STAMP)
+$(POLICY_TABLES).o: $(POLICY_TABLES) $(FLAGS_STAMP)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
 
--include $(HV_OBJECTS:=.d) $(sort $(GUEST_OBJECTS:=.d) $(BENCH_OBJECTS:=.d)) $(wildcard $(BUILD)/*.ld.d $(BUILD)/arch/aarch64/asm-offsets.s.d)
+-include $(HV_OBJECTS:=.d) $(sort $(GUEST_OBJECTS:=.d) $(BENCH_OBJECTS:=.d)) $(wildcard $(OBJECTS)/*.ld.d $(OBJECTS)/arch/aarch64/asm-offsets.s.d)
 
 # Is every tool here? Asked at each make: it takes a few milliseconds.
 .PHONY: tools

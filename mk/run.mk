@@ -78,7 +78,7 @@ RUN_LINUX = $(call RUN_GUEST,$(LINUX_BUILD),$(LINUX_POLICY_FILE)) --folder $(BUI
 run-linux:
 	$(Q)scripts/bootstrap build run linux
 	$(Q)$(RUN_LINUX) --check
-	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
+	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
 	$(Q)$(RUN_LINUX)
 
 # A variable that the goal would not read is said, not ignored. $(call unread,goals,variables,why)
@@ -109,6 +109,11 @@ debug: run
 time-to-guest:
 	$(Q)scripts/first_line_time
 
+## seconds from a changed policy to the guest's first line under `make run`
+.PHONY: time-to-policy
+time-to-policy:
+	$(Q)scripts/first_line_time --policy
+
 ## table or json, for `make bench`
 FORMAT ?= table
 
@@ -133,6 +138,6 @@ PAIRS ?= 5
 .PHONY: bench-linux
 bench-linux:
 	$(Q)scripts/bootstrap build run linux test
-	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
+	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
 	$(Q)$(PYTHON) tools/bench_linux.py --elf $(LINUX_BUILD)/hypervisor.elf --folder $(BUILD)/bench-linux --cpu $(CPU) \
 	    --policy $(call quote,$(LINUX_POLICY_FILE)) --pairs $(PAIRS) --cc $(HOSTCC) --format $(FORMAT)

@@ -41,14 +41,15 @@ HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -fstack-protector-
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
 smallest = $(if $(filter 1,$(LLVM)),-Oz,-Os)
 HOT := arch/aarch64/trap_quick vdev/device vdev/vgic_redist vdev/vpl011 vdev/vgic vdev/vgic_lr
-optimization = $(if $(filter $(HOT:%=$(BUILD)/%.c.o),$@),-O2,$(smallest))
+optimization = $(if $(filter $(HOT:%=$(OBJECTS)/%.c.o),$@),-O2,$(smallest))
 # The compiler itself makes calls to what is in these, when it is too late to compile them with the rest.
-whole_program = $(if $(filter %.S.o %.s $(BUILD)/lib/string.c.o $(BUILD)/core/panic.c.o,$@),, \
+whole_program = $(if $(filter %.S.o %.s $(OBJECTS)/lib/string.c.o $(OBJECTS)/core/panic.c.o,$@),, \
                      -flto $(if $(filter 1,$(LLVM)),,-flto-partition=one -fipa-pta))
 # memcpy must not be compiled into a call of itself.
-$(BUILD)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)
+$(OBJECTS)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)
 
-GUEST_CPPFLAGS := -Iinclude -I$(GENERATED) -Iguest -DGUEST_POWEROFF=$(GUEST_POWEROFF) -DGUEST_TEST=$(GUEST_TEST)
+GUEST_CPPFLAGS := -Iinclude -I$(GENERATED) -Iguest
+GUEST_DEFINES := -DGUEST_POWEROFF=$(GUEST_POWEROFF) -DGUEST_TEST=$(GUEST_TEST)
 GUEST_CFLAGS := $(COMMON_CFLAGS) -O2 -fno-stack-protector
 
 LDFLAGS := -static -nostdlib --gc-sections --build-id=none -z max-page-size=4096 -z noexecstack
@@ -63,6 +64,7 @@ HV_LINK = $(CC) $(HV_CFLAGS) -nostdlib -static -Wl$(comma)$(subst $(space),$(com
 endif
 
 FLAGS_STAMP = $(GENERATED)/flags.stamp
+GUEST_STAMP = $(GENERATED)/guest.stamp
 
 # ---- Small things that the rules share -------------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ test:
 
 ## host unit tests (ASan, UBSan); UNIT=stage2 runs one
 .PHONY: test-unit
-test-unit: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+test-unit: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)scripts/bootstrap test
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/unit --cc "$(HOSTCC)" --cflags "$(HOST_CFLAGS)" $(UNIT)
 
@@ -31,25 +31,25 @@ FUZZ = $(PYTHON) scripts/fuzz.py --build $(BUILD)/fuzz --cc "$(HOSTCC)" --cflags
 
 ## fuzzes parsers and state machines on the host; TIME=600 TARGET=vgic
 .PHONY: fuzz
-fuzz: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+fuzz: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)scripts/bootstrap test fuzz
 	$(Q)$(FUZZ) --time '$(TIME)' $(TARGET)
 
 ## runs the kept inputs of the fuzzers and some drawn from SEED, as `make test` does
 .PHONY: fuzz-replay
-fuzz-replay: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+fuzz-replay: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)scripts/bootstrap test
 	$(Q)$(FUZZ) --replay $(TARGET)
 
 ## takes what `make fuzz` found to reach new code into tests/fuzz/corpus
 .PHONY: fuzz-merge
-fuzz-merge: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+fuzz-merge: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)scripts/bootstrap fuzz
 	$(Q)$(FUZZ) --merge $(TARGET)
 
 ## branch coverage of what the fuzzers reach
 .PHONY: fuzz-coverage
-fuzz-coverage: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+fuzz-coverage: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)scripts/bootstrap fuzz
 	$(Q)$(FUZZ) --coverage $(TARGET)
 
@@ -137,14 +137,14 @@ release:
 
 ## proofs (Frama-C, Z3) of range arithmetic, descriptors, walks, queues and policy lookup: some minutes
 .PHONY: prove
-prove: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+prove: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)scripts/bootstrap prove
 	$(Q)why3 config detect > /dev/null 2>&1
 	$(Q)$(PYTHON) scripts/prove.py --build $(BUILD)
 
 ## line coverage of the files that the unit tests link
 .PHONY: coverage
-coverage: $(GENERATED)/version.h $(GENERATED)/policy_tables.c
+coverage: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)scripts/bootstrap test check
 	$(Q)rm -rf $(BUILD)/coverage
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/coverage --cc "$(HOSTCC)" --cflags "$(COVERAGE_CFLAGS)"

@@ -102,6 +102,37 @@ def test_another_policy_remakes_only_its_tables(tree):
     assert ("POLICY", "policy/diag.toml") in build(tree)
 
 
+def test_a_policy_with_a_folder_of_its_own_shares_the_objects(tree):
+    """As make run-linux does it; a new policy's file in any place."""
+    shutil.copy(tree / "policy/observe.toml", tree / "mine.toml")
+    arguments = ("OBJECTS=build", "BUILD=build/policy-mine", "POLICY=mine.toml")
+    steps = build(tree, *arguments)
+    assert [name for step, name in steps if step in ("CC", "POLICY")] == [
+        "mine.toml", "build/policy-mine/generated/policy_tables.c"]
+    assert ("LD", "build/policy-mine/hypervisor.elf") in steps
+    assert build(tree, *arguments) == []
+    assert build(tree) == []
+    planned = run(tree, "-n", "run-linux", "POLICY=mine.toml")
+    assert planned.returncode == 0 and "OBJECTS=build BUILD=build/policy-mine" in planned.stdout
+
+
+@pytest.mark.parametrize("variable", ["GUEST_TEST=gic", "GUEST_POWEROFF=1"])
+def test_the_guests_variables_remake_the_guest_alone(tree, variable):
+    for arguments in ((variable,), ()):
+        steps = build(tree, *arguments)
+        assert [name for step, name in steps if step == "CC"] == ["guest/main.c", "arch/aarch64/guest_image.S"]
+        assert [name for step, name in steps if step == "LD"] == ["build/guest.elf", "build/hypervisor.elf"]
+        assert build(tree, *arguments) == []
+
+
+def test_other_sources_of_the_guest_remake_the_guest_alone(tree):
+    (tree / "guest/other.c").write_text((tree / "guest/main.c").read_text())
+    for arguments in (("GUEST_MAIN=guest/other.c",), ()):
+        assert ("LD", "build/guest.elf") in (steps := build(tree, *arguments))
+        assert not [name for step, name in steps if step == "CC" and name.startswith(("core/", "mm/", "vdev/"))]
+    (tree / "guest/other.c").unlink()
+
+
 def test_a_file_that_is_gone_is_no_obstacle(tree):
     header = tree / "include/hv/gone.h"
     source = tree / "lib/gone.c"

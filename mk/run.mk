@@ -32,7 +32,7 @@ GUEST_ADDR ?=
 GUEST_FILE ?=
 
 # $(call policy_or,name): the policy that was asked for, else this one; $(call policy_path,policy): its file;
-# $(call policy_build,policy): a build of its own, so that `make run` needs no relinking
+# $(call policy_build,policy): a folder of its own for what is linked with it
 policy_or = $(if $(filter file,$(origin POLICY)),$(1),$(POLICY))
 policy_path = $(if $(filter %.toml,$(1)),$(1),policy/$(1).toml)
 policy_build = $(BUILD)/policy-$(basename $(notdir $(1)))
@@ -44,7 +44,7 @@ RUN_PROGRAM = $(call RUN_GUEST,$(GUEST_BUILD),$(call policy_path,$(GUEST_POLICY)
               --program=$(call quote,$(GUEST)) --cmdline=$(call quote,$(GUEST_ARGS)) \
               --address=$(call quote,$(GUEST_ADDR)) --file=$(call quote,$(GUEST_FILE)) --initrd=$(call quote,$(LINUX_INITRD))
 RUN_CHOSEN = $(if $(GUEST),$(RUN_PROGRAM),$(RUN))
-RUN_BUILD = $(if $(GUEST),BUILD=$(GUEST_BUILD) POLICY=$(call quote,$(GUEST_POLICY)))
+RUN_BUILD = $(if $(GUEST),OBJECTS=$(BUILD) BUILD=$(GUEST_BUILD) POLICY=$(call quote,$(GUEST_POLICY)))
 
 ## boots it: Ctrl-] opens the monitor, Ctrl-A x ends QEMU
 .PHONY: run

@@ -22,6 +22,7 @@
 #define GICD_ICPENDR   0x0280
 #define GICD_ICACTIVER 0x0380
 #define GICD_IPRIORITY 0x0400
+#define GICD_ICFGR     0x0c00
 #define GICD_IROUTER   0x6000
 
 #define GICD_CTLR_ENABLE_GRP1 0x02
@@ -122,6 +123,7 @@ static void init_redistributor(uint64_t base)
     io_write32(base + GICR_SGI + GICD_ICPENDR, ~0u);
     io_write32(base + GICR_SGI + GICD_ICACTIVER, ~0u);
     io_write32(base + GICR_SGI + GICD_IGROUPR, ~0u);
+    io_write32(base + GICR_SGI + GICD_ICFGR + 4, 0); // PPIs: level-sensitive, where that can be chosen
     for (unsigned int word = 0; word < 8; word++)
         io_write32(base + GICR_SGI + GICD_IPRIORITY + 4 * word, PRIORITY_OWN);
 }
@@ -178,9 +180,37 @@ void gicv3_disable(unsigned int intid, unsigned int cpu)
     }
 }
 
+static bool has_redistributor(unsigned int intid, unsigned int cpu)
+{
+    return cpu < CPU_MAX && intid < 32 && redistributor[cpu] != 0;
+}
+
+void gicv3_clear_pending(unsigned int intid, unsigned int cpu)
+{
+    if (has_redistributor(intid, cpu))
+        io_write32(redistributor[cpu] + GICR_SGI + GICD_ICPENDR, (uint32_t)BIT64(intid));
+}
+
+bool gicv3_is_edge(unsigned int intid, unsigned int cpu)
+{
+    if (!has_redistributor(intid, cpu))
+        return false;
+    return io_read32(redistributor[cpu] + GICR_SGI + GICD_ICFGR + 4 * (intid / 16)) >> (2 * (intid % 16) + 1) & 1;
+}
+
+void gicv3_set_edge(unsigned int intid, unsigned int cpu, bool edge)
+{
+    if (!has_redistributor(intid, cpu))
+        return;
+    uint64_t address = redistributor[cpu] + GICR_SGI + GICD_ICFGR + 4 * (intid / 16);
+    uint32_t bit = (uint32_t)BIT64(2 * (intid % 16) + 1);
+    uint32_t others = io_read32(address) & ~bit;
+    io_write32(address, edge ? others | bit : others);
+}
+
 bool gicv3_is_pending(unsigned int intid, unsigned int cpu)
 {
-    if (cpu >= CPU_MAX || intid >= 32 || redistributor[cpu] == 0)
+    if (!has_redistributor(intid, cpu))
         return false;
     return io_read32(redistributor[cpu] + GICR_SGI + GICD_ISPENDR) >> intid & 1;
 }

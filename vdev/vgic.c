@@ -18,7 +18,9 @@
 // the physical interrupt is active and cannot come again.
 //
 // Physical interrupts that belong to the guest (`hardware`) are enabled exactly when the guest has enabled them and
-// their group (vgic_mirror); while they are not, pending is what the physical redistributor says.
+// their group (vgic_mirror), and edge-triggered or level-sensitive as it has configured them. What EL2 has not taken is
+// in the physical redistributor alone: a read of ISPENDR asks it, also for an active interrupt whose line is high again
+// or still, and a write of ICPENDR clears it there.
 //
 // GICD_CTLR.DS is 1, as on QEMU virt without Secure state: both groups belong to the guest; Group 0 arrives as FIQ.
 // There are no LPIs and no ITS, and every register that could say so says it.
@@ -189,6 +191,7 @@ COLD enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsign
     struct vgic_view view = vgic_view_of(vm, &vm->vcpus[vcpu_id % CPU_MAX], intid);
     vgic_lock_view(&view);
     view.bank->latched |= bit;
+    view.bank->set |= bit & view.bank->hardware;
     vgic_raise(&view, bit & vgic_deliverable(vm, view.bank));
     vgic_unlock_view(&view);
     return HV_OK;
@@ -259,13 +262,16 @@ void vgic_forward(struct vcpu *vcpu, unsigned int intid)
     }
     if (vgic_list_forwarded(vcpu, bank, intid))
         return;
+    if (bank->set & bit)
+        vgic_refill(vcpu); // was that acknowledged meanwhile?
     spinlock_acquire(&vcpu->gic.lock);
     if (vgic_deliverable(vcpu->vm, bank) & bit) {
         bank->forwarded |= bit;
         bank->latched |= bit;
         vgic_list(vcpu, bank, intid);
     } else {
-        gicv3_deactivate(intid); // just disabled: its line makes it pending again when it is enabled
+        bank->latched |= bank->edge & bit;
+        gicv3_deactivate(intid); // just disabled: a line that is high makes it pending again when it is enabled
     }
     spinlock_release(&vcpu->gic.lock);
 }
@@ -274,6 +280,16 @@ void vgic_maintenance(struct vcpu *vcpu)
 {
     vcpu->gic.maintenance_count++;
     vgic_refill(vcpu);
+}
+
+COLD uint32_t vgic_physical_pending(const struct vcpu *owner, uint32_t bits)
+{
+    uint32_t pending = 0;
+
+    for (; bits != 0; bits &= bits - 1)
+        if (gicv3_is_pending((unsigned int)__builtin_ctz(bits), owner->id))
+            pending |= bits & -bits;
+    return pending;
 }
 
 COLD void vgic_mirror(struct vcpu *owner)
@@ -342,6 +358,19 @@ static void clear_active_priorities(unsigned int preemption_bits)
     }
 }
 
+// What a physical interrupt is configured as the guest reads of its own.
+static void read_physical_config(struct vcpu *vcpu)
+{
+    struct vgic_bank *bank = &vcpu->gic.bank;
+
+    spinlock_acquire(&vcpu->gic.lock);
+    bank->edge &= ~bank->hardware;
+    for (uint32_t left = bank->hardware; left != 0; left &= left - 1)
+        if (gicv3_is_edge((unsigned int)__builtin_ctz(left), vcpu->id))
+            bank->edge |= left & -left;
+    spinlock_release(&vcpu->gic.lock);
+}
+
 COLD void vgic_init_cpu(struct vcpu *vcpu)
 {
     struct vgic_cpu *gic = &vcpu->gic;
@@ -353,6 +382,7 @@ COLD void vgic_init_cpu(struct vcpu *vcpu)
     gic->hcr_base = ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR | policy_controls.ich_hcr_el2;
     gic->priority_mask = (uint8_t)(0xff00u >> (FIELD_GET(ICH_VTR_EL2_PRIBITS, vtr) + 1));
     vgic_take_back_all(vcpu); // of a vCPU turned off and on again
+    read_physical_config(vcpu);
     clear_active_priorities((unsigned int)FIELD_GET(ICH_VTR_EL2_PREBITS, vtr) + 1);
     WRITE_SYSREG(ICC_SRE_EL1, 7); // the guest has no memory-mapped interface
     WRITE_SYSREG(ICH_VMCR_EL2, ICH_VMCR_EL2_VFIQEN);

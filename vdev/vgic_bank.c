@@ -64,6 +64,22 @@ static uint32_t listed_in_state(const struct vgic_view *view, uint64_t state)
     return result;
 }
 
+// What the physical redistributor has of an interrupt of the guest's: pending, or active and pending. EL2 keeps only
+// what it has taken from there. A level-sensitive one that it took, and that the guest has not acknowledged, is pending
+// no longer once its line has fallen: then it goes back. Lock held.
+static uint32_t with_physical(const struct vgic_view *view, uint32_t pending)
+{
+    uint32_t high = vgic_physical_pending(view->owner, view->bank->hardware);
+    uint32_t fallen = pending & vgic_by_level(view->bank) & ~high;
+
+    if (fallen != 0) {
+        view->bank->latched &= ~fallen;
+        view->bank->drop_pending |= fallen & view->bank->listed;
+        vgic_post(view->owner);
+    }
+    return (pending & ~fallen) | high;
+}
+
 uint32_t vgic_read_pending(const struct vgic_view *view)
 {
     uint32_t result;
@@ -72,9 +88,7 @@ uint32_t vgic_read_pending(const struct vgic_view *view)
     vgic_lock_view(view);
     result = vgic_pending(view->bank) | listed_in_state(view, ICH_LR_EL2_PENDING);
     if (view->owner != NULL)
-        for (uint32_t left = view->bank->hardware & ~view->bank->forwarded; left != 0; left &= left - 1)
-            if (gicv3_is_pending((unsigned int)__builtin_ctz(left), view->owner->id))
-                result |= left & -left;
+        result = with_physical(view, result);
     vgic_unlock_view(view);
     return result;
 }
@@ -162,6 +176,7 @@ static void write_set_pending(const struct vgic_view *view, unsigned int word, u
     (void)word;
     vgic_lock_view(view);
     view->bank->latched |= value;
+    view->bank->set |= value & view->bank->hardware;
     vgic_raise(view, value & vgic_deliverable(view->vm, view->bank));
     vgic_unlock_view(view);
 }
@@ -171,7 +186,10 @@ static void write_clear_pending(const struct vgic_view *view, unsigned int word,
     (void)word;
     vgic_lock_view(view);
     view->bank->latched &= ~value;
+    view->bank->set &= ~value;
     view->bank->drop_pending |= value & view->bank->listed;
+    for (uint32_t left = value & view->bank->hardware; left != 0; left &= left - 1)
+        gicv3_clear_pending((unsigned int)__builtin_ctz(left), view->owner->id);
     vgic_review(view, value);
     if (view->owner != NULL && (value & view->bank->forwarded))
         vgic_post(view->owner);
@@ -219,6 +237,26 @@ static void write_clear_active(const struct vgic_view *view, unsigned int word, 
     vgic_clear_active(view, value);
 }
 
+// The physical interrupts behind bits are configured as the guest wants them, and it finds what they can be. Each is
+// disabled meanwhile (IHI 0069 12.11.5); redeliver enables it again. Lock held.
+static void configure_physical(const struct vgic_view *view, uint32_t bits)
+{
+    struct vgic_bank *bank = view->bank;
+
+    for (bits &= bank->hardware; bits != 0; bits &= bits - 1) {
+        unsigned int intid = (unsigned int)__builtin_ctz(bits);
+        uint32_t bit = bits & -bits;
+
+        gicv3_disable(intid, view->owner->id);
+        bank->physical &= ~bit;
+        gicv3_set_edge(intid, view->owner->id, bank->edge & bit);
+        if (!gicv3_is_edge(intid, view->owner->id))
+            bank->edge &= ~bit;
+        else
+            bank->edge |= bit;
+    }
+}
+
 static void write_config(const struct vgic_view *view, unsigned int word, uint32_t value)
 {
     uint32_t half = 0;
@@ -230,6 +268,8 @@ static void write_config(const struct vgic_view *view, unsigned int word, uint32
     vgic_lock_view(view);
     uint32_t changed = (view->bank->edge ^ half << (16 * word)) & ((uint32_t)0xffff << (16 * word));
     view->bank->edge ^= changed;
+    if (view->owner != NULL)
+        configure_physical(view, changed);
     redeliver(view, changed);
     vgic_unlock_view(view);
 }

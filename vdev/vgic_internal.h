@@ -44,6 +44,15 @@ static inline uint32_t vgic_deliverable(const struct vm *vm, const struct vgic_b
     return bank->enabled & ((bank->group & group1) | (~bank->group & group0));
 }
 
+// Interrupts that EL2 took from the physical redistributor because their line was high, and for no other reason.
+static inline uint32_t vgic_by_level(const struct vgic_bank *bank)
+{
+    return bank->forwarded & ~bank->edge & ~bank->set;
+}
+
+// Which of owner's physical interrupts bits are pending, or active and pending, now.
+uint32_t vgic_physical_pending(const struct vcpu *owner, uint32_t bits);
+
 // Has target look at its interrupts before it runs guest code again. Any CPU, any locks.
 void vgic_post(struct vcpu *target);
 

@@ -120,7 +120,7 @@ void vgic_list(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
 bool vgic_list_forwarded(struct vcpu *vcpu, const struct vgic_bank *bank, unsigned int intid)
 {
     unsigned int k = bank->place[intid] & 15;
-    uint32_t kept = bank->listed & bank->forwarded & bank->soft & ~(bank->drop_active | bank->drop_pending);
+    uint32_t kept = bank->listed & bank->forwarded & bank->soft & ~(bank->drop_active | bank->drop_pending | bank->set);
 
     if (!(kept >> intid & 1) || !(READ_SYSREG(ICH_ELRSR_EL2) >> k & 1))
         return false;
@@ -176,7 +176,9 @@ static void take_back(struct vcpu *vcpu, unsigned int k)
     bank->listed &= ~bit;
     if (state & ICH_LR_EL2_ACTIVE)
         bank->active |= bit;
-    if (state & ICH_LR_EL2_PENDING)
+    if (!(state & ICH_LR_EL2_PENDING))
+        bank->set &= ~bit | bank->latched; // acknowledged; set anew since, it is in latched
+    else
         bank->latched |= bit;
     if ((value & ICH_LR_EL2_HW) && !(value & ICH_LR_EL2_STATE))
         bank->forwarded &= ~bit; // the guest's deactivation was the physical one's
@@ -189,15 +191,19 @@ static void take_back(struct vcpu *vcpu, unsigned int k)
         vgic_raise(&view, bit & vgic_pending(bank) & vgic_deliverable(vcpu->vm, bank)); // routed elsewhere since
 }
 
-// Physical interrupts that are active for the guest's sake, but that the guest does not wait for: given back. Their
-// line, when it is still up, makes them pending again; they are taken when the guest enables them.
+// Physical interrupts that are active for the guest's sake, but that the guest does not wait for, or whose line has
+// fallen before it looked: given back. A line that is high makes them pending again; they are taken when the guest
+// enables them. What an edge or a write to ISPENDR has left is kept here.
 static void give_back(struct vcpu *vcpu)
 {
     struct vgic_bank *bank = &vcpu->gic.bank;
-    uint32_t idle = bank->forwarded & ~bank->active & ~(bank->latched & vgic_deliverable(vcpu->vm, bank));
+    uint32_t wanted = bank->latched & vgic_deliverable(vcpu->vm, bank);
+    uint32_t level = vgic_by_level(bank);
 
+    wanted &= ~level | vgic_physical_pending(vcpu, wanted & level & ~bank->active);
+    uint32_t idle = bank->forwarded & ~bank->active & ~wanted;
+    bank->latched &= ~(idle & level);
     bank->forwarded &= ~idle;
-    bank->latched &= ~idle;
     for (; idle != 0; idle &= idle - 1)
         gicv3_deactivate((unsigned int)__builtin_ctz(idle));
 }

@@ -48,6 +48,7 @@ bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *in
     const struct vgic_bank *bank = view.bank;
     struct vcpu *target = view.owner != NULL ? vcpu : vgic_spi_target(vm, intid);
     vgic_lock_view(&view);
+    uint32_t high = view.owner != NULL ? vgic_physical_pending(vcpu, bank->hardware & (uint32_t)BIT64(n)) : 0;
     if (bank->listed >> n & 1)
         state = vgic_listed_state(bank, n, vm->vcpus[bank->place[n] >> 4].gic.lr[bank->place[n] & 15]);
     *interrupt = (struct vgic_interrupt){
@@ -55,7 +56,7 @@ bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *in
         .priority = bank->priority[n],
         .target = target != NULL ? (uint8_t)target->id : VGIC_NO_TARGET,
         .enabled = bank->enabled >> n & 1,
-        .pending = (vgic_pending(bank) >> n & 1) || (state & ICH_LR_EL2_PENDING),
+        .pending = ((vgic_pending(bank) | high) >> n & 1) || (state & ICH_LR_EL2_PENDING),
         .active = (bank->active >> n & 1) || (state & ICH_LR_EL2_ACTIVE),
         .edge = bank->edge >> n & 1,
         .group1 = bank->group >> n & 1,

@@ -29,5 +29,12 @@ void gicv3_drop_priority(unsigned int intid);
 void gicv3_deactivate(unsigned int intid);
 // Sends EL2's SGI intid to CPU cpu.
 void gicv3_send_sgi(unsigned int intid, unsigned int cpu);
-// Whether the physical PPI or SGI intid of CPU cpu is pending (GICR_ISPENDR0).
+// Whether the physical PPI or SGI intid of CPU cpu is pending (GICR_ISPENDR0): of a level-sensitive one, also whether
+// its line is high.
 bool gicv3_is_pending(unsigned int intid, unsigned int cpu);
+// Forgets what made the physical PPI pending, unless its line is high and its level counts (GICR_ICPENDR0).
+void gicv3_clear_pending(unsigned int intid, unsigned int cpu);
+// Whether the physical PPI is edge-triggered (GICR_ICFGR1). Setting it needs the interrupt disabled (gicv3_disable); it
+// is IMPLEMENTATION DEFINED which interrupts can be set, so read it back.
+bool gicv3_is_edge(unsigned int intid, unsigned int cpu);
+void gicv3_set_edge(unsigned int intid, unsigned int cpu, bool edge);

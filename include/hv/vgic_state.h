@@ -22,6 +22,7 @@ struct vgic_bank {
     uint32_t listed;       // in a list register: pending and active are there
     uint32_t soft;         // listed, and the pending state there came from latched, not from the level
     uint32_t hardware;     // stands for a physical interrupt
+    uint32_t set;          // of hardware: pending by a write to ISPENDR, whatever its physical line does
     uint32_t forwarded;    // its physical interrupt is active until the guest deactivates this one
     uint32_t physical;     // its physical interrupt is enabled
     uint32_t drop_active;  // the CPU that has it listed shall deactivate it at its next refill

@@ -283,12 +283,15 @@ static void a_level_made_pending_by_software(void **state)
 static void timer_fires(void)
 {
     cpus[0].physical_active = TIMER_BIT;
+    cpus[0].physical_high = TIMER_BIT;
     forward_timer();
 }
 
+// ... and sets the next deadline.
 static void guest_takes_timer(void)
 {
     assert_int_equal(guest_acknowledge(), INTID_VIRTUAL_TIMER);
+    cpus[0].physical_high = 0;
 }
 
 static void guest_ends_timer(void)

@@ -31,7 +31,8 @@ static struct cpu {
     bool kicked;
     unsigned int running[64]; // active priorities, the highest last
     unsigned int depth;
-    uint32_t physical_enabled, physical_active, physical_pending;
+    // physical_high: lines; physical_pending: pending by an edge. physical_fixed: cannot be configured
+    uint32_t physical_enabled, physical_active, physical_pending, physical_high, physical_edge, physical_fixed;
 } cpus[WORLD_CPUS];
 
 static const char *const lr_names[WORLD_LRS] = {"ICH_LR0_EL2", "ICH_LR1_EL2", "ICH_LR2_EL2", "ICH_LR3_EL2"};
@@ -103,7 +104,25 @@ void gicv3_deactivate(unsigned int intid)
 
 bool gicv3_is_pending(unsigned int intid, unsigned int cpu)
 {
-    return cpus[cpu].physical_pending >> intid & 1;
+    return (cpus[cpu].physical_pending | (cpus[cpu].physical_high & ~cpus[cpu].physical_edge)) >> intid & 1;
+}
+
+void gicv3_clear_pending(unsigned int intid, unsigned int cpu)
+{
+    cpus[cpu].physical_pending &= ~(uint32_t)BIT64(intid);
+}
+
+bool gicv3_is_edge(unsigned int intid, unsigned int cpu)
+{
+    return cpus[cpu].physical_edge >> intid & 1;
+}
+
+void gicv3_set_edge(unsigned int intid, unsigned int cpu, bool edge)
+{
+    uint32_t bit = (uint32_t)BIT64(intid) & ~cpus[cpu].physical_fixed;
+
+    assert_int_equal(cpus[cpu].physical_enabled & bit, 0); // else UNPREDICTABLE
+    cpus[cpu].physical_edge = edge ? cpus[cpu].physical_edge | bit : cpus[cpu].physical_edge & ~bit;
 }
 
 // ---- The guest's CPU interface
@@ -180,7 +199,7 @@ static int signalled(void)
 }
 
 // ICC_IAR: the INTID, or INTID_SPURIOUS.
-static unsigned int guest_acknowledge(void)
+static inline unsigned int guest_acknowledge(void)
 {
     int k = signalled();
 
@@ -193,7 +212,7 @@ static unsigned int guest_acknowledge(void)
 }
 
 // ICC_EOIR: priority drop and, with EOImode 0, deactivation of what runs at that priority.
-static void guest_end(unsigned int intid)
+static inline void guest_end(unsigned int intid)
 {
     assert_true(cpus[here].depth > 0);
     unsigned int dropped = cpus[here].running[--cpus[here].depth];
@@ -213,7 +232,7 @@ static void guest_end(unsigned int intid)
 }
 
 // The physical virtual timer has come.
-static void forward_timer(void)
+static inline void forward_timer(void)
 {
     uint64_t empty = 0;
 
@@ -270,12 +289,12 @@ static void redist_write(unsigned int id, uint64_t offset, uint64_t value)
 #define IROUTER    0x6000
 
 // One of the bank registers at offset, of the bank that has intid (owner's when it is private).
-static uint32_t bank_read(unsigned int owner, unsigned int intid, uint64_t offset)
+static inline uint32_t bank_read(unsigned int owner, unsigned int intid, uint64_t offset)
 {
     return intid < 32 ? redist_read(owner, SGI_FRAME + offset) : dist_read(offset + 4 * (intid / 32));
 }
 
-static void bank_write(unsigned int owner, unsigned int intid, uint64_t offset, uint32_t bits)
+static inline void bank_write(unsigned int owner, unsigned int intid, uint64_t offset, uint32_t bits)
 {
     if (intid < 32)
         redist_write(owner, SGI_FRAME + offset, bits);
@@ -283,7 +302,7 @@ static void bank_write(unsigned int owner, unsigned int intid, uint64_t offset, 
         dist_write(offset + 4 * (intid / 32), bits);
 }
 
-static void set_priority(unsigned int owner, unsigned int intid, unsigned int priority)
+static inline void set_priority(unsigned int owner, unsigned int intid, unsigned int priority)
 {
     uint64_t value = priority;
     uint32_t at = IPRIORITYR + intid;
@@ -295,7 +314,7 @@ static void set_priority(unsigned int owner, unsigned int intid, unsigned int pr
     assert_int_equal(vgic_redistributor_access(vcpu_current(), at, 1 | MMIO_WRITE, &value), TRAP_DONE);
 }
 
-static int world_reset(void **state)
+static inline int world_reset(void **state)
 {
     (void)state;
     fake_trace_reset();
@@ -324,7 +343,7 @@ static int world_reset(void **state)
 }
 
 // As kernels do first: both groups on, redistributors awake, everything Group 1.
-static int world_started(void **state)
+static inline int world_started(void **state)
 {
     world_reset(state);
     dist_write(0, 3);

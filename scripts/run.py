@@ -3,10 +3,12 @@
 """Boots ariel in QEMU: the one place that knows QEMU's command line. `make run` and the tests come through here."""
 
 import argparse
+import fcntl
 import os
 import re
 import shlex
 import shutil
+import stat
 import sys
 
 BOOT_OPTIONS_PA = 0x41e02000  # include/hv/memory_map.h, to which a test holds it
@@ -111,6 +113,31 @@ def boot_option_arguments(raw=False):
     return ["-device", f"loader,addr={BOOT_OPTIONS_PA:#x},data={word:#x},data-len=8"] if word else []
 
 
+def own_description(number):
+    """Gives a file descriptor that is a terminal or a pipe an open file description that no other process has. QEMU makes
+    its stdin and stdout non-blocking, which holds for everybody who has the same description: in `make run 2>&1 | tee
+    uart.log` that is tee, which writes to the terminal that QEMU reads from. tee ends with "Resource temporarily
+    unavailable" as soon as the terminal is slower than the guest, and then nothing is shown any more."""
+    try:
+        if not (os.isatty(number) or stat.S_ISFIFO(os.fstat(number).st_mode)):
+            return
+        access = fcntl.fcntl(number, fcntl.F_GETFL) & os.O_ACCMODE
+        new = os.open(f"/proc/self/fd/{number}", access | os.O_NOCTTY)
+    except OSError:  # another user's terminal, or no /proc: it stays shared
+        return
+    os.dup2(new, number)
+    os.close(new)
+
+
+def become_qemu(command):
+    """Runs QEMU in the place of this process. Does not return."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    for number in (0, 1):
+        own_description(number)
+    os.execvp(command[0], command)
+
+
 def main():
     parser = argparse.ArgumentParser(description="Boot ariel in QEMU.")
     parser.add_argument("--elf", default="build/hypervisor.elf")
@@ -133,7 +160,7 @@ def main():
     command += boot_option_arguments()
     print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(shlex.join(command), flush=True)
-    os.execvp(command[0], command)
+    become_qemu(command)
 
 
 if __name__ == "__main__":

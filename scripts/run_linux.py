@@ -24,7 +24,7 @@ import linux_image  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
 from guest_manifest import Piece  # noqa: E402
-from run import boot_option_arguments, qemu_command, refusal, warnings  # noqa: E402
+from run import become_qemu, boot_option_arguments, qemu_command, refusal, warnings  # noqa: E402
 
 WHERE = read_memory_map(ROOT / "include/hv/memory_map.h")
 FILE = re.compile(r"(\S.*?)@(0[xX][0-9a-fA-F]+|\d+)(?:\s+|$)")  # GUEST_FILE: path@IPA, several with blanks between
@@ -189,7 +189,7 @@ def main():
     command += boot_option_arguments()
     print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(*words, shlex.join(command), sep="\n", flush=True)
-    os.execvp(command[0], command)
+    become_qemu(command)
 
 
 if __name__ == "__main__":

@@ -195,6 +195,8 @@ static __attribute__((noinline)) enum trap_result handle_slowly(struct vcpu *vcp
         return trap_fault(vcpu, event, TRAP_STOP, plan.reason);
     case ABORT_INJECT:
     default:
+        if (plan.status != 0) // for abort_inject; the event keeps what the hardware said
+            vcpu->frame->esr_el2 = (vcpu->frame->esr_el2 & ~ISS_ABORT_FSC) | plan.status;
         return trap_fault(vcpu, event, TRAP_INJECT_ABORT, plan.reason);
     }
 }

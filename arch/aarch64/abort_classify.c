@@ -96,16 +96,15 @@ static void classify_mapped(struct vcpu *vcpu, uint64_t esr, bool fetch, struct 
         decide(plan, ABORT_RETRY, "an access that raced with a remap");
     else if (!mapped && (esr & ISS_ABORT_CM) && !fetch)
         decide(plan, ABORT_SKIP, "cache maintenance on a hole in guest RAM");
-    else if (mapped)
-        decide(plan, ABORT_INJECT, "no stage-2 permission");
     else
-        decide(plan, ABORT_INJECT, "a hole in guest RAM");
+        decide(plan, ABORT_INJECT, mapped ? "no stage-2 permission" : "a hole in guest RAM");
 }
 
 // The access as the syndrome has it (ISV = 1).
 static void decode_syndrome(uint64_t esr, struct abort_access *access)
 {
     access->size = (uint8_t)(1 << FIELD_GET(ISS_ABORT_SAS, esr));
+    access->alignment = access->size;
     access->count = 1;
     access->reg[0] = (uint8_t)FIELD_GET(ISS_ABORT_SRT, esr);
     access->write = esr & ISS_ABORT_WNR;
@@ -174,6 +173,33 @@ static void check_access(struct vcpu *vcpu, struct abort_plan *plan)
         decide(plan, ABORT_INJECT, "a SIMD access while SIMD traps");
 }
 
+// Whether the guest's stage 1 makes it Device memory, as it does of everything while its MMU is off (DDI 0487 D8.2.10).
+static bool is_device_memory(struct vcpu *vcpu)
+{
+    struct guest_walk walk;
+
+    return walk_stage1(vcpu, gva_make(vcpu->frame->far_el2), &walk) && (walk.flat || MAIR_IS_DEVICE(walk.memory));
+}
+
+// An access to Device memory that is not aligned is a fault of stage 1, before stage 2 has a say (DDI 0487 B2.7.2,
+// R_PXNKW). A CPU that leaves that out, as QEMU 7.2 does, comes here with what stage 2 thinks of it.
+static bool is_alignment_fault(struct vcpu *vcpu, struct abort_plan *plan)
+{
+    unsigned int alignment = plan->access.alignment;
+
+    if (plan->verdict != ABORT_DEVICE && plan->verdict != ABORT_INJECT)
+        return false;
+    if (alignment != ALIGNMENT_NEVER && (plan->address.v & (alignment - 1u)) == 0)
+        return false;
+    if (!is_device_memory(vcpu))
+        return false;
+    if (alignment != ALIGNMENT_NEVER)
+        plan->reason = "an unaligned access";
+    plan->verdict = ABORT_INJECT;
+    plan->status = FSC_ALIGNMENT;
+    return true;
+}
+
 static void classify_device(struct vcpu *vcpu, uint64_t esr, struct abort_plan *plan)
 {
     if (esr & ISS_ABORT_CM) {
@@ -187,8 +213,17 @@ static void classify_device(struct vcpu *vcpu, uint64_t esr, struct abort_plan *
     } else {
         decode_memory(vcpu, esr, plan);
     }
-    if (plan->verdict == ABORT_DEVICE)
+    if (!is_alignment_fault(vcpu, plan) && plan->verdict == ABORT_DEVICE)
         check_access(vcpu, plan);
+}
+
+static void classify_ram(struct vcpu *vcpu, uint64_t esr, bool fetch, struct abort_plan *plan)
+{
+    classify_mapped(vcpu, esr, fetch, plan);
+    if (fetch || !(esr & ISS_ABORT_ISV))
+        return;
+    decode_syndrome(esr, &plan->access);
+    (void)is_alignment_fault(vcpu, plan);
 }
 
 // The IPA that faulted: HPFAR_EL2 has it, but for a permission fault of the access itself (DDI 0487 D19.2.64).
@@ -213,7 +248,7 @@ void abort_classify(struct vcpu *vcpu, struct abort_plan *plan)
     uint64_t fsc = FIELD_GET(ISS_ABORT_FSC, esr);
     bool fetch = FIELD_GET(ESR_ELX_EC, esr) == ESR_EC_IABT_LOWER;
 
-    *plan = (struct abort_plan){.verdict = ABORT_INJECT};
+    *plan = (struct abort_plan){.verdict = ABORT_INJECT, .access.alignment = 1};
     if (fsc > FSC_PERMISSION + 3)
         classify_other(fsc, plan);
     else if (esr & ISS_ABORT_S1PTW)
@@ -221,7 +256,7 @@ void abort_classify(struct vcpu *vcpu, struct abort_plan *plan)
     else if (!find_address(vcpu, fsc, &plan->address))
         decide(plan, ABORT_RETRY, "an address that no longer translates");
     else if (is_guest_ram(plan->address.v))
-        classify_mapped(vcpu, esr, fetch, plan);
+        classify_ram(vcpu, esr, fetch, plan);
     else if (fetch)
         decide(plan, ABORT_INJECT, "an instruction fetch outside guest RAM");
     else

@@ -26,6 +26,11 @@
 #define PAIR_IMM7   GENMASK64(21, 15)
 #define PAIR_RT2    GENMASK64(14, 10)
 
+#define STRUCTURE_MASK 0xbe000000 // LD1 to LD4, ST1 to ST4
+#define STRUCTURE      0x0c000000
+#define DC_ZERO_MASK   0xffffff00 // DC ZVA, GVA, GZVA: op1 = 3, CRn = 7, CRm = 4
+#define DC_ZERO        0xd50b7400
+
 enum imm9_mode { IMM9_UNSCALED, IMM9_POST, IMM9_UNPRIVILEGED, IMM9_PRE };
 enum pair_mode { PAIR_NO_ALLOCATE, PAIR_POST, PAIR_OFFSET, PAIR_PRE };
 
@@ -216,7 +221,7 @@ static const struct form forms[] = {
     {0xff200400, 0xf8200400, NULL, "an authenticated load"},
     {0x3b200c00, 0x19000400, NULL, "a memory copy or set"},
     {0xff200000, 0xd9200000, NULL, TAGS},
-    {0xbe000000, 0x0c000000, NULL, "a SIMD structure access"},
+    {STRUCTURE_MASK, STRUCTURE, NULL, "a SIMD structure access"},
     {0x9e000000, 0x84000000, NULL, "an SVE access"},
     {0x9e000000, 0x80000000, NULL, "an SME access"},
     {0xffffffe0, 0xd50b7420, NULL, "DC ZVA"},
@@ -226,14 +231,36 @@ static const struct form forms[] = {
 };
 // clang-format on
 
+// LD1 to LD4, ST1 to ST4: bytes of one element. Multiple structures have size at 11:10; single ones tell B, H, S or D
+// by opcode at 15:14, and all lanes (LDnR) by size again.
+static uint8_t element_size(uint32_t instruction)
+{
+    unsigned int size = instruction >> 10 & 3;
+    unsigned int scale = instruction >> 14 & 3;
+
+    if ((instruction & BIT64(24)) && scale < 3)
+        size = scale == 2 && (size & 1) ? 3 : scale;
+    return (uint8_t)(1u << size);
+}
+
+static uint8_t alignment_of(uint32_t instruction, const struct abort_access *access)
+{
+    if ((instruction & DC_ZERO_MASK) == DC_ZERO)
+        return ALIGNMENT_NEVER;
+    if ((instruction & STRUCTURE_MASK) == STRUCTURE)
+        return element_size(instruction);
+    return access->size != 0 ? access->size : 1;
+}
+
 bool abort_decode_instruction(uint32_t instruction, struct abort_access *access, const char **reason)
 {
-    *access = (struct abort_access){0};
+    *access = (struct abort_access){.alignment = 1};
     for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
         const struct form *form = &forms[i];
         if ((instruction & form->mask) != form->value)
             continue;
         *reason = form->decode ? form->decode(instruction, access) : form->reason;
+        access->alignment = alignment_of(instruction, access);
         return *reason == NULL;
     }
     *reason = "an instruction that is no load or store";

@@ -12,7 +12,7 @@ enum trap_result {
     TRAP_DONE,         // done: go on after the instruction
     TRAP_RETRY,        // execute the instruction again
     TRAP_INJECT_UNDEF, // the guest takes an Undefined Instruction exception at the instruction
-    TRAP_INJECT_ABORT, // the guest takes an external abort (data or instruction, from its own syndrome)
+    TRAP_INJECT_ABORT, // the guest takes an abort (data or instruction, external or alignment, from its own syndrome)
     TRAP_REFLECT,      // the guest takes the debug exception that was routed to EL2
     TRAP_STOP,         // the VM stops, vm->stop_reason says why
     TRAP_RESULT_COUNT,

@@ -449,6 +449,110 @@ static void test_other_faults(void **state)
     assert_int_equal(fake_trace_count_of(FAKE_TLBI_STAGE2_ALL), 1);
 }
 
+// What the guest's EL1 gets for each kind of refusal: DDI 0487 D19.2.37, ISS of an instruction and of a data abort.
+// Memory: what stage 1 makes of the address. FAR_EL1 is FAR_EL2's in every row.
+#define EL0   0x0
+#define USR   0x10 // AArch32
+#define CM    0x100
+#define S1PTW 0x80
+#define FNV   0x400
+#define LDP   0xa9400d22 // ldp x2, x3, [x9]
+#define ZVA   0xd50b7429 // dc zva, x9
+#define GVA   0xd50b7469
+#define GZVA  0xd50b7489
+#define LD1B  0x4c407122 // ld1 {v2.16b}, [x9]
+#define LD1D  0x4c407d22 // ld1 {v2.2d}, [x9]
+#define LDXR  0x885f7d22 // ldxr w2, [x9]
+#define SWP   0xb8228122 // swp w2, w2, [x9]
+enum memory { FLAT, NGNRNE, GRE, NORMAL, NORMAL_NC, LOST };
+
+static void set_memory(enum memory memory)
+{
+    static const uint8_t attributes[] = {
+        [FLAT] = 0xff, [NGNRNE] = 0x00, [GRE] = 0x0c, [NORMAL] = 0xff, [NORMAL_NC] = 0x44};
+
+    world.walk_ok = memory != LOST;
+    world.walk.flat = memory == FLAT;
+    world.walk.memory = attributes[memory % LOST];
+}
+
+static void test_fault_codes(void **state)
+{
+    static const struct {
+        const char *what;
+        uint64_t pstate, esr, ipa;
+        uint32_t instruction; // ISV = 0
+        enum memory memory;
+        uint64_t want; // ESR_EL1
+    } rows[] = {
+        {"denied load, same EL", EL1H, DABT | ISV | SIZE(2) | 7, DEVICE, 0, FLAT, 0x96000010},
+        {"denied store, same EL", EL1H, DABT | ISV | SIZE(2) | WRITE | 7, DEVICE, 0, FLAT, 0x96000050},
+        {"denied load, EL0", EL0, DABT | ISV | SIZE(2) | 7, DEVICE, 0, NORMAL, 0x92000010},
+        {"denied store, AArch32", USR, DABT | ISV | SIZE(2) | WRITE | 7, DEVICE, 0, NGNRNE, 0x92000050},
+        {"T16: IL is 1 for every abort", USR, (DABT & ~UINT64_C(0x02000000)) | ISV | SIZE(2) | 7, DEVICE, 0, FLAT,
+         0x92000010},
+        {"unaligned, MMU off", EL1H, DABT | ISV | SIZE(2) | 7, DEVICE + 2, 0, FLAT, 0x96000021},
+        {"unaligned store, MMU off", EL1H, DABT | ISV | SIZE(2) | WRITE | 7, DEVICE + 1, 0, FLAT, 0x96000061},
+        {"unaligned, nGnRnE", EL0, DABT | ISV | SIZE(3) | 7, DEVICE + 4, 0, NGNRNE, 0x92000021},
+        {"unaligned, GRE", EL0, DABT | ISV | SIZE(1) | WRITE | 7, DEVICE + 1, 0, GRE, 0x92000061},
+        {"unaligned, AArch32", USR, DABT | ISV | SIZE(1) | 7, DEVICE + 1, 0, GRE, 0x92000021},
+        {"unaligned, write-back", EL1H, DABT | ISV | SIZE(2) | 7, DEVICE + 2, 0, NORMAL, 0x96000010},
+        {"unaligned, non-cacheable", EL1H, DABT | ISV | SIZE(2) | WRITE | 7, DEVICE + 2, 0, NORMAL_NC, 0x96000050},
+        {"unaligned, no longer mapped", EL1H, DABT | ISV | SIZE(2) | 7, DEVICE + 2, 0, LOST, 0x96000010},
+        {"unaligned, hole in RAM", EL1H, DABT | ISV | SIZE(2) | 7, RAM + 2, 0, FLAT, 0x96000021},
+        {"hole in RAM", EL1H, DABT | ISV | SIZE(2) | WRITE | 7, RAM, 0, FLAT, 0x96000050},
+        {"unaligned, hole in cached RAM", EL1H, DABT | ISV | SIZE(2) | 7, RAM + 2, 0, NORMAL, 0x96000010},
+        {"pair, unaligned", EL1H, DABT | 7, DEVICE + 4, LDP, FLAT, 0x96000021},
+        {"pair over a page's end", EL1H, DABT | 7, DEVICE + 0xff8, LDP, FLAT, 0x96000010},
+        {"DC ZVA, aligned", EL1H, DABT | WRITE | 7, DEVICE, ZVA, FLAT, 0x96000061},
+        {"DC ZVA, not aligned, EL0", EL0, DABT | WRITE | 7, DEVICE + 5, ZVA, GRE, 0x92000061},
+        {"DC GVA", EL1H, DABT | WRITE | 7, DEVICE, GVA, FLAT, 0x96000061},
+        {"DC GZVA", EL1H, DABT | WRITE | 7, DEVICE, GZVA, NGNRNE, 0x96000061},
+        {"DC ZVA, write-back", EL1H, DABT | WRITE | 7, DEVICE, ZVA, NORMAL, 0x96000050},
+        {"LD1 of bytes", EL1H, DABT | 7, DEVICE + 1, LD1B, FLAT, 0x96000010},
+        {"LD1 of doublewords, unaligned", EL1H, DABT | 7, DEVICE + 4, LD1D, FLAT, 0x96000021},
+        {"LD1 of doublewords", EL1H, DABT | 7, DEVICE + 8, LD1D, FLAT, 0x96000010},
+        {"exclusive", EL1H, DABT | 7, DEVICE, LDXR, FLAT, 0x96000010},
+        {"atomic, WnR as reported", EL1H, DABT | 7, DEVICE, SWP, FLAT, 0x96000010},
+        {"AArch32, not described", USR, DABT | WRITE | 7, DEVICE + 1, 0, FLAT, 0x92000050},
+        {"walk, level of the table", EL1H, DABT | S1PTW | 7, DEVICE, 0, NORMAL, 0x96000016},
+        {"walk for a store", EL1H, DABT | S1PTW | WRITE | 7, DEVICE, 0, NORMAL, 0x96000056},
+        {"walk for EL0", EL0, DABT | S1PTW | 7, RAM, 0, NORMAL, 0x92000016},
+        {"walk for a fetch", EL1H, IABT | S1PTW | 7, DEVICE, 0, NORMAL, 0x86000016},
+        {"walk for maintenance", EL1H, DABT | S1PTW | CM | WRITE | 7, DEVICE, 0, NORMAL, 0x96000156},
+        {"fetch, same EL", EL1H, IABT | 7, DEVICE, 0, FLAT, 0x86000010},
+        {"fetch, EL0", EL0, IABT | 7, DEVICE + 2, 0, FLAT, 0x82000010},
+        {"fetch, AArch32", USR, IABT | 7, RAM + 2, 0, NORMAL, 0x82000010},
+        {"SEA of the hardware's, FAR not valid", EL1H, DABT | FNV | 0x10, DEVICE, 0, FLAT, 0x96000410},
+        {"SEA of a fetch", EL0, IABT | 0x10, DEVICE, 0, FLAT, 0x82000010},
+        {"SEA on a walk, level 2", EL1H, DABT | 0x16, DEVICE, 0, FLAT, 0x96000016},
+        {"parity", EL1H, DABT | WRITE | 0x18, DEVICE, 0, FLAT, 0x96000058},
+        {"alignment of the hardware's", EL1H, DABT | WRITE | 0x21, DEVICE, 0, FLAT, 0x96000061},
+        {"unsupported exclusive", EL0, DABT | 0x35, DEVICE, 0, FLAT, 0x92000035},
+        {"address size, which only stage 2 has", EL1H, DABT | ISV | SIZE(2) | 0x01, DEVICE, 0, FLAT, 0x96000010},
+        {"access flag, likewise", EL1H, DABT | ISV | SIZE(2) | 0x09, DEVICE, 0, FLAT, 0x96000010},
+        {"permission, likewise", EL1H, DABT | ISV | SIZE(2) | WRITE | PERMISSION, DEVICE, 0, FLAT, 0x96000050},
+        {"unaligned by permission", EL1H, DABT | ISV | SIZE(2) | WRITE | PERMISSION, DEVICE + 2, 0, FLAT, 0x96000061},
+    };
+
+    for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
+        set_up(state);
+        world.refuse_at = 1;
+        set_memory(rows[i].memory);
+        world.walk.ipa = ipa_make(rows[i].ipa & ~UINT64_C(0xfff));
+        world.walk.fault_level = 2;
+        world.instruction = rows[i].instruction;
+        frame.x[9] = VA | (rows[i].ipa & 0xffff);
+        frame.spsr_el2 = rows[i].pstate;
+        assert_int_equal(take(rows[i].esr, rows[i].ipa), TRAP_INJECT_ABORT);
+        assert_int_equal(event.syndrome, rows[i].esr); // what the log says is what the hardware said
+        abort_inject(&vcpu);
+        if (fake_sysreg_get("ESR_EL1") != rows[i].want)
+            fail_msg("%s: ESR_EL1 0x%lx, want 0x%lx", rows[i].what, fake_sysreg_get("ESR_EL1"), rows[i].want);
+        assert_true(fake_sysreg_get("FAR_EL1") == (VA | (rows[i].ipa & 0xffff)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -466,6 +570,7 @@ int main(void)
         cmocka_unit_test_setup(test_outside_ram, set_up),
         cmocka_unit_test_setup(test_walks, set_up),
         cmocka_unit_test_setup(test_other_faults, set_up),
+        cmocka_unit_test_setup(test_fault_codes, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,11 +4,14 @@
 
 #include <hv/trap.h>
 
+#define ALIGNMENT_NEVER 0 // DC ZVA and its kin: an alignment fault wherever memory is Device (DDI 0487 C6.2, DC ZVA)
+
 // How one faulting load or store moves data; filled from ESR_EL2.ISS when ISV = 1, else from the instruction itself.
 struct abort_access {
-    uint8_t size;   // bytes of one register: 1, 2, 4, 8, 16
-    uint8_t count;  // registers moved: 1, or 2 for a pair
-    uint8_t reg[2]; // 0..30, 31 = zero register; for SIMD V0..V31
+    uint8_t size;      // bytes of one register: 1, 2, 4, 8, 16
+    uint8_t alignment; // bytes of which its address must be a multiple in Device memory; ALIGNMENT_NEVER: none will do
+    uint8_t count;     // registers moved: 1, or 2 for a pair
+    uint8_t reg[2];    // 0..30, 31 = zero register; for SIMD V0..V31
     bool write;
     bool sign_extend;
     bool sixty_four; // the destination is an X register (SF)
@@ -24,13 +27,14 @@ enum abort_verdict {
     ABORT_DEVICE, // emulate the access: address and abort_access are valid
     ABORT_SKIP,   // has no effect there: go on after the instruction
     ABORT_RETRY,  // the stage-2 entry is valid now: execute again
-    ABORT_INJECT, // external abort into the guest; reason says why
+    ABORT_INJECT, // abort into the guest; reason says why, status as what
     ABORT_STOP,   // the VM stops; reason says why
 };
 
 struct abort_plan {
     enum abort_verdict verdict;
     const char *reason; // constant words for the log: "an exclusive access", "a hole in guest RAM" ...; NULL for DEVICE
+    uint8_t status;     // of ABORT_INJECT: fault status code for the guest; 0: what the syndrome's becomes (inject.h)
     ipa_t address;      // of the first byte; 0 when not known
     struct abort_access access;
 };
@@ -40,7 +44,7 @@ struct abort_plan {
 void abort_classify(struct vcpu *vcpu, struct abort_plan *plan);
 
 // Decodes an A64 load or store. False when it is none that can be emulated; then *reason names what it is ("an atomic
-// operation", "an exclusive access", "an SVE access" ...). Pure.
+// operation", "an exclusive access", "an SVE access" ...), and access has its alignment alone. Pure.
 bool abort_decode_instruction(uint32_t instruction, struct abort_access *access, const char **reason);
 
 // The whole life of an abort: classify, ask policy and devices through trap_mmio, move registers, write back the base.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's single step. It borrows MDSCR_EL1.SS and MDCR_EL2.TDE from the first armed entry to the last step
-// taken, and gives them back as they were.
+// The monitor's single step. It borrows MDSCR_EL1.SS, MDCR_EL2.TDE and the OS lock, under which there are no step
+// exceptions (DDI 0487 D2.3), from the first armed entry to the last step taken, and gives them back as they were. What
+// the guest writes meanwhile traps, and is kept for it: MDCR_EL2.TDE traps MDSCR_EL1, TDOSA is always set.
 
 #include <hv/arch/step.h>
 
@@ -20,6 +21,8 @@ void step_arm(struct vcpu *vcpu, bool done)
 
     if (!vcpu->step_owned) {
         vcpu->guest_mdscr = READ_SYSREG(MDSCR_EL1);
+        vcpu->guest_os_lock = READ_SYSREG(OSLSR_EL1) & OSLSR_EL1_OSLK;
+        WRITE_SYSREG(OSLAR_EL1, 0);
         vcpu->step_owned = true;
         done = false;
     }
@@ -51,5 +54,6 @@ void step_cancel(struct vcpu *vcpu)
     vcpu->step_owned = false;
     vcpu->frame->spsr_el2 &= ~SPSR_ELX_SS;
     WRITE_SYSREG(MDSCR_EL1, vcpu->guest_mdscr);
+    WRITE_SYSREG(OSLAR_EL1, vcpu->guest_os_lock ? OSLAR_EL1_OSLK : 0);
     WRITE_SYSREG(MDCR_EL2, (READ_SYSREG(MDCR_EL2) & ~MDCR_EL2_TDE) | (policy_controls.mdcr_el2 & MDCR_EL2_TDE));
 }

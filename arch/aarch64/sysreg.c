@@ -30,6 +30,7 @@ enum sysreg_kind {
     SYSREG_TIMER,
     SYSREG_DIR,
     SYSREG_DIDR,
+    SYSREG_OSLOCK,
 };
 
 #define SYSREG_RO 0x10
@@ -105,6 +106,16 @@ static uint64_t debug_id(void)
            FIELD_PREP(DBGDIDR_VERSION, FIELD_GET(ID_AA64DFR0_EL1_DEBUGVER, dfr0)) | DBGDIDR_RES1;
 }
 
+// The hardware's, but for the lock while the monitor steps, which is not the guest's then.
+static enum hv_status read_oslsr(unsigned int index, uint64_t *value)
+{
+    if (!sysreg_access_read(index, value))
+        return HV_ERR_UNSUPPORTED;
+    if (vcpu_current()->step_owned)
+        *value = (*value & ~OSLSR_EL1_OSLK) | (vcpu_current()->guest_os_lock ? OSLSR_EL1_OSLK : 0);
+    return HV_OK;
+}
+
 enum hv_status sysreg_read(unsigned int key, uint64_t *value)
 {
     unsigned int index = INDEX(key);
@@ -129,6 +140,8 @@ enum hv_status sysreg_read(unsigned int key, uint64_t *value)
             return HV_OK;
         }
         break;
+    case SYSREG_OSLOCK:
+        return read_oslsr(index, value);
     case SYSREG_HW:
     case SYSREG_WI:
         break;
@@ -158,6 +171,12 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
     case SYSREG_MDSCR:
         if (vcpu_current()->step_owned) {
             vcpu_current()->guest_mdscr = value;
+            return HV_OK;
+        }
+        break;
+    case SYSREG_OSLOCK:
+        if (vcpu_current()->step_owned) {
+            vcpu_current()->guest_os_lock = value & OSLAR_EL1_OSLK;
             return HV_OK;
         }
         break;

@@ -14,6 +14,7 @@
 #define ACCESS_RW 3
 #define USED_HW 3
 #define USED_MDSCR 3
+#define USED_OSLOCK 3
 #define USED_VA 2
 #define USED_SET_WAY 2
 #define USED_ID 1

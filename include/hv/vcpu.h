@@ -47,6 +47,7 @@ struct vcpu {
     uint32_t retry_count;  // aborts in a row that ended in TRAP_RETRY
     uint64_t retry_next;   // sequence of the exit that would make it one more
     uint64_t guest_mdscr;  // MDSCR_EL1 as the guest left it, while step owns the register
+    bool guest_os_lock;    // OSLSR_EL1.OSLK likewise
     uint64_t break_passed; // sequence + 1 of the exit in which the access held was let through
     uint64_t actlr;        // ACTLR_EL1 before a guest could write it
     bool actlr_known;

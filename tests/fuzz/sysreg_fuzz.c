@@ -28,13 +28,20 @@ static bool is_kind(unsigned int row, const char *kind)
 // Through the hardware's own register.
 static bool is_passed(unsigned int row, bool write)
 {
-    return is_kind(row, "HW") || (is_kind(row, "MDSCR") && !vcpu.step_owned) || (is_kind(row, "WI") && !write) ||
+    return is_kind(row, "HW") || (is_kind(row, "OSLOCK") && !vcpu.step_owned) ||
+           (is_kind(row, "MDSCR") && !vcpu.step_owned) || (is_kind(row, "WI") && !write) ||
            (is_kind(row, "SET_WAY") && write);
 }
 
 static void check_read(unsigned int row, enum trap_result result, uint64_t value)
 {
     bool allowed = strchr(rows[row].access, 'R') != NULL && strcmp(rows[row].access, "WO") != 0;
+
+    if (allowed && is_kind(row, "OSLOCK") && vcpu.step_owned) { // the hardware's but for the lock
+        fuzz_check(result == (absent[row] ? TRAP_INJECT_UNDEF : TRAP_DONE));
+        fuzz_check(absent[row] || value == ((hardware[row] & ~UINT64_C(2)) | (vcpu.guest_os_lock ? 2 : 0)));
+        return;
+    }
 
     if (allowed && is_passed(row, false)) {
         fuzz_check(result == (absent[row] ? TRAP_INJECT_UNDEF : TRAP_DONE));
@@ -67,8 +74,9 @@ static void check_write(unsigned int row, enum trap_result result, uint64_t valu
         fuzz_check(writes <= 1 && (writes == 0 || last_written == KEY_IC_IALLUIS || (reaches && last_value == pa)));
         fuzz_check(writes == 0 || last_written != KEY_DC_IVAC);
     } else {
-        bool done = allowed && (is_kind(row, "RAZ") || is_kind(row, "WI") || is_kind(row, "TIMER") ||
-                                is_kind(row, "DIR") || is_kind(row, "SGI") || is_kind(row, "MDSCR"));
+        bool done =
+            allowed && (is_kind(row, "RAZ") || is_kind(row, "WI") || is_kind(row, "TIMER") || is_kind(row, "DIR") ||
+                        is_kind(row, "SGI") || is_kind(row, "MDSCR") || is_kind(row, "OSLOCK"));
         fuzz_check(result == (done ? TRAP_DONE : TRAP_INJECT_UNDEF));
         fuzz_check(writes == 0);
         fuzz_check(!done || !is_kind(row, "MDSCR") || vcpu.guest_mdscr == value);

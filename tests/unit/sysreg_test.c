@@ -288,7 +288,8 @@ static void each_kind_reads_and_writes(void **state)
     (void)state;
     for (unsigned int i = 0; i < COUNT; i++) {
         const char *kind = rows[i].kind;
-        bool hw = strcmp(kind, "HW") == 0 || strcmp(kind, "MDSCR") == 0, wi = strcmp(kind, "WI") == 0;
+        bool hw = strcmp(kind, "HW") == 0 || strcmp(kind, "MDSCR") == 0 || strcmp(kind, "OSLOCK") == 0,
+             wi = strcmp(kind, "WI") == 0;
         bool hidden = strcmp(kind, "UNDEF") == 0 || strcmp(kind, "NONE") == 0;
         unsigned int key = KEY_SYSREG_FIRST + i, before = reads + writes;
         uint64_t value = 0x55;
@@ -380,6 +381,20 @@ static void a_step_keeps_the_guests_mdscr(void **state)
     uint64_t value = 0;
     vcpu.step_owned = true;
     vcpu.guest_mdscr = 0x8000;
+    vcpu.guest_os_lock = true;
+    hardware[KEY_OSLSR_EL1 - KEY_SYSREG_FIRST] = 8; // unlocked, so that there are steps
+    assert_int_equal(emulate(KEY_OSLSR_EL1, false, &value), TRAP_DONE);
+    assert_int_equal(value, 10);
+    value = 2;
+    assert_int_equal(emulate(KEY_OSLAR_EL1, true, &value), TRAP_DONE);
+    assert_false(vcpu.guest_os_lock);
+    assert_int_equal(emulate(KEY_OSLSR_EL1, false, &value), TRAP_DONE);
+    assert_int_equal(value, 8);
+    value = 1;
+    assert_int_equal(sysreg_write(KEY_OSLAR_EL1, value), HV_OK);
+    assert_true(vcpu.guest_os_lock);
+    assert_int_equal(writes, 0);
+    reads = 0;
     assert_int_equal(emulate(KEY_MDSCR_EL1, false, &value), TRAP_DONE);
     assert_int_equal(value, 0x8000);
     value = 0x1000;

@@ -12,7 +12,7 @@ COMMON = ("action", "log", "count", "limit", "why")
 TOP = ("name", "description", "default")
 SHADOWED = "pl011"  # the one whose registers are kept as they read, in a page that can be shown to the guest
 # emulations that are the access itself (sysreg_read, sysreg_write)
-PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR", "TIMER", "DIR", "DIDR")
+PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR", "OSLOCK", "TIMER", "DIR", "DIDR")
 # Causes that a row can name, by what ariel can do about them; the others have keys of their own (hvc, sysreg, dabt).
 IDLE = ("WFI", "WFE")
 DIRECT = ("FP", "BREAKPOINT", "WATCHPOINT", "BRK", "PAC")

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Single-stepping a vCPU for the monitor: software step to EL2 (MDCR_EL2.TDE, MDSCR_EL1.SS, SPSR_EL2.SS; DDI 0487
-// D2.12).
+// D2.12). The guest's own MDSCR_EL1 and OS lock are kept meanwhile (vcpu->guest_mdscr, guest_os_lock).
 #pragma once
 
 #include <hv/vcpu.h>

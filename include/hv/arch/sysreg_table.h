@@ -19,6 +19,7 @@
 //   VA       cache maintenance by virtual address, on the physical address that the guest's tables lead to
 //   SGI      vgic_write_sgi1r, vgic_write_sgi0r
 //   MDSCR    the hardware, or the guest's copy while the monitor steps
+//   OSLOCK   likewise
 //   TIMER    the physical timer that vtimer emulates
 //   DIR      vgic_write_dir; vgic traps it too, while an active interrupt has no list register
 //   DIDR     made from ID_AA64DFR0_EL1 as the guest sees it
@@ -143,8 +144,8 @@
     SYSREG(DBGWVR15_EL1,      2, 0,  0, 15, 6, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
     SYSREG(DBGWCR15_EL1,      2, 0,  0, 15, 7, DEBUG,   RW, MDCR_EL2_TDA,          HW) \
     SYSREG(MDRAR_EL1,         2, 0,  1,  0, 0, DEBUG,   RO, MDCR_EL2_TDRA,         RAZ) \
-    SYSREG(OSLAR_EL1,         2, 0,  1,  0, 4, DEBUG,   WO, MDCR_EL2_TDOSA,        HW) \
-    SYSREG(OSLSR_EL1,         2, 0,  1,  1, 4, DEBUG,   RO, MDCR_EL2_TDOSA,        HW) \
+    SYSREG(OSLAR_EL1,         2, 0,  1,  0, 4, DEBUG,   WO, MDCR_EL2_TDOSA,        OSLOCK) \
+    SYSREG(OSLSR_EL1,         2, 0,  1,  1, 4, DEBUG,   RO, MDCR_EL2_TDOSA,        OSLOCK) \
     SYSREG(OSDLR_EL1,         2, 0,  1,  3, 4, DEBUG,   RW, MDCR_EL2_TDOSA,        RAZ) \
     SYSREG(DBGPRCR_EL1,       2, 0,  1,  4, 4, DEBUG,   RW, MDCR_EL2_TDOSA,        RAZ) \
     SYSREG(DBGCLAIMSET_EL1,   2, 0,  7,  8, 6, DEBUG,   RW, MDCR_EL2_TDA,          RAZ) \

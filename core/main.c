@@ -24,6 +24,7 @@
 #include <hv/policy.h>
 #include <hv/printf.h>
 #include <hv/stage1.h>
+#include <hv/telemetry.h>
 #include <hv/string.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
@@ -39,6 +40,7 @@ static struct vcpu *adopt_vcpu(unsigned int cpu)
     struct vcpu *vcpu = &vm0.vcpus[cpu];
     vcpu->frame = (struct trap_frame *)(stacks_start + (cpu + 1) * STACK_STRIDE) - 1;
     WRITE_SYSREG(TPIDR_EL2, (uint64_t)vcpu);
+    telemetry_init(cpu);
     return vcpu;
 }
 

@@ -6,10 +6,11 @@
 
 #include <hv/string.h>
 
-struct telemetry telemetry_cpu[CPU_MAX];
+UNSET struct telemetry telemetry_cpu[CPU_MAX]; // by telemetry_init
 
 void telemetry_init(unsigned int cpu)
 {
+    memset(&telemetry_cpu[cpu], 0, sizeof(telemetry_cpu[cpu]));
     for (unsigned int i = 0; i < TELEMETRY_LAST; i++)
         telemetry_cpu[cpu].last[i].cpu = (uint8_t)cpu;
     telemetry_cpu[cpu].last[0].sequence = UINT64_MAX; // 0 would be that of an exit under way

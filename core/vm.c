@@ -79,7 +79,6 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
         vcpu->id = i;
         vcpu->power = VCPU_OFF;
         vcpu->telemetry = &telemetry_cpu[i];
-        telemetry_init(i);
     }
     spinlock_init(&vm->power_lock, LOCK_VM_POWER);
     stage2_init(&vm->stage2, stage2_root, stage2_pool, VMID);

@@ -25,8 +25,8 @@ enum { ATTR_DEVICE, ATTR_NORMAL };
 #define DATA   (RODATA & ~S1_DESC_AP_RO)
 #define DEVICE (LEAF | FIELD_PREP(S1_DESC_ATTRINDX, ATTR_DEVICE) | EL2_DESC_XN)
 
-extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], sealed_start[],
-    sealed_end[], hv_end[];
+extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], bss_start[],
+    bss_end[], sealed_start[], sealed_end[], hv_end[];
 
 // Level 3 tables for the two 2 MiB pieces the image may lie in, and for the one that survives a reset.
 enum { PIECE_IMAGE_LOW, PIECE_IMAGE_HIGH, PIECE_SURVIVES, PIECE_COUNT };
@@ -76,6 +76,16 @@ static void unmap_guard_pages(void)
     }
 }
 
+// All that was written since reset went past the caches, since the MMU was off. Lines that were there before, of
+// whoever loaded ariel, would hide it as soon as the MMU is on, from this CPU's walker as well, or be written back over
+// it.
+static void drop_stale_lines(void)
+{
+    cache_invalidate_poc(data_start, (size_t)(stacks_start - data_start));
+    cache_invalidate_poc(stacks_start, STACK_STRIDE); // this CPU's, in use; no other has run
+    cache_invalidate_poc(bss_start, (size_t)(bss_end - bss_start));
+}
+
 void stage1_init(void)
 {
     root[0] = table_entry(devices);
@@ -102,7 +112,5 @@ void stage1_init(void)
         .ttbr = (uint64_t)root,
         .sctlr = SCTLR_EL2_RES1 | SCTLR_ELX_M | SCTLR_ELX_C | SCTLR_ELX_I | SCTLR_ELX_SA | SCTLR_ELX_WXN,
     };
-    // Ends with a barrier that completes the stores to the tables, too: they are visible to this CPU's walker before
-    // stage1_enable turns it on, and to the others' before CPU_ON.
-    cache_clean_poc(&stage1_registers, sizeof(stage1_registers));
+    drop_stale_lines();
 }

@@ -15,6 +15,7 @@
 #include <hv/vpl011.h>
 
 #include <hv/arch/barrier.h>
+#include <hv/arch/cache.h>
 #include <hv/console.h>
 #include <hv/memory_map.h>
 #include <hv/string.h>
@@ -74,6 +75,14 @@ static unsigned int receive_level(const struct vpl011 *uart)
     return has_fifo(uart) ? levels[uart->reg[UARTIFLS / 4] >> 3 & 7] : 1;
 }
 
+// The guest may read the page as Device memory, that is, not from a cache: what EL2 wrote must be in memory before the
+// page is shown, and while it is (DDI 0487 B2.8, mismatched attributes).
+static void publish(struct vpl011 *uart)
+{
+    if (uart->shadow)
+        cache_clean_poc(uart->reg, UARTICR + sizeof(uart->reg[0])); // the rest never changes
+}
+
 static void hide(struct vm *vm, bool hidden)
 {
     if (vm->uart.shadow && vm->uart.hidden != hidden && vm_show_uart(vm, !hidden) == HV_OK)
@@ -97,8 +106,10 @@ static void update(struct vm *vm)
         uart->level = masked != 0;
         (void)vgic_set_line(vm, 0, PL011_INTID, uart->level);
     }
-    if (empty)
+    if (empty) {
+        publish(uart);
         hide(vm, false);
+    }
 }
 
 // One character into the receive FIFO. Lock held; there is room.
@@ -311,5 +322,6 @@ COLD void vpl011_init(struct vm *vm)
     *reg(uart, UARTIFLS) = IFLS_RESET;
     for (uint32_t i = 0; i < ARRAY_COUNT(identification); i++)
         *reg(uart, UARTPERIPHID0 + 4 * i) = identification[i];
+    cache_clean_poc(uart->reg, sizeof(uart->reg)); // as in publish: all of it, once
     update(vm);
 }

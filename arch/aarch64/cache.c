@@ -21,6 +21,16 @@ void cache_clean_poc(const void *start, size_t size)
     barrier_complete_system(); // the bytes are in memory before anything after this
 }
 
+void cache_invalidate_poc(const void *start, size_t size)
+{
+    uintptr_t step = line_size(), end = (uintptr_t)start + size;
+
+    barrier_complete_system(); // what was written is in memory before the lines go
+    for (uintptr_t line = (uintptr_t)start & ~(step - 1); line < end; line += step)
+        __asm__ volatile("dc ivac, %0" : : "r"(line) : "memory");
+    barrier_complete_system();
+}
+
 void cache_sync_instructions(const void *start, size_t size)
 {
     uintptr_t step = line_size(), end = (uintptr_t)start + size;

@@ -21,11 +21,12 @@ enum fake_operation {
     FAKE_ISB,
     FAKE_TLBI_STAGE2_IPA, // argument: the IPA
     FAKE_TLBI_STAGE2_ALL,
-    FAKE_CACHE_CLEAN,  // argument: address; cache_clean_poc
-    FAKE_CACHE_SYNC,   // argument: address; cache_sync_instructions
-    FAKE_SYSREG_WRITE, // argument: value; name: the register
-    FAKE_LOCK_ACQUIRE, // argument: address of the lock
-    FAKE_LOCK_RELEASE, // argument: address of the lock
+    FAKE_CACHE_CLEAN,      // argument: address; cache_clean_poc
+    FAKE_CACHE_INVALIDATE, // argument: address; cache_invalidate_poc
+    FAKE_CACHE_SYNC,       // argument: address; cache_sync_instructions
+    FAKE_SYSREG_WRITE,     // argument: value; name: the register
+    FAKE_LOCK_ACQUIRE,     // argument: address of the lock
+    FAKE_LOCK_RELEASE,     // argument: address of the lock
 };
 
 struct fake_step {

@@ -115,11 +115,6 @@ void monitor_open(const char *reason)
     opened = reason;
 }
 
-void telemetry_init(unsigned int cpu)
-{
-    (void)cpu;
-}
-
 void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*tables)[4096], uint16_t vmid)
 {
     (void)stage2, (void)root;

@@ -390,6 +390,45 @@ static void the_page_is_hidden_while_a_byte_waits(void **state)
     assert_int_equal(shown_changes, 3);
 }
 
+static unsigned int cleaned(void)
+{
+    return (unsigned int)fake_trace_count_of(FAKE_CACHE_CLEAN);
+}
+
+static const struct fake_step *last_clean(void)
+{
+    uint64_t i = fake_trace_count;
+
+    while (i > 0 && fake_trace[i - 1].operation != FAKE_CACHE_CLEAN)
+        i--;
+    assert_true(i > 0);
+    return &fake_trace[i - 1];
+}
+
+// What is shown is in memory, for a guest that does not read it through a cache: before it is shown, and at each
+// change.
+static void the_page_is_in_memory_while_it_is_shown(void **state)
+{
+    (void)state;
+    vm.uart.shadow = true;
+    fake_trace_reset();
+    wr(IMSC, INT_TX);
+    assert_int_equal(cleaned(), 1);
+    assert_true(last_clean()->argument == (uintptr_t)vm.uart.reg);
+    vpl011_receive(&vm, 'b');
+    assert_int_equal(cleaned(), 1); // hidden
+    fake_trace_watch((const uint64_t *)(const void *)&vm.uart.reg[FR / 4]);
+    assert_int_equal(rd(DR), 'b');
+    assert_int_equal(cleaned(), 2);
+    assert_true(shown);
+    assert_int_equal((uint32_t)last_clean()->watched, 0x97); // with the flags that are shown
+    vm.uart.shadow = false;
+    wr(IMSC, 0);
+    assert_int_equal(cleaned(), 2);
+    vpl011_init(&vm); // once, all of it: a policy may show the page from the start
+    assert_int_equal(cleaned(), 3);
+}
+
 static void without_a_shadow_the_page_is_never_shown(void **state)
 {
     (void)state;
@@ -415,6 +454,7 @@ int main(void)
         cmocka_unit_test_setup(narrow_and_wide_accesses, setup),
         cmocka_unit_test_setup(any_access_keeps_flags_and_line_true, setup),
         cmocka_unit_test_setup(the_page_is_hidden_while_a_byte_waits, setup),
+        cmocka_unit_test_setup(the_page_is_in_memory_while_it_is_shown, setup),
         cmocka_unit_test_setup(without_a_shadow_the_page_is_never_shown, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,12 @@ static inline void cache_clean_poc(const void *start, size_t size)
     fake_trace_add(FAKE_CACHE_CLEAN, NULL, (uintptr_t)start);
 }
 
+static inline void cache_invalidate_poc(const void *start, size_t size)
+{
+    (void)size;
+    fake_trace_add(FAKE_CACHE_INVALIDATE, NULL, (uintptr_t)start);
+}
+
 static inline void cache_sync_instructions(const void *start, size_t size)
 {
     (void)size;

@@ -2,7 +2,9 @@
 // The one owner of the serial line. Output of the guest, of the log and of the monitor goes through here and is kept
 // apart by lines: `line_open` says whether the cursor stands behind text that somebody may still go on with, so a log
 // line can end it first. While the monitor is open the guest's output waits in a ring, and the line being typed is
-// drawn again after whatever came between. Input goes to the monitor, or to the guest's UART through a queue.
+// drawn again after whatever came between. What the guest prints passes terminal_filter.h on its way to the line, when
+// it leaves and not when it is held, so that the filter knows what stands on the screen. Input goes to the monitor, or
+// to the guest's UART through a queue.
 #include <hv/console.h>
 
 #include <hv/guest_words.h>
@@ -10,6 +12,7 @@
 #include <hv/pl011.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
+#include <hv/terminal_filter.h>
 #include <hv/vm.h>
 
 #define HELD_SIZE    0x20000u // guest output that waits for the monitor to close: all of a kernel's dmesg
@@ -28,6 +31,7 @@ static struct {
     size_t input_cursor;
     uint32_t held_count;
     uint64_t dropped_before; // guest_dropped when the hold began
+    struct terminal_filter filter;
 } console GUARDED_BY(console_lock);
 static UNSET uint8_t held[HELD_SIZE] GUARDED_BY(console_lock);
 
@@ -44,6 +48,16 @@ static UNSET uint8_t queue_bytes[QUEUE_SIZE] GUARDED_BY(queue_lock);
 static uint64_t guest_dropped;
 static uint64_t input_dropped;
 static uint32_t queue_waiting; // equal to queue.count
+
+// The lock is not taken: the MMU is still off, and no other CPU runs.
+void console_init(bool raw) NO_THREAD_ANALYSIS
+{
+    static const char reset[] = "\r\n" TERMINAL_RESET "\r\n"; // whatever the guest was printing at the reset ends
+
+    for (size_t i = 0; i < sizeof(reset) - 1; i++)
+        pl011_put((uint8_t)reset[i]);
+    console.filter.raw = raw;
+}
 
 static void put(uint8_t byte) REQUIRES(console_lock)
 {
@@ -73,6 +87,17 @@ static void draw_input(void) REQUIRES(console_lock)
         put('\b');
 }
 
+// EL2 is about to print: the terminal is put into a state in which that can be read.
+static void begin_own(void) REQUIRES(console_lock)
+{
+    uint8_t bytes[TERMINAL_OUT_MAX];
+    size_t length = terminal_filter_own(&console.filter, bytes);
+
+    //@ loop unroll 1;
+    for (size_t i = 0; i < length; i++)
+        put(bytes[i]);
+}
+
 // Makes the cursor stand at the start of a line. A line being typed is wiped from the screen and the cursor moved up
 // and down again: the screen keeps no trace, and in a captured stream an end of line stands right before what follows.
 static void end_line(void) REQUIRES(console_lock)
@@ -97,12 +122,30 @@ static COLD void hold_byte(uint8_t byte) REQUIRES(console_lock)
         console.held_open = byte != '\n';
 }
 
+static __attribute__((noinline)) void filter_byte(uint8_t byte) REQUIRES(console_lock)
+{
+    uint8_t bytes[TERMINAL_OUT_MAX];
+    size_t length = terminal_filter_byte(&console.filter, byte, bytes);
+
+    //@ loop unroll 1;
+    for (size_t i = 0; i < length; i++)
+        put(bytes[i]);
+}
+
+static inline void print_guest_byte(uint8_t byte) REQUIRES(console_lock)
+{
+    if (__builtin_expect(terminal_filter_is_plain(&console.filter, byte), 1))
+        put(byte);
+    else
+        filter_byte(byte);
+}
+
 static inline void guest_byte(uint8_t byte) REQUIRES(console_lock)
 {
     if (__builtin_expect(console.hold, 0))
         hold_byte(byte);
     else
-        put(byte);
+        print_guest_byte(byte);
 }
 
 static void guest_string(const char *text) REQUIRES(console_lock)
@@ -167,10 +210,12 @@ void console_guest_text(const uint8_t *text, size_t length)
 void console_line(const char *line, size_t length)
 {
     spinlock_acquire(&console_lock);
+    begin_own();
     end_line();
     put_text(line, length);
     put('\r');
     put('\n');
+    terminal_filter_protect(&console.filter);
     draw_input();
     spinlock_release(&console_lock);
 }
@@ -201,6 +246,8 @@ void console_show_input(const char *text, size_t length, size_t cursor)
     if (cursor > length)
         cursor = length;
     spinlock_acquire(&console_lock);
+    if (length > 0 && console.input_length == 0)
+        begin_own();
     typed_at_end = is_typed_at_end(text, length, cursor);
     if (typed_at_end)
         put((uint8_t)text[length - 1]);
@@ -241,7 +288,7 @@ uint64_t console_hold_guest(bool hold)
             console.input_length = 0;
         }
         for (uint32_t i = 0; i < console.held_count; i++)
-            put(held[i]);
+            print_guest_byte(held[i]);
         console.held_count = 0;
         dropped = console_dropped() - console.dropped_before;
     }

@@ -15,6 +15,7 @@
 #include <hv/siphash.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
+#include <hv/terminal_filter.h>
 
 #include <hv/arch/registers.h>
 
@@ -261,7 +262,7 @@ static void begin_panic(void) NO_THREAD_ANALYSIS
     unsigned int count;
 
     state.panicked = true;
-    panic_line("", 0);
+    panic_line(TERMINAL_RESET, sizeof(TERMINAL_RESET) - 1);
     count = take_held(&held) ? count_held(&held, false) : 0;
     if (count == 0) {
         return;

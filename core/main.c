@@ -102,8 +102,7 @@ _Noreturn void main_boot_cpu(void)
 
     boot_options_read();
     pl011_init();
-    pl011_put('\r'); // whatever the guest was saying when the machine was reset
-    pl011_put('\n');
+    console_init(boot_options() & BOOT_OPTIONS_RAW);
     stage1_init();
     stage1_enable();
     struct vcpu *vcpu = adopt_vcpu(0);

@@ -9,13 +9,15 @@ MEM ?= 1G
 CPU ?= cortex-a57
 ## more arguments for QEMU
 QEMU_EXTRA ?=
+## raw: what the guest prints reaches the terminal as it is, also what acts on it (filtered)
+CONSOLE ?= filtered
 
 # $(call quote,text): one word for the shell, whatever is in it
 quote = '$(subst ','\'',$(1))'
 
 # What may begin with a dash is one word with its option.
 MACHINE = --smp=$(call quote,$(SMP)) --mem=$(call quote,$(MEM)) --cpu=$(call quote,$(CPU))
-EXTRA = --extra=$(call quote,$(QEMU_EXTRA))
+EXTRA = --extra=$(call quote,$(QEMU_EXTRA)) --console=$(call quote,$(CONSOLE))
 RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf $(MACHINE) $(EXTRA)
 
 # A guest of one's own: Image, initrd and device tree are made and checked by scripts/run_linux.py.

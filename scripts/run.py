@@ -33,7 +33,7 @@ def mem_mib(text):
     return int(match[1]) * (1024 if match[2].upper() == "G" else 1) if match else None
 
 
-def refusal(smp, mem, cpu, extra=""):
+def refusal(smp, mem, cpu, extra="", console="filtered"):
     """Why these arguments cannot be, in one line; None when they can."""
     try:
         shlex.split(extra)
@@ -45,6 +45,8 @@ def refusal(smp, mem, cpu, extra=""):
         return f"MEM={mem}: write a size as 1G or 1024M"
     if mem_mib(mem) < MEM_MIN_MIB:
         return f"MEM={mem}: ariel and its guest need {MEM_MIN_MIB}M or more"
+    if console not in ("filtered", "raw"):
+        return f"CONSOLE={console}: filtered, or raw to let what the guest prints reach the terminal as it is"
     if not CPU_PATTERN.fullmatch(cpu):
         return f"CPU={cpu}: not an AArch64 CPU with EL2; take cortex-a53, cortex-a57, cortex-a72, cortex-a76, " \
                "neoverse-n1 or max"
@@ -145,9 +147,10 @@ def main():
     parser.add_argument("--mem", default="1G")
     parser.add_argument("--cpu", default="cortex-a57")
     parser.add_argument("--extra", default="", help="more arguments for QEMU")
+    parser.add_argument("--console", default="filtered", help="raw: what the guest prints reaches the terminal as it is")
     parser.add_argument("--check", action="store_true", help="only look at the arguments")
     options = parser.parse_args()
-    why_not = refusal(options.smp, options.mem, options.cpu, options.extra)
+    why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console)
     if why_not:
         sys.exit(why_not)
     if options.check:
@@ -157,7 +160,7 @@ def main():
     command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra)
     if not shutil.which(command[0]):
         sys.exit(f"{command[0]}: not installed; run scripts/bootstrap run")
-    command += boot_option_arguments()
+    command += boot_option_arguments(options.console == "raw")
     print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(shlex.join(command), flush=True)
     become_qemu(command)

@@ -41,6 +41,7 @@ def arguments_of(description="Boot a guest of one's own under ariel."):
     parser.add_argument("--address", default="", help="where a flat binary, or a program that can stand anywhere, goes")
     parser.add_argument("--file", default="", help="more files for the guest's memory: path@IPA, and further ones")
     parser.add_argument("--extra", default="", help="more arguments for QEMU")
+    parser.add_argument("--console", default="filtered", help="raw: what the guest prints reaches the terminal as it is")
     parser.add_argument("--check", action="store_true", help="only look at what is given")
     return parser
 
@@ -79,7 +80,7 @@ def address_of(options):
 
 def refuse_early(options):
     """Looks at all that is given; raises what is wrong with it. Costs little, writes nothing."""
-    why_not = refusal(options.smp, options.mem, options.cpu, options.extra)
+    why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console)
     if why_not:
         raise linux_image.ImageError(why_not)
     for path, name in ((options.image, "LINUX_IMAGE"), (options.initrd, "LINUX_INITRD"), (options.dtb, "LINUX_DTB"),
@@ -186,7 +187,7 @@ def main():
     command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra, loads)
     if not shutil.which(command[0]):
         return f"{command[0]}: not installed; run scripts/bootstrap run"
-    command += boot_option_arguments()
+    command += boot_option_arguments(options.console == "raw")
     print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(*words, shlex.join(command), sep="\n", flush=True)
     become_qemu(command)

@@ -7,7 +7,12 @@
 
 #define CONSOLE_INPUT_MAX 256 // prompt and typed line
 
-// Guest output, byte by byte as its UART sends it. Goes out at once, or into the bounded buffer while the monitor is
+// Ends what a guest was printing before a reset, and makes the terminal readable. raw: what a guest prints reaches the
+// terminal as it is, unfiltered. Once, on the boot CPU, when the UART is ready.
+void console_init(bool raw);
+
+// Guest output, byte by byte as its UART sends it; what would act on the person's terminal is shown instead
+// (terminal_filter.h). Goes out at once, or into the bounded buffer while the monitor is
 // open (drops are counted).
 void console_guest_byte(uint8_t byte);
 

@@ -2,6 +2,7 @@
 """The word that scripts/run.py leaves for EL2: what is in it, and that both sides spell it the same."""
 
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -54,3 +55,15 @@ def test_a_large_terminal_does_not_spill():
 def test_without_a_terminal_there_is_nothing_to_say():
     assert run.boot_options({"TERM": "xterm"}, None) == 0
     assert field("BOOT_OPTIONS_RAW", run.boot_options({}, None, raw=True)) == 1
+
+
+def test_a_raw_console_is_asked_for_by_name():
+    assert run.refusal("1", "1G", "max", "", "raw") is None
+    assert "CONSOLE=cooked: filtered, or raw" in run.refusal("1", "1G", "max", "", "cooked")
+    makefile = (ROOT / "mk/run.mk").read_text()
+    assert re.search(r"^EXTRA = .*--console=\$\(call quote,\$\(CONSOLE\)\)$", makefile, re.M)
+    done = [subprocess.run(["make", "-s", "-n", "run", f"CONSOLE={console}"], cwd=ROOT, capture_output=True, text=True)
+            for console in ("raw", "filtered")]
+    assert "--console='raw'" in done[0].stdout and "--console='filtered'" in done[1].stdout
+    word = run.boot_options({}, None, raw=True)
+    assert f"data={word:#x}" in (ROOT / "docs/MONITOR.md").read_text()

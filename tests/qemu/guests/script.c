@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A guest_main that does what a line on its console says, word by word, so that a test can have it print and do things
 // while the monitor is open and nothing reaches it:
-//   h1b5b6d  prints these bytes       d  writes to the RTC, which policy diag denies and logs
+//   h1b5b6d  prints these bytes       d  writes to the GPIO, which policy diag denies and logs
 //   w15      waits 1.5 s              f  waits until somebody has written to FLAG (the monitor's mem write)
 //   n        calls HVC_DUMP_LOG and prints its result     p  HVC_PAUSE
 //   t        prints what it has been sent meanwhile, in hexadecimal
@@ -16,7 +16,7 @@
 #include <hv/memory_map.h>
 
 #define FLAG       ((volatile uint32_t *)0x40300000)
-#define RTC_LOAD   0x09010008
+#define GPIO_DIR   0x09030400
 #define UARTFR     (PL011_PA + 0x18)
 #define FR_RXFE    0x10
 #define SYSTEM_OFF 0x84000008
@@ -42,7 +42,7 @@ static void write_denied(void)
     static uint32_t value;
 
     exception_expect();
-    mmio_write32(RTC_LOAD, ++value);
+    mmio_write32(GPIO_DIR, ++value);
     (void)exception_end();
 }
 

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: Apache-2.0
+// A parser of ECMA-48 (and of the DEC private sequences that xterm documents) that keeps a sequence until it is whole,
+// and then prints it, a tamer one in its place, or its bytes so that they are read instead of obeyed. Strings (OSC,
+// DCS, APC, PM, SOS) need no state: their introducer is shown, and what follows is text like any other.
+//
+// How a record stays. Between the last record and the cursor lie at least `below` lines: every line feed adds one (it
+// moves the cursor down or all else up; lines that wrap only add to it), and moving up takes them away. Up to there the
+// guest may go as it likes. What goes further, or says where on the screen it wants to be, finds the record gone: the
+// screen is scrolled by as many lines as are needed for the record to have left a screen of TERMINAL_ROWS_MAX lines.
+// It is then in what the terminal keeps above the screen, which no sequence that passes can reach. After that nothing
+// is withheld until the next record. A full-screen program loses its screen in this way when a record comes, and draws
+// it again when told to (Ctrl-L); a record is worth that.
+#include <hv/terminal_filter.h>
+
+#define ESCAPE 0x1b
+#define ENDS   0x40 // a CSI ends with a byte from here to 0x7e
+
+enum { GROUND, AFTER_ESCAPE, INTERMEDIATE, CSI, UTF8 };
+
+// Bytes that are to be printed.
+struct out {
+    uint8_t *bytes;
+    size_t length;
+};
+
+static void put(struct out *out, uint8_t byte)
+{
+    if (out->length < TERMINAL_OUT_MAX)
+        out->bytes[out->length++] = byte;
+}
+
+static void put_text(struct out *out, const char *text)
+{
+    while (*text != '\0')
+        put(out, (uint8_t)*text++);
+}
+
+static void put_number(struct out *out, unsigned int value)
+{
+    if (value >= 10)
+        put_number(out, value / 10);
+    put(out, (uint8_t)('0' + value % 10));
+}
+
+// As it is read: what is no printable ASCII as "\x1b".
+static void show(struct out *out, uint8_t byte)
+{
+    static const char digits[] = "0123456789abcdef";
+
+    if (byte >= 0x20 && byte < 0x7f) {
+        put(out, byte);
+        return;
+    }
+    put_text(out, "\\x");
+    put(out, (uint8_t)digits[byte >> 4]);
+    put(out, (uint8_t)digits[byte & 15]);
+}
+
+static void show_sequence(struct terminal_filter *filter, struct out *out)
+{
+    for (unsigned int i = 0; i < filter->length; i++)
+        show(out, filter->sequence[i]);
+    filter->changes |= TERMINAL_CHANGED;
+}
+
+static void pass_sequence(const struct terminal_filter *filter, struct out *out)
+{
+    for (unsigned int i = 0; i < filter->length; i++)
+        put(out, filter->sequence[i]);
+}
+
+// ---- Records that stand above
+
+static void line_feed(struct terminal_filter *filter)
+{
+    if (!filter->exposed || filter->below++ < filter->deepest)
+        return;
+    filter->deepest = filter->below;
+    filter->exposed = filter->deepest < TERMINAL_ROWS_MAX;
+}
+
+// Before the guest goes anywhere on the screen, or erases it: the record scrolls off its top.
+static void give_screen(struct terminal_filter *filter, struct out *out)
+{
+    if (!filter->exposed)
+        return;
+    put_text(out, "\033[999;1H");
+    for (unsigned int i = filter->deepest; i < TERMINAL_ROWS_MAX; i++)
+        put(out, '\n');
+    filter->exposed = false;
+}
+
+// How far up of count lines the guest may go.
+static unsigned int take_lines_up(struct terminal_filter *filter, unsigned int count)
+{
+    if (!filter->exposed)
+        return count;
+    if (count > filter->below)
+        count = filter->below;
+    filter->below -= (uint8_t)count;
+    return count;
+}
+
+// ---- Sequences of ESC and one byte, or ESC, intermediates and one byte
+
+static void escape_sequence(struct terminal_filter *filter, struct out *out, uint8_t final)
+{
+    switch (final) {
+    case '=': // keypad modes
+    case '>':
+    case 'H': // a tab stop here
+        break;
+    case '7': // save the cursor
+        break;
+    case 'D': // index, next line
+    case 'E':
+        line_feed(filter);
+        break;
+    case 'M': // reverse index
+        if (take_lines_up(filter, 1) == 0)
+            return;
+        break;
+    case '8': // restore the cursor
+        give_screen(filter, out);
+        filter->changes |= TERMINAL_CHANGED;
+        break;
+    default:
+        show_sequence(filter, out);
+        return;
+    }
+    pass_sequence(filter, out);
+}
+
+// Character sets: US, UK and line drawing as G0 or G1. UTF-8 as what it is anyway.
+static void intermediate_sequence(struct terminal_filter *filter, struct out *out, uint8_t final)
+{
+    uint8_t first = filter->sequence[1];
+    bool is_set = (first == '(' || first == ')') && (final == 'B' || final == 'A' || final == '0');
+
+    if (filter->length != 3 || (!is_set && !(first == '%' && final == 'G'))) {
+        show_sequence(filter, out);
+        return;
+    }
+    filter->changes |= TERMINAL_CHANGED;
+    pass_sequence(filter, out);
+}
+
+// ---- CSI
+
+// The parameter that begins at *at, at most 9999, and moves *at behind it and its semicolon. 0: none, or 0.
+static unsigned int take_number(const struct terminal_filter *filter, unsigned int *at)
+{
+    unsigned int value = 0;
+
+    for (; *at + 1 < filter->length && filter->sequence[*at] != ';'; ++*at) {
+        value = value * 10 + (unsigned int)(filter->sequence[*at] - '0');
+        value = value > 9999 ? 9999 : value;
+    }
+    ++*at;
+    return value;
+}
+
+static unsigned int first_number(const struct terminal_filter *filter)
+{
+    unsigned int at = 2;
+
+    return take_number(filter, &at);
+}
+
+// Whether all from the byte `from` on to the final byte is digits, semicolons and (in colours) colons.
+static bool has_numbers_only(const struct terminal_filter *filter, unsigned int from)
+{
+    for (unsigned int i = from; i + 1 < filter->length; i++)
+        if (filter->sequence[i] < '0' || filter->sequence[i] > ';')
+            return false;
+    return true;
+}
+
+static void lines_up(struct terminal_filter *filter, struct out *out, uint8_t final)
+{
+    unsigned int wanted = first_number(filter);
+
+    wanted += wanted == 0;
+    unsigned int count = take_lines_up(filter, wanted);
+    if (count == wanted) {
+        pass_sequence(filter, out);
+    } else if (count > 0) {
+        put_text(out, "\033[");
+        put_number(out, count);
+        put(out, final);
+    }
+}
+
+// 0 is from the cursor to the end. 3, what the terminal keeps above the screen, is where records are: it is left out.
+static void erase_screen(struct terminal_filter *filter, struct out *out)
+{
+    uint8_t what = filter->length == 3 ? '0' : filter->sequence[2];
+
+    if (filter->length > 4 || what > '3') {
+        show_sequence(filter, out);
+        return;
+    }
+    if (what == '3')
+        return;
+    if (what != '0')
+        give_screen(filter, out);
+    pass_sequence(filter, out);
+}
+
+static void attributes(struct terminal_filter *filter, struct out *out)
+{
+    bool none = filter->length == 3 || (filter->length == 4 && filter->sequence[2] == '0');
+
+    filter->changes = (uint8_t)(none ? filter->changes & ~TERMINAL_COLOURED : filter->changes | TERMINAL_COLOURED);
+    pass_sequence(filter, out);
+}
+
+static void scroll_region(struct terminal_filter *filter, struct out *out)
+{
+    give_screen(filter, out); // it moves the cursor home
+    if (filter->length == 3)
+        filter->changes &= (uint8_t)~TERMINAL_REGION;
+    else
+        filter->changes |= TERMINAL_REGION;
+    pass_sequence(filter, out);
+}
+
+static void show_alternate(struct terminal_filter *filter, struct out *out, bool alternate)
+{
+    bool is = filter->changes & TERMINAL_ALTERNATE;
+
+    if (alternate == is)
+        return;
+    give_screen(filter, out); // for terminals that have no other screen
+    filter->changes ^= TERMINAL_ALTERNATE;
+    put_text(out, alternate ? "\033[?1049h" : "\033[?1049l");
+}
+
+// The DEC private modes that pass: cursor keys, reverse screen, wrapping, blinking and visible cursor, bracketed paste.
+static bool is_known_mode(unsigned int mode)
+{
+    static const uint16_t modes[] = {1, 5, 7, 12, 25, 2004};
+    bool known = false;
+
+    for (unsigned int i = 0; i < sizeof(modes) / sizeof(modes[0]); i++)
+        known |= modes[i] == mode;
+    return known;
+}
+
+static void private_mode(struct terminal_filter *filter, struct out *out, unsigned int mode, uint8_t final)
+{
+    bool known = is_known_mode(mode);
+
+    if (mode == 47 || mode == 1047 || mode == 1049) {
+        show_alternate(filter, out, final == 'h');
+        return;
+    }
+    if (!known || mode == 5 || mode == 7 || mode == 25)
+        filter->changes |= TERMINAL_CHANGED;
+    put_text(out, known ? "\033[?" : "\\x1b[?");
+    put_number(out, mode);
+    put(out, final);
+}
+
+static void private_sequence(struct terminal_filter *filter, struct out *out, uint8_t final)
+{
+    if (!has_numbers_only(filter, 3) || (final != 'h' && final != 'l' && final != 'c')) {
+        show_sequence(filter, out);
+        return;
+    }
+    if (final == 'c') // the shape of the Linux console's cursor: no other terminal has it, some answer
+        return;
+    for (unsigned int at = 3; at < filter->length;)
+        private_mode(filter, out, take_number(filter, &at), final);
+}
+
+// Whether a CSI of digits is what its final byte says when it stands alone, and not one of the others that share it.
+static bool is_usual(const struct terminal_filter *filter, uint8_t final)
+{
+    switch (final) {
+    case 's': // a cursor saved, not margins
+    case 'u': // and restored, not a protocol of keyboards
+        return filter->length == 3;
+    case 'T': // scrolling down, not tracking of the mouse
+    case 'b': // a character again, not for hours
+        return filter->length <= 6;
+    case 'h': // inserting is the one mode
+    case 'l':
+        return filter->length == 4 && filter->sequence[2] == '4';
+    default:
+        return true;
+    }
+}
+
+// A CSI of digits and semicolons.
+static void plain_csi(struct terminal_filter *filter, struct out *out, uint8_t final)
+{
+    switch (is_usual(filter, final) ? final : 0) {
+    case 'A': // cursor up, to the line before
+    case 'F':
+        lines_up(filter, out, final);
+        return;
+    case 'J':
+        erase_screen(filter, out);
+        return;
+    case 'm':
+        attributes(filter, out);
+        return;
+    case 'r':
+        scroll_region(filter, out);
+        return;
+    case 'H': // where on the screen; scrolling; a saved place
+    case 'f':
+    case 'd':
+    case 'S':
+    case 'T':
+    case 'u':
+        give_screen(filter, out);
+        pass_sequence(filter, out);
+        return;
+    case 'h':
+    case 'l':
+        filter->changes |= TERMINAL_CHANGED;
+        pass_sequence(filter, out);
+        return;
+    case '@': // within the line, or down; tab stops; a saved place
+    case 'B':
+    case 'C':
+    case 'D':
+    case 'E':
+    case 'G':
+    case 'I':
+    case 'K':
+    case 'L':
+    case 'M':
+    case 'P':
+    case 'X':
+    case 'Z':
+    case '`':
+    case 'a':
+    case 'b':
+    case 'e':
+    case 'g':
+    case 's':
+        pass_sequence(filter, out);
+        return;
+    default:
+        show_sequence(filter, out);
+    }
+}
+
+static void csi_sequence(struct terminal_filter *filter, struct out *out, uint8_t final)
+{
+    const uint8_t *sequence = filter->sequence;
+
+    if (sequence[2] == '?')
+        private_sequence(filter, out, final);
+    else if (has_numbers_only(filter, 2))
+        plain_csi(filter, out, final);
+    else if (final == 'q' && sequence[filter->length - 2] == ' ' && filter->length <= 5)
+        pass_sequence(filter, out); // the cursor's shape
+    else
+        show_sequence(filter, out);
+}
+
+// ---- The parser
+
+static void ground(struct terminal_filter *filter)
+{
+    filter->state = GROUND;
+    filter->length = 0;
+}
+
+static void ground_byte(struct terminal_filter *filter, struct out *out, uint8_t byte)
+{
+    filter->length = 1;
+    filter->sequence[0] = byte;
+    if (byte == ESCAPE) {
+        filter->state = AFTER_ESCAPE;
+        return;
+    }
+    if (byte >= 0xc2 && byte < 0xf5) {
+        filter->left = byte < 0xe0 ? 1 : byte < 0xf0 ? 2 : 3;
+        filter->state = UTF8;
+        return;
+    }
+    if (byte == '\n') {
+        line_feed(filter);
+        put(out, byte);
+    } else if (byte == '\0' || (byte >= '\a' && byte <= '\r' && byte != '\v' && byte != '\f')) {
+        put(out, byte);
+    } else if (byte == 0x0e || byte == 0x0f) { // G1, G0
+        filter->changes |= TERMINAL_CHANGED;
+        put(out, byte);
+    } else if (byte >= 0x20 && byte < 0x7f) {
+        put(out, byte);
+    } else {
+        show_sequence(filter, out);
+    }
+    ground(filter);
+}
+
+// byte cannot go on with what was kept: that is shown, and byte counts by itself.
+static void begin_anew(struct terminal_filter *filter, struct out *out, uint8_t byte)
+{
+    show_sequence(filter, out);
+    ground(filter);
+    ground_byte(filter, out, byte);
+}
+
+// Whether the character is one that must be encoded so: no shorter way, no surrogate, no 8-bit control, in Unicode.
+static bool is_character(const uint8_t *bytes)
+{
+    switch (bytes[0]) {
+    case 0xc2:
+        return bytes[1] >= 0xa0; // U+0080 to U+009F are controls
+    case 0xe0:
+        return bytes[1] >= 0xa0;
+    case 0xed:
+        return bytes[1] < 0xa0;
+    case 0xf0:
+        return bytes[1] >= 0x90;
+    case 0xf4:
+        return bytes[1] < 0x90;
+    default:
+        return true;
+    }
+}
+
+static void utf8_byte(struct terminal_filter *filter, struct out *out, uint8_t byte)
+{
+    if (byte < 0x80 || byte > 0xbf) {
+        begin_anew(filter, out, byte);
+        return;
+    }
+    filter->sequence[filter->length++] = byte;
+    if (--filter->left > 0)
+        return;
+    if (is_character(filter->sequence))
+        pass_sequence(filter, out);
+    else
+        show_sequence(filter, out);
+    ground(filter);
+}
+
+static void sequence_byte(struct terminal_filter *filter, struct out *out, uint8_t byte)
+{
+    if (byte < 0x20 || byte > 0x7e || filter->length == TERMINAL_SEQUENCE_MAX) {
+        begin_anew(filter, out, byte);
+        return;
+    }
+    filter->sequence[filter->length++] = byte;
+    if (filter->state == AFTER_ESCAPE && byte == '[') {
+        filter->state = CSI;
+    } else if (filter->state == CSI) {
+        if (byte < ENDS)
+            return;
+        csi_sequence(filter, out, byte);
+        ground(filter);
+    } else if (byte < 0x30) {
+        filter->state = INTERMEDIATE;
+    } else {
+        if (filter->state == AFTER_ESCAPE)
+            escape_sequence(filter, out, byte);
+        else
+            intermediate_sequence(filter, out, byte);
+        ground(filter);
+    }
+}
+
+size_t terminal_filter_byte(struct terminal_filter *filter, uint8_t byte, uint8_t *bytes)
+{
+    struct out out = {.bytes = bytes};
+
+    if (filter->raw) {
+        bool control = (byte < 0x20 && (byte < '\a' || byte > '\r')) || (byte >= 0x80 && byte < 0xa0);
+        filter->changes |= control ? TERMINAL_CHANGED : 0;
+        put(&out, byte);
+    } else if (filter->state == GROUND) {
+        ground_byte(filter, &out, byte);
+    } else if (filter->state == UTF8) {
+        utf8_byte(filter, &out, byte);
+    } else {
+        sequence_byte(filter, &out, byte);
+    }
+    return out.length;
+}
+
+// ---- What EL2 prints
+
+size_t terminal_filter_own(struct terminal_filter *filter, uint8_t *bytes)
+{
+    struct out out = {.bytes = bytes};
+    uint8_t changes = filter->changes;
+
+    if (changes == 0)
+        return 0;
+    if (changes & TERMINAL_ALTERNATE)
+        put_text(&out, "\033[?1049l");
+    if (changes & TERMINAL_REGION)
+        put_text(&out, "\0337\033[r\0338"); // all of the screen, and the cursor where it was
+    put_text(&out, TERMINAL_RESET);
+    if (!filter->raw)
+        put_text(&out, "\033[4l\033[?5l\033[?7h\033[?25h"); // no inserting; lines that wrap; a cursor that is seen
+    put_text(&out, "\r\n");
+    filter->changes = 0;
+    return out.length;
+}
+
+void terminal_filter_protect(struct terminal_filter *filter)
+{
+    filter->exposed = !filter->raw;
+    filter->below = 0;
+    filter->deepest = 0;
+}

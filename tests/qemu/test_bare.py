@@ -4,6 +4,7 @@ reset changes on the bare machine alone."""
 
 import re
 import subprocess
+import time
 
 import pexpect
 import pytest
@@ -84,3 +85,18 @@ def test_nothing_of_a_guest_outlives_its_reset(programs, under_ariel, tmp_path, 
     text = "\n".join(ariel.lines)
     assert text.count("flash 0000000004000000 kept") == 2 and text.count("clock kept") == 2
     assert text.count("fw-cfg kept") == 2 and "CHANGED" not in text
+
+
+def test_an_alarm_ends_a_wait(programs, under_ariel):
+    """On the bare machine, and under a policy that lets the guest's WFI be the CPU's own."""
+    lines = on_bare_machine(programs / "alarm.elf", r"rang \w+ \w+\r*\n")
+    assert re.fullmatch(r"rang 0{15}[0-9a-f] cleared", lines[-2]), lines
+    ariel = under_ariel(programs / "alarm.elf", "firmware")
+    ariel.expect_line(r"^armed$")
+    ariel.expect_opened()
+    # The clock is wall time: it reaches the alarm while nobody runs, and the interrupt waits.
+    while not re.search(r"^ *34 .*pending=yes", ariel.command("gic").text, re.M):
+        time.sleep(0.1)
+    ariel.send("resume\r")
+    ariel.expect_line(r"^rang 0+[0-9a-f]+ cleared$")
+    assert ariel.expect_exit() == 0

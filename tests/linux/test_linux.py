@@ -197,3 +197,37 @@ def test_monitor_while_linux_runs(boot_shell):
     assert after - before < time.monotonic() - start - 19.9, "guest time went on while it was paused"
     linux.done("sleep 2")
     no_trouble(linux)
+
+
+def test_a_reset_brings_the_kernel_back_and_keeps_other_ram(boot_shell, installer, tmp_path):
+    """Linux starts from what was loaded, whatever became of it, and finds what it left in RAM that nothing is loaded to, as
+    its ramoops would."""
+    linux = boot_shell("mem=640M")  # above it RAM is nobody's
+    kept, loaded, junk = 0x6c000000, (0x44000000, 0x6fe00000), 0xbadbadbadbad
+
+    def word_at(address):
+        return int(linux.rows(f"xp /1xg {address:#x}")[0]["data"], 16)
+
+    def damage_and_reset(reset):
+        for place in (0x40000000, 0x40000038, *loaded):  # the Image's header and magic, initrd and device tree
+            linux.command(f"mem write {place:#x} {junk:#x} 8")
+        linux.command("resume")
+        linux.expect_line("guest running")
+        reset()
+        linux.expect_line(r'event=guest-enter guest="Linux Image" entry=0x40000000 ')
+        linux.attention()
+        linux.command("pause")
+        assert [word_at(place) for place in loaded] == pristine
+        assert word_at(kept) == 0x0123456789abcdef
+        linux.command("resume")
+        linux.expect_shell()
+
+    linux.attention()
+    linux.command("pause")
+    pristine = [int.from_bytes(open(file, "rb").read(8), "little") for file in (installer[1], tmp_path / "guest.dtb")]
+    linux.command(f"mem write {kept:#x} 0x0123456789abcdef 8")
+    damage_and_reset(lambda: linux.send("reboot -f\n"))
+    linux.attention()
+    linux.command("pause")
+    damage_and_reset(lambda: (linux.attention(), linux.send("reset\r")))
+    no_trouble(linux)

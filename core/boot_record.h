@@ -17,7 +17,7 @@ struct boot_record {
     uint64_t guest;    // enum boot_guest
     uint64_t image[8]; // the Image's header, 64 bytes
     uint64_t dtb;      // the device tree's first eight bytes: magic and size
-    uint64_t initrd;   // the first eight bytes at LINUX_INITRD_PA: 0 when nothing was loaded there
+    uint64_t initrd;   // the first eight bytes at LINUX_INITRD_PA
     uint64_t check;    // boot_record_check() of the words before it
 };
 

@@ -24,11 +24,24 @@ static void place_image(uint64_t offset, uint64_t size)
     cache_clean_poc(image + offset, size);
 }
 
+// Whether these eight bytes begin something that Linux unpacks as an initrd (its lib/decompress.c and
+// init/initramfs.c): gzip, bzip2, lzma, xz, lzo, lz4, zstd or a bare cpio archive. Else they are the middle of an Image
+// of more than 64 MiB.
+static bool is_initrd(uint64_t start)
+{
+    static const uint16_t magics[] = {0x8b1f, 0x9e1f, 0x5a42, 0x005d, 0x37fd, 0x4c89, 0x2102, 0xb528, 0x3730};
+
+    for (unsigned int i = 0; i < ARRAY_COUNT(magics); i++)
+        if ((uint16_t)start == magics[i])
+            return true;
+    return false;
+}
+
 // The Image at LINUX_IMAGE_PA. initrd is what the first boot found in the initrd's place.
 static bool load_image(struct vm *vm, uint64_t initrd, struct loader_error *error)
 {
     const struct image_header *image = (const struct image_header *)LINUX_IMAGE_PA;
-    uint64_t limit = (initrd != 0 ? LINUX_INITRD_PA : LINUX_DTB_PA) - LINUX_IMAGE_PA;
+    uint64_t limit = (is_initrd(initrd) ? LINUX_INITRD_PA : LINUX_DTB_PA) - LINUX_IMAGE_PA;
 
     if (!loader_check_image(image, limit, error) || !loader_check_dtb((const void *)LINUX_DTB_PA, error))
         return false;

@@ -62,7 +62,7 @@ static bool is_linux(const uint64_t *header)
 {
     uint32_t magic = __builtin_bswap32(((uint32_t *)LINUX_DTB_PA)[0]);
     uint32_t bytes = __builtin_bswap32(((uint32_t *)LINUX_DTB_PA)[1]);
-    uint64_t end = *(uint64_t *)LINUX_INITRD_PA ? LINUX_INITRD_PA : LINUX_DTB_PA;
+    uint64_t end = *(uint64_t *)LINUX_INITRD_PA == 0x8b1f ? LINUX_INITRD_PA : LINUX_DTB_PA;
     unsigned __int128 last = (unsigned __int128)LINUX_IMAGE_PA + header[1] + header[2];
 
     // The fake CPU has 4 and 64 KiB pages, as its ID_AA64MMFR0_EL1 is 0.
@@ -186,7 +186,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         put_header(&input, header);
         break;
     }
-    *(uint64_t *)LINUX_INITRD_PA = fuzz_below(&input, 2);
+    static const uint64_t initrds[] = {0, 0x8b1f, 0xd503201f}; // none, gzip, the middle of an Image
+    *(uint64_t *)LINUX_INITRD_PA = initrds[fuzz_below(&input, 3)];
     put_dtb(&input);
     if (header[1] % 4 == 0 && header[1] != 0 && header[2] > IMAGE_MAX && header[2] < GUEST_RAM_SIZE &&
         is_linux(header) && fuzz_below(&input, 64))

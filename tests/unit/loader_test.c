@@ -135,6 +135,18 @@ static void an_initrd_lowers_the_bound(void **state)
     *(uint64_t *)LINUX_INITRD_PA = 0x88b1f;
     put_image(0, MIB(65), 0);
     refused("image_size", MIB(65), LINUX_INITRD_PA - LINUX_IMAGE_PA);
+    *(uint64_t *)LINUX_INITRD_PA = 0x3130373037303730; // "07070701", a bare archive
+    refused("image_size", MIB(65), LINUX_INITRD_PA - LINUX_IMAGE_PA);
+}
+
+static void the_middle_of_a_large_image_is_no_initrd(void **state)
+{
+    (void)state;
+    *(uint64_t *)LINUX_INITRD_PA = 0xd503201fd503201f; // nop; nop
+    put_image(0, MIB(70), 0);
+    put_dtb(0xd00dfeed, 4096);
+    assert_true(loader_load(&vm, &error));
+    assert_string_equal(vm.guest_name, "Linux Image");
 }
 
 static void device_tree_mistakes_are_named(void **state)
@@ -369,6 +381,7 @@ int main(void)
         cmocka_unit_test_setup(an_old_image_is_moved_to_its_text_offset, setup),
         cmocka_unit_test_setup(header_mistakes_are_named, setup),
         cmocka_unit_test_setup(an_initrd_lowers_the_bound, setup),
+        cmocka_unit_test_setup(the_middle_of_a_large_image_is_no_initrd, setup),
         cmocka_unit_test_setup(device_tree_mistakes_are_named, setup),
         cmocka_unit_test_setup(anything_else_is_refused, setup),
         cmocka_unit_test_setup(the_bundled_guest_stays_whatever_it_leaves, setup),

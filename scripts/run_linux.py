@@ -27,6 +27,7 @@ from guest_manifest import Piece  # noqa: E402
 from run import become_qemu, boot_option_arguments, qemu_command, refusal, warnings  # noqa: E402
 
 WHERE = read_memory_map(ROOT / "include/hv/memory_map.h")
+WITHOUT_16K = ("cortex-a53", "cortex-a57", "cortex-a72")  # their ID_AA64MMFR0_EL1.TGran16 is 0
 FILE = re.compile(r"(\S.*?)@(0[xX][0-9a-fA-F]+|\d+)(?:\s+|$)")  # GUEST_FILE: path@IPA, several with blanks between
 
 
@@ -44,6 +45,15 @@ def arguments_of(description="Boot a guest of one's own under ariel."):
     parser.add_argument("--console", default="filtered", help="raw: what the guest prints reaches the terminal as it is")
     parser.add_argument("--check", action="store_true", help="only look at what is given")
     return parser
+
+
+def check_pages(pieces, cpu):
+    """Whether the CPU has the pages that an Image was built for, as far as it is known here; EL2 asks the CPU itself."""
+    for piece in pieces:
+        size = linux_image.page_size(piece.data) if piece.kind == "IMAGE" else None
+        if size == 16 and cpu.split(",")[0] in WITHOUT_16K:
+            raise linux_image.ImageError(f"{piece.name}: built for 16 KiB pages, which CPU={cpu} does not have: give CPU=max, "
+                                         "or a kernel for 4 KiB pages")
 
 
 def check_file(path, name):
@@ -114,6 +124,7 @@ def make_guest(options):
 def place_all(options):
     """(guest, its pieces, [(path removed from the tree, why)]): all that lies in the guest's memory at its start."""
     guest = make_guest(options)
+    check_pages(guest.pieces, options.cpu)
     pieces = guest.pieces + file_pieces(options.file)
     size = place = 0
     if options.initrd:

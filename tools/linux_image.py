@@ -177,6 +177,11 @@ def check_whole(data, name):
         raise ImageError(f"{name}: file size={len(data):#x}: its sections end at {end:#x}; is it cut off?")
 
 
+def page_size(data):
+    """KiB of the pages that an Image was built for; None: it does not say."""
+    return (None, 4, 16, 64)[HEADER.unpack_from(data)[4] >> 1 & 3]
+
+
 def is_image(data):
     return len(data) >= HEADER_SIZE and HEADER.unpack_from(data)[8] == MAGIC
 

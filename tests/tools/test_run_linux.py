@@ -126,6 +126,19 @@ def test_what_does_not_fit_is_one_line(prepare, given, words, why):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("cpu, flags, why", [
+    ("cortex-a57", 0xc, "built for 16 KiB pages, which CPU=cortex-a57 does not have: give CPU=max"),
+    ("cortex-a53,pmu=off", 0xc, "which CPU=cortex-a53,pmu=off does not have"),
+    ("max", 0xc, None), ("cortex-a76", 0xc, None), ("cortex-a57", 0xa, None), ("cortex-a57", 0xe, None), ("cortex-a57", 8, None)])
+def test_pages_that_the_cpu_does_not_have(given, cpu, flags, why):
+    piece = run_linux.Piece("LINUX_IMAGE=k", "IMAGE", 0x40000000, 0x4000, kernel(flags=flags))
+    if why:
+        with pytest.raises(ImageError, match=f"^LINUX_IMAGE=k: .*{why}"):
+            run_linux.check_pages([piece], cpu)
+    else:
+        run_linux.check_pages([piece], cpu)
+
+
 @pytest.mark.parametrize("extra, said", [
     ("-device virtio-net-device,netdev=n", "-device virtio-net-device,netdev=n: no guest sees it"),
     ("--device e1000", "-device e1000: no guest sees it"),

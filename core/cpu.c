@@ -11,7 +11,7 @@
 #include <hv/arch/psci_firmware.h>
 #include <hv/arch/registers.h>
 #include <hv/gicv3.h>
-#include <hv/log.h>
+#include <hv/log_budget.h>
 #include <hv/memory_map.h>
 #include <hv/monitor.h>
 #include <hv/vm.h>
@@ -85,7 +85,8 @@ static bool take_back(uint32_t cpus)
         if (!(__atomic_fetch_and(&asked[cpu], ~mine, __ATOMIC_ACQ_REL) & mine))
             continue;
         __atomic_fetch_and(&calls[cpu_id()].left, ~(uint32_t)BIT64(cpu), __ATOMIC_RELAXED);
-        log_record(LOG_ERROR, LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu, CPU_LATE_MS);
+        log_limited(LOG_LIMIT(LOG_SOURCE_LATE, LOG_ERROR), LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu,
+                    CPU_LATE_MS);
         none = false;
     }
     return none;

@@ -14,7 +14,7 @@
 #include <hv/gicv3.h>
 #include <hv/guest_abi.h>
 #include <hv/hyp_timer.h>
-#include <hv/log.h>
+#include <hv/log_budget.h>
 #include <hv/monitor.h>
 #include <hv/policy.h>
 #include <hv/vgic.h>
@@ -202,7 +202,7 @@ enum trap_result trap_debug(struct vcpu *vcpu, struct event *event)
 static void drop_stray(unsigned int intid)
 {
     gicv3_disable(intid, cpu_id());
-    log_record(LOG_WARN, LOG_IRQ, "stray", "intid=%u", intid);
+    log_limited(LOG_LIMIT(LOG_SOURCE_STRAY, LOG_WARN), LOG_IRQ, "stray", "intid=%u", intid);
 }
 
 static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
@@ -258,6 +258,7 @@ void trap_irq(struct vcpu *vcpu, unsigned int intid)
 
 void trap_serror(struct vcpu *vcpu, struct event *event)
 {
-    log_record(LOG_ERROR, LOG_FAULT, "serror", "pc=0x%lx esr=0x%x", event->pc, event->syndrome);
+    log_limited(LOG_LIMIT(LOG_SOURCE_SERROR, LOG_ERROR), LOG_FAULT, "serror", "pc=0x%lx esr=0x%x", event->pc,
+                event->syndrome);
     inject_serror(vcpu);
 }

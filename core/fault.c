@@ -1,29 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 // Aborts that are refused, skipped, retried or fatal: finds the policy row that speaks for the address, obeys it where
 // it pauses or stops, and records the reason. Promises: a guest that faults without end gets LOG_LIMIT_PER_SECOND
-// records a second on each CPU; the next record says how many were held back.
+// records a second of each key and direction; the next record says how many were held back.
 
 #include <hv/trap.h>
 
-#include <hv/arch/registers.h>
-#include <hv/log.h>
-#include <hv/log_limit.h>
+#include <hv/guest_loop.h>
+#include <hv/log_budget.h>
 #include <hv/policy.h>
 #include <hv/vm.h>
 
-static struct log_limit limits[CPU_MAX]; // each used by its own CPU only
-
-static void record(struct vcpu *vcpu, const struct event *event, enum trap_result outcome, const char *reason)
+static void record(const struct event *event, enum trap_result outcome, const char *reason)
 {
-    struct log_limit *limit = &limits[vcpu->id];
+    unsigned int source = log_source_of_abort(event);
 
-    if (!log_limit_allows(limit, event->entry))
+    if (guest_loop_has(event)) {
+        log_budget_hold(source, 1);
         return;
-    log_record(outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN, LOG_FAULT, "abort",
-               "exit=%lu key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x held=%u row=%u at=%s:%u reason=%pQ",
-               event->sequence, event_key_name(event->key), event->write ? "write" : "read", trap_result_name(outcome),
-               event->pc, event->address, event->syndrome, log_limit_take(limit), event->row,
-               policy_rows[event->row].file, policy_rows[event->row].line, reason);
+    }
+    log_limited(LOG_LIMIT(source, outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN), LOG_FAULT, "abort",
+                "exit=%lu key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x row=%u at=%s:%u reason=%pQ",
+                event->sequence, event_key_name(event->key), event->write ? "write" : "read", trap_result_name(outcome),
+                event->pc, event->address, event->syndrome, event->row, policy_rows[event->row].file,
+                policy_rows[event->row].line, reason);
 }
 
 // The verdicts that speak for the event; narrows the key from "a data abort" to the device at the address.
@@ -55,7 +54,7 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
         return outcome;
     event->result = (uint8_t)outcome;
     event->logged = 1;
-    record(vcpu, event, outcome, reason);
+    record(event, outcome, reason);
     if (outcome == TRAP_STOP) {
         vm_stop(vcpu->vm, reason);
     } else if (pause) {

@@ -4,8 +4,7 @@
 #include <hv/guest_words.h>
 
 #include <hv/cpu.h>
-#include <hv/log.h>
-#include <hv/log_limit.h>
+#include <hv/log_budget.h>
 #include <hv/string.h>
 #include <hv/vm.h>
 
@@ -85,10 +84,8 @@ bool guest_words_byte(uint8_t byte)
 
 COLD void guest_words_tell(void)
 {
-    static struct log_limit limits[CPU_MAX]; // each used by its own CPU only
     static bool opened;
     static unsigned int oopses;
-    struct log_limit *limit = &limits[cpu_id()];
     uint8_t kind = last_kind;
 
     if (kind == OOPS && __atomic_add_fetch(&oopses, 1, __ATOMIC_RELAXED) == OOPS_MANY)
@@ -96,14 +93,11 @@ COLD void guest_words_tell(void)
     if (kind == PANIC_END) {
         if (!__atomic_exchange_n(&opened, true, __ATOMIC_RELAXED))
             vm_open_monitor("guest panic");
-    } else if (!log_limit_allows(limit, READ_SYSREG(CNTPCT_EL0))) {
-        return;
     } else if (kind == PANIC) {
-        log_record(LOG_ERROR, LOG_GUEST, "guest-panic", "vcpu=%u text=%pQ held=%u", cpu_id(), last,
-                   log_limit_take(limit));
+        log_limited(LOG_LIMIT(LOG_SOURCE_PANIC, LOG_ERROR), LOG_GUEST, "guest-panic", "vcpu=%u text=%pQ", cpu_id(),
+                    last);
     } else {
-        log_record(LOG_ERROR, LOG_GUEST, "guest-oops", "vcpu=%u text=%pQ held=%u", cpu_id(), last,
-                   log_limit_take(limit));
+        log_limited(LOG_LIMIT(LOG_SOURCE_OOPS, LOG_ERROR), LOG_GUEST, "guest-oops", "vcpu=%u text=%pQ", cpu_id(), last);
     }
 }
 

@@ -10,6 +10,7 @@
 
 #include <hv/console.h>
 #include <hv/cpu.h>
+#include <hv/log_budget.h>
 #include <hv/pl011.h>
 #include <hv/printf.h>
 #include <hv/siphash.h>
@@ -22,10 +23,12 @@
 #include "log_ring.h"
 
 #define PREFIX_LENGTH (sizeof("ariel: ") - 1)
-#define TAIL_MAX      sizeof(" cut=1 hidden=18446744073709551615 tag=01234567")
+#define TAIL_MAX      sizeof(" cut=1 held=18446744073709551615 hidden=18446744073709551615 tag=01234567")
 #define DRAW_ROUNDS   64
 #define NEXT_WORD     UINT64_C(0x7478656e) // "next"
 #define PANIC_TRIES   100000
+#define RESETS_MANY   3 // by the guest in a row: told once
+#define DUMP_MAX      128
 
 static struct {
     struct spinlock lock; // guards all below and the ring
@@ -37,13 +40,10 @@ static struct {
     enum log_level level;
     enum log_level quiet; // records below it go to the ring only, because a person types; LOG_DEBUG: nobody does
     unsigned int ending;  // not 0: every record is shown, because the machine is about to be reset or powered off
+    bool routine_limited; // the guest's reset is why this boot, or its end, is recorded
     bool lock_lost;       // set by log_panic: lock's holder died
     bool panicked;        // the console is log_panic's, and stands at the start of a line
 } state = {.lock = SPINLOCK(LOCK_LOG), .level = LOG_INFO};
-
-#define CLASS_NAME(id, name) name "\0"
-static const char level_names[] = "debug\0info\0warn\0error";
-static const char class_names[] = LOG_CLASS_TABLE(CLASS_NAME);
 
 static uint64_t microseconds(void)
 {
@@ -71,21 +71,33 @@ static size_t cut_fields(const char *line, size_t length)
     return end;
 }
 
-// Whether a record of this level goes to the serial line now.
-static bool is_shown(enum log_level level)
+// What a record is, besides its fields.
+struct head {
+    enum log_level level;
+    enum log_class class;
+    const char *event;
+    unsigned int source; // enum log_source
+    bool console;        // to the serial line too, if its level is shown there
+    bool limited;        // has held=, the number of records of its source held back before it
+    uint64_t held;
+};
+
+// Whether the record goes to the serial line now.
+static bool is_shown(const struct head *head)
 {
-    return (level >= state.level && level >= state.quiet) || state.ending > 0;
+    bool level = (head->level >= state.level && head->level >= state.quiet) || state.ending > 0;
+
+    return head->console && level;
 }
 
-static __attribute__((noinline, format(printf, 5, 0))) size_t format_record(char *line, enum log_level level,
-                                                                            enum log_class class, const char *event,
+static __attribute__((noinline, format(printf, 3, 0))) size_t format_record(char *line, const struct head *head,
                                                                             const char *format, va_list arguments)
 {
     struct log_half *half = log_ring_half(state.ring, false);
     size_t limit = LOG_LINE_MAX - TAIL_MAX;
-    size_t length =
-        (size_t)format_text(line, limit, "ariel: seq=%lu t=%lu cpu=%u level=%s class=%s event=%s", half->sequence++,
-                            microseconds(), cpu_id(), log_level_name(level), log_class_name(class), event);
+    size_t length = (size_t)format_text(line, limit, "ariel: seq=%lu t=%lu cpu=%u level=%s class=%s event=%s",
+                                        half->sequence++, microseconds(), cpu_id(), log_level_name(head->level),
+                                        log_class_name(head->class), head->event);
 
     if (format[0] != '\0' && length + 1 < limit) {
         line[length++] = ' ';
@@ -99,23 +111,25 @@ static __attribute__((noinline, format(printf, 5, 0))) size_t format_record(char
     if (cut) {
         length += (size_t)format_text(line + length, LOG_LINE_MAX - length, " cut=1");
     }
-    if (state.hidden != 0 && is_shown(level)) {
+    if (head->limited) {
+        length += (size_t)format_text(line + length, LOG_LINE_MAX - length, " held=%lu", head->held);
+    }
+    if (state.hidden != 0 && is_shown(head)) {
         length += (size_t)format_text(line + length, LOG_LINE_MAX - length, " hidden=%lu", state.hidden);
     }
     return length + (size_t)format_text(line + length, LOG_LINE_MAX - length, " tag=%08x", half->tag);
 }
 
-void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+static __attribute__((format(printf, 2, 0))) void write_record(const struct head *head, const char *format,
+                                                               va_list arguments)
 {
     char line[LOG_LINE_MAX];
-    va_list arguments;
 
     spinlock_acquire(&state.lock);
-    va_start(arguments, format);
-    size_t length = format_record(line, level, class, event, format, arguments);
-    va_end(arguments);
-    log_ring_append(state.ring, line, length);
-    if (is_shown(level)) {
+    uint64_t sequence = log_ring_half(state.ring, false)->sequence;
+    size_t length = format_record(line, head, format, arguments);
+    log_ring_append(state.ring, head->source, sequence, line, length);
+    if (is_shown(head)) {
         state.hidden = 0;
         console_line(line, length);
     } else {
@@ -125,6 +139,57 @@ void log_record(enum log_level level, enum log_class class, const char *event, c
     spinlock_release(&state.lock);
 }
 
+void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+{
+    struct head head = {level, class, event, class, true, false, 0};
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_record(&head, format, arguments);
+    va_end(arguments);
+}
+
+void log_allowed(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
+{
+    struct head head = {limit.level, class, event, limit.source, limit.console, false, 0};
+    va_list arguments;
+
+    va_start(arguments, format);
+    write_record(&head, format, arguments);
+    va_end(arguments);
+}
+
+void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
+{
+    struct head head = {limit.level, class, event, limit.source, true, true, 0};
+    enum log_answer answer = log_budget_ask(limit.source, LOG_LIMIT_PER_SECOND, &head.held);
+    va_list arguments;
+
+    if (answer == LOG_HOLD) {
+        return;
+    }
+    head.console = answer == LOG_WRITE;
+    va_start(arguments, format);
+    write_record(&head, format, arguments);
+    va_end(arguments);
+}
+
+bool log_routine_fits(void)
+{
+    return !state.routine_limited || log_budget_spend();
+}
+
+void log_routine(enum log_class class, const char *event, const char *format, ...)
+{
+    struct head head = {LOG_INFO, class, event, class, true, false, 0};
+    va_list arguments;
+
+    head.console = log_routine_fits();
+    va_start(arguments, format);
+    write_record(&head, format, arguments);
+    va_end(arguments);
+}
+
 // ---- What is held back while a person is at the prompt
 
 void log_quieten(enum log_level least)
@@ -132,7 +197,7 @@ void log_quieten(enum log_level least)
     spinlock_acquire(&state.lock);
     if (least != state.quiet) {
         state.quiet = least;
-        state.quiet_from = log_ring_half(state.ring, false)->head;
+        state.quiet_from = log_ring_half(state.ring, false)->sequence;
     }
     spinlock_release(&state.lock);
 }
@@ -172,7 +237,7 @@ static bool next_held(const struct held *held, uint64_t *position, char *line, b
         if (locked) {
             spinlock_acquire(&state.lock);
         }
-        found = *position < held->end && log_ring_read(state.ring, half, position, line, LOG_LINE_MAX);
+        found = log_ring_read(state.ring, half, position, line, LOG_LINE_MAX) && *position <= held->end;
         if (locked) {
             spinlock_release(&state.lock);
         }
@@ -198,7 +263,7 @@ static bool take_held(struct held *held)
     held->quiet = state.quiet;
     held->level = state.level;
     held->from = state.quiet_from;
-    held->end = log_ring_half(state.ring, false)->head;
+    held->end = log_ring_half(state.ring, false)->sequence;
     state.quiet = LOG_DEBUG;
     return held->quiet != LOG_DEBUG;
 }
@@ -276,6 +341,7 @@ static void begin_panic(void) NO_THREAD_ANALYSIS
 // The lock's holder may be the code that panicked: after PANIC_TRIES it is taken as dead and the lock is left alone.
 void log_panic(const char *event, const char *format, ...) NO_THREAD_ANALYSIS
 {
+    struct head head = {LOG_ERROR, LOG_PANIC, event, LOG_PANIC, true, false, 0};
     char line[LOG_LINE_MAX];
     unsigned int tries = 0;
     va_list arguments;
@@ -289,10 +355,11 @@ void log_panic(const char *event, const char *format, ...) NO_THREAD_ANALYSIS
     while (!state.lock_lost && !spinlock_try(&state.lock)) {
         state.lock_lost = ++tries == PANIC_TRIES;
     }
+    uint64_t sequence = log_ring_half(state.ring, false)->sequence;
     va_start(arguments, format);
-    size_t length = format_record(line, LOG_ERROR, LOG_PANIC, event, format, arguments);
+    size_t length = format_record(line, &head, format, arguments);
     va_end(arguments);
-    log_ring_append(state.ring, line, length);
+    log_ring_append(state.ring, head.source, sequence, line, length);
     state.hidden = 0;
     panic_line(line, length);
     if (!state.lock_lost) {
@@ -340,14 +407,35 @@ void log_init_at(void *memory)
     }
     draw(key);
     log_ring_start(ring, valid);
+    log_budget_init(&ring->budget);
+    state.routine_limited = ring->resets != 0;
     log_ring_half(ring, false)->tag = (uint32_t)siphash_word(key, 0);
     ring->secret[0] = siphash_word(key, 1);
     ring->secret[1] = siphash_word(key, 2);
     state.ring = ring;
-    log_record(LOG_INFO, LOG_BOOT, "log-start", "boots=%u hz=%lu rng=%s next=%016lx proof=%s hidden_before=%u",
-               ring->boots, state.frequency,
+    log_record(LOG_INFO, LOG_BOOT, "log-start",
+               "boots=%u hz=%lu rng=%s next=%016lx resets=%u proof=%s hidden_before=%u", ring->boots, state.frequency,
                FIELD_GET(ID_AA64ISAR0_EL1_RNDR, READ_SYSREG(ID_AA64ISAR0_EL1)) != 0 ? "rndr" : "counter",
-               siphash_word(ring->secret, NEXT_WORD), proof_text, hidden_before);
+               siphash_word(ring->secret, NEXT_WORD), ring->resets, proof_text, hidden_before);
+    if (ring->resets == RESETS_MANY) {
+        log_record(LOG_WARN, LOG_VM, "reset-loop", "resets=%u seconds=%u", ring->resets, LOG_RESET_LOOP_SECONDS);
+    }
+}
+
+void log_boot_done(void)
+{
+    state.routine_limited = false;
+}
+
+void log_guest_resets(void)
+{
+    uint64_t life = (READ_SYSREG(CNTPCT_EL0) - state.start) / state.frequency;
+
+    spinlock_acquire(&state.lock);
+    state.ring->end =
+        state.ring->resets != 0 && life < LOG_RESET_LOOP_SECONDS ? LOG_END_GUEST_RESET_SOON : LOG_END_GUEST_RESET;
+    state.routine_limited = true;
+    spinlock_release(&state.lock);
 }
 
 void log_init(void)
@@ -391,7 +479,7 @@ static uint64_t end_of(bool previous)
 {
     spinlock_acquire(&state.lock);
     const struct log_half *half = log_ring_half(state.ring, previous);
-    uint64_t end = half != NULL ? half->head : 0;
+    uint64_t end = half != NULL ? half->sequence : 0;
     spinlock_release(&state.lock);
     return end;
 }
@@ -405,7 +493,7 @@ __attribute__((noinline)) static bool read_line(bool previous, enum log_class cl
     do {
         spinlock_acquire(&state.lock);
         const struct log_half *half = log_ring_half(state.ring, previous);
-        found = half != NULL && *position < end && log_ring_read(state.ring, half, position, line, LOG_LINE_MAX);
+        found = half != NULL && log_ring_read(state.ring, half, position, line, LOG_LINE_MAX) && *position <= end;
         spinlock_release(&state.lock);
     } while (found && !line_is_of(line, class));
     return found;
@@ -452,14 +540,14 @@ static void dump_line(const char *line, size_t length, void *argument)
 
 void log_dump(void)
 {
-    log_for_each(UINT32_MAX, LOG_CLASS_COUNT, dump_line, NULL);
+    log_for_each(DUMP_MAX, LOG_CLASS_COUNT, dump_line, NULL);
 }
 
 void log_clear(void)
 {
     spinlock_acquire(&state.lock);
     struct log_half *half = log_ring_half(state.ring, false);
-    half->floor = half->head;
+    half->floor = half->sequence;
     spinlock_release(&state.lock);
 }
 
@@ -476,34 +564,4 @@ uint32_t log_boots(void)
 uint64_t log_sequence(void)
 {
     return log_ring_half(state.ring, false)->sequence;
-}
-
-const char *log_level_name(unsigned int level)
-{
-    return level < LOG_LEVEL_COUNT ? text_nth(level_names, level) : "?";
-}
-
-const char *log_class_name(unsigned int class)
-{
-    return class < LOG_CLASS_COUNT ? text_nth(class_names, class) : "?";
-}
-
-static unsigned int find_name(const char *names, unsigned int count, const char *name)
-{
-    unsigned int i = 0;
-
-    while (i < count && strcmp(text_nth(names, i), name) != 0) {
-        i++;
-    }
-    return i;
-}
-
-enum log_level log_level_find(const char *name)
-{
-    return (enum log_level)find_name(level_names, LOG_LEVEL_COUNT, name);
-}
-
-enum log_class log_class_find(const char *name)
-{
-    return (enum log_class)find_name(class_names, LOG_CLASS_COUNT, name);
 }

@@ -26,9 +26,8 @@ static void record_key(unsigned int key)
     uint64_t count = telemetry_count(&stat);
     if (count != 0) {
         // Half of the exits took less than p50 ticks, 99 of 100 less than p99: bounds of log2 buckets.
-        log_record(LOG_INFO, LOG_TRAP, "counters", "key=%s count=%lu ticks=%lu p50=%lu p99=%lu", event_key_name(key),
-                   count, stat.ticks, bound_of_rank(&stat, count - count / 2),
-                   bound_of_rank(&stat, count - count / 100));
+        log_routine(LOG_TRAP, "counters", "key=%s count=%lu ticks=%lu p50=%lu p99=%lu", event_key_name(key), count,
+                    stat.ticks, bound_of_rank(&stat, count - count / 2), bound_of_rank(&stat, count - count / 100));
     }
 }
 
@@ -40,8 +39,8 @@ static void record_row(unsigned int row)
         count += telemetry_cpu[cpu].row_count[row];
     }
     if (count != 0) {
-        log_record(LOG_INFO, LOG_POLICY, "row", "row=%u at=%s:%u count=%lu what=%pQ", row, policy_rows[row].file,
-                   policy_rows[row].line, count, policy_rows[row].text);
+        log_routine(LOG_POLICY, "row", "row=%u at=%s:%u count=%lu what=%pQ", row, policy_rows[row].file,
+                    policy_rows[row].line, count, policy_rows[row].text);
     }
 }
 

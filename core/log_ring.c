@@ -1,17 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns: the layout of the log's ring and every byte in it. Promises: an old ring is believed only as far as its header
-// checks out, and reading one that is damaged is bounded and yields printable text.
+// checks out, and reading one that is damaged is bounded and yields printable text; the first record of each source
+// stays, and no source's records push out those of a source that has fewer.
 #include "log_ring.h"
 
 #include <hv/string.h>
 
 #include <hv/arch/barrier.h>
 
+// Of this boot's half: the records of each source, without the first. The slots in use come first.
+static uint16_t later_records[LOG_SOURCE_COUNT];
+static bool has_first[LOG_SOURCE_COUNT];
+static unsigned int used;
+
 bool log_ring_is_valid(const struct log_ring *ring)
 {
     return ring->magic == LOG_RING_MAGIC && ring->version == LOG_RING_VERSION && ring->size == LOG_RING_SIZE &&
-           ring->header_size == LOG_RING_HEADER && ring->half_size == LOG_HALF_SIZE &&
+           ring->header_size == LOG_RING_HEADER && ring->half_size == LOG_HALF_SIZE && ring->current < 2 &&
            ring->boots - 1 < UINT32_MAX - 1; // 0 is no boot, and the next one must not wrap
+}
+
+// A boot in a loop of the guest's resets takes the place of the one before it.
+static unsigned int half_of_next(const struct log_ring *ring)
+{
+    return ring->end == LOG_END_GUEST_RESET_SOON ? ring->current : 1 - ring->current;
 }
 
 void log_ring_start(struct log_ring *ring, bool valid)
@@ -21,7 +33,22 @@ void log_ring_start(struct log_ring *ring, bool valid)
     }
     ring->boots++;
     ring->hidden = 0;
-    ring->half[ring->boots % 2] = (struct log_half){.boot = ring->boots};
+    ring->current = half_of_next(ring);
+    ring->resets = ring->end == LOG_END_GUEST_RESET_SOON ? ring->resets + 1 : ring->end == LOG_END_GUEST_RESET;
+    if (ring->end != LOG_END_GUEST_RESET_SOON) {
+        memset(ring->budget.first_written, 0, sizeof(ring->budget.first_written));
+    }
+    if (ring->end == LOG_END_OTHER) {
+        ring->budget.full = 0;
+    }
+    ring->end = LOG_END_OTHER; // unless this boot says otherwise
+    ring->half[ring->current] = (struct log_half){.boot = ring->boots};
+    for (unsigned int i = 0; i < LOG_SLOTS; i++) {
+        ring->slot[ring->current][i].length = 0;
+    }
+    memset(later_records, 0, sizeof(later_records));
+    memset(has_first, 0, sizeof(has_first));
+    used = 0;
     ring->version = LOG_RING_VERSION;
     ring->size = LOG_RING_SIZE;
     ring->header_size = LOG_RING_HEADER;
@@ -32,55 +59,121 @@ void log_ring_start(struct log_ring *ring, bool valid)
 
 struct log_half *log_ring_half(struct log_ring *ring, bool previous)
 {
-    struct log_half *half = &ring->half[(ring->boots + previous) % 2];
+    struct log_half *half = &ring->half[previous ? 1 - ring->current : ring->current];
 
     return half->boot == 0 ? NULL : half;
 }
 
-void log_ring_append(struct log_ring *ring, const char *line, size_t length)
-{
-    struct log_half *half = &ring->half[ring->boots % 2];
-    char *text = ring->text[ring->boots % 2];
-    size_t at = (size_t)(half->head % LOG_HALF_SIZE);
+// What holds between two records: each slot is of a source that exists.
+/*@ predicate slots_are_sound(struct log_slot *slots) =
+        \valid(slots + (0 .. LOG_SLOTS - 1)) && used <= LOG_SLOTS &&
+        \forall integer i; 0 <= i < LOG_SLOTS ==> slots[i].source < LOG_SOURCE_COUNT;
+*/
 
-    //@ assert text == &ring->text[0][0] || text == &ring->text[1][0];
-    /*@ loop invariant 0 <= i <= length + 1 && at < LOG_HALF_SIZE;
-        loop assigns i, at, text[0 .. LOG_HALF_SIZE - 1];
-        loop variant length + 1 - i;
+// The slot that a new record takes when all are in use: the oldest of the source that has most, firsts left alone.
+/*@ requires slots_are_sound(slots);
+    assigns \nothing;
+    ensures 0 <= \result < LOG_SLOTS;
+*/
+static unsigned int oldest_of_most(const struct log_slot *slots)
+{
+    unsigned int most = 0;
+    unsigned int oldest = LOG_SLOTS;
+
+    /*@ loop invariant 1 <= source <= LOG_SOURCE_COUNT && most < LOG_SOURCE_COUNT;
+        loop assigns source, most;
+        loop variant LOG_SOURCE_COUNT - source;
     */
-    for (size_t i = 0; i <= length; i++) {
-        text[at] = i < length ? line[i] : '\n';
-        at = at + 1 == LOG_HALF_SIZE ? 0 : at + 1;
+    for (unsigned int source = 1; source < LOG_SOURCE_COUNT; source++) {
+        if (later_records[source] > later_records[most]) {
+            most = source;
+        }
     }
-    barrier_order_stores(); // the text, before the head that makes it part of the log
-    half->head += length + 1;
+    /*@ loop invariant 0 <= i <= LOG_SLOTS && oldest <= LOG_SLOTS;
+        loop assigns i, oldest;
+        loop variant LOG_SLOTS - i;
+    */
+    for (unsigned int i = 0; i < LOG_SLOTS; i++) {
+        if (slots[i].source == most && !slots[i].first &&
+            (oldest == LOG_SLOTS || slots[i].sequence < slots[oldest].sequence)) {
+            oldest = i;
+        }
+    }
+    return oldest < LOG_SLOTS ? oldest : 0; // there are more slots than firsts: never the latter
+}
+
+/*@ requires slots_are_sound(slots);
+    assigns used, later_records[0 .. LOG_SOURCE_COUNT - 1];
+    ensures 0 <= \result < LOG_SLOTS && used <= LOG_SLOTS;
+*/
+static unsigned int take_slot(const struct log_slot *slots)
+{
+    if (used < LOG_SLOTS) {
+        return used++;
+    }
+    unsigned int slot = oldest_of_most(slots);
+    later_records[slots[slot].source]--;
+    return slot;
+}
+
+// Stores stay in this boot's half.
+/*@ requires \valid(ring) && ring->current < 2 && slots_are_sound(&ring->slot[ring->current][0]);
+    requires \valid_read(line + (0 .. length - 1)) && length < LOG_SLOT_TEXT && source < LOG_SOURCE_COUNT;
+    requires \separated(ring, line + (0 .. length - 1), &used, &later_records[0 .. LOG_SOURCE_COUNT - 1],
+                        &has_first[0 .. LOG_SOURCE_COUNT - 1]);
+    assigns ring->slot[ring->current][0 .. LOG_SLOTS - 1], used, later_records[0 .. LOG_SOURCE_COUNT - 1],
+            has_first[0 .. LOG_SOURCE_COUNT - 1];
+*/
+void log_ring_append(struct log_ring *ring, unsigned int source, uint64_t sequence, const char *line, size_t length)
+{
+    struct log_slot *slots = ring->slot[ring->current];
+    struct log_slot *slot = &slots[take_slot(slots)];
+
+    slot->length = 0;
+    barrier_order_stores(); // the slot is free, before anything in it changes
+    slot->sequence = sequence;
+    slot->source = (uint16_t)source;
+    slot->first = !has_first[source];
+    /*@ loop invariant 0 <= i <= length;
+        loop assigns i, slot->text[0 .. LOG_SLOT_TEXT - 1];
+        loop variant length - i;
+    */
+    for (size_t i = 0; i < length; i++) {
+        slot->text[i] = line[i];
+    }
+    slot->text[length] = '\n';
+    later_records[source] = (uint16_t)(later_records[source] + has_first[source]);
+    has_first[source] = true;
+    barrier_order_stores(); // the text, before the length that makes it a record
+    slot->length = (uint32_t)length;
+}
+
+static bool is_record(const struct log_slot *slot)
+{
+    return slot->length - 1 < LOG_SLOT_TEXT - 1 && slot->sequence != UINT64_MAX;
 }
 
 bool log_ring_read(const struct log_ring *ring, const struct log_half *half, uint64_t *position, char *line,
                    size_t size)
 {
-    const char *text = ring->text[half - ring->half];
-    uint64_t oldest = half->head > LOG_HALF_SIZE ? half->head - LOG_HALF_SIZE : 0;
+    const struct log_slot *slots = ring->slot[half - ring->half];
+    const struct log_slot *next = NULL;
+    uint64_t from = half->floor > *position && half->floor <= half->sequence ? half->floor : *position;
     size_t length = 0;
-    bool whole = true;
 
-    if (half->floor > oldest && half->floor <= half->head && *position < half->floor) {
-        *position = half->floor;
-    } else if (*position < oldest) {
-        *position = oldest;
-        whole = false; // a line whose beginning was overwritten is no line
-    }
-    while (*position < half->head) {
-        char byte = text[(*position)++ % LOG_HALF_SIZE];
-        if (byte == '\n' && whole) {
-            line[length] = '\0';
-            return true;
-        }
-        if (byte == '\n') {
-            whole = true;
-        } else if (whole && length + 1 < size) {
-            line[length++] = byte >= ' ' && byte < 0x7f ? byte : '?';
+    for (unsigned int i = 0; i < LOG_SLOTS; i++) {
+        if (is_record(&slots[i]) && slots[i].sequence >= from && (next == NULL || slots[i].sequence < next->sequence)) {
+            next = &slots[i];
         }
     }
-    return false;
+    if (next == NULL) {
+        return false;
+    }
+    for (; length < next->length && length + 1 < size; length++) {
+        char byte = next->text[length];
+        line[length] = byte >= ' ' && byte < 0x7f ? byte : '?';
+    }
+    line[length] = '\0';
+    *position = next->sequence + 1;
+    return true;
 }

@@ -1,98 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: the records of policy verdicts and their rate limits. Promises: a guest that provokes a logged row without end
-// gets at most log_per_second records a second (and as many at once) from it; the rest costs EL2 one comparison under a
-// lock and is counted, and the count is told.
-#include <hv/log.h>
+// Owns: the records of policy verdicts, and of what was held back of any kind. Promises: a guest that provokes a logged
+// row without end gets what log_budget.h lets it have, by key and direction; the rest costs EL2 a few comparisons under
+// a lock and is counted, and the count is told.
+#include <hv/log_budget.h>
 
 #include <hv/event_name.h>
+#include <hv/guest_loop.h>
 #include <hv/policy.h>
 #include <hv/spinlock.h>
 #include <hv/trap.h>
 
 #include <hv/arch/registers.h>
 
-// A token bucket, kept as the time at which it will be full again: each record moves that time on by 1/rate second;
-// more than one second ahead means empty.
-struct bucket {
-    uint64_t full;     // CNTPCT_EL0
-    uint64_t held;     // verdicts held back since the last record
-    uint64_t held_all; // since boot
+// Maintenance by set and way comes by the thousands, one exit a line of the cache: a burst is one record, when it has
+// ended (a tenth of a second without), or once while it goes on for longer.
+struct burst {
+    struct event first;
+    uint64_t count; // not told yet; 0: first is not valid
+    uint64_t last;  // CNTPCT_EL0 of the latest
+    bool told;      // this burst has had its record
 };
 
-static struct spinlock bucket_lock = SPINLOCK(LOCK_LOG_LIMIT); // guards what follows; no other lock is taken under it
-static struct bucket buckets[POLICY_ROW_MAX];
-static unsigned int sweep_row; // log_verdict looks at one other row each time
+#define BURST_FIRST KEY_DC_ISW
+#define BURSTS      3
+#define BURST_PARTS 10 // of a second: a burst has ended when this part went by without
+_Static_assert(KEY_DC_CSW == BURST_FIRST + 1 && KEY_DC_CISW == BURST_FIRST + 2, "the keys of struct burst");
 
-// The verdicts held back for row; they count as told.
-static uint64_t take_held(unsigned int row) REQUIRES(bucket_lock)
-{
-    uint64_t held = buckets[row].held;
-
-    buckets[row].held = 0;
-    return held;
-}
-
-static void record_held(unsigned int row, uint64_t held)
-{
-    if (held != 0) {
-        log_record(LOG_WARN, LOG_POLICY, "suppressed", "row=%u at=%s:%u count=%lu", row, policy_rows[row].file,
-                   policy_rows[row].line, held);
-    }
-}
-
-// Whether a record may be written that cites row. *held: how many were held back before it.
-static bool take_token(unsigned int row, uint64_t *held)
-{
-    uint64_t now = READ_SYSREG(CNTPCT_EL0);
-    uint64_t second = READ_SYSREG(CNTFRQ_EL0);
-    unsigned int rate = policy_rows[row].log_per_second;
-    struct bucket *bucket = &buckets[row];
-
-    spinlock_acquire(&bucket_lock);
-    uint64_t full = (bucket->full < now ? now : bucket->full) + (rate == 0 ? 0 : second / rate);
-    bool allowed = full <= now + second;
-    if (allowed) {
-        *held = take_held(row);
-        bucket->full = full;
-    } else {
-        bucket->held++;
-        bucket->held_all++;
-    }
-    spinlock_release(&bucket_lock);
-    return allowed;
-}
-
-// Tells what the next row in turn has held back, when it is quiet now.
-static void sweep(void)
-{
-    uint64_t now = READ_SYSREG(CNTPCT_EL0);
-
-    spinlock_acquire(&bucket_lock);
-    unsigned int row = sweep_row;
-    sweep_row = row + 1 < policy_row_count ? row + 1 : 0;
-    uint64_t held = buckets[row].full <= now ? take_held(row) : 0;
-    spinlock_release(&bucket_lock);
-    record_held(row, held);
-}
-
-void log_flush(void)
-{
-    for (unsigned int i = 0; i < policy_row_count; i++) {
-        sweep();
-    }
-}
-
-uint64_t log_suppressed(void)
-{
-    uint64_t sum = 0;
-
-    spinlock_acquire(&bucket_lock);
-    for (unsigned int i = 0; i < policy_row_count; i++) {
-        sum += buckets[i].held_all;
-    }
-    spinlock_release(&bucket_lock);
-    return sum;
-}
+static struct spinlock burst_lock = SPINLOCK(LOCK_LOG_LIMIT); // guards the bursts; no other lock is taken under it
+static struct burst bursts[BURSTS] GUARDED_BY(burst_lock);
 
 static enum log_level level_of(unsigned int verdict)
 {
@@ -107,20 +42,169 @@ static enum log_level level_of(unsigned int verdict)
     }
 }
 
+// A pause or a stop is always recorded: a person must act before there can be another one.
+static unsigned int limit_of(const struct event *event)
+{
+    const struct policy_row *row = &policy_rows[event->row];
+
+    if (row->log_per_second == POLICY_LOG_UNLIMITED || event->verdict >= POLICY_PAUSE)
+        return LOG_UNLIMITED;
+    return row->log_per_second != 0 ? row->log_per_second : LOG_LIMIT_PER_SECOND;
+}
+
+// ---- What was held back
+
+static void record_held(unsigned int source, uint64_t held, bool console)
+{
+    struct log_limit limit = LOG_PLACE(LOG_POLICY, LOG_WARN, console);
+    unsigned int key, row;
+    bool write;
+    const char *of = log_source_name(source, &key, &write);
+
+    if (source >= LOG_SOURCE_VERDICT && source < LOG_SOURCE_ABORT) {
+        row = log_budget_row(source);
+        log_allowed(limit, LOG_POLICY, "suppressed", "row=%u at=%s:%u count=%lu of=%s key=%s op=%s", row,
+                    policy_rows[row].file, policy_rows[row].line, held, of, event_key_name(key),
+                    write ? "write" : "read");
+    } else if (key < KEY_COUNT) {
+        log_allowed(limit, LOG_POLICY, "suppressed", "count=%lu of=%s key=%s op=%s", held, of, event_key_name(key),
+                    write ? "write" : "read");
+    } else {
+        log_allowed(limit, LOG_POLICY, "suppressed", "count=%lu of=%s", held, of);
+    }
+}
+
+// Asks the budget for a record about event. When there may be one, what was held back before it is told first.
+static bool may_record(const struct event *event, struct log_limit *limit)
+{
+    uint64_t held;
+
+    limit->source = log_source_of_verdict(event);
+    limit->level = level_of(event->verdict);
+    log_budget_set_row(limit->source, event->row);
+    enum log_answer answer = log_budget_ask(limit->source, limit_of(event), &held);
+    limit->console = answer == LOG_WRITE;
+    if (held != 0) {
+        (void)log_budget_spend();
+        record_held(limit->source, held, limit->console);
+    }
+    return answer != LOG_HOLD;
+}
+
+uint64_t log_suppressed(void)
+{
+    return log_budget_held();
+}
+
+// ---- Maintenance by set and way
+
+static bool add_to_burst(const struct event *event)
+{
+    unsigned int n = event->key - BURST_FIRST;
+    uint64_t now = READ_SYSREG(CNTPCT_EL0);
+
+    if (n >= BURSTS || event->verdict >= POLICY_PAUSE)
+        return false;
+    spinlock_acquire(&burst_lock);
+    struct burst *burst = &bursts[n];
+    if (now - burst->last >= READ_SYSREG(CNTFRQ_EL0) / BURST_PARTS)
+        burst->told = false;
+    if (burst->count++ == 0)
+        burst->first = *event;
+    burst->last = now;
+    spinlock_release(&burst_lock);
+    return true;
+}
+
+// Whether burst n is to be told now; then its count is taken.
+static bool take_burst(unsigned int n, bool all, struct event *first, uint64_t *count)
+{
+    uint64_t now = READ_SYSREG(CNTPCT_EL0);
+    uint64_t second = READ_SYSREG(CNTFRQ_EL0);
+
+    spinlock_acquire(&burst_lock);
+    struct burst *burst = &bursts[n];
+    bool ended = now - burst->last >= second / BURST_PARTS;
+    bool long_since = !burst->told && now - burst->first.entry >= second;
+    bool due = burst->count != 0 && (all || ended || long_since);
+    if (due) {
+        *first = burst->first;
+        *count = burst->count;
+        burst->count = 0;
+        burst->told = true;
+    }
+    spinlock_release(&burst_lock);
+    return due;
+}
+
+static void record_burst(const struct event *first, uint64_t count)
+{
+    const struct policy_row *row = &policy_rows[first->row];
+    struct log_limit limit;
+
+    if (may_record(first, &limit))
+        log_allowed(limit, LOG_POLICY, "set-way",
+                    "exit=%lu key=%s verdict=%s count=%lu pc=0x%lx value=0x%lx row=%u at=%s:%u why=%pQ",
+                    first->sequence, event_key_name(first->key), policy_action_name(first->verdict), count, first->pc,
+                    first->value, first->row, row->file, row->line, row->why);
+    else
+        log_budget_hold(limit.source, count - 1); // the first was counted
+}
+
+static void tell_bursts(bool all)
+{
+    struct event first;
+    uint64_t count;
+
+    for (unsigned int n = 0; n < BURSTS; n++)
+        if (take_burst(n, all, &first, &count))
+            record_burst(&first, count);
+}
+
+// ---- The log's functions
+
+void log_tick(void)
+{
+    uint64_t held;
+
+    tell_bursts(false);
+    for (unsigned int source = 0; log_budget_spend() && log_budget_next_held(&source, false, &held); source++)
+        record_held(source, held, true);
+}
+
+void log_flush(void)
+{
+    uint64_t held, others = 0;
+
+    tell_bursts(true);
+    for (unsigned int source = 0; log_budget_next_held(&source, true, &held); source++) {
+        if (log_routine_fits())
+            record_held(source, held, true);
+        else
+            others += held;
+    }
+    if (others != 0)
+        log_allowed(LOG_LIMIT(LOG_POLICY, LOG_WARN), LOG_POLICY, "suppressed", "count=%lu of=others", others);
+}
+
 void log_verdict(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row];
     char name[EVENT_NAME_SIZE];
-    uint64_t held;
+    struct log_limit limit;
 
-    if (event->row >= policy_row_count || !take_token(event->row, &held)) {
+    if (event->row >= policy_row_count || add_to_burst(event))
+        return;
+    if (guest_loop_has(event)) {
+        log_budget_hold(log_source_of_verdict(event), 1);
         return;
     }
-    record_held(event->row, held);
-    log_record(level_of(event->verdict), LOG_POLICY, "verdict",
-               "exit=%lu key=%s op=%s verdict=%s pc=0x%lx addr=0x%lx value=0x%lx esr=0x%x row=%u at=%s:%u why=%pQ",
-               event->sequence, event_name(event, name, sizeof(name)), event->write ? "write" : "read",
-               policy_action_name(event->verdict), event->pc, event->address, event->value, event->syndrome, event->row,
-               row->file, row->line, row->why);
-    sweep();
+    if (!may_record(event, &limit))
+        return;
+    log_allowed(limit, LOG_POLICY, "verdict",
+                "exit=%lu key=%s op=%s verdict=%s pc=0x%lx addr=0x%lx value=0x%lx esr=0x%x row=%u at=%s:%u why=%pQ",
+                event->sequence, event_name(event, name, sizeof(name)), event->write ? "write" : "read",
+                policy_action_name(event->verdict), event->pc, event->address, event->value, event->syndrome,
+                event->row, row->file, row->line, row->why);
+    tell_bursts(false);
 }

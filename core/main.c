@@ -108,7 +108,7 @@ _Noreturn void main_boot_cpu(void)
     struct vcpu *vcpu = adopt_vcpu(0);
     memset(vcpu->frame, 0, sizeof(*vcpu->frame));
     log_init();
-    log_record(LOG_INFO, LOG_BOOT, "boot", "version=%s policy=%s el=2", ARIEL_VERSION, policy_name);
+    log_routine(LOG_BOOT, "boot", "version=%s policy=%s el=2", ARIEL_VERSION, policy_name);
     el2_log_features();
     check_machine();
     enum hv_status status = vm_init(&vm0, gicv3_cpu_count());
@@ -128,8 +128,8 @@ _Noreturn void main_boot_cpu(void)
     vcpu->on_entry = vm0.entry_ipa;
     vcpu->on_context = vm0.boot_argument;
     vcpu->power = VCPU_ON_PENDING;
-    log_record(LOG_INFO, LOG_VM, "guest-enter", "guest=%pQ entry=0x%lx vcpus=%u", vm0.guest_name, vm0.entry_ipa,
-               vm0.vcpu_count);
+    log_routine(LOG_VM, "guest-enter", "guest=%pQ entry=0x%lx vcpus=%u", vm0.guest_name, vm0.entry_ipa, vm0.vcpu_count);
+    log_boot_done();
     run(vcpu);
 }
 
@@ -137,7 +137,7 @@ _Noreturn void main_secondary_cpu(unsigned int cpu)
 {
     struct vcpu *vcpu = adopt_vcpu(cpu);
     prepare_cpu(vcpu);
-    log_record(LOG_INFO, LOG_CPU, "cpu-up", "up=%u", cpu);
+    log_routine(LOG_CPU, "cpu-up", "up=%u", cpu);
     cpu_mark_running();
     run(vcpu);
 }

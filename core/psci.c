@@ -6,8 +6,7 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/event_key.h>
-#include <hv/log.h>
-#include <hv/log_limit.h>
+#include <hv/log_budget.h>
 #include <hv/policy.h>
 #include <hv/vm.h>
 
@@ -21,8 +20,6 @@
 
 #define POWER_STATE_POWERDOWN 0x00010000u
 #define POWER_STATE_RESERVED  0xfcfe0000u
-
-static struct log_limit limits[CPU_MAX]; // each used by its own CPU only
 
 // The vCPU with this MPIDR affinity, or NULL. Affinity is the number of the vCPU in Aff0.
 static struct vcpu *vcpu_of(struct vm *vm, uint64_t affinity)
@@ -38,7 +35,6 @@ static bool is_entry(uint64_t entry)
 static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint64_t context)
 {
     struct vcpu *target = vcpu_of(vcpu->vm, affinity);
-    struct log_limit *limit = &limits[vcpu->id];
     enum vcpu_power expected = VCPU_OFF;
 
     if (target == NULL)
@@ -57,18 +53,13 @@ static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint
     if (expected != VCPU_OFF)
         return expected == VCPU_ON ? PSCI_ALREADY_ON : PSCI_ON_PENDING;
     vcpu_request(target, VCPU_REQUEST_WAIT);
-    if (log_limit_allows(limit, READ_SYSREG(CNTPCT_EL0)))
-        log_record(LOG_INFO, LOG_PSCI, "cpu-on", "vcpu=%u entry=0x%lx held=%u", target->id, entry,
-                   log_limit_take(limit));
+    log_limited(LOG_LIMIT(LOG_SOURCE_CPU_ON, LOG_INFO), LOG_PSCI, "cpu-on", "vcpu=%u entry=0x%lx", target->id, entry);
     return PSCI_SUCCESS;
 }
 
 static int64_t cpu_off(struct vcpu *vcpu)
 {
-    struct log_limit *limit = &limits[vcpu->id];
-
-    if (log_limit_allows(limit, READ_SYSREG(CNTPCT_EL0)))
-        log_record(LOG_INFO, LOG_PSCI, "cpu-off", "vcpu=%u held=%u", vcpu->id, log_limit_take(limit));
+    log_limited(LOG_LIMIT(LOG_SOURCE_CPU_OFF, LOG_INFO), LOG_PSCI, "cpu-off", "vcpu=%u", vcpu->id);
     __atomic_store_n(&vcpu->power, VCPU_OFF, __ATOMIC_RELEASE);
     vcpu_request(vcpu, VCPU_REQUEST_WAIT);
     return PSCI_SUCCESS;
@@ -106,12 +97,18 @@ static int64_t cpu_suspend(struct vcpu *vcpu, uint32_t power_state, uint64_t ent
     return PSCI_SUCCESS;
 }
 
+static _Noreturn void system_reset(struct vcpu *vcpu)
+{
+    log_guest_resets();
+    vm_reset(vcpu->vm);
+}
+
 // SYSTEM_RESET2: type 0 is a warm reset; anything else is not offered.
 static int64_t system_reset2(struct vcpu *vcpu, uint32_t type)
 {
     if (type != 0)
         return PSCI_INVALID;
-    vm_reset(vcpu->vm);
+    system_reset(vcpu);
 }
 
 int64_t psci_call(struct vcpu *vcpu, unsigned int key)
@@ -144,7 +141,7 @@ int64_t psci_call(struct vcpu *vcpu, unsigned int key)
     case KEY_PSCI_SYSTEM_OFF:
         vm_power_off(vcpu->vm);
     case KEY_PSCI_SYSTEM_RESET:
-        vm_reset(vcpu->vm);
+        system_reset(vcpu);
     case KEY_PSCI_SYSTEM_RESET2_32:
     case KEY_PSCI_SYSTEM_RESET2_64:
         return system_reset2(vcpu, (uint32_t)x1);

@@ -9,7 +9,7 @@
 #include <hv/cpu.h>
 #include <hv/device.h>
 #include <hv/gicv3.h>
-#include <hv/log.h>
+#include <hv/log_budget.h>
 #include <hv/monitor.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
@@ -112,7 +112,8 @@ static void gather(struct vm *vm, enum vm_state state)
         if (READ_SYSREG(CNTPCT_EL0) >= limit) {
             for (unsigned int i = 0; i < vm->vcpu_count; i++)
                 if (i != cpu_id() && !vm->vcpus[i].waiting)
-                    log_record(LOG_ERROR, LOG_VM, "cpu-late", "vcpu=%u limit_ms=%u", i, CPU_LATE_MS);
+                    log_limited(LOG_LIMIT(LOG_SOURCE_LATE, LOG_ERROR), LOG_VM, "cpu-late", "vcpu=%u limit_ms=%u", i,
+                                CPU_LATE_MS);
             return;
         }
     }

@@ -8,7 +8,8 @@
 #include <hv/console.h>
 #include <hv/event_name.h>
 #include <hv/hyp_timer.h>
-#include <hv/log.h>
+#include <hv/guest_loop.h>
+#include <hv/log_budget.h>
 #include <hv/monitor.h>
 #include <hv/pl011.h>
 #include <hv/telemetry.h>
@@ -31,8 +32,8 @@ static void check_last_exit(const struct telemetry *telemetry, uint64_t second)
     char name[EVENT_NAME_SIZE];
 
     if (event != NULL && event->exit - event->entry > second && !is_expected(event->key))
-        log_record(LOG_WARN, LOG_TRAP, "slow-exit", "exit=%lu key=%s pc=0x%lx ticks=%lu", event->sequence,
-                   event_name(event, name, sizeof(name)), event->pc, event->exit - event->entry);
+        log_limited(LOG_LIMIT(LOG_SOURCE_SLOW, LOG_WARN), LOG_TRAP, "slow-exit", "exit=%lu key=%s pc=0x%lx ticks=%lu",
+                    event->sequence, event_name(event, name, sizeof(name)), event->pc, event->exit - event->entry);
 }
 
 // The next CPU, so that each is watched by one other; in the first of the seconds, so that it is told once.
@@ -45,8 +46,8 @@ static void check_neighbour(const struct vcpu *vcpu, uint64_t second)
 
     if (other != vcpu && event->sequence == sequence && !is_expected(event->cause) && ticks > (int64_t)second &&
         ticks <= 2 * (int64_t)second)
-        log_record(LOG_WARN, LOG_TRAP, "el2-stall", "vcpu=%u exit=%lu key=%s pc=0x%lx", other->id, sequence,
-                   event_key_name(event->cause), event->pc);
+        log_limited(LOG_LIMIT(LOG_SOURCE_STALL, LOG_WARN), LOG_TRAP, "el2-stall", "vcpu=%u exit=%lu key=%s pc=0x%lx",
+                    other->id, sequence, event_key_name(event->cause), event->pc);
 }
 
 // The tick came where the exit before was a refused fetch: the guest's vectors are not in its memory, and each refusal
@@ -67,7 +68,8 @@ static void check_guest(struct vcpu *vcpu)
     if (!masked && !has_no_vectors(vcpu))
         vcpu->stuck_ticks = 0;
     else if (++vcpu->stuck_ticks == STUCK_MAX) {
-        log_record(LOG_WARN, LOG_GUEST, "guest-hang", "vcpu=%u pc=0x%lx", vcpu->id, frame->elr_el2);
+        log_limited(LOG_LIMIT(LOG_SOURCE_HANG, LOG_WARN), LOG_GUEST, "guest-hang", "vcpu=%u pc=0x%lx", vcpu->id,
+                    frame->elr_el2);
         vm_open_monitor(masked ? "a vCPU has kept an interrupt waiting for 10 s, masked"
                                : "a vCPU has met nothing but refused fetches for 10 s");
     }
@@ -111,7 +113,9 @@ void watchdog_tick(struct vcpu *vcpu)
     check_neighbour(vcpu, second);
     if (!vcpu->waiting)
         check_guest(vcpu);
+    guest_loop_tick(vcpu);
     if (vcpu->id == 0) {
+        log_tick();
         console_tick();
         check_uart();
     }

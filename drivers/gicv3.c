@@ -56,7 +56,7 @@ static void wait_for(uint64_t address, uint32_t mask, uint32_t value, const char
     for (unsigned int poll = 0; poll < WAIT_POLLS; poll++)
         if ((io_read32(address) & mask) == value)
             return;
-    log_record(LOG_ERROR, LOG_IRQ, "gic-timeout", "wait=%s register=0x%lx", what, address);
+    log_limited(LOG_LIMIT(LOG_SOURCE_GIC, LOG_ERROR), LOG_IRQ, "gic-timeout", "wait=%s register=0x%lx", what, address);
 }
 
 static uint64_t frame_at(unsigned int index)

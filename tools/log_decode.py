@@ -319,6 +319,7 @@ class Summary:
         self.rows = {}  # (row, at) -> [records, held back, verdicts by counters, why or what]
         self.pcs = TopCounter()
         self.verdicts = TopCounter(512)  # (key, op, verdict)
+        self.held = TopCounter(512)  # "event key op" -> records held back
         self.quoted = []  # faults and the like
         self.quoted_count = 0
         self.troubles = []
@@ -331,6 +332,9 @@ class Summary:
         handler = getattr(self, "add_" + record.event.replace("-", "_"), None)
         if handler:
             handler(record)
+        if record.number("held"):
+            name = " ".join(filter(None, (record.event, record.fields.get("key", ""), record.fields.get("op", ""))))
+            self.held.add(name, record.number("held"))
         if record.klass in ("fault", "panic") or record.level == "error" or record.event == "guest-exception":
             self.quoted_count += 1
             if len(self.quoted) < self.KEPT:
@@ -383,7 +387,15 @@ class Summary:
         self.verdicts.add((fields.get("key", "?"), fields.get("op", "?"), verdict))
 
     def add_suppressed(self, record):
-        self.row(record)[1] += record.number("count")
+        of, key = record.fields.get("of", "verdict"), record.fields.get("key", "")
+        self.held.add(" ".join(filter(None, (of, key, record.fields.get("op", "")))), record.number("count"))
+        if "row" in record.fields:
+            self.row(record)[1] += record.number("count")
+
+    def add_set_way(self, record):
+        row = self.row(record)
+        row[0] += 1
+        row[3] = record.fields.get("why", "") or row[3]
 
     def add_row(self, record):
         row = self.row(record)
@@ -403,6 +415,7 @@ class Summary:
             "traps": self.counters, "hz": self.hz,
             "rows": [{"row": key[0], "at": key[1], "records": row[0], "suppressed": row[1], "count": row[2],
                       "why": row[3], "verdicts": row[4]} for key, row in sorted(self.rows.items())],
+            "held": {key: item[0] for key, item in self.held.top(512)},
             "top_pcs": [{"pc": key, "count": item[0], "error": item[1]} for key, item in self.pcs.top(10)],
             "faults": self.quoted_count, "trouble": verifier_counts, "trouble_texts": self.troubles,
         }  # fmt: skip
@@ -456,6 +469,8 @@ def write_summary(out, summary, verifier_counts, extra):
             " ".join(f"{name}:{n}" for name, n in sorted(row[4].items())) or "-", row[3]) for key, row in rows[:40]])  # fmt: skip
     table(out, "Logged accesses", ["count", "key", "op", "verdict"],
           [(item[0], *key) for key, item in summary.verdicts.top(20)])  # fmt: skip
+    table(out, "Held back (records that the guest's share of the log had no place for)", ["count", "of"],
+          [(item[0], name) for name, item in summary.held.top(40)])  # fmt: skip
     table(out, "Top program counters (of verdicts, aborts and guest exceptions)", ["count", "pc"],
           [(item[0], key + (f" (at most {item[1]} too many)" if item[1] else "")) for key, item in summary.pcs.top(10)])  # fmt: skip
     if summary.quoted:
@@ -606,7 +621,9 @@ class Decoder:
 
 RING_MAGIC = b"arielLOG"
 RING_HEAD = struct.Struct("<8sIIIIIIQQ")  # struct log_ring of core/log_ring.h
-RING_HALF = struct.Struct("<QQQII")
+RING_HALF = struct.Struct("<QQII")  # struct log_half
+RING_SLOT = struct.Struct("<QHHI512s")  # struct log_slot
+RING_HALF_1 = struct.Struct("<QQQII")  # of version 1: a half was a circle of lines
 
 
 def find_rings(file):
@@ -631,23 +648,43 @@ def find_rings(file):
 
 def read_ring(file, offset):
     file.seek(offset)
-    header = file.read(RING_HEAD.size + 2 * RING_HALF.size)
-    if len(header) < RING_HEAD.size + 2 * RING_HALF.size:
+    header = file.read(RING_HEAD.size + 2 * RING_HALF_1.size)
+    if len(header) < RING_HEAD.size + 2 * RING_HALF_1.size:
         return None
     _, version, size, header_size, half_size, boots, _, _, _ = RING_HEAD.unpack_from(header)
-    if version != 1 or not 4096 <= size <= 1 << 24 or header_size + 2 * half_size != size or header_size < len(header):
+    if not 4096 <= size <= 1 << 24 or header_size + 2 * half_size != size or header_size < len(header):
+        return None
+    readers = {1: circle_lines, 2: slot_lines}
+    if version not in readers:
         return None
     halves = []
     for n in range(2):
-        head, _, sequence, tag, boot = RING_HALF.unpack_from(header, RING_HEAD.size + n * RING_HALF.size)
         file.seek(offset + header_size + n * half_size)
-        text = file.read(half_size)
-        if boot and len(text) == half_size:
-            at = head % half_size
-            # The oldest line has lost its beginning once the ring is full.
-            text = (text[at:] + text[:at]).partition(b"\n")[2] if head > half_size else text[:at]
-            halves.append((boot, f"{tag:08x}", sequence, text))
+        half = readers[version](header, n, file.read(half_size), half_size)
+        if half:
+            halves.append(half)
     return offset, boots, sorted(halves)
+
+
+def circle_lines(header, n, text, size):
+    """(boot, tag, records written, lines, whether none between them is missing) of a half of version 1, or None."""
+    head, _, sequence, tag, boot = RING_HALF_1.unpack_from(header, RING_HEAD.size + n * RING_HALF_1.size)
+    if not boot or len(text) != size:
+        return None
+    at = head % size
+    # The oldest line has lost its beginning once the ring is full.
+    text = (text[at:] + text[:at]).partition(b"\n")[2] if head > size else text[:at]
+    return boot, f"{tag:08x}", sequence, text.split(b"\n"), True
+
+
+def slot_lines(header, n, slots, size):
+    """The same of version 2."""
+    _, sequence, tag, boot = RING_HALF.unpack_from(header, RING_HEAD.size + n * RING_HALF.size)
+    if not boot or len(slots) != size or size % RING_SLOT.size:
+        return None
+    records = [(number, text[:length]) for number, _, _, length, text in RING_SLOT.iter_unpack(slots)
+               if 0 < length < len(text)]  # fmt: skip
+    return boot, f"{tag:08x}", sequence, [text for _, text in sorted(records)], False
 
 
 def decode_ring(decoder, path):
@@ -656,15 +693,19 @@ def decode_ring(decoder, path):
     with open(path, "rb") as file:
         for offset, boots, halves in find_rings(file):
             found = True
-            for boot, tag, _, text in halves:
+            for boot, tag, written, lines, dense in halves:
                 if not decoder.options.json and not decoder.options.summary:
                     which = "the last boot" if boot == boots else "the boot before"
-                    decoder.out.write(f"---- ring at offset {offset:#x}: boot {boot} ({which}), tag {tag} ----\n")
+                    kept = sum(1 for line in lines if line)
+                    decoder.out.write(f"---- ring at offset {offset:#x}: boot {boot} ({which}), tag {tag}, the last {kept} of"
+                                      f" {written} records, and the first of each kind ----\n")  # fmt: skip
                 verifier = Verifier(tag)
-                for line in text.split(b"\n"):
+                for line in lines:
                     for record, at_start in records_of(line):
                         verifier.tag = None if record and record.event == "log-start" and record.tag == tag else tag
                         verifier.seen = False
+                        if not dense:
+                            verifier.expected = None  # newer ones have taken the place of others
                         decoder.take(verifier, record, at_start)
                 decoder.end(verifier)
     return found
@@ -712,7 +753,7 @@ def parse_arguments(arguments):
 def decode(options, decoder):
     if options.ring:
         if not decode_ring(decoder, options.ring):
-            print(f"log_decode: {options.ring}: no log ring in it (want raw memory: QEMU's pmemsave 0x41f00000 0x10000"
+            print(f"log_decode: {options.ring}: no log ring in it (want raw memory: QEMU's pmemsave 0x41f00000 0x100000"
                   ' "FILE", or dump-guest-memory without -z)', file=sys.stderr)  # fmt: skip
             return 2
         return decoder.finish()

@@ -20,9 +20,11 @@ FIXED = ("seq", "t", "cpu", "level", "class", "event", "cut", "hidden", "tag")
 EVENT_ROW = re.compile(r'EVENT\("([a-z0-9-]+)",\s*([A-Z]+),\s*"([^"]*)",\s*"([^"]*)"\)')
 FIELD_ROW = re.compile(r'FIELD\("([a-z0-9_]+)",\s*"([^"]*)"\)')
 TEXT = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
-RECORD_CALL = re.compile(r'\blog_record\(\s*([^;{}"]+?),\s*LOG_([A-Z]+),\s*"([a-z0-9-]+)",\s*' + TEXT)
+RECORD_CALL = re.compile(
+    r'\blog_(record|limited|allowed|routine)\(\s*((?:[^;{}"]+?,\s*)?)LOG_([A-Z]+),\s*"([a-z0-9-]+)",\s*' + TEXT
+)
 PANIC_CALL = re.compile(r'\blog_panic\(\s*"([a-z0-9-]+)",\s*' + TEXT)
-ANY_CALL = re.compile(r"\blog_(?:record|panic)\((?!enum log_level|const char)")
+ANY_CALL = re.compile(r"\blog_(?:record|limited|allowed|routine|panic)\((?!enum log|const |struct log_limit )")
 FIELD_NAME = re.compile(r"(?:^|\s)([A-Za-z0-9_%]+)=")
 
 
@@ -45,9 +47,12 @@ def read_calls():
         text = path.read_text(encoding="utf-8")
         found = set()
         for match in RECORD_CALL.finditer(text):
-            levels = tuple(re.findall(r"LOG_(DEBUG|INFO|WARN|ERROR)\b", match[1])) or ("INFO", "WARN", "ERROR")
+            levels = tuple(re.findall(r"LOG_(DEBUG|INFO|WARN|ERROR)\b", match[2])) or ("INFO", "WARN", "ERROR")
+            if match[1] == "routine":
+                levels = ("INFO",)
+            held = ["held"] if match[1] == "limited" else []  # which it adds by itself
             found.add(match.start())
-            calls.append((place(path, text, match), match[3], match[2].lower(), levels, field_names(match[4])))
+            calls.append((place(path, text, match), match[4], match[3].lower(), levels, field_names(match[5]) + held))
         for match in PANIC_CALL.finditer(text):
             found.add(match.start())
             calls.append((place(path, text, match), match[1], "panic", ("ERROR",), field_names(match[2])))

@@ -132,11 +132,11 @@ void el2_log_features(void)
 {
     uint64_t mmfr0 = READ_SYSREG(ID_AA64MMFR0_EL1);
     uint64_t mmfr1 = READ_SYSREG(ID_AA64MMFR1_EL1);
-    log_record(LOG_INFO, LOG_CPU, "features",
-               "midr=0x%lx pa_bits=%u gic=%lu vmid_bits=%u hafdbs=%lu xnx=%lu fgt=%lu ecv=%lu vhe=%lu",
-               READ_SYSREG(MIDR_EL1), el2_physical_address_bits(),
-               FIELD_GET(ID_AA64PFR0_EL1_GIC, READ_SYSREG(ID_AA64PFR0_EL1)),
-               FIELD_GET(ID_AA64MMFR1_EL1_VMIDBITS, mmfr1) == 2 ? 16u : 8u, FIELD_GET(ID_AA64MMFR1_EL1_HAFDBS, mmfr1),
-               FIELD_GET(ID_AA64MMFR1_EL1_XNX, mmfr1), FIELD_GET(ID_AA64MMFR0_EL1_FGT, mmfr0),
-               FIELD_GET(ID_AA64MMFR0_EL1_ECV, mmfr0), FIELD_GET(ID_AA64MMFR1_EL1_VH, mmfr1));
+    log_routine(LOG_CPU, "features",
+                "midr=0x%lx pa_bits=%u gic=%lu vmid_bits=%u hafdbs=%lu xnx=%lu fgt=%lu ecv=%lu vhe=%lu",
+                READ_SYSREG(MIDR_EL1), el2_physical_address_bits(),
+                FIELD_GET(ID_AA64PFR0_EL1_GIC, READ_SYSREG(ID_AA64PFR0_EL1)),
+                FIELD_GET(ID_AA64MMFR1_EL1_VMIDBITS, mmfr1) == 2 ? 16u : 8u, FIELD_GET(ID_AA64MMFR1_EL1_HAFDBS, mmfr1),
+                FIELD_GET(ID_AA64MMFR1_EL1_XNX, mmfr1), FIELD_GET(ID_AA64MMFR0_EL1_FGT, mmfr0),
+                FIELD_GET(ID_AA64MMFR0_EL1_ECV, mmfr0), FIELD_GET(ID_AA64MMFR1_EL1_VH, mmfr1));
 }

@@ -24,6 +24,32 @@ enum log_class {
     LOG_CLASS_TABLE(LOG_CLASS_ENUM) LOG_CLASS_COUNT,
 };
 
+// Sources that are no verdict and no abort: rows SOURCE(ID, "event"), named after the event that they write.
+// clang-format off
+#define LOG_SOURCE_TABLE(SOURCE) \
+    SOURCE(SERROR,    "serror") \
+    SOURCE(CPU_ON,    "cpu-on") \
+    SOURCE(CPU_OFF,   "cpu-off") \
+    SOURCE(EXCEPTION, "guest-exception") \
+    SOURCE(OOPS,      "guest-oops") \
+    SOURCE(PANIC,     "guest-panic") \
+    SOURCE(HANG,      "guest-hang") \
+    SOURCE(LOOP,      "guest-loop") \
+    SOURCE(DUMP,      "dump-log")        /* HVC_DUMP_LOG: no record, but the whole ring on the console */ \
+    SOURCE(STRAY,     "stray") \
+    SOURCE(GIC,       "gic-timeout") \
+    SOURCE(LATE,      "cpu-late") \
+    SOURCE(SLOW,      "slow-exit") \
+    SOURCE(STALL,     "el2-stall")
+// clang-format on
+
+// What no guest causes is not limited; its source is its class (enum log_class), so that the ring keeps it by class.
+enum log_source {
+    LOG_SOURCE_CLASS_LAST = LOG_CLASS_COUNT - 1,
+#define LOG_SOURCE_ENUM(id, name) LOG_SOURCE_##id,
+    LOG_SOURCE_TABLE(LOG_SOURCE_ENUM) LOG_SOURCE_VERDICT, // log_source_of_verdict, log_source_of_abort
+};
+
 // Draws the tag, starts a new ring (what an earlier boot left stays for log_previous_for_each) and writes the first
 // record, "log-start". Once, on the boot CPU: the console and the mapping of the ring are ready, no guest has run.
 void log_init(void);
@@ -52,6 +78,38 @@ void log_begin_end(void);
 // Records of this boot that went to the ring only and were not written to the serial line since.
 uint32_t log_hidden(void);
 
+// What a record that a guest can cause is limited by, and where it goes.
+struct log_limit {
+    unsigned int source; // enum log_source, log_source_of_verdict, log_source_of_abort
+    enum log_level level;
+    bool console; // false: to the ring only, whatever its level
+};
+#define LOG_LIMIT(source, level)          ((struct log_limit){(source), (level), true})
+#define LOG_PLACE(source, level, console) ((struct log_limit){(source), (level), (console)})
+
+// Such a record: written when source's limit of LOG_LIMIT_PER_SECOND and the VM's budget let it (log_budget.h), else
+// counted. It has one field more, held=: how many of source were held back before it.
+__attribute__((format(printf, 4, 5))) void log_limited(struct log_limit limit, enum log_class class, const char *event,
+                                                       const char *format, ...);
+
+// The same when log_budget_ask has said already that it may be written. No held=.
+__attribute__((format(printf, 4, 5))) void log_allowed(struct log_limit limit, enum log_class class, const char *event,
+                                                       const char *format, ...);
+
+// A record at level info that each boot or each end of one writes. Where a reset by the guest is the reason, it goes to
+// the ring only when the VM's budget is used up: a guest may reset the machine again and again.
+__attribute__((format(printf, 3, 4))) void log_routine(enum log_class class, const char *event, const char *format,
+                                                       ...);
+
+// Whether the next of them goes to the console.
+bool log_routine_fits(void);
+
+// What each boot records is recorded: from now on log_routine is not limited.
+void log_boot_done(void);
+// The guest resets the machine: vm_reset comes next. Soon after an earlier reset of its own the next boot takes the
+// half of the ring that this one has, so that a loop of resets leaves the other half alone.
+void log_guest_resets(void);
+
 // No other CPU is cut off in the middle of a record when the machine is reset: from here on those that have one wait.
 void log_end(void);
 
@@ -59,15 +117,18 @@ void log_end(void);
 // CPU, or this one, may have died with the log's lock or the console's.
 __attribute__((format(printf, 2, 3))) void log_panic(const char *event, const char *format, ...);
 
-// Prints the ring on the console, oldest record first (HVC_DUMP_LOG): not as new records.
+// Prints the newest records of the ring (at most 128) on the console, oldest first (HVC_DUMP_LOG): not as new records.
 void log_dump(void);
 
-// The record of a policy verdict: cites row, file, line and why. At most policy_rows[].log_per_second a second per row;
-// what was held back is counted and told by a "suppressed" record.
+// The record of a policy verdict: cites row, file, line and why. Each key and direction has a limit of its own: that of
+// the row, or LOG_LIMIT_PER_SECOND; what was held back is counted and told by a "suppressed" record. Maintenance by set
+// and way is one record for all of it, with a count, when it has ended.
 void log_verdict(const struct event *event);
 
-// Writes the "suppressed" records that are due, for rows that have been quiet since. When the VM stops or a person
-// looks.
+// Writes the records of what was held back and has been quiet for a second since. Once a second.
+void log_tick(void);
+// All that was held back. When the VM stops or a person looks. When the guest resets the machine, what the VM's budget
+// has no place for comes in one record ("of=others").
 void log_flush(void);
 
 // Writes the telemetry counters as records: "counters" per key and "row" per policy row that is not zero.
@@ -92,7 +153,7 @@ void log_clear(void);
 uint32_t log_tag(void);
 // Boots that the ring remembers, this one included.
 uint32_t log_boots(void);
-// Records written since boot, and verdicts held back by rate limits.
+// Records written since boot, and those held back since.
 uint64_t log_sequence(void);
 uint64_t log_suppressed(void);
 

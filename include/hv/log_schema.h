@@ -9,21 +9,22 @@
 // clang-format off
 #define LOG_EVENT_TABLE(EVENT) \
     EVENT("boot",                BOOT,    "version policy el", "ariel runs at EL2 with its MMU on") \
-    EVENT("log-start",           BOOT,    "boots hz rng next proof hidden_before", "first record of a boot: it brings the tag and links this boot to the one before") \
+    EVENT("log-start",           BOOT,    "boots hz rng next resets proof hidden_before", "first record of a boot: it brings the tag and links this boot to the one before") \
     EVENT("refused",             BOOT,    "reason * bound", "no guest can run; the monitor opens. The second field is named after what was wrong") \
     EVENT("cpu-fail",            CPU,     "target result", "a CPU could not be started; result is PSCI's") \
-    EVENT("cpu-late",            CPU,     "vcpu limit_ms", "a CPU did not answer a call in time") \
+    EVENT("cpu-late",            CPU,     "vcpu limit_ms held", "a CPU did not answer a call in time") \
     EVENT("cpu-up",              CPU,     "up", "a secondary CPU runs at EL2") \
     EVENT("features",            CPU,     "midr pa_bits gic vmid_bits hafdbs xnx fgt ecv vhe", "what the CPU can do (numbers as its ID registers have them)") \
     EVENT("abort",               FAULT,   "exit key op result pc addr esr held row at reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
-    EVENT("serror",              FAULT,   "pc esr", "an asynchronous abort reached EL2 while the guest ran") \
+    EVENT("serror",              FAULT,   "pc esr held", "an asynchronous abort reached EL2 while the guest ran") \
     EVENT("guest-exception",     GUEST,   "vcpu esr elr far held", "the guest reported an exception that it could not handle (HVC_REPORT_EXCEPTION)") \
-    EVENT("guest-hang",          GUEST,   "vcpu pc", "for 10 seconds a vCPU has kept an interrupt waiting, masked, or met nothing but refused fetches") \
+    EVENT("guest-hang",          GUEST,   "vcpu pc held", "for 10 seconds a vCPU has kept an interrupt waiting, masked, or met nothing but refused fetches") \
+    EVENT("guest-loop",          GUEST,   "vcpu key op device addr pc esr result per_second row at why held", "a vCPU does the same refused thing over and over; from now on it is only counted, until it stops") \
     EVENT("guest-oops",          GUEST,   "vcpu text held", "the guest's console said that its kernel oopsed (also BUG, soft lockup, RCU stall)") \
     EVENT("guest-panic",         GUEST,   "vcpu text held", "the guest's console said that its kernel panicked; the monitor opens when it has said all") \
     EVENT("gic-no-redistributor",IRQ,     "affinity", "the GIC has no redistributor for this CPU") \
-    EVENT("gic-timeout",         IRQ,     "wait register", "the GIC did not finish in time") \
-    EVENT("stray",               IRQ,     "intid", "an interrupt that nobody asked for was acknowledged and dropped") \
+    EVENT("gic-timeout",         IRQ,     "wait register held", "the GIC did not finish in time") \
+    EVENT("stray",               IRQ,     "intid held", "an interrupt that nobody asked for was acknowledged and dropped") \
     EVENT("guest-output-dropped",MONITOR, "bytes", "guest output that did not fit the buffer while the monitor was open") \
     EVENT("held-back",           MONITOR, "count", "records that went to the ring only while a person was at the prompt: they follow") \
     EVENT("monitor-write",       MONITOR, "what [vcpu] [intid] [ipa] [width] [name] [old] [new]", "a person changed the guest: memory, a register, or by an injected exception or interrupt") \
@@ -33,15 +34,17 @@
     EVENT("held-back",           PANIC,   "count", "the same, before the report of a panic") \
     EVENT("panic",               PANIC,   "reason [vector] [kind] [ec]", "a bug of ariel's own: this CPU parks") \
     EVENT("row",                 POLICY,  "row at count what", "verdicts that a policy row gave since the counters were reset") \
-    EVENT("suppressed",          POLICY,  "row at count", "verdict records that the row's rate limit has held back since the last one") \
+    EVENT("set-way",             POLICY,  "exit key verdict count pc value row at why", "maintenance by set and way that a policy row with log decided about: so many in a row, and the first of them") \
+    EVENT("suppressed",          POLICY,  "[row] [at] count of [key] [op]", "records that a limit has held back since the last that told; of=others is the rest, of several sources") \
     EVENT("verdict",             POLICY,  "exit key op verdict pc addr value esr row at why", "a policy row with log decided about an access") \
     EVENT("cpu-off",             PSCI,    "vcpu held", "the guest turned a vCPU off") \
     EVENT("cpu-on",              PSCI,    "vcpu entry held", "the guest turned a vCPU on") \
     EVENT("counters",            TRAP,    "key count ticks p50 p99", "exits of one kind since the counters were reset, and how long they took in EL2") \
-    EVENT("el2-stall",           TRAP,    "vcpu exit key pc", "another CPU has been in one exit for more than a second") \
-    EVENT("slow-exit",           TRAP,    "exit key pc ticks", "an exit of this CPU took more than a second") \
-    EVENT("cpu-late",            VM,      "vcpu limit_ms", "a vCPU did not stop in time for a pause") \
+    EVENT("el2-stall",           TRAP,    "vcpu exit key pc held", "another CPU has been in one exit for more than a second") \
+    EVENT("slow-exit",           TRAP,    "exit key pc ticks held", "an exit of this CPU took more than a second") \
+    EVENT("cpu-late",            VM,      "vcpu limit_ms held", "a vCPU did not stop in time for a pause") \
     EVENT("guest-enter",         VM,      "guest entry vcpus", "the guest is loaded and about to run") \
+    EVENT("reset-loop",          VM,      "resets seconds", "the guest has reset the machine so often in a row, each time soon after the last: told once") \
     EVENT("vm-off",              VM,      "vcpus hidden_total", "the machine is about to be powered off") \
     EVENT("vm-pause",            VM,      "vcpus stop_ticks", "every vCPU waits in EL2; the guest's time stands still") \
     EVENT("vm-reset",            VM,      "vcpus hidden_total", "the machine is about to be reset; the next boot proves itself by log-start") \
@@ -57,6 +60,7 @@
     FIELD("bytes",     "bytes") \
     FIELD("count",     "how many") \
     FIELD("depth",     "0 is the innermost frame") \
+    FIELD("device",    "what lies at addr, as policy files spell it; none for what is no access") \
     FIELD("ec",        "ESR_EL2.EC") \
     FIELD("ecv",       "FEAT_ECV") \
     FIELD("el",        "exception level") \
@@ -69,7 +73,7 @@
     FIELD("gic",       "GIC system register interface") \
     FIELD("guest",     "what runs: diagnostic guest or Linux Image") \
     FIELD("hafdbs",    "FEAT_HAFDBS") \
-    FIELD("held",      "records of this kind that the rate limit has held back on this CPU before this one") \
+    FIELD("held",      "records of this kind (and key and op) that a limit has held back since the last one") \
     FIELD("hidden_before", "records that the boot before left in the ring only: it hid them, and did not write them out at its end") \
     FIELD("hidden_total", "records of this boot that are in the ring only") \
     FIELD("hpfar",     "HPFAR_EL2") \
@@ -83,6 +87,7 @@
     FIELD("name",      "system register") \
     FIELD("new",       "value after a write") \
     FIELD("next",      "hash of the secret that the next boot shows as proof") \
+    FIELD("of",        "the event, or others") \
     FIELD("old",       "value before a write") \
     FIELD("op",        "read, or write (calls too)") \
     FIELD("p50",       "half of the exits took less, counter ticks: a power of two, or 0 when longer than the histogram counts") \
@@ -90,13 +95,16 @@
     FIELD("pa_bits",   "physical address size, bits") \
     FIELD("paused_ticks", "how long the pause took, counter ticks") \
     FIELD("pc",        "address of the instruction") \
+    FIELD("per_second", "how often a second") \
     FIELD("policy",    "the policy compiled in") \
     FIELD("proof",     "the secret whose hash the boot before announced as next; none after power on") \
     FIELD("reason",    "what happened, in words") \
     FIELD("register",  "address of a device register") \
+    FIELD("resets",    "of the guest's own, in a row, each soon after the one before; this boot's included") \
     FIELD("result",    "what came of it") \
     FIELD("rng",       "where the tag comes from: rndr (FEAT_RNG) or counter (jitter of CNTPCT_EL0)") \
     FIELD("row",       "number of a policy row") \
+    FIELD("seconds",   "how soon") \
     FIELD("sp",        "stack pointer") \
     FIELD("spsr",      "SPSR_EL2") \
     FIELD("stop_ticks", "from the wish to pause until every vCPU stood still, counter ticks") \

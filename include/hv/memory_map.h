@@ -21,7 +21,7 @@
 #define HV_PA         0x40080000
 #define HV_MAX_SIZE   0x00300000
 #define LOG_RING_PA   0x41f00000
-#define LOG_RING_SIZE 0x00010000
+#define LOG_RING_SIZE 0x00100000
 
 // EL2's memory that no guest reaches: the list of the guest's pieces, which QEMU writes at each reset
 // (hv/guest_manifest.h); what the first boot found, which survives a reset (core/boot_record.h); and a word that the

@@ -29,12 +29,15 @@ struct policy_verdict {
     uint16_t row : 7;    // index into policy_rows, below POLICY_ROW_MAX
 };
 
+#define POLICY_LOG_UNLIMITED UINT16_MAX
+
 struct policy_row {
     const char *file; // "policy/diag.toml"
     const char *text; // the row's subject: "sysreg PMU", "mmio pl011"
     const char *why;  // the row's reason, "" when none was given
     uint16_t line;
-    uint16_t log_per_second; // at most so many log records a second cite this row; 0 = none suppressed
+    uint16_t log_per_second; // at most so many log records a second of each of its keys; 0: LOG_LIMIT_PER_SECOND
+                             // POLICY_LOG_UNLIMITED: one for each, and the VM's budget does not pay for it
     uint8_t action;          // enum policy_action, as written; a verdict may differ where it is not possible
 };
 
@@ -78,6 +81,7 @@ extern const char policy_name[];
 extern const struct policy_verdict policy_verdicts[][2]; // the pairs that occur: [0] read, [1] write or call
 extern const uint8_t policy_verdict_index[KEY_COUNT];
 extern const struct policy_row policy_rows[];
+extern const unsigned int policy_log_budget;      // records a second that all of a VM may cause; 0: no limit
 extern const unsigned int policy_row_count;       // 1 .. POLICY_ROW_MAX; row 0 is the default
 extern const struct policy_range policy_ranges[]; // one more than policy_range_count: the last is empty, all denied
 extern const unsigned int policy_range_count;

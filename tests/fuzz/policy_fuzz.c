@@ -17,8 +17,21 @@
 
 #include <fuzz.h>
 #include <hv/device.h>
+#include <hv/guest_loop.h>
+#include <hv/log_budget.h>
 
 #define RANGES_MAX 12
+
+void log_budget_hold(unsigned int source, uint64_t count)
+{
+    (void)source, (void)count;
+}
+
+bool guest_loop_has(const struct event *of)
+{
+    (void)of;
+    return false;
+}
 
 const struct policy_range *policy_find_range(ipa_t ipa);
 

@@ -432,6 +432,66 @@ def test_ring_in_a_dump(tmp_path):
         assert text.count("vm-pause") == 5
 
 
+HEADER_2, SLOTS = 3136, 990
+
+
+def make_slots(boots, texts):
+    """The same in version 2: a slot for each line, in any order."""
+    halves, areas = [struct.pack("<QQII", 0, 0, 0, 0)] * 2, [bytes(SLOTS * 528)] * 2
+    for n, (boot, (tag, lines)) in enumerate(sorted(texts.items())):
+        slots = [struct.pack("<QHHI512s", int(one.split("seq=")[1].split()[0]), 3, 0, len(one), one.encode() + b"\n")
+                 for one in reversed(lines)]  # fmt: skip
+        halves[n] = struct.pack("<QQII", 0, len(lines), int(tag, 16), boot)
+        areas[n] = b"".join(slots).ljust(SLOTS * 528, b"\0")
+    head = struct.pack("<8sIIIIIIQQ", b"arielLOG", 2, HEADER_2 + 2 * SLOTS * 528, HEADER_2, SLOTS * 528, boots, 1, 1, 2)
+    return (head + b"".join(halves)).ljust(HEADER_2, b"\0") + b"".join(areas)
+
+
+def test_slots_in_a_dump(tmp_path):
+    """Records of which newer ones have taken the others' places are in order, and none of them is missing."""
+    texts = {3: ("0badcafe", [start("0badcafe", 3), line(1, tag="0badcafe")]), 9: (TAG, session(900)[::3])}
+    dump = tmp_path / "dump"
+    for before in (0, (1 << 20) - 4, 3 << 20):
+        dump.write_bytes(b"\xa5" * before + make_slots(9, texts) + b"\x5a" * 100)
+        done = run(b"", "--ring", str(dump))
+        text = done.stdout.decode()
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "boot 3 (the boot before), tag 0badcafe" in text
+        assert "boot 9 (the last boot), tag d0330556" in text
+        numbers = [int(one.split()[0]) for one in text.partition("boot 9 (")[2].splitlines()[1:] if "----" not in one]
+        assert numbers == list(range(0, 900, 3))
+
+
+def test_damaged_slots_never_crash_it(tmp_path):
+    ring = bytearray(make_slots(4, {4: (TAG, session(50))}))
+    dump = tmp_path / "dump"
+    for at in (*range(8, 120, 3), *range(HEADER_2, HEADER_2 + 600, 7)):
+        damaged = bytearray(ring)
+        damaged[at] ^= 0xFF
+        dump.write_bytes(damaged)
+        options = log_decode.parse_arguments(["--ring", str(dump)])
+        assert log_decode.decode(options, log_decode.Decoder(options, io.StringIO())) in (0, 1, 2)
+
+
+def test_what_was_held_back_is_summed_by_key():
+    lines = session(3)
+    for seq, (event, fields) in enumerate((
+        ("suppressed", "row=1 at=p.toml:9 count=40 of=verdict key=CTR_EL0 op=read"),
+        ("abort", "key=no-device op=read held=7"),
+        ("suppressed", "count=5 of=abort key=no-device op=read"),
+        ("suppressed", "row=1 at=p.toml:9 count=2 of=verdict key=CTR_EL0 op=read"),
+        ("suppressed", "count=3 of=others"),
+    ), 3):  # fmt: skip
+        lines.append(line(seq, event, fields, klass="policy"))
+    status, text = feed("\n".join(lines).encode(), "--summary", "--json")
+    result = json.loads(text)
+    assert status == 0
+    assert result["held"] == {"verdict CTR_EL0 read": 42, "abort no-device read": 12, "others": 3}
+    assert [row["suppressed"] for row in result["rows"]] == [42]
+    _, text = feed("\n".join(lines).encode(), "--summary")
+    assert "42  verdict CTR_EL0 read" in text
+
+
 def test_full_ring_and_panic(tmp_path):
     lines = session(2000) + [line(2000, "panic", 'reason="a bug"', klass="panic", level="error")]
     dump = tmp_path / "dump"
@@ -466,7 +526,10 @@ def test_damaged_ring_never_crashes_it(tmp_path_factory, damage):
 def test_ring_layout_is_the_headers():
     """The numbers above and in the decoder are those of the C headers."""
     header = (ROOT / "core/log_ring.h").read_text()
-    assert "#define LOG_RING_HEADER  256" in header and "#define LOG_RING_VERSION 1" in header
-    assert re.search(r"#define LOG_RING_SIZE +0x00010000\b", (ROOT / "include/hv/memory_map.h").read_text())
+    assert re.search(rf"#define LOG_SLOTS +{SLOTS}$", header, re.M)
+    assert re.search(r"#define LOG_RING_VERSION +2$", header, re.M)
+    assert re.search(r"#define LOG_SLOT_TEXT +512 ", header) and log_decode.RING_SLOT.size == 16 + 512
+    size = int(re.search(r"#define LOG_RING_SIZE +(0x\w+)", (ROOT / "include/hv/memory_map.h").read_text())[1], 0)
+    assert size == HEADER_2 + 2 * SLOTS * log_decode.RING_SLOT.size
     assert int.from_bytes(b"arielLOG", "little") == 0x474F4C6C65697261 and "0x474f4c6c65697261" in header
     assert f"#define LOG_LINE_MAX {log_decode.RECORD_MAX}" in (ROOT / "include/hv/log.h").read_text()

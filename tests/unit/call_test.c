@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls by number: every number finds its key, PSCI answers with the right error codes, the console call is bounded.
-// Links: core/hypercall.c core/psci.c lib/range.c
+// Links: core/hypercall.c core/psci.c lib/range.c core/log_budget.c
 
 #include <hv/call.h>
 #include <hv/console.h>
 #include <hv/event_key.h>
 #include <hv/guest_abi.h>
 #include <hv/guest_mem.h>
-#include <hv/log.h>
+#include <hv/log_budget.h>
+#include <hv/policy.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
@@ -39,13 +40,29 @@ static uint32_t requested[CPU_MAX];
 static const char *broke;
 static jmp_buf gone;
 static unsigned int records;
+static bool guest_reset;
 
 // What the code under test calls.
-void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+void log_guest_resets(void)
 {
-    (void)level, (void)class, (void)event, (void)format;
-    records++;
+    guest_reset = true;
 }
+
+void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
+{
+    uint64_t held;
+
+    (void)class, (void)event, (void)format;
+    records += log_budget_ask(limit.source, LOG_LIMIT_PER_SECOND, &held) != LOG_HOLD;
+}
+
+const char *log_class_name(unsigned int class)
+{
+    (void)class;
+    return "class";
+}
+
+const unsigned int policy_log_budget = 100;
 
 void monitor_dump_log(void)
 {
@@ -178,8 +195,10 @@ static void own_calls_answer(void **state)
     assert_int_equal(call(HVC_GET_HV_ID, 0, 0, 0), HV_ID);
     assert_int_equal(call(HVC_GET_STATUS, 0, 0, 0), 42);
     assert_int_equal(call(HVC_REPORT_EXCEPTION, 1, 2, 3), 0);
+    fake_sysreg_set("CNTFRQ_EL0", 1000);
     expect_function_call(monitor_dump_log);
     assert_int_equal(call(HVC_DUMP_LOG, 0, 0, 0), 0);
+    assert_int_equal(call(HVC_DUMP_LOG, 0, 0, 0), 0); // once a second
     assert_int_equal(call(HVC_PAUSE, 0, 0, 0), 0);
     assert_string_equal(broke, "paused by guest");
 }
@@ -296,9 +315,11 @@ static void off_and_reset_do_not_come_back(void **state)
     } rows[] = {{0x84000008, 2}, {0x84000009, 1}, {0x84000012, 1}, {0xc4000012, 1}};
     for (volatile unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
         int way = setjmp(gone);
+        guest_reset = way != 0 && guest_reset;
         if (way == 0)
             fail_msg("came back with %d", (int)call(rows[i].number, 0, 0, 0));
         assert_int_equal(way, rows[i].way);
+        assert_int_equal(guest_reset, way == 1); // the log is told whose reset it is
     }
     assert_int_equal(call(0xc4000012, 1, 0, 0), PSCI_INVALID);
 }

@@ -51,6 +51,13 @@ void log_record(enum log_level level, enum log_class class, const char *event, c
     records++;
 }
 
+void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)limit;
+    (void)class, (void)event, (void)format;
+    records++;
+}
+
 void monitor_open(const char *reason)
 {
     (void)reason;

@@ -37,6 +37,15 @@ void log_record(enum log_level level, enum log_class class, const char *event, c
     records++;
 }
 
+void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)limit;
+    (void)class;
+    (void)event;
+    (void)format;
+    records++;
+}
+
 static uint64_t read_uart(uint64_t offset)
 {
     if (offset == 0x18)

@@ -24,11 +24,10 @@ uint64_t stage2_vttbr(const struct stage2 *stage2)
     return 0x1000047000000;
 }
 
-enum log_level { NONE };
-void log_record(enum log_level level, int class, const char *event, const char *format, ...);
-void log_record(enum log_level level, int class, const char *event, const char *format, ...)
+void log_routine(int class, const char *event, const char *format, ...);
+void log_routine(int class, const char *event, const char *format, ...)
 {
-    (void)level, (void)class, (void)event, (void)format;
+    (void)class, (void)event, (void)format;
 }
 
 static int set_up(void **state)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // trap_fault: which policy row speaks, what pauses or stops, and how many records a storm of faults gets.
-// Links: core/fault.c
+// Links: core/fault.c core/log_budget.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,9 @@
 #include <cmocka.h>
 
 #include <hv/arch/registers.h>
-#include <hv/log.h>
+#include <hv/guest_loop.h>
+#include <hv/log_budget.h>
+#include <hv/policy.h>
 #include <hv/policy.h>
 #include <hv/trap.h>
 #include <hv/vm.h>
@@ -27,6 +29,8 @@ const struct policy_verdict policy_verdicts[][2] = {
 const uint8_t policy_verdict_index[KEY_COUNT] = {[KEY_DEVICE_NONE] = 1, [KEY_GUEST_RAM] = 2, [KEY_CAUSE_IABT] = 3};
 const struct policy_row policy_rows[] = {[5] = {.file = "policy/test.toml", .line = 5}};
 static unsigned int records, breaks;
+static bool in_loop;
+static uint64_t now;
 static const char *stopped;
 static struct vm vm;
 static struct vcpu vcpu = {.vm = &vm};
@@ -48,11 +52,27 @@ const char *trap_result_name(unsigned int result)
     return "result";
 }
 
-void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+bool guest_loop_has(const struct event *event)
 {
-    (void)level, (void)class, (void)event, (void)format;
-    records++;
+    (void)event;
+    return in_loop;
 }
+
+void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
+{
+    uint64_t held;
+
+    (void)class, (void)event, (void)format;
+    records += log_budget_ask(limit.source, LOG_LIMIT_PER_SECOND, &held) != LOG_HOLD;
+}
+
+const char *log_class_name(unsigned int class)
+{
+    (void)class;
+    return "class";
+}
+
+const unsigned int policy_log_budget = 100;
 
 void vm_stop(struct vm *of, const char *reason)
 {
@@ -78,14 +98,14 @@ static int set_up(void **state)
     records = breaks = 0;
     stopped = NULL;
     fake_sysreg_set("CNTFRQ_EL0", 1000);
+    fake_sysreg_set("CNTPCT_EL0", now += 10000);
     return 0;
 }
 
 static struct event fault(unsigned int key, uint64_t address, uint8_t write, enum trap_result outcome,
                           enum trap_result want)
 {
-    static uint64_t now;
-    struct event event = {.entry = now += 1000, .key = (uint16_t)key, .address = address, .write = write};
+    struct event event = {.key = (uint16_t)key, .address = address, .write = write};
 
     assert_int_equal(trap_fault(&vcpu, &event, outcome, "why"), want);
     return event;
@@ -124,18 +144,41 @@ static void test_stop_and_pause(void **state)
     assert_int_equal(records, 1);
 }
 
+// From whichever vCPU: a key and a direction have one limit.
 static void test_storm(void **state)
 {
-    struct event event = {.entry = 10000000, .key = KEY_CAUSE_IABT};
+    static struct vcpu vcpus[8];
+    struct event event = {.key = KEY_CAUSE_IABT};
+    uint64_t before = log_budget_held();
 
     (void)state;
-    for (unsigned int i = 0; i < 500; i++, event.entry++)
-        assert_int_equal(trap_fault(&vcpu, &event, TRAP_INJECT_ABORT, "why"), TRAP_INJECT_ABORT);
+    for (unsigned int i = 0; i < 500; i++) {
+        vcpus[i % 8] = (struct vcpu){.vm = &vm, .id = i % 8};
+        assert_int_equal(trap_fault(&vcpus[i % 8], &event, TRAP_INJECT_ABORT, "why"), TRAP_INJECT_ABORT);
+    }
     assert_int_equal(records, 10);
-    event.entry += 1000;
+    assert_int_equal(log_budget_held() - before, 490);
+    event = (struct event){.key = KEY_CAUSE_DABT, .address = 0x0a000010};
+    assert_int_equal(trap_fault(&vcpu, &event, TRAP_INJECT_ABORT, "why"), TRAP_INJECT_ABORT);
+    assert_int_equal(records, 11); // another key has its own
+    records = 10;
+    fake_sysreg_set("CNTPCT_EL0", now += 1000);
     event.key = KEY_CAUSE_IABT;
     assert_int_equal(trap_fault(&vcpu, &event, TRAP_INJECT_ABORT, "why"), TRAP_INJECT_ABORT);
     assert_int_equal(records, 11);
+}
+
+static void test_a_loop_that_was_told_is_counted_only(void **state)
+{
+    uint64_t before = log_budget_held();
+
+    (void)state;
+    in_loop = true;
+    for (unsigned int i = 0; i < 100; i++)
+        fault(KEY_CAUSE_IABT, 0, 0, TRAP_INJECT_ABORT, TRAP_INJECT_ABORT);
+    in_loop = false;
+    assert_int_equal(records, 0);
+    assert_int_equal(log_budget_held() - before, 100);
 }
 
 int main(void)
@@ -144,6 +187,7 @@ int main(void)
         cmocka_unit_test_setup(test_rows, set_up),
         cmocka_unit_test_setup(test_stop_and_pause, set_up),
         cmocka_unit_test_setup(test_storm, set_up),
+        cmocka_unit_test_setup(test_a_loop_that_was_told_is_counted_only, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

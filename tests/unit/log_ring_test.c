@@ -42,28 +42,41 @@ static void each_field_of_the_header_is_looked_at(void **state)
     assert_false(log_ring_is_valid(&ring));
 }
 
-// What a reader of memory finds at the moment of the barrier that stands between the text and the head.
-static uint64_t head_at_barrier;
-static char text_at_barrier[8];
+// What a reader of memory finds at the moments of the barriers: before the slot changes, and before it is a record.
+static uint32_t length_at_barrier[2];
+static char text_at_barrier[2][8];
+static unsigned int barriers;
 
 static void look(enum fake_operation operation)
 {
     if (operation != FAKE_DMB_ISHST)
         return;
-    head_at_barrier = ring.half[1].head;
-    memcpy(text_at_barrier, ring.text[1], sizeof(text_at_barrier));
+    assert_true(barriers < 2);
+    length_at_barrier[barriers] = ring.slot[1][0].length;
+    memcpy(text_at_barrier[barriers++], ring.slot[1][0].text, 8);
 }
 
-static void a_line_is_whole_before_the_head_says_so(void **state)
+static void a_record_is_whole_before_its_length_says_so(void **state)
 {
     (void)state;
 
-    head_at_barrier = UINT64_MAX;
+    for (unsigned int i = 0; i < LOG_SLOTS; i++)
+        log_ring_append(&ring, i == 0 ? 1 : 2, 9000 - i, "ABCDEFG", 7);
+    memcpy(ring.slot[1][0].text, "ABCDEFG\n", 8);
+    ring.slot[1][0].first = 0; // so that it is the one to go
+    ring.slot[1][0].source = 2;
+    ring.slot[1][0].sequence = 0;
+    barriers = 0;
     fake_trace_hook = look;
-    log_ring_append(&ring, "abcdefg", 7);
-    assert_int_equal(head_at_barrier, 0);
-    assert_memory_equal(text_at_barrier, "abcdefg\n", 8);
-    assert_int_equal(ring.half[1].head, 8);
+    log_ring_append(&ring, 3, 9999, "abcdefg", 7);
+    fake_trace_hook = NULL;
+    assert_int_equal(barriers, 2);
+    assert_int_equal(length_at_barrier[0], 0);               // no record any more,
+    assert_memory_equal(text_at_barrier[0], "ABCDEFG\n", 8); // while its text is still the old one's
+    assert_int_equal(length_at_barrier[1], 0);
+    assert_memory_equal(text_at_barrier[1], "abcdefg\n", 8);
+    assert_int_equal(ring.slot[1][0].length, 7);
+    assert_int_equal(ring.slot[1][0].sequence, 9999);
 }
 
 static void the_magic_comes_last(void **state)
@@ -84,7 +97,7 @@ int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(each_field_of_the_header_is_looked_at, set_up),
-        cmocka_unit_test_setup(a_line_is_whole_before_the_head_says_so, set_up),
+        cmocka_unit_test_setup(a_record_is_whole_before_its_length_says_so, set_up),
         cmocka_unit_test_setup(the_magic_comes_last, set_up),
     };
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The log: line format, tag and boot chain, levels and hidden records, cut records, the ring (wrap, clear, the boot
 // before, damage), rate limits, the panic path, counters.
-// Links: core/log.c core/log_ring.c core/log_verdict.c core/log_counters.c core/telemetry.c lib/printf.c
-// Links: core/event_name.c lib/text_list.c lib/siphash.c
-#include <hv/log.h>
+// Links: core/log.c core/log_budget.c core/log_ring.c core/log_verdict.c core/log_counters.c core/telemetry.c
+// Links: core/log_names.c core/event_name.c lib/printf.c lib/text_list.c lib/siphash.c
+#include <hv/guest_loop.h>
+#include <hv/log_budget.h>
 
 #include <hv/console.h>
 #include <hv/cpu.h>
@@ -27,7 +28,8 @@
 
 #include <cmocka.h>
 
-#define HZ 1000000u
+#define HZ     1000000u
+#define BUDGET 100
 
 static struct log_ring ring;
 static char console[4096][LOG_LINE_MAX + 1];
@@ -36,6 +38,7 @@ static char uart[8192];
 static size_t uart_length;
 static bool panic_in_console;
 static uint64_t now;
+static bool in_loop;
 
 // ---- What the log calls ----
 
@@ -61,9 +64,15 @@ unsigned int cpu_id(void)
     return 3;
 }
 
+bool guest_loop_has(const struct event *event)
+{
+    (void)event;
+    return in_loop;
+}
+
 const char *event_key_name(unsigned int key)
 {
-    return key == KEY_CAUSE_WFI ? "wfi" : "pl031";
+    return key == KEY_CAUSE_WFI ? "wfi" : key == KEY_DC_CISW ? "DC_CISW" : key == KEY_CTR_EL0 ? "CTR_EL0" : "pl031";
 }
 
 unsigned int cpu_count(void)
@@ -80,8 +89,10 @@ const struct policy_row policy_rows[] = {
     {"policy/test.toml", "default", "", 1, 0, POLICY_DENY},
     {"policy/test.toml", "sysreg PMU", "no \"counters\" here", 17, 10, POLICY_DENY},
     {"policy/test.toml", "mmio pl031", "quiet", 40000, 1, POLICY_ALLOW},
+    {"policy/test.toml", "sysreg ID", "all", 60, POLICY_LOG_UNLIMITED, POLICY_ALLOW},
 };
-const unsigned int policy_row_count = 3;
+const unsigned int policy_row_count = 4;
+const unsigned int policy_log_budget = BUDGET;
 
 const char *policy_action_name(unsigned int action)
 {
@@ -349,19 +360,15 @@ static void test_boots_are_chained(void **state)
 static void test_ring_keeps_the_newest(void **state)
 {
     struct collected collected = {0};
-    char last[80];
     (void)state;
 
     for (unsigned int i = 1; i <= 5000; i++) {
         log_record(LOG_DEBUG, i % 10 == 0 ? LOG_PSCI : LOG_VM, "tick", "n=%u", i);
     }
-    unsigned int kept = log_for_each(UINT32_MAX, LOG_CLASS_COUNT, collect, &collected);
-    assert_in_range(kept, 300, LOG_HALF_SIZE / 40);
-    assert_int_equal(kept, collected.count);
+    assert_int_equal(log_for_each(UINT32_MAX, LOG_CLASS_COUNT, collect, &collected), LOG_SLOTS);
+    assert_int_equal(LOG_SLOTS, collected.count);
     assert_true(has(collected.last, " n=5000 tag="));
-    assert_memory_equal(collected.first, "seq=", 4);
-    snprintf(last, sizeof(last), " n=%u tag=", 5000 - kept + 1);
-    assert_true(has(collected.first, last));
+    assert_true(has(collected.first, "seq=0 ")); // the first of each kind stays
 
     memset(&collected, 0, sizeof(collected));
     assert_int_equal(log_for_each(3, LOG_PSCI, collect, &collected), 3);
@@ -369,6 +376,54 @@ static void test_ring_keeps_the_newest(void **state)
     assert_true(has(collected.last, " n=5000 "));
     assert_int_equal(log_for_each(3, LOG_PANIC, collect, &collected), 0);
     assert_int_equal(log_for_each(0, LOG_CLASS_COUNT, collect, &collected), 0);
+}
+
+// A flood pushes out its own records and no others.
+static void test_one_kind_leaves_the_others_alone(void **state)
+{
+    struct collected collected = {0};
+    (void)state;
+
+    for (unsigned int i = 0; i < 20; i++) {
+        log_record(LOG_DEBUG, LOG_VM, "quiet", "n=%u", i);
+        log_record(LOG_DEBUG, LOG_FAULT, "quiet", "n=%u", i);
+    }
+    for (unsigned int i = 0; i < 10000; i++) {
+        log_record(LOG_DEBUG, LOG_PSCI, "flood", "n=%u", i);
+    }
+    log_record(LOG_DEBUG, LOG_FAULT, "last", "n=%u", 20);
+    assert_int_equal(log_for_each(99, LOG_VM, collect, &collected), 20);
+    assert_int_equal(log_for_each(99, LOG_FAULT, collect, &collected), 21);
+    memset(&collected, 0, sizeof(collected));
+    assert_in_range(log_for_each(UINT32_MAX, LOG_PSCI, collect, &collected), 900, LOG_SLOTS);
+    assert_true(has(collected.first, " n=0 ") && has(collected.last, " n=9999 "));
+}
+
+// Of as many kinds as there are, the first record is there after any flood, and in order.
+static void test_the_first_of_each_source_stays(void **state)
+{
+    struct collected collected = {0};
+    (void)state;
+
+    for (unsigned int round = 0; round < 3; round++) {
+        for (unsigned int source = LOG_BOOT + 1; source < LOG_SOURCE_COUNT; source++) { // log-start was LOG_BOOT's
+            log_allowed(LOG_PLACE(source, LOG_INFO, false), LOG_TRAP, "kind", "source=%u round=%u", source, round);
+        }
+    }
+    for (unsigned int i = 0; i < 3000; i++) {
+        log_record(LOG_DEBUG, LOG_VM, "flood", "n=%u", i);
+    }
+    log_for_each(UINT32_MAX, LOG_TRAP, collect, &collected);
+    assert_true(has(collected.first, "source=1 round=0 "));
+    unsigned int firsts = 0;
+    uint64_t position = 0, last = 0;
+    char line[LOG_LINE_MAX];
+    while (log_ring_read(&ring, log_ring_half(&ring, false), &position, line, sizeof(line))) {
+        firsts += has(line, " round=0 ");
+        assert_true(position > last);
+        last = position;
+    }
+    assert_int_equal(firsts, LOG_SOURCE_COUNT - 1);
 }
 
 static void test_class_is_not_taken_from_a_value(void **state)
@@ -392,7 +447,7 @@ static void test_clear_hides_and_goes_on(void **state)
     log_record(LOG_INFO, LOG_VM, "new", "%s", "");
     assert_int_equal(log_for_each(9, LOG_CLASS_COUNT, collect, &collected), 1);
     assert_true(has(collected.first, "seq=2 "));
-    assert_true(has(ring.text[ring.boots % 2], "event=old")); // a dump still has it
+    assert_true(has(ring.slot[ring.current][1].text, "event=old")); // a dump still has it
 }
 
 static void test_previous_boot_stays(void **state)
@@ -472,7 +527,7 @@ static void test_panic_goes_on_without_the_lock(void **state)
     panic_in_console = true;
     log_record(LOG_INFO, LOG_VM, "holds-the-lock", "%s", "");
     assert_true(has(uart, "event=panic reason=\"the console died\""));
-    assert_true(has(ring.text[ring.boots % 2], "event=panic"));
+    assert_true(has(ring.slot[ring.current][2].text, "event=panic"));
 }
 
 static struct event verdict_event(uint16_t row)
@@ -503,7 +558,7 @@ static void test_verdict_cites_its_row(void **state)
     log_verdict(&event);
     assert_true(
         has(last_line(), "level=error class=policy event=verdict exit=0 key=S3_0_C1_C2_6 op=read verdict=stop "));
-    event.row = 3;
+    event.row = 4;
     unsigned int before = console_count;
     log_verdict(&event); // no such row: nothing
     assert_int_equal(console_count, before);
@@ -556,8 +611,6 @@ static void test_every_held_verdict_is_told(void **state)
         log_verdict(&event);
     }
     assert_int_equal(count_events("event=verdict"), 50);
-    log_flush(); // not quiet yet: nothing to tell
-    set_time(now + 2 * HZ);
     log_flush();
     for (unsigned int i = 0; i < console_count; i++) {
         unsigned long count;
@@ -569,19 +622,250 @@ static void test_every_held_verdict_is_told(void **state)
     assert_int_equal(told, 5000 - 50);
 }
 
-static void test_another_row_tells_for_the_quiet_one(void **state)
+static void test_what_was_held_is_told_once_it_is_quiet(void **state)
 {
-    struct event quiet = verdict_event(2);
-    struct event other = verdict_event(0);
+    struct event event = verdict_event(2);
     (void)state;
 
-    log_verdict(&quiet);
-    log_verdict(&quiet);
-    set_time(now + 5 * HZ);
-    for (unsigned int i = 0; i < policy_row_count; i++) {
-        log_verdict(&other); // row 0 has no limit
+    for (unsigned int i = 0; i < 5; i++) {
+        log_verdict(&event);
     }
-    assert_int_equal(count_events("event=suppressed row=2 at=policy/test.toml:40000 count=1 "), 1);
+    log_tick(); // not quiet yet
+    assert_int_equal(count_events("event=suppressed"), 0);
+    set_time(now + 2 * HZ);
+    log_tick();
+    log_tick();
+    assert_int_equal(count_events("event=suppressed"), 1);
+    assert_true(has(last_line(), " row=2 at=policy/test.toml:40000 count=4 of=verdict key=pl031 op=write tag="));
+}
+
+// Sums what the suppressed records on the console and held= say.
+static uint64_t told(void)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int i = 0; i < console_count && i < 4096; i++) {
+        unsigned long count = 0;
+        const char *at = strstr(console[i], has(console[i], "event=suppressed") ? "count=" : " held=");
+        if (at != NULL && sscanf(strchr(at, '=') + 1, "%lu", &count) == 1) {
+            sum += count;
+        }
+    }
+    return sum;
+}
+
+// One key of a row leaves room for the others: CTR_EL0 that programs read for ever, beside an ID register read once.
+static void test_limits_are_per_key(void **state)
+{
+    struct event event = verdict_event(1);
+    (void)state;
+
+    event.write = 0;
+    event.key = KEY_CTR_EL0;
+    for (unsigned int i = 0; i < 90000; i++) {
+        log_verdict(&event);
+    }
+    event.key = KEY_ID_AA64PFR0_EL1;
+    for (unsigned int i = 0; i < 10; i++) {
+        log_verdict(&event);
+    }
+    assert_int_equal(count_events("event=verdict"), 20);
+    assert_int_equal(count_events("key=CTR_EL0"), 10);
+    event.write = 1; // and so does one direction
+    log_verdict(&event);
+    assert_int_equal(count_events("event=verdict"), 21);
+    log_flush();
+    assert_int_equal(count_events("event=suppressed"), 1);
+    assert_int_equal(told(), 89990);
+}
+
+// All keys of a VM together have one budget; the first of each comes through, and all that is held back is told.
+static void test_all_keys_have_one_budget(void **state)
+{
+    uint64_t sent = 0, before = log_suppressed();
+    unsigned int keys = 0;
+    (void)state;
+
+    for (unsigned int second = 0; second < 5; second++) {
+        for (unsigned int i = 0; i < 100; i++) {
+            set_time(now + HZ / 100);
+            for (unsigned int key = KEY_SYSREG_FIRST; key < KEY_SYSREG_FIRST + 300; key += 2, sent++) {
+                struct event event = verdict_event(0);
+                event.key = (uint16_t)(key < KEY_DC_ISW || key > KEY_DC_CISW ? key : KEY_CTR_EL0);
+                log_verdict(&event);
+                keys += second + i == 0;
+            }
+        }
+    }
+    unsigned int verdicts = count_events("event=verdict");
+    assert_in_range(verdicts, 500, keys + 6 * BUDGET);
+    assert_in_range(console_count, 500, 2 * (keys + 6 * BUDGET));
+    assert_int_equal(log_suppressed() - before, sent - verdicts);
+    log_flush();
+    assert_int_equal(told(), sent - verdicts);
+}
+
+static void test_a_row_may_be_unlimited(void **state)
+{
+    struct event event = verdict_event(3), other = verdict_event(1);
+    (void)state;
+
+    for (unsigned int i = 0; i < 1000; i++) {
+        log_verdict(&event);
+    }
+    assert_int_equal(count_events("event=verdict"), 1000);
+    other.key = KEY_CTR_EL0;
+    for (unsigned int i = 0; i < 20; i++) {
+        log_verdict(&other);
+    }
+    assert_int_equal(count_events("event=verdict"), 1010); // the budget has not paid for the others
+}
+
+static void test_a_pause_is_always_recorded(void **state)
+{
+    struct event event = verdict_event(2);
+    (void)state;
+
+    event.verdict = POLICY_PAUSE;
+    for (unsigned int i = 0; i < 50; i++) {
+        log_verdict(&event);
+    }
+    assert_int_equal(count_events("event=verdict"), 50);
+}
+
+static void test_set_and_way_is_one_record_with_a_count(void **state)
+{
+    struct event event = verdict_event(1);
+    (void)state;
+
+    event.key = KEY_DC_CISW;
+    for (unsigned int i = 0; i < 33280; i++) {
+        event.value = i * 64;
+        event.entry = now;
+        log_verdict(&event);
+        set_time(now + 10);
+    }
+    log_tick(); // it may go on
+    assert_int_equal(console_count, 1);
+    set_time(now + HZ / 10);
+    log_tick();
+    log_flush();
+    assert_int_equal(console_count, 2);
+    assert_true(has(last_line(), "class=policy event=set-way exit=0 key=DC_CISW verdict=deny count=33280 pc=0x40001000 "
+                                 "value=0x0 row=1 at=policy/test.toml:17 why="));
+    uint64_t all = 33280;
+    for (unsigned int i = 0; i < 50000; i++, all++) { // for 5 s without a pause
+        event.entry = now;
+        log_verdict(&event);
+        set_time(now + 100);
+        if (i % 10000 == 0)
+            log_tick();
+    }
+    log_flush();
+    assert_int_equal(count_events("event=set-way"), 3);
+    uint64_t counted = 0;
+    for (unsigned int i = 0; i < console_count; i++) {
+        unsigned long count;
+        if (has(console[i], "event=set-way") && sscanf(strstr(console[i], "count="), "count=%lu", &count) == 1)
+            counted += count;
+    }
+    assert_int_equal(counted, all);
+}
+
+static void test_a_loop_that_was_told_is_counted_until_it_ends(void **state)
+{
+    struct event event = verdict_event(1);
+    uint64_t before = log_suppressed();
+    (void)state;
+
+    in_loop = true;
+    for (unsigned int i = 0; i < 100000; i++) {
+        set_time(now + 20);
+        log_verdict(&event);
+    }
+    log_tick();
+    assert_int_equal(console_count, 1); // in 2 s not a word
+    in_loop = false;
+    set_time(now + 2 * HZ);
+    log_tick();
+    assert_int_equal(console_count, 2);
+    assert_true(has(last_line(), "count=100000 of=verdict key=pl031 op=write"));
+    assert_int_equal(log_suppressed() - before, 100000);
+}
+
+// ---- Resets by the guest
+
+static void test_a_loop_of_resets_keeps_the_boot_before_it(void **state)
+{
+    struct collected collected = {0};
+    (void)state;
+
+    log_record(LOG_ERROR, LOG_FAULT, "evil", "n=%u", 1);
+    for (unsigned int i = 0; i < 100; i++) {
+        set_time(now + HZ);
+        log_guest_resets();
+        boot();
+        assert_int_equal(log_boots(), i + 2);
+        assert_true(has(console[0], "event=log-start "));
+    }
+    assert_int_equal(log_previous_for_each(99, LOG_FAULT, collect, &collected), 1);
+    assert_true(has(console[0], " resets=100 proof="));
+
+    set_time(now + 61 * (uint64_t)HZ); // no loop any more: the last two boots
+    log_record(LOG_ERROR, LOG_FAULT, "late", "n=%u", 2);
+    log_guest_resets();
+    boot();
+    memset(&collected, 0, sizeof(collected));
+    assert_int_equal(log_previous_for_each(99, LOG_FAULT, collect, &collected), 1);
+    assert_true(has(collected.last, "event=late"));
+    assert_true(has(last_line(), " resets=1 proof="));
+
+    boot(); // by a person
+    assert_true(has(last_line(), " resets=0 proof="));
+    log_guest_resets();
+    boot();
+    assert_true(has(last_line(), " resets=1 proof="));
+}
+
+static void test_a_loop_of_resets_is_told_once(void **state)
+{
+    unsigned int loops = 0;
+    (void)state;
+
+    for (unsigned int i = 0; i < 50; i++) {
+        log_guest_resets();
+        boot();
+        loops += count_events("event=reset-loop resets=3 ");
+    }
+    assert_int_equal(loops, 1);
+}
+
+// 50 boots in 5 s, in each a flood of many keys: no more than the first of each key and the budget of 5 s, beside each
+// boot's log-start. All is accounted for: records that only the ring has are told by hidden=.
+static void test_the_budget_survives_a_reset(void **state)
+{
+    uint64_t lines = 0, starts = 0;
+    (void)state;
+
+    for (unsigned int i = 0; i < 50; i++) {
+        log_routine(LOG_BOOT, "boot", "n=%u", i);
+        log_boot_done();
+        for (unsigned int n = 0; n < 5000; n++) {
+            struct event event = verdict_event(0);
+            event.key = (uint16_t)(KEY_CTR_EL0 + n % 50);
+            log_verdict(&event);
+        }
+        log_guest_resets();
+        log_flush();
+        log_routine(LOG_VM, "vm-reset", "n=%u", i);
+        lines += console_count;
+        set_time(now + HZ / 10);
+        boot();
+        starts += count_events("event=log-start");
+    }
+    assert_int_equal(starts, 50);
+    // Twice the first of each: the boot before the loop and the loop.
+    assert_in_range(lines, 300, starts + 2 * 50 + 6 * BUDGET + 50 * 3);
 }
 
 static void test_counters(void **state)
@@ -634,6 +918,8 @@ int main(void)
         cmocka_unit_test_setup(test_tag_differs_between_boots, set_up),
         cmocka_unit_test_setup(test_boots_are_chained, set_up),
         cmocka_unit_test_setup(test_ring_keeps_the_newest, set_up),
+        cmocka_unit_test_setup(test_one_kind_leaves_the_others_alone, set_up),
+        cmocka_unit_test_setup(test_the_first_of_each_source_stays, set_up),
         cmocka_unit_test_setup(test_class_is_not_taken_from_a_value, set_up),
         cmocka_unit_test_setup(test_clear_hides_and_goes_on, set_up),
         cmocka_unit_test_setup(test_previous_boot_stays, set_up),
@@ -644,7 +930,16 @@ int main(void)
         cmocka_unit_test_setup(test_verdict_cites_its_row, set_up),
         cmocka_unit_test_setup(test_rate_limit, set_up),
         cmocka_unit_test_setup(test_every_held_verdict_is_told, set_up),
-        cmocka_unit_test_setup(test_another_row_tells_for_the_quiet_one, set_up),
+        cmocka_unit_test_setup(test_what_was_held_is_told_once_it_is_quiet, set_up),
+        cmocka_unit_test_setup(test_limits_are_per_key, set_up),
+        cmocka_unit_test_setup(test_all_keys_have_one_budget, set_up),
+        cmocka_unit_test_setup(test_a_row_may_be_unlimited, set_up),
+        cmocka_unit_test_setup(test_a_pause_is_always_recorded, set_up),
+        cmocka_unit_test_setup(test_set_and_way_is_one_record_with_a_count, set_up),
+        cmocka_unit_test_setup(test_a_loop_that_was_told_is_counted_until_it_ends, set_up),
+        cmocka_unit_test_setup(test_a_loop_of_resets_keeps_the_boot_before_it, set_up),
+        cmocka_unit_test_setup(test_a_loop_of_resets_is_told_once, set_up),
+        cmocka_unit_test_setup(test_the_budget_survives_a_reset, set_up),
         cmocka_unit_test_setup(test_counters, set_up),
         cmocka_unit_test(test_names),
         cmocka_unit_test_setup(test_panic_goes_on_without_the_lock, set_up), // last: the lock stays lost

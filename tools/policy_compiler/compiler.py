@@ -17,6 +17,7 @@ class Compiler:
     def __init__(self, path, text, groups, numbers):
         self.path, self.groups, self.numbers, self.errors = path, groups, numbers, []
         self.keys = [key for group in groups.values() for key in group]
+        self.log_budget = 0  # source.py
         self.rows = []  # source.py; match.py gives them targets
         self.verdicts, self.ranges = {}, []  # fold.py: (key, direction) -> verdict; the address space in order
         self.bits, self.notes = set(), []  # controls.py

@@ -114,10 +114,11 @@ def generate(policy):
            "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg.h>\n#include <hv/policy.h>\n",
            f"const char policy_name[] = {quote(name)};\n",
            *verdict_tables(policy), "const struct policy_row policy_rows[] = {"]
-    out += [f"    {{{quote(policy.path)}, {quote(row.text)}, {quote(row.why)}, {min(row.line, 65535)}, {row.limit}, "
-            f"{action_name(row.action)}}},"
+    out += [f"    {{{quote(policy.path)}, {quote(row.text)}, {quote(row.why)}, {min(row.line, 65535)}, "
+            f"{'POLICY_LOG_UNLIMITED' if row.unlimited else row.limit}, {action_name(row.action)}}},"
             for row in policy.rows]
-    out += ["};\n", f"const unsigned int policy_row_count = {len(policy.rows)};\n",
+    out += ["};\n", f"const unsigned int policy_log_budget = {policy.log_budget};",
+            f"const unsigned int policy_row_count = {len(policy.rows)};\n",
             "const struct policy_range policy_ranges[] = {"]
     out += [f"    {{{r['base']:#x}, {r['size']:#x}, {r['key'].enum}, {r['widths']}, POLICY_{r['mapping']}, "
             f"{{{', '.join(verdict_text(r['verdicts'][way], r['key'], way) for way in (0, 1))}}}}},"

@@ -9,7 +9,11 @@ SUBJECTS = {  # table of the source -> its fields beyond the common ones
                                                                 "shadow"),
     "hypercall": ("name", "number"), "smccc": ("name", "number"), "smc": (), "wfi": (), "wfe": (), "trap": ("name",)}
 COMMON = ("action", "log", "count", "limit", "why")
-TOP = ("name", "description", "default")
+TOP = ("name", "description", "default", "log_budget")
+KEY_LIMIT = 10  # LOG_LIMIT_PER_SECOND of log_budget.h: where a row has no limit
+RATE_MAX = 65534  # one below POLICY_LOG_UNLIMITED of policy.h
+BUDGET = 100  # records a second of all keys, at least; see Policy.log_budget in source.py
+OWNED = ("GICD", "GICR", "PL011")  # devices that EL2 itself drives, and emulates for the guest
 SHADOWED = "pl011"  # the one whose registers are kept as they read, in a page that can be shown to the guest
 # emulations that are the access itself (sysreg_read, sysreg_write)
 PASSABLE = ("HW", "VA", "SET_WAY", "MDSCR", "OSLOCK", "TIMER", "DIR", "DIDR")
@@ -56,7 +60,7 @@ class Row:
         self.action = fields.get("action")
         self.log, self.count = fields.get("log", False), fields.get("count", False)
         self.shadow = fields.get("shadow", False)
-        self.why, self.limit = fields.get("why", ""), 0
+        self.why, self.limit, self.unlimited = fields.get("why", ""), 0, False
         self.directions = (0, 1)
         self.targets = []  # (key, direction) or, for mmio, (base, end, direction)
         self.exact = False  # names single things: then it must be possible as it stands

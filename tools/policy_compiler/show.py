@@ -2,7 +2,7 @@
 """The effective policy for people, and what each row costs."""
 import re
 
-from .model import LETS_THROUGH, NEVER_SET, REGISTERS, some
+from .model import KEY_LIMIT, LETS_THROUGH, NEVER_SET, REGISTERS, some
 
 
 def row_cost(policy, row):
@@ -22,14 +22,18 @@ def row_cost(policy, row):
 def describe(policy):
     rows = [{"row": row.index, "line": row.line, "subject": row.text,
              "access": "".join("rw"[way] for way in row.directions), "action": row.action, "log": row.log,
-             "limit": row.limit, "cost": row_cost(policy, row), "why": row.why,
+             "limit": row.limit, "unlimited": row.unlimited, "cost": row_cost(policy, row), "why": row.why,
              "notes": [f"{some(names)}: {note}" for note, names in row.changed.items()]} for row in policy.rows]
     controls = {register: sorted(bit[len(register) + 1:] for bit in policy.bits if bit.startswith(register + "_"))
                 for register in REGISTERS}
     ranges = [{"base": r["base"], "size": r["size"], "device": r["key"].name, "mapping": r["mapping"].lower(),
                "read": r["verdicts"][0]["action"], "write": r["verdicts"][1]["action"]} for r in policy.ranges]
-    return {"policy": policy.source.get("name", ""), "file": policy.path, "rows": rows, "controls": controls,
-            "ranges": ranges, "notes": policy.notes}
+    return {"policy": policy.source.get("name", ""), "file": policy.path, "log_budget": policy.log_budget,
+            "rows": rows, "controls": controls, "ranges": ranges, "notes": policy.notes}
+
+
+def rate(number, unlimited):
+    return "unlimited" if unlimited else f"{number}/s"
 
 
 def show(policy):
@@ -37,13 +41,14 @@ def show(policy):
     print(f"policy {data['policy']} ({data['file']}): {policy.source.get('description', '')}")
     head = ("row", "line", "subject", "rw", "action", "log", "cost", "why")
     table = [head] + [(str(r["row"]), str(r["line"]), r["subject"], r["access"], r["action"],
-                       (f"{r['limit']}/s" if r["limit"] else "yes") if r["log"] else "-", r["cost"], r["why"])
+                       rate(r["limit"] or KEY_LIMIT, r["unlimited"]) if r["log"] else "-", r["cost"], r["why"])
                       for r in data["rows"]]
     widths = [min(max(len(line[column]) for line in table), 44) for column in range(len(head) - 1)]
     for line, row in zip(table, [None] + data["rows"]):
         print("  ".join(f"{cell:<{width}}" for cell, width in zip(line, widths + [0])).rstrip())
         for note in row["notes"] if row else ():
             print(f"{'':10}note: {note}")
+    print(f"\nlog: each key has the rate of its row; all together {rate(data['log_budget'], not data['log_budget'])}")
     print("\ncontrols (beyond what ariel always sets)")
     for register, bits in data["controls"].items():
         print(f"  {register:<12} {' '.join(bits) or '-'}")

@@ -2,7 +2,7 @@
 """The TOML text: where rows and their fields stand (tomllib tells values only), and what their fields may be."""
 import re
 
-from .model import ACTIONS, COMMON, DIRECTIONS, SHADOWED, SUBJECTS, TOP, Row, nearest
+from .model import ACTIONS, BUDGET, COMMON, DIRECTIONS, RATE_MAX, SHADOWED, SUBJECTS, TOP, Row, nearest
 
 TOKEN = re.compile(r'''"""(?:\\.|[^\\])*?"{3,5}
                        | '{3}.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | \#[^\n]* | \n | [^"'#\n]''',
@@ -84,6 +84,7 @@ def read_source(policy):
     for index, row in enumerate(policy.rows):
         row.index = index
         check_fields(policy, row, COMMON + SUBJECTS.get(row.table, ()))
+    read_log_budget(policy, top)
 
 
 def read_default(policy, top):
@@ -96,6 +97,29 @@ def read_default(policy, top):
         policy.error(line, "default must be a table: default = { action = \"deny\", log = true }")
         fields = {"action": "deny"}
     policy.rows.append(Row("default", line, fields, lines))
+
+
+def read_rate(text):
+    """N of "N/s", 0 for "unlimited", None for anything else."""
+    match = re.fullmatch(r"([0-9]{1,5})/s", text)
+    if match:
+        return int(match[1]) if 1 <= int(match[1]) <= RATE_MAX else None
+    return 0 if text == "unlimited" else None
+
+
+def read_log_budget(policy, lines):
+    """What all keys together may write a second. By itself it grows with the highest limit of a row, so that no key can
+    take more than half of it."""
+    policy.log_budget = max([BUDGET] + [2 * row.limit for row in policy.rows])
+    given = policy.source.get("log_budget")
+    if given is None:
+        return
+    number = read_rate(given) if isinstance(given, str) else None
+    if number is None:
+        policy.error(lines.get("log_budget", 1), f"log_budget {given!r} is not \"N/s\" with N from 1 to {RATE_MAX}, or "
+                     "\"unlimited\"")
+    else:
+        policy.log_budget = number
 
 
 def check_fields(policy, row, allowed):
@@ -118,13 +142,13 @@ def check_fields(policy, row, allowed):
     row.directions = DIRECTIONS.get(access if isinstance(access, str) else "rw", (0, 1))
     limit = row.fields.get("limit")
     if isinstance(limit, str):
-        match = re.fullmatch(r"([0-9]{1,5})/s", limit)
-        if not match or not 1 <= int(match[1]) <= 65535:
-            policy.error(row.at("limit"), f"limit \"{limit}\" is not \"N/s\" with N from 1 to 65535")
+        number = read_rate(limit)
+        if number is None:
+            policy.error(row.at("limit"), f"limit \"{limit}\" is not \"N/s\" with N from 1 to {RATE_MAX}, or \"unlimited\"")
         elif not row.log:
             policy.error(row.at("limit"), "limit without log = true: there is nothing to limit")
         else:
-            row.limit = int(match[1])
+            row.limit, row.unlimited = number, number == 0
     if row.shadow is True:
         check_shadow(policy, row)
 

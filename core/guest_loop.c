@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns: the loops that the vCPUs are known to be in. Promises: no exit pays for the search: it reads, once a second,
+// the last events that telemetry keeps anyway. A loop of several places is found place by place.
+#include <hv/guest_loop.h>
+
+#include <hv/cpu.h>
+#include <hv/event_name.h>
+#include <hv/log_budget.h>
+#include <hv/policy.h>
+#include <hv/telemetry.h>
+#include <hv/trap.h>
+#include <hv/vcpu.h>
+
+#define LOOPS_MAX        4    // places of one vCPU
+#define EXITS_PER_SECOND 1000 // fewer are no loop
+#define SHARE            8    // a loop's place has at least one in so many of the last exits
+#define CANDIDATES       8    // so many of the last events are looked at
+
+struct place {
+    uint64_t pc;
+    uint64_t address;
+    uint16_t key;
+    uint8_t write;
+    bool active;
+};
+
+// Each used by its own CPU only.
+static struct {
+    struct place places[LOOPS_MAX];
+    uint64_t sequence; // of the last tick
+} loops[CPU_MAX];
+
+static bool is_at(const struct place *place, const struct event *event)
+{
+    return place->pc == event->pc && place->address == event->address && place->key == event->key &&
+           place->write == event->write;
+}
+
+bool guest_loop_has(const struct event *event)
+{
+    const struct place *places = loops[cpu_id()].places;
+
+    for (unsigned int i = 0; i < LOOPS_MAX; i++)
+        if (places[i].active && is_at(&places[i], event))
+            return true;
+    return false;
+}
+
+// How many of the last events, all of which have ended, are at the same place.
+static unsigned int count_at(const struct telemetry *telemetry, const struct place *place)
+{
+    unsigned int count = 0;
+
+    for (unsigned int i = 1; i < TELEMETRY_LAST; i++)
+        count += is_at(place, &telemetry->last[(telemetry->sequence - i) % TELEMETRY_LAST]);
+    return count;
+}
+
+// What is not refused a guest may well do for ever.
+static bool is_refused(const struct event *event)
+{
+    return event->verdict == POLICY_DENY || event->result == TRAP_INJECT_UNDEF || event->result == TRAP_INJECT_ABORT;
+}
+
+static const char *name_of_device(const struct event *event)
+{
+    const struct policy_range *range = policy_find_range(ipa_make(event->address));
+
+    if (event->cause != KEY_CAUSE_IABT && event->cause != KEY_CAUSE_DABT)
+        return "none";
+    if (event->address - GUEST_RAM_IPA < GUEST_RAM_SIZE)
+        return event_key_name(KEY_GUEST_RAM);
+    return event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);
+}
+
+static void record(const struct vcpu *vcpu, const struct event *event, uint64_t per_second)
+{
+    const struct policy_row *row = &policy_rows[event->row];
+    char name[EVENT_NAME_SIZE];
+
+    log_limited(LOG_LIMIT(LOG_SOURCE_LOOP, LOG_WARN), LOG_GUEST, "guest-loop",
+                "vcpu=%u key=%s op=%s device=%s addr=0x%lx pc=0x%lx esr=0x%x result=%s per_second=%lu row=%u at=%s:%u "
+                "why=%pQ",
+                vcpu->id, event_name(event, name, sizeof(name)), event->write ? "write" : "read", name_of_device(event),
+                event->address, event->pc, event->syndrome, trap_result_name(event->result), per_second, event->row,
+                row->file, row->line, row->why);
+}
+
+// Puts the event's place into a free one and tells it; nothing when it is known, rare or there is no free one.
+static void notice(const struct vcpu *vcpu, const struct event *event, uint64_t exits)
+{
+    struct place *places = loops[vcpu->id].places;
+    struct place found = {event->pc, event->address, event->key, event->write, true};
+    unsigned int count = count_at(vcpu->telemetry, &found);
+
+    if (guest_loop_has(event) || count < TELEMETRY_LAST / SHARE)
+        return;
+    for (unsigned int i = 0; i < LOOPS_MAX; i++) {
+        if (!places[i].active) {
+            places[i] = found;
+            record(vcpu, event, exits * count / TELEMETRY_LAST);
+            return;
+        }
+    }
+}
+
+void guest_loop_tick(const struct vcpu *vcpu)
+{
+    const struct telemetry *telemetry = vcpu->telemetry;
+    struct place *places = loops[vcpu->id].places;
+    uint64_t exits = telemetry->sequence - loops[vcpu->id].sequence;
+
+    loops[vcpu->id].sequence = telemetry->sequence;
+    for (unsigned int i = 0; i < LOOPS_MAX; i++)
+        if (places[i].active && (exits < EXITS_PER_SECOND || count_at(telemetry, &places[i]) < TELEMETRY_LAST / SHARE))
+            places[i].active = false;
+    for (unsigned int i = 1; exits >= EXITS_PER_SECOND && i <= CANDIDATES; i++) {
+        const struct event *event = &telemetry->last[(telemetry->sequence - i) % TELEMETRY_LAST];
+        if (is_refused(event))
+            notice(vcpu, event, exits);
+    }
+}

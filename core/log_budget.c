@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns: what a guest may still write to the log, by source and in all. Promises: for a source with a limit of N at most
+// N records at once and N a second, all vCPUs together; for all sources at most policy_log_budget, and the first of
+// each; every record that is held back is counted once and handed out once to be told.
+//
+// A token bucket is kept as the time at which it will be full again: each record moves that time on by 1/N second; more
+// than one second ahead means empty.
+#include <hv/log_budget.h>
+
+#include <hv/policy.h>
+#include <hv/spinlock.h>
+#include <hv/string.h>
+
+#include <hv/arch/registers.h>
+
+struct account {
+    uint64_t full;   // CNTPCT_EL0
+    uint64_t held;   // held back and not told
+    bool first_done; // this boot has written one
+    uint8_t row;     // of a verdict's source
+};
+
+_Static_assert(POLICY_ROW_MAX <= 256, "struct account.row");
+
+static struct spinlock budget_lock = SPINLOCK(LOCK_LOG_LIMIT); // no other lock is taken under it
+static struct account accounts[LOG_SOURCE_COUNT] GUARDED_BY(budget_lock);
+static struct log_budget spare; // until log_budget_init
+static struct log_budget *budget GUARDED_BY(budget_lock) = &spare;
+static uint64_t held_all GUARDED_BY(budget_lock);
+
+void log_budget_init(struct log_budget *memory)
+{
+    spinlock_acquire(&budget_lock);
+    memset(accounts, 0, sizeof(accounts));
+    budget = memory;
+    held_all = 0;
+    spinlock_release(&budget_lock);
+}
+
+// When the bucket would be full again after one more record; as it was, without a limit. A time that lies too far ahead
+// was written before the counter began anew: the bucket is taken as empty.
+static uint64_t full_after(uint64_t full, uint64_t now, uint64_t second, unsigned int per_second)
+{
+    full = full < now ? now : full > now + second ? now + second : full;
+    return per_second == LOG_UNLIMITED ? full : full + second / per_second;
+}
+
+static bool is_set(const uint64_t *bits, unsigned int source)
+{
+    return bits[source / 64] >> (source % 64) & 1;
+}
+
+// Pays, into debt where it must, up to an empty bucket.
+static void pay(uint64_t *full, uint64_t after, uint64_t limit)
+{
+    *full = after < limit ? after : limit;
+}
+
+enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uint64_t *held)
+{
+    uint64_t now = READ_SYSREG(CNTPCT_EL0);
+    uint64_t second = READ_SYSREG(CNTFRQ_EL0);
+    struct account *account = &accounts[source];
+    enum log_answer answer = LOG_WRITE;
+
+    spinlock_acquire(&budget_lock);
+    uint64_t own = full_after(account->full, now, second, per_second);
+    uint64_t all = full_after(budget->full, now, second, per_second == LOG_UNLIMITED ? 0 : policy_log_budget);
+    if ((own > now + second || all > now + second) && is_set(budget->first_written, source))
+        answer = account->first_done ? LOG_HOLD : LOG_RING_ONLY;
+    *held = answer == LOG_HOLD ? 0 : account->held;
+    if (answer == LOG_HOLD) {
+        account->held++;
+        held_all++;
+    } else {
+        account->held = 0;
+        account->first_done = true;
+    }
+    if (answer == LOG_WRITE) {
+        budget->first_written[source / 64] |= UINT64_C(1) << (source % 64);
+        pay(&account->full, own, now + second);
+        pay(&budget->full, all, now + second);
+    }
+    spinlock_release(&budget_lock);
+    return answer;
+}
+
+void log_budget_hold(unsigned int source, uint64_t count)
+{
+    uint64_t second = READ_SYSREG(CNTFRQ_EL0);
+    uint64_t quiet = READ_SYSREG(CNTPCT_EL0) + second;
+
+    spinlock_acquire(&budget_lock);
+    accounts[source].held += count;
+    accounts[source].full = quiet;
+    held_all += count;
+    spinlock_release(&budget_lock);
+}
+
+void log_budget_set_row(unsigned int source, unsigned int row)
+{
+    spinlock_acquire(&budget_lock);
+    accounts[source].row = (uint8_t)row;
+    spinlock_release(&budget_lock);
+}
+
+unsigned int log_budget_row(unsigned int source)
+{
+    spinlock_acquire(&budget_lock);
+    unsigned int row = accounts[source].row;
+    spinlock_release(&budget_lock);
+    return row;
+}
+
+bool log_budget_next_held(unsigned int *source, bool all, uint64_t *held)
+{
+    uint64_t now = READ_SYSREG(CNTPCT_EL0);
+    bool found = false;
+
+    spinlock_acquire(&budget_lock);
+    while (*source < LOG_SOURCE_COUNT && !found) {
+        struct account *account = &accounts[*source];
+        found = account->held != 0 && (all || account->full <= now);
+        if (found) {
+            *held = account->held;
+            account->held = 0;
+        } else {
+            ++*source;
+        }
+    }
+    spinlock_release(&budget_lock);
+    return found;
+}
+
+bool log_budget_spend(void)
+{
+    uint64_t now = READ_SYSREG(CNTPCT_EL0);
+    uint64_t second = READ_SYSREG(CNTFRQ_EL0);
+
+    spinlock_acquire(&budget_lock);
+    uint64_t all = full_after(budget->full, now, second, policy_log_budget);
+    bool fits = all <= now + second;
+    pay(&budget->full, all, now + second);
+    spinlock_release(&budget_lock);
+    return fits;
+}
+
+uint64_t log_budget_held(void)
+{
+    spinlock_acquire(&budget_lock);
+    uint64_t sum = held_all;
+    spinlock_release(&budget_lock);
+    return sum;
+}
+
+const char *log_source_name(unsigned int source, unsigned int *key, bool *write)
+{
+#define LOG_SOURCE_NAME(id, name) name,
+    static const char *const names[] = {LOG_SOURCE_TABLE(LOG_SOURCE_NAME)};
+    bool verdict = source < LOG_SOURCE_ABORT;
+    unsigned int first = verdict ? LOG_SOURCE_VERDICT : LOG_SOURCE_ABORT;
+    unsigned int single = verdict ? KEY_DEVICE_FIRST : KEY_HVC_FIRST; // keys with one source
+
+    *key = KEY_COUNT;
+    *write = false;
+    if (source < LOG_CLASS_COUNT)
+        return log_class_name(source);
+    if (source < LOG_SOURCE_VERDICT)
+        return names[source - LOG_CLASS_COUNT];
+    source -= first;
+    *key = source < single ? source : KEY_DEVICE_FIRST + (source - single) / 2;
+    *write = source < single ? source >= KEY_HVC_FIRST : (source - single) % 2 != 0;
+    return verdict ? "verdict" : "abort";
+}

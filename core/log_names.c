@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// The names of the log's levels and classes.
+#include <hv/log.h>
+
+#include <hv/string.h>
+
+#define CLASS_NAME(id, name) name "\0"
+static const char level_names[] = "debug\0info\0warn\0error";
+static const char class_names[] = LOG_CLASS_TABLE(CLASS_NAME);
+
+const char *log_level_name(unsigned int level)
+{
+    return level < LOG_LEVEL_COUNT ? text_nth(level_names, level) : "?";
+}
+
+const char *log_class_name(unsigned int class)
+{
+    return class < LOG_CLASS_COUNT ? text_nth(class_names, class) : "?";
+}
+
+static unsigned int find_name(const char *names, unsigned int count, const char *name)
+{
+    unsigned int i = 0;
+
+    while (i < count && strcmp(text_nth(names, i), name) != 0) {
+        i++;
+    }
+    return i;
+}
+
+enum log_level log_level_find(const char *name)
+{
+    return (enum log_level)find_name(level_names, LOG_LEVEL_COUNT, name);
+}
+
+enum log_class log_class_find(const char *name)
+{
+    return (enum log_class)find_name(class_names, LOG_CLASS_COUNT, name);
+}

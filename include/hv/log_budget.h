@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// How much of the log a guest may fill. Whatever record a guest can cause has a source: a kind of record, and with
+// verdicts and aborts the key (register, device, call, cause) and the direction. Each source has a limit, whichever CPU
+// it comes from, and all of a VM's sources share one budget, so that neither one source nor many of them flood the log.
+// The first record of each source is written whatever the budget says. What is held back is counted by source, and the
+// count is told.
+//
+// The budget survives a warm reset: it lies in the log's ring. So does the set of sources whose first record was
+// written, while a guest resets the machine again and again (core/log_ring.h).
+#pragma once
+
+#include <hv/event.h>
+#include <hv/event_key.h>
+#include <hv/log.h>
+
+#define LOG_LIMIT_PER_SECOND 10 // records of one source, where no policy row has a limit; as many may come at once
+
+// Sources of verdicts and aborts come after those of enum log_source.
+#define LOG_SOURCE_ABORT (LOG_SOURCE_VERDICT + 2 * KEY_COUNT - KEY_DEVICE_FIRST)
+#define LOG_SOURCE_COUNT (LOG_SOURCE_ABORT + KEY_HVC_FIRST + 2 * (KEY_SYSREG_FIRST - KEY_DEVICE_FIRST))
+
+// What lies in the ring. All zero: full budget, no source has written anything.
+struct log_budget {
+    uint64_t full; // CNTPCT_EL0 at which the VM's budget will be full again
+    uint64_t first_written[(LOG_SOURCE_COUNT + 63) / 64];
+};
+
+// A record that is held back is counted; one that passes takes the count of those before it along.
+enum log_answer {
+    LOG_HOLD,      // no record
+    LOG_RING_ONLY, // the ring, not the console: the first of this boot, but not of the guest's resets in a row
+    LOG_WRITE,
+};
+
+// From now on the budget is the one at memory. Zeroes the counts. At boot.
+void log_budget_init(struct log_budget *memory);
+
+// A source for each cause and call, and two (read, write) for each device and register.
+static inline unsigned int log_source_of_verdict(const struct event *of)
+{
+    unsigned int key = of->key;
+
+    return LOG_SOURCE_VERDICT + (key < KEY_DEVICE_FIRST ? key : 2 * key - KEY_DEVICE_FIRST + (of->write != 0));
+}
+
+// Likewise. Aborts have keys of causes and of what lies at the address.
+static inline unsigned int log_source_of_abort(const struct event *of)
+{
+    unsigned int key = of->key;
+
+    if (key < KEY_DEVICE_FIRST)
+        return LOG_SOURCE_ABORT + (key < KEY_HVC_FIRST ? key : 0);
+    key = key < KEY_SYSREG_FIRST ? key - KEY_DEVICE_FIRST : 0;
+    return LOG_SOURCE_ABORT + KEY_HVC_FIRST + 2 * key + (of->write != 0);
+}
+
+#define LOG_UNLIMITED 0 // as per_second: the record is written, and the budget does not pay for it
+
+// Whether a record of source may be written now, by a limit of its own of per_second and by the VM's budget. *held: how
+// many were held back before it and are told by the caller now; 0 when the answer is LOG_HOLD.
+enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uint64_t *held);
+
+// count more of source were held back. They are told when nobody asked for its records for a second, or at the end.
+void log_budget_hold(unsigned int source, uint64_t count);
+
+// The next source at or after *source of which something was held back that nobody has told, and how much, which counts
+// as told now. all: also those that will tell it themselves with their next record. False when there is none.
+bool log_budget_next_held(unsigned int *source, bool all, uint64_t *held);
+
+// Whether one more record fits the VM's budget, which then pays for it.
+bool log_budget_spend(void);
+
+// Held back since boot.
+uint64_t log_budget_held(void);
+
+// The policy row of a verdict's source: the last one that spoke, by log_budget_ask's caller.
+void log_budget_set_row(unsigned int source, unsigned int row);
+unsigned int log_budget_row(unsigned int source);
+
+// "verdict", "abort", "cpu-on" ...; *key and *write of verdicts and aborts, else KEY_COUNT and false.
+const char *log_source_name(unsigned int source, unsigned int *key, bool *write);

@@ -39,15 +39,17 @@ static struct spinlock queue_lock = SPINLOCK(LOCK_CONSOLE_INPUT);
 static struct {
     uint32_t first;
     uint32_t count;
-    uint32_t stalled; // seconds since the queue was full and the UART no longer read, plus 1; 0: it is read
-    bool dropping;    // that took too long: what the guest has no room for is dropped
+    uint32_t stalled;  // seconds since the queue was full and the UART no longer read, plus 1; 0: it is read
+    uint32_t break_at; // a BREAK waits behind break_at - 1 of the bytes; 0: none does
+    bool dropping;     // that took too long: what the guest has no room for is dropped
 } queue GUARDED_BY(queue_lock);
 static UNSET uint8_t queue_bytes[QUEUE_SIZE] GUARDED_BY(queue_lock);
 
 // Read from any CPU without the locks.
 static uint64_t guest_dropped;
 static uint64_t input_dropped;
-static uint32_t queue_waiting; // equal to queue.count
+static uint32_t queue_waiting; // what is in the queue: bytes, and a BREAK
+static bool transparent;       // Ctrl-] is the guest's
 
 // The lock is not taken: the MMU is still off, and no other CPU runs.
 void console_init(bool raw) NO_THREAD_ANALYSIS
@@ -307,14 +309,25 @@ uint64_t console_input_dropped(void)
     return __atomic_load_n(&input_dropped, __ATOMIC_RELAXED);
 }
 
+static void note_waiting(void) REQUIRES(queue_lock)
+{
+    __atomic_store_n(&queue_waiting, queue.count + (queue.break_at > 0), __ATOMIC_RELAXED);
+}
+
 static void offer_queue(void) REQUIRES(queue_lock)
 {
-    while (queue.count > 0 && vpl011_receive(&vm0, queue_bytes[queue.first])) {
+    while (queue.count > 0 || queue.break_at > 0) {
+        bool is_break = queue.break_at == 1;
+        if (!vpl011_receive(&vm0, is_break ? VPL011_BREAK : queue_bytes[queue.first]))
+            break;
+        queue.dropping = false;
+        queue.break_at -= queue.break_at > 0;
+        if (is_break)
+            continue;
         queue.first = (queue.first + 1) % QUEUE_SIZE;
         queue.count--;
-        queue.dropping = false;
     }
-    __atomic_store_n(&queue_waiting, queue.count, __ATOMIC_RELAXED);
+    note_waiting();
     if (queue.count <= QUEUE_SIZE / 2)
         listen_again();
 }
@@ -323,14 +336,34 @@ void console_guest_input(uint8_t byte)
 {
     spinlock_acquire(&queue_lock);
     offer_queue();
-    if (queue.count > 0 || !vpl011_receive(&vm0, byte)) {
+    if (queue.count > 0 || queue.break_at > 0 || !vpl011_receive(&vm0, byte)) {
         if (queue.count == QUEUE_SIZE)
             __atomic_fetch_add(&input_dropped, 1, __ATOMIC_RELAXED);
         else
             queue_bytes[(queue.first + queue.count++) % QUEUE_SIZE] = byte;
-        __atomic_store_n(&queue_waiting, queue.count, __ATOMIC_RELAXED);
+        note_waiting();
     }
     spinlock_release(&queue_lock);
+}
+
+void console_guest_break(void)
+{
+    spinlock_acquire(&queue_lock);
+    offer_queue();
+    if (queue.break_at == 0 && (queue.count > 0 || !vpl011_receive(&vm0, VPL011_BREAK)))
+        queue.break_at = queue.count + 1;
+    note_waiting();
+    spinlock_release(&queue_lock);
+}
+
+void console_set_transparent(bool on)
+{
+    __atomic_store_n(&transparent, on, __ATOMIC_RELAXED);
+}
+
+bool console_is_transparent(void)
+{
+    return __atomic_load_n(&transparent, __ATOMIC_RELAXED);
 }
 
 // While the queue is full the UART is not read: whoever types is held off by its FIFO.
@@ -379,8 +412,8 @@ void console_receive(void)
         if (byte == PL011_EMPTY)
             return;
         if (byte == PL011_BREAK)
-            monitor_open_for_person("break");
-        else if (monitor_is_open() || byte == MONITOR_ATTENTION)
+            monitor_break();
+        else if (monitor_is_open() || (byte == MONITOR_ATTENTION && !console_is_transparent()))
             monitor_input(byte);
         else
             console_guest_input((uint8_t)byte);

@@ -35,6 +35,7 @@ static struct {
     bool running;                // a command runs: the prompt comes after its reply
     bool stepped;                // the last line was a step: Enter alone repeats it, as in gdb
     bool line_begun;             // UNATTENDED: the line that is being typed is not empty
+    bool after_break;            // a BREAK opened it, and nothing was typed since
     bool dump_asked;             // the guest asked for the log while the monitor was open; atomic
     enum log_level prompt_level; // the least that comes through while somebody types
     struct terminal_input keys;
@@ -207,6 +208,18 @@ void monitor_open_for_person(const char *reason)
     open(reason, OPEN);
 }
 
+void monitor_break(void)
+{
+    if (state() == OPEN && monitor.after_break) {
+        monitor.after_break = false;
+        console_guest_break();
+        leave();
+        return;
+    }
+    monitor_open_for_person("break");
+    monitor.after_break = true;
+}
+
 // A letter that begins a command too: when more comes at once it was a script's or a paste's line, not a key.
 static int next_of_burst(int key)
 {
@@ -310,7 +323,7 @@ static void attention_key(int byte)
         line_key((uint8_t)byte);
     monitor.line.after_return = byte == '\r';
     if (next == PL011_BREAK)
-        monitor_open_for_person("break");
+        monitor_break();
     else if (next != PL011_EMPTY)
         monitor_input(next);
 }
@@ -372,6 +385,7 @@ void monitor_input(int byte)
 
     if (byte < 0)
         return;
+    monitor.after_break = false;
     if (state() == CLOSED) {
         if (byte == MONITOR_ATTENTION)
             begin_attention();

@@ -106,6 +106,8 @@ static const char *key_help(const struct monitor_words *words);
 // clang-format off
 const struct monitor_command monitor_commands[] = {
     COMMAND("close",   "quit q exit", "", "", "back to the guest's console", cmd_close),
+    COMMAND("console", "", "transparent on off", "[transparent on|off]",
+            "transparent: Ctrl-] is the guest's too, and a BREAK alone opens the monitor", cmd_console),
     COMMAND("exc",     "", "top last log reset", "[top [class|call|device|register|row] [n]] | last [n] | log | reset",
             "counts and latency of the guest's exits, the last ones", cmd_exc),
     COMMAND("explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain),
@@ -113,8 +115,8 @@ const struct monitor_command monitor_commands[] = {
     COMMAND("halt",    "poweroff", "", "", "power the machine off", cmd_halt),
     COMMAND("help",    "?", "", "[command]", "what there is, or one command", cmd_help),
     COMMAND("hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv),
-    COMMAND("inject",  "", "undef abort serror irq", "undef|abort|serror [vcpu] | irq <n> [vcpu]",
-            "give the guest an exception or interrupt", cmd_inject),
+    COMMAND("inject",  "", "undef abort serror irq break", "undef|abort|serror [vcpu] | irq <n> [vcpu] | break",
+            "give the guest an exception, an interrupt, or a BREAK on its serial line", cmd_inject),
     COMMAND("log",     "", "-n -c level clear previous",
             "[-n N] [-c class] | level [name] | clear | previous", "records of the ring, newest last", cmd_log),
     COMMAND("mem",     "", "read write find crc", "read <ipa> [bytes [width]] | write <ipa> <value> [width] | "
@@ -136,6 +138,7 @@ const struct monitor_command monitor_commands[] = {
 
 static const struct monitor_command keys[] = {
     KEY("h", "this list", key_help),
+    KEY("b", "a BREAK for the guest", key_break),
     KEY("d", "registers of vCPU 0", cmd_regs),
     KEY("q", "state of the guest and its vCPUs", cmd_status),
     KEY("t", "timers", cmd_timer),

@@ -147,11 +147,37 @@ static const char *inject_irq(const struct monitor_words *words, struct vcpu *vc
     return NULL;
 }
 
+const char *key_break(const struct monitor_words *words)
+{
+    (void)words;
+    console_guest_break();
+    log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=break vcpu=0");
+    return NULL;
+}
+
+const char *cmd_console(const struct monitor_words *words)
+{
+    if (words->count > 1) {
+        const char *wanted = words->count > 2 ? words->word[2] : "";
+        bool on = strcmp(wanted, "on") == 0;
+
+        if (strcmp(words->word[1], "transparent") != 0 || (!on && strcmp(wanted, "off") != 0))
+            return monitor_error("console takes 'transparent on' or 'transparent off'");
+        console_set_transparent(on);
+    }
+    out("transparent=%s opens_monitor=%s\n", console_is_transparent() ? "on" : "off",
+        console_is_transparent() ? "break" : "ctrl-],break");
+    return NULL;
+}
+
 const char *cmd_inject(const struct monitor_words *words)
 {
     struct injection injection = {.kind = words->word[1]};
     bool irq = strcmp(injection.kind, "irq") == 0;
     unsigned int cpu_word = irq ? 3 : 2;
+
+    if (strcmp(injection.kind, "break") == 0)
+        return key_break(words);
     const char *error = monitor_vcpu(words->count > cpu_word ? words->word[cpu_word] : NULL, &injection.vcpu);
 
     if (error != NULL)
@@ -160,7 +186,7 @@ const char *cmd_inject(const struct monitor_words *words)
         return inject_irq(words, injection.vcpu);
     if (strcmp(injection.kind, "undef") != 0 && strcmp(injection.kind, "abort") != 0 &&
         strcmp(injection.kind, "serror") != 0)
-        return monitor_error("inject '%s' is none of undef, abort, serror, irq", injection.kind);
+        return monitor_error("inject '%s' is none of undef, abort, serror, irq, break", injection.kind);
     if (injection.vcpu->power != VCPU_ON)
         return monitor_error("vcpu %u is off", injection.vcpu->id);
     if (!cpu_call(injection.vcpu->id, inject_here, &injection))

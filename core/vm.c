@@ -148,6 +148,7 @@ enum hv_status vm_resume(struct vm *vm)
     vm->virtual_offset = virtual_offset(vm);
     if (!change_state(vm, VM_PAUSED, VM_RUNNING))
         return HV_ERR_STATE;
+    vpl011_time_goes_on(vm);
     for (unsigned int i = 0; i < vm->vcpu_count; i++)
         vcpu_request(&vm->vcpus[i], VCPU_REQUEST_WAIT);
     // Written when the guest runs again: a slow serial line would else be time that it sees.

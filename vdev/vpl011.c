@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guest's PL011 (Arm DDI 0183). Its transmit FIFO is always empty, because console_guest_byte takes every byte at
-// once; its receive FIFO is filled by the console, which keeps what does not fit and is told when there is room. No
+// once; its receive FIFO is filled by the console, which keeps what does not fit and is told when there is room. What
+// comes after a number of bit periods on the real part, the receive timeout and the transmit interrupt of bytes that
+// were sent before it was cleared, comes then here. No
 // DMA (UARTDMACR reads as zero) and no modem behind it, but its CTS, DSR and DCD are up, so that flow control never
 // stops a guest. Nothing is lost in either direction.
 //
@@ -16,7 +18,9 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/cache.h>
+#include <hv/arch/registers.h>
 #include <hv/console.h>
+#include <hv/hyp_timer.h>
 #include <hv/memory_map.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
@@ -49,6 +53,7 @@
 #define INT_RX     0x010u
 #define INT_TX     0x020u
 #define INT_RT     0x040u
+#define INT_BE     0x200u
 #define INT_OE     0x400u
 #define INT_ALL    0x7ffu
 
@@ -89,19 +94,69 @@ static void hide(struct vm *vm, bool hidden)
         vm->uart.hidden = hidden;
 }
 
+// ---- Bit periods. What a PL011 does after a number of them is done by EL2's timer, on the CPU that saw them begin.
+
+#define UART_CLOCK       24000000u     // Hz; QEMU virt's
+#define DEFAULT_DIVISOR  (13 * 64 + 1) // 115200 baud, for a guest that never programs one, as QEMU needs none
+#define TIMEOUT_PERIODS  32            // of silence, with a character in the FIFO: UARTRTINTR (DDI 0183 2.8.3)
+#define CHARACTER_LENGTH 10            // start, 8 data bits, stop
+
+static uint64_t guest_now(const struct vm *vm)
+{
+    uint64_t count = vm->state <= VM_PAUSING ? READ_SYSREG(CNTPCT_EL0) : vm->pause_started;
+    return count - vm->virtual_offset;
+}
+
+// When periods bit periods from now have passed, in guest time. A bit lasts 16 * (UARTIBRD + UARTFBRD / 64) clocks.
+static uint64_t after(const struct vm *vm, unsigned int periods)
+{
+    uint64_t divisor = vm->uart.reg[UARTIBRD / 4] * 64 + vm->uart.reg[UARTFBRD / 4];
+    uint64_t clocks = (divisor == 0 ? DEFAULT_DIVISOR : divisor) * periods / 4;
+
+    return guest_now(vm) + clocks * READ_SYSREG(CNTFRQ_EL0) / UART_CLOCK + 1;
+}
+
+// EL2's timer comes at the first of the two. While the VM is paused nothing is due: vpl011_time_goes_on sets it again.
+static void set_timer(const struct vm *vm)
+{
+    const struct vpl011 *uart = &vm->uart;
+    uint64_t first = uart->receive_timeout;
+
+    if (first == 0 || (uart->drained != 0 && uart->drained < first))
+        first = uart->drained;
+    if (first != 0 && vm->state <= VM_PAUSING)
+        hyp_timer_set(HYP_TIMER_UART, first + vm->virtual_offset);
+}
+
+static COLD void pass_time(struct vm *vm)
+{
+    struct vpl011 *uart = &vm->uart;
+    uint64_t now = guest_now(vm);
+
+    if (uart->receive_timeout != 0 && now >= uart->receive_timeout) {
+        uart->receive_timeout = 0;
+        *reg(uart, UARTRIS) |= INT_RT;
+    }
+    if (uart->drained != 0 && now >= uart->drained) {
+        uart->drained = 0;
+        *reg(uart, UARTRIS) |= INT_TX;
+    }
+}
+
 // After every change: the registers that follow from others, and the line. Lock held.
 static void update(struct vm *vm)
 {
     struct vpl011 *uart = &vm->uart;
     bool empty = uart->count == 0;
     uint32_t flags = FR_MODEM | FR_TXFE | (empty ? FR_RXFE : 0) | (uart->count >= fifo_size(uart) ? FR_RXFF : 0);
-    // The receive timeout counts from the last character; a virtual line has no bit time, so it is over at once.
-    uint32_t raw = (*reg(uart, UARTRIS) & ~INT_RT) | (empty ? 0 : INT_RT);
+    uint32_t raw = *reg(uart, UARTRIS) & ~(empty ? INT_RT : 0);
     uint32_t masked = raw & *reg(uart, UARTIMSC);
 
     __atomic_store_n(reg(uart, UARTFR), flags, __ATOMIC_RELAXED);
     __atomic_store_n(reg(uart, UARTRIS), raw, __ATOMIC_RELAXED);
     *reg(uart, UARTMIS) = masked;
+    if (empty)
+        uart->receive_timeout = 0;
     if (uart->level != (masked != 0)) {
         uart->level = masked != 0;
         (void)vgic_set_line(vm, 0, PL011_INTID, uart->level);
@@ -122,6 +177,12 @@ static void push(struct vm *vm, uint16_t data)
     uart->count++;
     if (uart->count == receive_level(uart))
         *reg(uart, UARTRIS) |= INT_RX;
+    if (data & VPL011_BREAK)
+        *reg(uart, UARTRIS) |= INT_BE;
+    if (!(*reg(uart, UARTRIS) & INT_RT)) {
+        uart->receive_timeout = after(vm, TIMEOUT_PERIODS);
+        set_timer(vm);
+    }
 }
 
 static bool has_room(const struct vpl011 *uart)
@@ -139,7 +200,7 @@ bool vpl011_has_room(struct vm *vm)
     return room;
 }
 
-COLD bool vpl011_receive(struct vm *vm, uint8_t byte)
+COLD bool vpl011_receive(struct vm *vm, uint16_t data)
 {
     struct vpl011 *uart = &vm->uart;
     bool room;
@@ -147,7 +208,7 @@ COLD bool vpl011_receive(struct vm *vm, uint8_t byte)
     spinlock_acquire(&uart->lock);
     room = has_room(uart);
     if (room) {
-        push(vm, byte);
+        push(vm, data);
         update(vm);
     } else {
         uart->refused = true;
@@ -221,10 +282,12 @@ static COLD void sent(struct vm *vm, bool loopback, uint8_t byte)
 static __attribute__((noinline)) enum trap_result write_data(struct vm *vm, uint8_t byte)
 {
     if (*reg(&vm->uart, UARTCR) & CR_LBE) {
+        vm->uart.filled = true;
         sent(vm, true, byte);
         return TRAP_DONE;
     }
     console_guest_byte(byte);
+    vm->uart.filled = true;
     if (!(__atomic_load_n(reg(&vm->uart, UARTRIS), __ATOMIC_RELAXED) & INT_TX))
         sent(vm, false, byte);
     return TRAP_DONE;
@@ -257,6 +320,22 @@ static void store(struct vpl011 *uart, uint32_t offset, uint32_t value)
     }
 }
 
+// UARTICR. The receive timeout comes again when 32 bit periods have passed after a further character. What was sent
+// since the transmit interrupt was cleared last leaves the FIFO a character later, and raises it again. Lock held.
+static void clear_interrupts(struct vm *vm, uint32_t value)
+{
+    struct vpl011 *uart = &vm->uart;
+
+    *reg(uart, UARTRIS) &= ~value;
+    if (value & INT_RT)
+        uart->receive_timeout = 0;
+    if ((value & INT_TX) && uart->filled) {
+        uart->filled = false;
+        uart->drained = after(vm, CHARACTER_LENGTH);
+        set_timer(vm);
+    }
+}
+
 static COLD void write_register(struct vm *vm, uint32_t offset, uint32_t value)
 {
     struct vpl011 *uart = &vm->uart;
@@ -264,7 +343,7 @@ static COLD void write_register(struct vm *vm, uint32_t offset, uint32_t value)
 
     spinlock_acquire(&uart->lock);
     if (offset == UARTICR)
-        *reg(uart, UARTRIS) &= ~value;
+        clear_interrupts(vm, value);
     else if (offset == UARTRSR)
         *reg(uart, UARTRSR) = 0;
     else
@@ -312,12 +391,27 @@ __attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint
     return TRAP_DONE;
 }
 
+COLD void vpl011_time_goes_on(struct vm *vm)
+{
+    spinlock_acquire(&vm->uart.lock);
+    pass_time(vm);
+    set_timer(vm);
+    update(vm);
+    spinlock_release(&vm->uart.lock);
+}
+
+static void timer_expired(void)
+{
+    vpl011_time_goes_on(vcpu_current()->vm);
+}
+
 COLD void vpl011_init(struct vm *vm)
 {
     struct vpl011 *uart = &vm->uart;
 
     memset(uart, 0, sizeof(*uart));
     spinlock_init(&uart->lock, LOCK_UART);
+    hyp_timer_register(HYP_TIMER_UART, timer_expired);
     *reg(uart, UARTCR) = CR_RESET;
     *reg(uart, UARTIFLS) = IFLS_RESET;
     for (uint32_t i = 0; i < ARRAY_COUNT(identification); i++)

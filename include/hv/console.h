@@ -40,6 +40,14 @@ uint64_t console_hold_guest(bool hold);
 // while that is full the serial line is not read.
 void console_guest_input(uint8_t byte);
 
+// A BREAK for the guest: in its place among the bytes that wait. A second one while the first waits is the same one.
+void console_guest_break(void);
+
+// on: every byte that is typed while the monitor is closed is the guest's, Ctrl-] too, for binary transfers; a BREAK
+// opens the monitor as ever.
+void console_set_transparent(bool on);
+bool console_is_transparent(void);
+
 // The guest took a byte from its UART: offers it those that wait. Any CPU; not with the UART's lock held.
 void console_guest_room(void);
 

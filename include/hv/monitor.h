@@ -12,6 +12,8 @@
 void monitor_open(const char *reason);
 // A person has asked for it, or no guest has run that they could have been typing for: keys count at once. CPU 0 only.
 void monitor_open_for_person(const char *reason);
+// A BREAK came: opens the monitor; two in a row, with nothing typed between, are one for the guest, and close it.
+void monitor_break(void);
 // Whether it is open: then guest output waits.
 bool monitor_is_open(void);
 // One byte typed while the monitor is open or after the attention key. CPU 0 only.

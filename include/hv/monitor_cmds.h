@@ -87,6 +87,7 @@ MONITOR_HANDLER(cmd_explain);
 MONITOR_HANDLER(cmd_gic);
 MONITOR_HANDLER(cmd_hv);
 MONITOR_HANDLER(cmd_inject);
+MONITOR_HANDLER(cmd_console);
 MONITOR_HANDLER(cmd_log);
 MONITOR_HANDLER(cmd_mem);
 MONITOR_HANDLER(cmd_policy);
@@ -103,6 +104,7 @@ MONITOR_HANDLER(key_everything);
 MONITOR_HANDLER(key_log_less);
 MONITOR_HANDLER(key_log_more);
 MONITOR_HANDLER(key_memory);
+MONITOR_HANDLER(key_break);
 
 // While somebody types at the prompt the console shows fewer records. set: the level from now on, at the prompt too.
 // prompt: the least that comes through there.

@@ -22,6 +22,9 @@ struct vpl011 {
     bool hidden;                     // it cannot now
     bool level;                      // what the interrupt line was last set to
     bool refused;                    // vpl011_receive returned false since there was room last
+    bool filled;                     // a byte was sent since the transmit interrupt was cleared last
+    uint64_t receive_timeout;        // when UARTRTINTR is asserted, in guest time; 0: not before a character comes
+    uint64_t drained;                // when the transmit FIFO has passed its level, in guest time; 0: it has
     uint8_t count;                   // bytes in the receive FIFO
     uint8_t head;                    // where the oldest is
     uint16_t fifo[VPL011_FIFO_SIZE]; // UARTDR values: byte and error bits
@@ -31,8 +34,11 @@ struct vpl011 {
 void vpl011_init(struct vm *vm);
 // TRAP_DONE; TRAP_INJECT_ABORT for a 64-bit access and for one outside the device.
 enum trap_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value);
-// A byte from the serial line for the guest. False when its FIFO is full or its receiver is off: the caller keeps the
-// byte, and is called back through console_guest_room when the guest has made room, so that nothing is lost. The
-// caller may hold the console's queue lock.
-bool vpl011_receive(struct vm *vm, uint8_t byte);
+// A character from the serial line for the guest, as UARTDR reads: a byte, or VPL011_BREAK. False when its FIFO is full
+// or its receiver is off: the caller keeps the character, and is called back through console_guest_room when the guest
+// has made room, so that nothing is lost. The caller may hold the console's queue lock.
+bool vpl011_receive(struct vm *vm, uint16_t data);
+#define VPL011_BREAK 0x400u // UARTDR.BE, and data 0 (DDI 0183 3.3.1)
+// Guest time goes on after a pause: what was to happen after some bit periods happens then. No locks held.
+void vpl011_time_goes_on(struct vm *vm);
 bool vpl011_has_room(struct vm *vm);

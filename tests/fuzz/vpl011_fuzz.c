@@ -6,7 +6,9 @@
 
 #include <fuzz.h>
 
+#include <hv/arch/registers.h>
 #include <hv/console.h>
+#include <hv/hyp_timer.h>
 #include <hv/vm.h>
 #include <hv/vpl011.h>
 
@@ -21,6 +23,31 @@ enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int i
     fuzz_check(of == &vm && vcpu_id == 0 && intid == PL011_INTID && level != line);
     line = level;
     return HV_OK;
+}
+
+// ---- Bit periods: they pass at once when an operation has ended
+
+static void (*expired)(void);
+static bool timer_set;
+
+void hyp_timer_register(enum hyp_timer_user user, void (*function)(void))
+{
+    fuzz_check(user == HYP_TIMER_UART);
+    expired = function;
+}
+
+void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
+{
+    fuzz_check(user == HYP_TIMER_UART && deadline > fake_sysreg_get("CNTPCT_EL0"));
+    timer_set = true;
+}
+
+static void let_time_pass(void)
+{
+    fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + (UINT64_C(1) << 40));
+    if (timer_set)
+        expired();
+    timer_set = false;
 }
 
 // Flags and interrupts speak of no byte while the page can be read: to read it from there would lose it.
@@ -52,6 +79,7 @@ static struct {
     uint16_t fifo[32];
     unsigned int count;
     bool waiting; // a byte was refused
+    bool filled;  // something was sent since the transmit interrupt was cleared
 } model;
 
 static unsigned int room(void)
@@ -79,12 +107,13 @@ static unsigned int trigger(void)
 
 static uint32_t raw_interrupts(void)
 {
-    return model.ris | (model.count > 0 ? 0x40 : 0);
+    return model.ris;
 }
 
 static void model_add(uint16_t data)
 {
     model.fifo[model.count++] = data;
+    model.ris |= 0x40; // 32 bit periods later
     if (model.count == trigger())
         model.ris |= 0x10;
 }
@@ -97,6 +126,8 @@ static uint32_t model_take(void)
         return 0;
     memmove(&model.fifo[0], &model.fifo[1], sizeof(model.fifo) - sizeof(model.fifo[0]));
     model.count--;
+    if (model.count == 0)
+        model.ris &= ~0x40u;
     model.rsr = data >> 8;
     if (model.count < trigger())
         model.ris &= ~0x10u;
@@ -114,6 +145,7 @@ static void model_send(uint8_t byte)
         }
     }
     model.ris |= 0x20;
+    model.filled = true;
 }
 
 static uint32_t *model_stored(uint32_t offset, uint32_t *bits)
@@ -176,8 +208,12 @@ static void model_write(uint32_t offset, uint32_t value)
         *stored = value & bits;
     else if (offset == 0x04)
         model.rsr = 0;
-    else if (offset == 0x44)
+    else if (offset == 0x44) {
         model.ris &= ~value;
+        if ((value & 0x20) && model.filled)
+            model.ris |= 0x20; // a character later
+        model.filled &= !(value & 0x20);
+    }
     if (offset == 0x2c || offset == 0x34)
         model.ris = (model.ris & ~0x10u) | (model.count >= trigger() ? 0x10 : 0);
 }
@@ -255,7 +291,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&vm, 0, sizeof(vm));
     memset(&model, 0, sizeof(model));
     vm.vcpus[0].vm = &vm;
-    line = false;
+    line = timer_set = false;
+    fake_sysreg_reset();
+    fake_sysreg_set("CNTFRQ_EL0", 62500000);
+    fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
     model.cr = 0x300;
     model.ifls = 0x12;
     vpl011_init(&vm);
@@ -266,6 +305,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             type((uint8_t)fuzz_take(&input, 1));
         else
             access_both(&input);
+        let_time_pass();
         check_told(before);
         fuzz_check(line == ((raw_interrupts() & model.imsc) != 0));
         fuzz_check(!vm.uart.lock.held);

@@ -11,7 +11,8 @@ MACHINES = [("cortex-a53", 1), ("cortex-a57", 1), ("cortex-a57", 2), ("cortex-a7
 BEGINS = re.compile(r"(not )?ok \d|#|TAP |1\.\.\d|ariel: |-- ")
 RESULT = re.compile(r"^(not )?ok (\d+) - (\S+): ([^#]*)(# SKIP .*)?$")
 SUITES = {"aarch32", "aborts", "el0", "ends", "fp", "gic", "hypercalls", "isv0", "leftover",
-          "mmio", "mmu", "ppi", "registers", "rtc", "smccc", "smp", "sysregs", "timers", "undefined", "wfx"}
+          "mmio", "mmu", "ppi", "registers", "rtc", "smccc", "smp", "sysregs", "timers", "uart", "undefined",
+          "wfx"}
 # What may be left out, and when.
 ONE_CPU = "one CPU"
 NO_ATOMICS = "no LSE atomics on this CPU"

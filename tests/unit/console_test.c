@@ -49,13 +49,13 @@ int pl011_get(void)
     return typed_at < typed_count ? typed[typed_at++] : PL011_EMPTY;
 }
 
-bool vpl011_receive(struct vm *vm, uint8_t byte)
+bool vpl011_receive(struct vm *vm, uint16_t data)
 {
     assert_ptr_equal(vm, &vm0);
     if (guest_room == 0)
         return false;
     guest_room--;
-    given[given_count++] = byte;
+    given[given_count++] = data == VPL011_BREAK ? 0xbb : (uint8_t)data;
     return true;
 }
 
@@ -64,9 +64,9 @@ bool monitor_is_open(void)
     return monitor_opened;
 }
 
-void monitor_open_for_person(const char *reason)
+void monitor_break(void)
 {
-    open_reason = reason;
+    open_reason = "break";
     monitor_opened = true;
 }
 
@@ -258,6 +258,48 @@ static void refused_bytes_are_offered_again_in_order(void **state)
     assert_int_equal(console_input_dropped(), dropped);
 }
 
+// Behind the bytes that were typed before it and before those typed after it; two that wait are one.
+static void a_break_waits_in_its_place(void **state)
+{
+    (void)state;
+    guest_room = 1;
+    console_guest_break();
+    assert_int_equal(given_count, 1);
+    assert_int_equal(given[0], 0xbb);
+    console_guest_input('a');
+    console_guest_break();
+    console_guest_input('b');
+    console_guest_break();
+    assert_int_equal(given_count, 1);
+    guest_room = 10;
+    console_guest_room();
+    assert_int_equal(given_count, 4);
+    assert_memory_equal(given,
+                        "\xbb"
+                        "a\xbb"
+                        "b",
+                        4);
+    guest_room = 0;
+    console_guest_break();
+    guest_room = 10;
+    console_guest_room(); // nothing else waits
+    assert_int_equal(given_count, 5);
+}
+
+static void transparent_input_is_all_the_guests(void **state)
+{
+    (void)state;
+    console_set_transparent(true);
+    type((const int[]){MONITOR_ATTENTION, 'a'}, 2);
+    assert_int_equal(given_count, 2);
+    assert_int_equal(given[0], MONITOR_ATTENTION);
+    type((const int[]){PL011_BREAK}, 1);
+    assert_string_equal(open_reason, "break"); // the way back
+    console_set_transparent(false);
+    type((const int[]){MONITOR_ATTENTION}, 1);
+    assert_int_equal(given_count, 2);
+}
+
 static void a_full_queue_drops_and_counts(void **state)
 {
     uint64_t dropped = console_input_dropped();
@@ -356,6 +398,8 @@ int main(void)
         cmocka_unit_test_setup(a_long_line_is_cut, set_up),
         cmocka_unit_test_setup(typed_bytes_find_their_reader, set_up),
         cmocka_unit_test_setup(refused_bytes_are_offered_again_in_order, set_up),
+        cmocka_unit_test_setup(a_break_waits_in_its_place, set_up),
+        cmocka_unit_test_setup(transparent_input_is_all_the_guests, set_up),
         cmocka_unit_test_setup(a_full_queue_drops_and_counts, set_up),
         cmocka_unit_test_setup(a_kernels_words_are_told_without_the_lock, set_up),
         cmocka_unit_test_setup(a_full_queue_holds_the_line_off, set_up),

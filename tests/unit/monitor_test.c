@@ -90,6 +90,23 @@ uint64_t console_hold_guest(bool hold)
     return 0;
 }
 
+static bool transparent;
+
+void console_guest_break(void)
+{
+    console_guest_input(0xbb);
+}
+
+void console_set_transparent(bool on)
+{
+    transparent = on;
+}
+
+bool console_is_transparent(void)
+{
+    return transparent;
+}
+
 void console_guest_input(uint8_t byte)
 {
     size_t length = strlen(given);
@@ -647,7 +664,7 @@ static void wrong_counts_of_words_get_the_usage(void **state)
         {"halt", 0, 0, "halt "},
         {"help", 0, 1, "help [command]"},
         {"hv", 1, 1, "hv selftest"},
-        {"inject", 1, 2, "inject undef|abort|serror [vcpu] | irq <n> [vcpu]"},
+        {"inject", 1, 2, "inject undef|abort|serror [vcpu] | irq <n> [vcpu] | break"},
         {"inject irq", 1, 2, "inject irq <n> [vcpu]"},
         {"log", 0, 4, "log [-n N] [-c class] | level [name] | clear | previous"},
         {"log level", 0, 1, "log level [name]"},
@@ -1034,6 +1051,37 @@ static void what_a_terminal_answers_is_no_key(void **state)
     }
 }
 
+static void a_break_can_reach_the_guest(void **state)
+{
+    (void)state;
+    given[0] = '\0';
+    monitor_input(MONITOR_ATTENTION);
+    monitor_input('b');
+    assert_string_equal(given, "\xbb");
+    assert_false(monitor_is_open());
+    monitor_break(); // one opens the monitor, a second one is the guest's
+    assert_true(monitor_is_open());
+    assert_string_equal(given, "\xbb");
+    monitor_break();
+    assert_false(monitor_is_open());
+    assert_string_equal(given, "\xbb\xbb");
+    monitor_break();
+    type("x");
+    monitor_break(); // not in a row
+    assert_true(monitor_is_open());
+    assert_string_equal(given, "\xbb\xbb");
+    type("\x15inject break\r");
+    assert_string_equal(given, "\xbb\xbb\xbb");
+    type("console transparent on\r");
+    assert_true(transparent);
+    type("console transparent\r");
+    type("console transparent 1\r");
+    assert_true(transparent);
+    type("console transparent off\r");
+    assert_false(transparent);
+    type("quit\r");
+}
+
 static void keys_that_send_sequences_still_work(void **state)
 {
     (void)state;
@@ -1257,6 +1305,7 @@ int main(void)
         cmocka_unit_test_setup(attention_is_heard_where_nobody_was_there, set_up),
         cmocka_unit_test_setup(a_break_is_a_person, set_up),
         cmocka_unit_test_setup(what_a_terminal_answers_is_no_key, set_up),
+        cmocka_unit_test_setup(a_break_can_reach_the_guest, set_up),
         cmocka_unit_test_setup(keys_that_send_sequences_still_work, set_up),
         cmocka_unit_test_setup(the_guests_wish_for_the_log_waits_for_the_end, set_up),
         cmocka_unit_test_setup(the_prompt_lets_only_errors_through_unless_told, set_up),

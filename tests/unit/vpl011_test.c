@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include <hv/arch/registers.h>
 #include <hv/console.h>
+#include <hv/hyp_timer.h>
 #include <hv/vm.h>
 #include <hv/vpl011.h>
 
@@ -32,6 +34,7 @@
 #define INT_RX 0x10
 #define INT_TX 0x20
 #define INT_RT 0x40
+#define INT_BE 0x200
 #define INT_OE 0x400
 
 static struct vm vm;
@@ -80,6 +83,36 @@ void console_guest_room(void)
         typed_next++;
 }
 
+static void (*expired)(void);
+static uint64_t timer; // EL2's: 0 is none
+
+void hyp_timer_register(enum hyp_timer_user user, void (*function)(void))
+{
+    assert_int_equal(user, HYP_TIMER_UART);
+    expired = function;
+}
+
+void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
+{
+    assert_int_equal(user, HYP_TIMER_UART);
+    timer = deadline;
+}
+
+// The counter goes on to count, and EL2's timer comes if it is due by then.
+static void time_is(uint64_t count)
+{
+    fake_sysreg_set("CNTPCT_EL0", count);
+    if (timer == 0 || timer > count)
+        return;
+    timer = 0;
+    expired();
+}
+
+static void let_bits_pass(void)
+{
+    time_is(fake_sysreg_get("CNTPCT_EL0") + (UINT64_C(1) << 40));
+}
+
 static uint32_t rd(uint32_t offset)
 {
     uint64_t value = 0xdead;
@@ -102,6 +135,10 @@ static int setup(void **state)
     line = false;
     shown = true;
     shown_changes = line_changes = sent_count = room_calls = typed_count = typed_next = 0;
+    fake_sysreg_reset();
+    fake_sysreg_set("CNTFRQ_EL0", 24000000); // a tick is a UART clock
+    fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
+    timer = 0;
     vpl011_init(&vm);
     return 0;
 }
@@ -209,21 +246,108 @@ static void receive_interrupt_cleared_comes_again_with_the_level(void **state)
     assert_true(line);
 }
 
-static void timeout_interrupt_stays_while_there_is_something(void **state)
+#define BITS_32 (32 * 16) // UART clocks with a divisor of 1
+
+static void receive_timeout_comes_after_32_bit_periods_of_silence(void **state)
 {
     (void)state;
     wr(LCR_H, FEN);
+    wr(IBRD, 1);
     wr(IMSC, INT_RT);
+    time_is(1000);
     vpl011_receive(&vm, 'a');
-    vpl011_receive(&vm, 'b');
-    assert_true(line);
-    wr(ICR, INT_RT); // cleared, and run out again at once
+    time_is(1000 + BITS_32 - 10);
+    assert_false(line);
+    vpl011_receive(&vm, 'b'); // counted from the last character
+    time_is(1000 + BITS_32 + 10);
+    assert_false(line);
+    time_is(1000 + 2 * BITS_32);
     assert_true(line);
     assert_int_equal(rd(DR), 'a');
     assert_true(line);
     assert_int_equal(rd(DR), 'b');
     assert_false(line);
     assert_int_equal(rd(FR), 0x97);
+    let_bits_pass();
+    assert_false(line); // the FIFO is empty
+}
+
+static void a_cleared_receive_timeout_waits_for_another_character(void **state)
+{
+    (void)state;
+    wr(LCR_H, FEN);
+    wr(IMSC, INT_RT);
+    vpl011_receive(&vm, 'a');
+    let_bits_pass();
+    assert_true(line);
+    wr(ICR, INT_RT);
+    assert_false(line);
+    let_bits_pass();
+    assert_false(line);
+    vpl011_receive(&vm, 'b');
+    assert_false(line);
+    let_bits_pass();
+    assert_true(line);
+}
+
+static void a_cleared_transmit_interrupt_comes_when_what_was_sent_has_left(void **state)
+{
+    (void)state;
+    wr(IBRD, 1);
+    wr(IMSC, INT_TX);
+    time_is(1000);
+    wr(DR, 'x');
+    assert_true(line);
+    wr(ICR, INT_TX);
+    assert_false(line);
+    time_is(1000 + 10 * 16 - 1);
+    assert_false(line);
+    time_is(1000 + 10 * 16 + 1);
+    assert_true(line);
+    wr(ICR, INT_TX); // nothing was sent since
+    let_bits_pass();
+    assert_false(line);
+}
+
+// The line's time is the guest's: it stands still while the VM is paused.
+static void a_pause_is_no_time(void **state)
+{
+    (void)state;
+    wr(IBRD, 1);
+    wr(IMSC, INT_RT);
+    time_is(1000);
+    vpl011_receive(&vm, 'a');
+    vm.state = VM_PAUSED;
+    vm.pause_started = 1010;
+    let_bits_pass();
+    assert_false(line);
+    assert_int_equal(timer, 0);
+    vm.virtual_offset = fake_sysreg_get("CNTPCT_EL0") - 1010;
+    vm.state = VM_RUNNING;
+    vpl011_time_goes_on(&vm);
+    assert_false(line);
+    time_is(fake_sysreg_get("CNTPCT_EL0") + BITS_32 - 12);
+    assert_false(line);
+    time_is(fake_sysreg_get("CNTPCT_EL0") + 12);
+    assert_true(line);
+}
+
+static void a_break_is_a_character_with_an_error(void **state)
+{
+    (void)state;
+    wr(LCR_H, FEN);
+    wr(IMSC, INT_BE);
+    vpl011_receive(&vm, 'a');
+    assert_true(vpl011_receive(&vm, VPL011_BREAK));
+    assert_true(line);
+    wr(ICR, INT_BE);
+    assert_false(line);
+    assert_int_equal(rd(DR), 'a');
+    assert_int_equal(rd(RSR), 0);
+    assert_int_equal(rd(DR), 0x400);
+    assert_int_equal(rd(RSR), 4); // BE, until UARTECR is written
+    wr(RSR, 0xff);
+    assert_int_equal(rd(RSR), 0);
 }
 
 static void without_fifo_there_is_room_for_one(void **state)
@@ -445,7 +569,11 @@ int main(void)
         cmocka_unit_test_setup(output_goes_out_at_once, setup),
         cmocka_unit_test_setup(receive_levels, setup),
         cmocka_unit_test_setup(receive_interrupt_cleared_comes_again_with_the_level, setup),
-        cmocka_unit_test_setup(timeout_interrupt_stays_while_there_is_something, setup),
+        cmocka_unit_test_setup(receive_timeout_comes_after_32_bit_periods_of_silence, setup),
+        cmocka_unit_test_setup(a_cleared_receive_timeout_waits_for_another_character, setup),
+        cmocka_unit_test_setup(a_cleared_transmit_interrupt_comes_when_what_was_sent_has_left, setup),
+        cmocka_unit_test_setup(a_pause_is_no_time, setup),
+        cmocka_unit_test_setup(a_break_is_a_character_with_an_error, setup),
         cmocka_unit_test_setup(without_fifo_there_is_room_for_one, setup),
         cmocka_unit_test_setup(a_paste_arrives_whole_and_in_order, setup),
         cmocka_unit_test_setup(a_receiver_turned_off_keeps_the_console_waiting, setup),

@@ -164,7 +164,7 @@ def test_a_panic_is_noticed(boot_shell):
     linux.expect_opened()
     assert "sysrq triggered crash" in linux.command("status").text
     assert "guest-panic" in linux.command("log -c guest").text
-    assert "pl011" in linux.command("exc last").text
+    assert "pl011" in linux.command("exc last 200").text
     assert "PC" in linux.command("regs").text
 
 

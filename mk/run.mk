@@ -101,9 +101,9 @@ dtb-show:
 	    --policy $(call quote,$(LINUX_POLICY_FILE)) --dtb=$(call quote,$(LINUX_DTB)) $(LINUX_ARGUMENTS) \
 	    --initrd=$(call quote,$(LINUX_INITRD))
 
-## boots it stopped, waiting for gdb on port 1234
+## boots it stopped, waiting for gdb on port 1234 of 127.0.0.1
 .PHONY: debug
-debug: override QEMU_EXTRA += -s -S
+debug: override QEMU_EXTRA += -gdb tcp:127.0.0.1:1234 -S
 debug: run
 
 ## seconds from a clean clone of HEAD to the guest's first line under `make run`

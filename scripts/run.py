@@ -4,6 +4,7 @@
 
 import argparse
 import fcntl
+import itertools
 import os
 import re
 import shlex
@@ -14,6 +15,7 @@ import sys
 BOOT_OPTIONS_PA = 0x41e02000  # include/hv/memory_map.h, to which a test holds it
 BOOT_OPTIONS_MAGIC = 0x61726f70  # include/hv/boot_options.h
 CPU_MAX = 8
+GDB = "tcp:127.0.0.1:1234"  # what -s in QEMU_EXTRA stands for
 MEM_MIN_MIB = 800  # guest RAM ends at PA 0x72000000, RAM begins at 0x40000000
 # AArch64 models with EL2. Models that QEMU does not know it refuses itself.
 CPU_PATTERN = re.compile(r"(cortex-a(35|5\d|6\d|7\d|7\d\d)|neoverse-[a-z]\d|a64fx|max)(,\S*)?")
@@ -85,7 +87,9 @@ def qemu_command(elf="build/hypervisor.elf", smp="1", mem="1G", cpu="cortex-a57"
     command = [*machine_arguments(smp, mem, cpu), "-nographic", "-serial", "mon:stdio", "-kernel", elf]
     for path, address in loads:
         command += ["-device", f"loader,file={str(path).replace(',', ',,')},addr={address:#x},force-raw=on"]
-    return [*command, *shlex.split(extra)]
+    # QEMU's -s would let everybody on the network debug the guest.
+    return [*command, *itertools.chain.from_iterable(["-gdb", GDB] if word in ("-s", "--s") else [word]
+                                                     for word in shlex.split(extra))]
 
 
 def terminal_size(stream):

@@ -74,6 +74,13 @@ def test_missing_tool_without_a_way_to_install_it(tmp_path):
     assert done.stderr.splitlines()[-1].startswith("bootstrap: no apt-get on this system")
 
 
+def test_gdb_is_listened_for_on_this_host_alone():
+    for extra in ("-s -S", "-name x -s"):
+        command = qemu_command(extra=extra)
+        assert command[command.index("-gdb") + 1] == "tcp:127.0.0.1:1234" and "-s" not in command
+    assert "-gdb tcp:127.0.0.1:1234 -S" in make("-n", "debug").stdout
+
+
 def test_default_command_line():
     assert " ".join(qemu_command()) == DEFAULT_COMMAND
     assert DEFAULT_COMMAND in (ROOT / "README.md").read_text()

@@ -40,7 +40,9 @@ all:
 GENERATED := $(OBJECTS)/generated
 POLICY_TABLES := $(BUILD)/generated/policy_tables.c
 POLICY_FILE := $(if $(filter %.toml,$(POLICY)),$(POLICY),policy/$(POLICY).toml)
-VERSION := $(or $(shell cat VERSION 2>/dev/null || git describe --always --dirty 2>/dev/null),unknown)
+# What is built says both: 0.2.0+1a2b3c4
+COMMIT := $(or $(shell git describe --always --dirty 2>/dev/null),unknown)
+VERSION := $(shell cat VERSION)+$(COMMIT)
 
 # What cannot work is said before anything starts.
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)

@@ -141,14 +141,14 @@ def gate_python():
 def gate_rebuild():
     """a rebuild in another folder is bit-identical"""
     names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], capture_output=True, text=True, check=True)
-    version = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
+    commit = subprocess.run(["git", "describe", "--always", "--dirty"], capture_output=True, text=True).stdout.strip()
     with tempfile.TemporaryDirectory(prefix="ariel-rebuild-in-another-folder-") as folder:
         for name in names.stdout.splitlines():
             if os.path.isfile(name):
                 os.makedirs(os.path.dirname(f"{folder}/{name}"), exist_ok=True)
                 shutil.copy2(name, f"{folder}/{name}")
         # Alone, this gate would otherwise compare with what another commit left.
-        found = gate_gcc() or make(f"BUILD={GCC}", "LLVM=0", f"VERSION={version}", "all", cwd=folder)
+        found = gate_gcc() or make(f"BUILD={GCC}", "LLVM=0", f"COMMIT={commit}", "all", cwd=folder)
         if found:
             return found
         differ = [name for name in PRODUCTS if read(f"{folder}/{GCC}/{name}") != read(f"{GCC}/{name}")]

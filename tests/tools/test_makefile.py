@@ -74,6 +74,14 @@ def test_missing_tool_without_a_way_to_install_it(tmp_path):
     assert done.stderr.splitlines()[-1].startswith("bootstrap: no apt-get on this system")
 
 
+def test_what_is_built_says_number_and_commit():
+    number = (ROOT / "VERSION").read_text().strip()
+    assert re.fullmatch(r"\d+\.\d+\.\d+", number)
+    assert re.search(r"^## (\S+)$", (ROOT / "CHANGELOG.md").read_text(), re.M)[1] == number
+    make("build/generated/version.h")
+    assert re.search(rf'"{re.escape(number)}\+\S+"', (ROOT / "build/generated/version.h").read_text())
+
+
 def test_gdb_is_listened_for_on_this_host_alone():
     for extra in ("-s -S", "-name x -s"):
         command = qemu_command(extra=extra)

@@ -71,6 +71,15 @@ PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin map symbols)
 ## the hypervisor with its guest: build/hypervisor.elf, .bin, .map, .symbols; and the guest of `make bench`
 all: $(PRODUCTS) $(OBJECTS)/bench.bin $(OBJECTS)/compile_commands.json $(if $(filter build,$(BUILD)),compile_commands.json)
 
+## the hypervisor with each policy in policy/: build/hypervisor-<policy>.elf
+.PHONY: policies
+policies: all
+	$(Q)for policy in $(basename $(notdir $(wildcard policy/*.toml))); do \
+	    $(MAKE) --no-print-directory OBJECTS=$(OBJECTS) BUILD=$(BUILD)/policy-$$policy POLICY=$$policy \
+	        $(BUILD)/policy-$$policy/hypervisor.elf && \
+	    cp $(BUILD)/policy-$$policy/hypervisor.elf $(BUILD)/hypervisor-$$policy.elf || exit 1; \
+	done
+
 ## the diagnostic guest alone: build/guest.elf, build/guest.bin
 .PHONY: guest
 guest: $(OBJECTS)/guest.bin

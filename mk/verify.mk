@@ -132,7 +132,7 @@ export SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || echo 
 release:
 	$(Q)scripts/bootstrap build run
 	$(Q)rm -rf $(BUILD)/release
-	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(BUILD)/release POLICY=diag GUEST_POWEROFF=0 LLVM=0 all
+	$(Q)$(MAKE) $(JOBS) --no-print-directory BUILD=$(BUILD)/release POLICY=diag GUEST_POWEROFF=0 LLVM=0 all policies
 	$(Q)$(PYTHON) scripts/release.py --build $(BUILD)/release --version '$(VERSION)'
 
 ## proofs (Frama-C, Z3) of range arithmetic, descriptors, walks, queues and policy lookup: some minutes

@@ -124,6 +124,8 @@ def source_files(manifest):
         files += found
         if not found:
             faults.append(f"{pattern}: missing")
+    if not os.path.isfile(manifest["readme"]["from"]):
+        faults.append(f"{manifest['readme']['from']}: missing")
     licence = manifest["licence"]["from"]
     if not os.path.isfile(licence):
         faults.append(f"{licence}: missing (on Debian it is part of base-files)")
@@ -141,7 +143,8 @@ def contents(build, manifest, version):
     """{name in the archive: bytes}, with manifest.json and SHA256SUMS."""
     files = {row["name"]: read(f"{build}/{row['name']}") for row in manifest["product"]}
     files |= {path: read(path) for path in source_files(manifest)[0]}
-    files[manifest["licence"]["name"]] = read(manifest["licence"]["from"])
+    for row in (manifest["readme"], manifest["licence"]):
+        files[row["name"]] = read(row["from"])
     where = read_memory_map()
     rows = [{key: where.get(value, value) if key in ("link", "size") else value for key, value in row.items()}
             for row in manifest["product"]]

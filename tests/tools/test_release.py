@@ -68,6 +68,8 @@ def build(tmp_path):
     folder = tmp_path / "build"
     folder.mkdir()
     make_image(folder, "hypervisor", 0x40080000)
+    for policy in sorted(ROOT.glob("policy/*.toml")):
+        (folder / f"hypervisor-{policy.stem}.elf").write_bytes((folder / "hypervisor.elf").read_bytes())
     make_image(folder, "guest", 0x40000000)
     (folder / "guest.symbols").unlink()
     return folder
@@ -190,7 +192,8 @@ def test_archive_is_reproducible_and_sums_hold(build, tmp_path):
         assert {entry.uid for entry in archive} == {0} and {entry.mtime for entry in archive} == {1700000000}
     assert names == sorted(names)
     for name in ("README.md", "LICENSE", "LICENSE-Apache-2.0.txt", "manifest.json", "SHA256SUMS", "hypervisor.elf",
-                 "guest.bin", "policy/diag.toml", "tools/log_decode.py"):
+                 "hypervisor-linux.elf", "guest.bin", "policy/diag.toml", "tools/log_decode.py", "scripts/run_linux.py",
+                 "CHANGELOG.md"):
         assert f"ariel-test/{name}" in names
     subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path / "unpacked" / "ariel-test", check=True)
 
@@ -207,18 +210,40 @@ def test_image_that_does_not_boot_leaves_no_archive(build, tmp_path):
 def test_what_the_build_makes_is_released_and_boots(tmp_path):
     folder = tmp_path / "build"
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
-    subprocess.run(["make", "-s", "-j2", f"BUILD={folder}", "all"], cwd=ROOT, env=environment, check=True, timeout=600)
+    subprocess.run(["make", "-s", "-j2", f"BUILD={folder}", "all", "policies"], cwd=ROOT, env=environment, check=True, timeout=600)
     done = release(folder, "--output", tmp_path / "dist")
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "dist" / "ariel-test.tar.gz").is_file()
 
 
-def test_readme_says_how_to_start_what_was_unpacked(build, tmp_path):
+@pytest.fixture
+def unpacked(build, tmp_path):
     assert release(build, "--no-boot", "--output", tmp_path).returncode == 0
     with tarfile.open(tmp_path / "ariel-test.tar.gz") as archive:
         archive.extractall(tmp_path)
-    folder = tmp_path / "ariel-test"
-    command = re.search(r"^python3 (scripts/run.py .*?) *(?:#.*)?$", (folder / "README.md").read_text(), re.M)[1]
-    done = subprocess.run([sys.executable, *shlex.split(command), "--check"], cwd=folder, capture_output=True, text=True)
+    return tmp_path / "ariel-test"
+
+
+def test_readme_is_about_the_archive(unpacked):
+    """Each file that it names is there, and its commands are taken."""
+    text = (unpacked / "README.md").read_text()
+    named = set(re.findall(r"\b(?:hypervisor[\w-]*\.\w+|guest\.\w+|(?:scripts|tools|docs|policy)/[\w.-]+\w|[A-Z]+\.md)\b", text))
+    assert {name for name in named if not (unpacked / name).is_file()} == set()
+    assert {f"hypervisor-{path.stem}.elf" for path in ROOT.glob("policy/*.toml")} <= named
+    command = re.search(r"^python3 (scripts/run.py .*?) *(?:#.*)?$", text, re.M)[1]
+    done = subprocess.run([sys.executable, *shlex.split(command), "--check"], cwd=unpacked, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert (folder / shlex.split(command)[shlex.split(command).index("--elf") + 1]).is_file()
+
+
+def test_linux_can_be_run_from_the_archive(unpacked, tmp_path):
+    """All that run_linux.py needs is in it: a kernel and its device tree are made ready with a linux policy."""
+    kernel = bytearray(0x100000)
+    struct.pack_into("<QQQQ", kernel, 0, 0x14000000, 0, len(kernel), 0xA)
+    kernel[56:60] = b"ARMd"
+    (tmp_path / "Image").write_bytes(kernel)
+    code = ("import sys; sys.path.insert(0, 'scripts'); import run_linux; "
+            "loads, words = run_linux.prepare(run_linux.arguments_of().parse_args()); print(words)")
+    done = subprocess.run([sys.executable, "-c", code, "--policy", "policy/linux.toml", "--folder", tmp_path / "out",
+                           "--image", tmp_path / "Image"], cwd=unpacked, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "out/guest.dtb").stat().st_size > 1000

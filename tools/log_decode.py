@@ -88,6 +88,71 @@ def json_value(value):
     return int(value) if re.match(r"-?(?:0|[1-9]\d{0,14})\Z", value) else value
 
 
+# ---- What the input is -----------------------------------------------------------------------------------------------
+
+HEAD = 64  # bytes of the input that are looked at
+PACKED = (
+    (b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"),
+)  # fmt: skip
+UTF8_MARK = b"\xef\xbb\xbf"
+
+
+class InputError(Exception):
+    """The input is no captured console; the message says what it is and what to do."""
+
+
+def refuse_other_forms(head):
+    """Raises what the input is, when its first bytes say that it is not a console's bytes as they came."""
+    for magic, name in PACKED:
+        if head.startswith(magic):
+            raise InputError(f"packed with {name}: unpack it first ({name} -dc FILE | log_decode.py)")
+    zeros = (head[0::2].count(0), head[1::2].count(0))
+    wide = len(head) >= 16 and MARK not in head and min(zeros) == 0 and max(zeros) > len(head) // 4
+    if wide or head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError("UTF-16, as PowerShell writes it: make it UTF-8 first (iconv -f UTF-16 -t UTF-8 FILE)")
+    if head.startswith(b'{"version":') or (head.startswith(b"{") and b'"width":' in head):
+        raise InputError("an asciinema recording: take the console out of it first (asciinema cat FILE)")
+
+
+class Looked:
+    """A stream whose first bytes were looked at, and a byte order mark dropped."""
+
+    def __init__(self, stream):
+        self.stream = stream
+        self.head = b""
+        while len(self.head) < HEAD and (chunk := self.read_on()):
+            self.head += chunk
+        refuse_other_forms(self.head[:HEAD])
+        self.had_mark = self.head.startswith(UTF8_MARK)
+        if self.had_mark:
+            self.head = self.head[len(UTF8_MARK) :]
+
+    def read_on(self):
+        return self.stream.read1(CHUNK) if hasattr(self.stream, "read1") else self.stream.read(CHUNK)
+
+    def read(self, _size):
+        head, self.head = self.head, b""
+        return head or self.read_on()
+
+
+class Wrapping:
+    """Notices that a capture was broken into lines of one width, as it is when it was copied from a terminal."""
+
+    def __init__(self):
+        self.longest = 0
+        self.cut = {}  # length of a line -> how many of this length begin like a record and are none
+
+    def note(self, line, cut):
+        self.longest = max(self.longest, len(line))
+        if cut and len(self.cut) < 2 * RECORD_MAX:
+            self.cut[len(line)] = self.cut.get(len(line), 0) + 1
+
+    def width(self):
+        """The width, or None."""
+        at = self.cut.get(self.longest, 0)
+        return self.longest if at >= 3 and at * 2 > sum(self.cut.values()) else None
+
+
 def lines_of(stream, follow=False):
     """The lines of a binary stream without their ends; CR ends one as LF does. Of a longer one, the first LINE_MAX."""
     rest = b""
@@ -578,10 +643,21 @@ class Decoder:
 
     def capture(self, stream):
         verifier = Verifier(self.options.tag, self.options.trust_starts)
-        for line in lines_of(stream, self.options.follow):
+        wrapping = Wrapping()
+        looked = Looked(stream)
+        if looked.had_mark:
+            print("log_decode: the input begins with a byte order mark: passed over", file=sys.stderr)
+        for line in lines_of(looked, self.options.follow):
+            cut = False
             for record, at_start in records_of(line):
+                cut = cut or (record is None and at_start)
                 self.take(verifier, record, at_start)
+            wrapping.note(line, cut)
         self.end(verifier)
+        if wrapping.width():
+            print(f"log_decode: the input is hard-wrapped at {wrapping.width()} columns, as text copied from a terminal is, and"
+                  " its longer records are cut: capture the console itself (make run 2>&1 | tee uart.log)",
+                  file=sys.stderr)  # fmt: skip
 
     def end(self, verifier):
         for kind, count in verifier.counts.items():
@@ -783,6 +859,9 @@ def main(arguments=None):
         return 0
     except KeyboardInterrupt:
         return 130
+    except InputError as error:
+        print(f"log_decode: the input is {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         print(f"log_decode: {error.filename or 'input'}: {error.strerror}", file=sys.stderr)
         return 2

@@ -2,8 +2,11 @@
 """tools/log_decode.py: genuine, missing, doubled and forged records; mangled input; filters; rings; bounded memory."""
 
 import importlib.util
+import bz2
+import gzip
 import io
 import json
+import lzma
 import pathlib
 import re
 import resource
@@ -281,6 +284,43 @@ def test_a_file_without_records_is_not_called_filtered(tmp_path):
     (tmp_path / "uart.log").write_text("login: \n")
     done = run(b"", str(tmp_path / "uart.log"))
     assert (done.returncode, done.stderr) == (2, b"log_decode: no record in it\n")
+
+
+def capture():
+    return "".join(f"{text}\n" for text in text_lines([start(), *(line(n) for n in range(1, 9))]))
+
+
+def text_lines(lines):
+    return [text.decode() if isinstance(text, bytes) else text for text in lines]
+
+
+@pytest.mark.parametrize("make, name", [
+    (lambda text: text.encode("utf-16"), "UTF-16"),
+    (lambda text: text.encode("utf-16-le"), "UTF-16"),
+    (lambda text: text.encode("utf-16-be"), "UTF-16"),
+    (lambda text: gzip.compress(text.encode()), "packed with gzip: unpack it first (gzip -dc FILE"),
+    (lambda text: lzma.compress(text.encode()), "packed with xz: "),
+    (lambda text: bz2.compress(text.encode()), "packed with bzip2: "),
+    (lambda text: b"\x28\xb5\x2f\xfd" + text.encode(), "packed with zstd: "),
+    (lambda text: b'{"version": 2, "width": 80, "height": 24}\n' + json.dumps([0.1, "o", text]).encode(), "an asciinema rec"),
+    (lambda text: b'{"version":3,"term":{"cols":80}}\n' + json.dumps([0.1, "o", text]).encode(), "an asciinema rec"),
+])
+def test_what_is_no_capture_is_named(make, name):
+    done = run(make(capture()))
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.decode().startswith(f"log_decode: the input is {name}") and done.stderr.count(b"\n") == 1
+
+
+def test_a_byte_order_mark_is_passed_over():
+    plain, marked = run(capture().encode(), "--json"), run(b"\xef\xbb\xbf" + capture().encode(), "--json")
+    assert (marked.returncode, marked.stdout) == (plain.returncode, plain.stdout)
+    assert b"begins with a byte order mark" in marked.stderr
+
+
+def test_a_hard_wrapped_capture_is_named():
+    wrapped = "\n".join(text[at:at + 60] for text in capture().splitlines() for at in range(0, len(text), 60))
+    assert b"hard-wrapped at 60 columns" in run(wrapped.encode()).stderr
+    assert b"hard-wrapped" not in run(capture().encode()).stderr
 
 
 def test_json_values():

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The policy compiler: errors by message and line, folding against an independent model, derived controls, output."""
 import glob
+import gzip
 import json
 import os
 import subprocess
@@ -311,7 +312,7 @@ def test_command_line_refuses_in_one_line(tmp_path):
                                (["--policy", "policy/diag.toml", "--output", "/proc/none/x.c"], "cannot write")):
         done = subprocess.run(base + arguments, cwd=ROOT, capture_output=True, text=True)
         assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr
-    (tmp_path / "bad.toml").write_bytes(b"\xff\xfe")
+    (tmp_path / "bad.toml").write_bytes(b"# \xc3(")
     bad = base + ["--policy", tmp_path / "bad.toml", "--show"]
     done = subprocess.run(bad, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and "not UTF-8" in done.stderr
@@ -342,3 +343,15 @@ def test_document_lists_every_class():
     words |= {field for fields in model.SUBJECTS.values() for field in fields} | set(model.COMMON)
     missing = sorted(word for word in words if f"`{word}`" not in text)
     assert not missing, f"docs/POLICY.md does not name {missing}"
+
+
+@pytest.mark.parametrize("data, name", [
+    ("default = {}".encode("utf-16"), "UTF-16: "), ("default = {}".encode("utf-16-le"), "UTF-16 without a byte order mark: "),
+    (b"\xef\xbb\xbf" + b"default = {}", "UTF-8 with a byte order mark: "), (gzip.compress(b"default = {}"), "packed with gzip: "),
+])
+def test_what_is_no_plain_text_is_named(tmp_path, data, name):
+    (tmp_path / "mine.toml").write_bytes(data)
+    done = subprocess.run([sys.executable, f"{ROOT}/tools/policy_compile.py", "--policy", tmp_path / "mine.toml", "--output",
+                           tmp_path / "out.c"], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert f"mine.toml:1: {name}" in done.stderr

@@ -44,10 +44,21 @@ class Compiler:
             raise PolicyError([text for _, text in sorted(dict.fromkeys(self.errors))])
 
 
+# First bytes of what editors and tools write in place of plain UTF-8
+OTHER_FORMS = ((b"\xef\xbb\xbf", "UTF-8 with a byte order mark"), (b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"),
+               (b"\x1f\x8b", "packed with gzip"), (b"\x28\xb5\x2f\xfd", "packed with zstd"),
+               (b"\xfd7zXZ", "packed with xz"), (b"BZh", "packed with bzip2"))
+
+
 def compile_file(path, cc="cc", include=("include",)):
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            text = file.read()
+        with open(path, "rb") as file:
+            data = file.read()
+        found = next((name for magic, name in OTHER_FORMS if data.startswith(magic)), None)
+        if found or b"\0" in data[1:2]:
+            raise PolicyError([f"{path}:1: {found or 'UTF-16 without a byte order mark'}: a policy is UTF-8 text without a "
+                               "byte order mark; save it as that"])
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise PolicyError([f"{path}:1: not UTF-8: {error.reason} at byte {error.start}"]) from None
     except OSError as error:

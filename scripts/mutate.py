@@ -140,8 +140,8 @@ class Tree:
 
     def suites(self, mutant):
         """(name, function that says whether it passes), quickest first."""
-        tests = ("tests", lambda: self.passes(sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider",
-                                              *mutant.get("tests", [])))
+        tests = ("tests", lambda: self.make(QUIET, "all") and self.passes(
+            sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *mutant.get("tests", [])))
         if mutant["file"].endswith(".py"):
             return [tests]
         return [

@@ -37,6 +37,16 @@ def paused(machine):
     return machine
 
 
+@pytest.fixture
+def listening(machine):
+    """Paused when it has enabled its UART's interrupt, which it does behind its summary."""
+    machine.attention()
+    wait_until(machine, "the guest listens", lambda: re.search(r"(?m)^ *33 .* enabled=yes ", machine.command("gic").text))
+    machine.command("pause")
+    machine.command(f"sr PSTATE {MASKED:#x}")
+    return machine
+
+
 def register(machine, name, vcpu=None):
     words = f"regs {vcpu} -j" if vcpu is not None else "regs -j"
     return int(next(json.loads(line)["value"] for line in machine.command(words) if f'"{name}"' in line), 16)
@@ -146,14 +156,14 @@ def test_an_injected_serror_waits_until_it_is_unmasked(paused):
     assert vectors + 0x380 <= register(paused, "PC") < vectors + 0x400
 
 
-def test_an_injected_irq_is_taken(paused):
-    write_code(paused, *[0xd503201f] * 8)
-    paused.command(f"sr PC {CODE:#x}")
-    paused.command("sr PSTATE 0x345")  # I = 0
-    paused.command("inject irq 33")
-    paused.command("step 2")
-    vectors = register(paused, "VBAR_EL1")
-    assert vectors + 0x280 <= register(paused, "PC") < vectors + 0x300
+def test_an_injected_irq_is_taken(listening):
+    write_code(listening, *[0xd503201f] * 8)
+    listening.command(f"sr PC {CODE:#x}")
+    listening.command("sr PSTATE 0x345")  # I = 0
+    listening.command("inject irq 33")
+    listening.command("step 2")
+    vectors = register(listening, "VBAR_EL1")
+    assert vectors + 0x280 <= register(listening, "PC") < vectors + 0x300
 
 
 def test_walk_names_the_descriptor_that_fails(paused):
@@ -362,16 +372,16 @@ def test_a_timer_at_the_end_of_time_after_a_pause(paused):
     assert json.loads(paused.command("timer -j")[1])["drift_us"] >= 500_000
 
 
-def test_a_hang_is_noticed(paused):
+def test_a_hang_is_noticed(listening):
     """A guest that loops with interrupts masked while one waits."""
-    write_code(paused, 0x14000000)  # b .
-    paused.command(f"sr PC {CODE:#x}")
-    paused.command("inject irq 33")
-    paused.command("resume")
-    assert paused.expect_line(r"event=guest-hang vcpu=0 pc=(0x\w+)")[1] == f"{CODE:#x}"
-    paused.expect_line("monitor: a vCPU has kept an interrupt waiting for 10 s")
-    paused.expect_opened()
-    assert paused.command("status").ok
+    write_code(listening, 0x14000000)  # b .
+    listening.command(f"sr PC {CODE:#x}")
+    listening.command("inject irq 33")
+    listening.command("resume")
+    assert listening.expect_line(r"event=guest-hang vcpu=0 pc=(0x\w+)")[1] == f"{CODE:#x}"
+    listening.expect_line("monitor: a vCPU has kept an interrupt waiting for 10 s")
+    listening.expect_opened()
+    assert listening.command("status").ok
 
 
 def test_a_guest_that_does_not_read_cannot_lock_the_monitor_out(paused):

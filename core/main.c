@@ -20,6 +20,7 @@
 #include <hv/loader.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
+#include <hv/monitor_screen.h>
 #include <hv/pl011.h>
 #include <hv/policy.h>
 #include <hv/printf.h>
@@ -79,6 +80,14 @@ static void check_machine(void)
         refuse("too little RAM: give QEMU -m 1G or more", "ram_bytes", ram_found(), RAM_NEEDED);
 }
 
+// What a person must know before the guest has the line.
+static void say_keys(void)
+{
+    static const char text[] = "-- Ctrl-] opens the monitor; Ctrl-A x ends QEMU";
+
+    console_line(text, sizeof(text) - 1);
+}
+
 static void prepare_cpu(struct vcpu *vcpu)
 {
     el2_setup();
@@ -101,6 +110,7 @@ _Noreturn void main_boot_cpu(void)
     struct loader_error error;
 
     boot_options_read();
+    screen_init(boot_options());
     pl011_init();
     console_init(boot_options() & BOOT_OPTIONS_RAW);
     stage1_init();
@@ -109,6 +119,7 @@ _Noreturn void main_boot_cpu(void)
     memset(vcpu->frame, 0, sizeof(*vcpu->frame));
     log_init();
     log_routine(LOG_BOOT, "boot", "version=%s policy=%s el=2", ARIEL_VERSION, policy_name);
+    say_keys();
     el2_log_features();
     check_machine();
     enum hv_status status = vm_init(&vm0, gicv3_cpu_count());

@@ -8,11 +8,12 @@
 // UART's interrupt runs monitor_input and opens the monitor.
 #include <hv/monitor.h>
 
+#include <hv/arch/registers.h>
 #include <hv/console.h>
 #include <hv/log.h>
 #include <hv/monitor_cmds.h>
 #include <hv/monitor_line.h>
-#include <hv/monitor_out.h>
+#include <hv/monitor_screen.h>
 #include <hv/pl011.h>
 #include <hv/printf.h>
 #include <hv/string.h>
@@ -24,6 +25,7 @@
 #define UNATTENDED_HINT "(Enter alone: prompt) "
 #define WINDOW          72u    // columns of the line that are shown
 #define BURST_POLLS     20000u // looks at the UART for a byte that follows at once; about 20 ms
+#define BURSTS_A_SECOND 200u   // bytes that come faster than so many a second were not typed one by one
 #define KEY_INTERRUPT   0x03   // Ctrl-C
 #define KEY_UP          0x10   // Ctrl-P: the line before
 #define KEY_DELETE      0x7f
@@ -38,6 +40,9 @@ static struct {
     bool after_break;            // a BREAK opened it, and nothing was typed since
     bool dump_asked;             // the guest asked for the log while the monitor was open; atomic
     enum log_level prompt_level; // the least that comes through while somebody types
+    bool paging;                 // the pager holds the rest of a reply: keys are its
+    bool burst;                  // bytes of this line came right behind one another: a script's, or a paste
+    uint64_t last_byte;          // CNTPCT_EL0 when the last one came
     struct terminal_input keys;
     struct monitor_line line;
 } monitor = {.prompt_level = LOG_ERROR};
@@ -57,10 +62,16 @@ bool monitor_is_open(void)
     return state() != CLOSED;
 }
 
-// Shows prompt and line; of a long line the part around the cursor.
+// Shows the pager's prompt, or prompt and line; of a long line the part around the cursor.
 static void show_line(void)
 {
     char text[sizeof(PROMPT) + WINDOW];
+    const char *prompt = screen_prompt();
+
+    if (monitor.paging) {
+        console_show_input(prompt, strlen(prompt), strlen(prompt));
+        return;
+    }
     size_t start = monitor.line.cursor > WINDOW - 1 ? monitor.line.cursor - (WINDOW - 1) : 0;
     size_t length = monitor.line.length - start < WINDOW ? monitor.line.length - start : WINDOW;
 
@@ -78,6 +89,15 @@ static void end_input_line(void)
 static void say(const char *text)
 {
     console_line(text, strlen(text));
+}
+
+// "-- <lead><reason>; guest <state>", whole, however long the reason is.
+static void say_state(const char *lead, const char *reason)
+{
+    char text[LOG_LINE_MAX];
+
+    (void)format_text(text, sizeof(text), "-- %s%s; guest %s", lead, reason, monitor_vm_state());
+    say(text);
 }
 
 // While somebody types only errors come between, unless 'log level' said otherwise: a guest's records would flood what
@@ -129,6 +149,8 @@ static void close_monitor(void)
 {
     log_quieten(LOG_DEBUG);
     monitor_line_clear(&monitor.line);
+    screen_drop();
+    monitor.paging = false;
     set_state(CLOSED);
     monitor_release_guest();
 }
@@ -142,7 +164,7 @@ static void stop_waiting_for_steps(void)
 // Back to the guest's console from the prompt, saying so.
 static void leave(void)
 {
-    char text[100];
+    char text[80];
 
     console_show_input("", 0, 0);
     stop_waiting_for_steps();
@@ -168,17 +190,17 @@ static bool has_prompt(void)
 // Opens in the state that is given, or says why where it is open already.
 static void open(const char *reason, enum monitor_state new_state)
 {
-    char text[120];
     bool fresh = !has_prompt();
     bool stepping = !fresh && monitor_reply_deferred();
 
     console_hold_guest(true);
-    (void)format_text(text, sizeof(text), "-- monitor: %s; guest %s (help: commands, quit: back to the guest)", reason,
-                      monitor_vm_state());
     if (fresh)
         console_show_input("", 0, 0);
-    if (!stepping || strcmp(reason, "step") != 0)
-        say(text);
+    if (!stepping || strcmp(reason, "step") != 0) {
+        say_state("monitor: ", reason);
+        if (fresh)
+            say("-- help: commands; quit: back to the guest's console");
+    }
     if (stepping) {
         finish_step();
         return;
@@ -255,7 +277,10 @@ static void run_line(void)
     monitor_line_remember(&monitor.line);
     monitor_line_clear(&monitor.line);
     monitor.running = true;
+    screen_begin(!monitor.burst);
     monitor_run(text);
+    monitor.paging = screen_end();
+    monitor.burst = false;
     monitor.running = false;
     monitor.stepped = monitor_reply_deferred();
     if (monitor_close_asked())
@@ -264,8 +289,32 @@ static void run_line(void)
         show_line();
 }
 
+// Whether byte came right behind the one before, faster than a person types. The bytes that one key sends are one.
+static bool is_burst(uint8_t byte)
+{
+    uint64_t now = READ_SYSREG(CNTPCT_EL0);
+    bool fast = now - monitor.last_byte < READ_SYSREG(CNTFRQ_EL0) / BURSTS_A_SECOND;
+
+    monitor.last_byte = now;
+    return fast && monitor.line.length > 0 && monitor.line.escape == 0 && !(monitor.line.after_return && byte == '\n');
+}
+
+static void pager_key(uint8_t byte)
+{
+    console_show_input("", 0, 0);
+    console_write("\r\033[K\033[A\n", 8);
+    monitor.paging = screen_key(byte);
+    show_line();
+}
+
 static void line_key(uint8_t byte)
 {
+    if (is_burst(byte))
+        monitor.burst = true;
+    if (monitor.paging) {
+        pager_key(byte);
+        return;
+    }
     if (monitor_reply_deferred()) {
         // The guest runs its steps. Ctrl-C stops waiting for them.
         if (byte != KEY_INTERRUPT)

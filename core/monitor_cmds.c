@@ -12,11 +12,28 @@
 
 #include <version.h>
 
+// Each way to call a command, on a line of its own.
+static void show_usage(const struct monitor_command *command)
+{
+    const char *usage = command->usage;
+    const char *lead = "usage:";
+
+    do {
+        const char *end = usage;
+
+        while (*end != '\0' && strncmp(end, " | ", 3) != 0)
+            end++;
+        out_note("%-6s %s %.*s\n", lead, command->name, (int)(end - usage), usage);
+        usage = *end == '\0' ? end : end + 3;
+        lead = "";
+    } while (*usage != '\0');
+}
+
 static void help_row(const struct monitor_command *command)
 {
-    out("name:%-8s help:%s", command->name, command_help(command));
+    out("name:%-8s help:%s", command->name, command->help);
     if (out_is_json())
-        out("usage=%s alias=%s", command_usage(command), command_alias(command));
+        out("usage=%s alias=%s", command->usage, command->alias);
     out("\n");
 }
 
@@ -27,16 +44,17 @@ static const char *cmd_help(const struct monitor_words *words)
     if (words->count == 1) {
         for (unsigned int n = 0; n < monitor_command_count; n++)
             help_row(&monitor_commands[n]);
-        out_note("help <command>: its arguments. -j: one JSON object a line. Ctrl-] h: one-key commands.\n");
+        out_note("help <command>: its arguments. -j: JSON, an object a line.\n"
+                 "Ctrl-] h, from the guest's console: one-key commands.\n");
         return NULL;
     }
     command = monitor_find_command(words->word[1]);
     if (command == NULL)
         return monitor_error("no command '%s' (help lists them)", words->word[1]);
     help_row(command);
-    out_note("usage: %s %s\n", command->name, command_usage(command));
-    if (command_alias(command)[0] != '\0')
-        out_note("also: %s\n", command_alias(command));
+    show_usage(command);
+    if (command->alias[0] != '\0')
+        out_note("also: %s\n", command->alias);
     return NULL;
 }
 
@@ -99,7 +117,7 @@ static const char *key_help(const struct monitor_words *words);
 
 #define COMMAND(name, alias, words, usage, help, handler)                                                              \
     {                                                                                                                  \
-        name "\0" alias "\0" words "\0" usage "\0" help, (handler)                                                     \
+        (name), (alias), (words), (usage), (help), (handler)                                                           \
     }
 #define KEY(name, help, handler) COMMAND(name, "", "", "", help, handler)
 
@@ -119,27 +137,36 @@ const struct monitor_command monitor_commands[] = {
             "give the guest an exception, an interrupt, or a BREAK on its serial line", cmd_inject),
     COMMAND("log",     "", "-n -c level clear previous",
             "[-n N] [-c class] | level [name] | clear | previous", "records of the ring, newest last", cmd_log),
-    COMMAND("mem",     "", "read write find crc", "read <ipa> [bytes [width]] | write <ipa> <value> [width] | "
-            "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory by IPA", cmd_mem),
+    COMMAND("mem",     "", "read write find crc",
+            "read [-v|-k] <address> [bytes [width [vcpu]]] | write <ipa> <value> [width] | "
+            "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory: IPA, -v virtual, -k the kernel's", cmd_mem),
     COMMAND("pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause),
     COMMAND("policy",  "", "show stat test", "show | stat | test [read|write] <register|device|call|ipa>",
             "the policy's rows, how often each spoke, its verdict", cmd_policy),
+    COMMAND("print",   "p", "", "[/x|a|d|u|o|t|c] <expression> ... | <register> [value [vcpu]]",
+            "numbers and $registers, with + and -", cmd_print),
     COMMAND("regs",    "r registers", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs),
     COMMAND("reset",   "system_reset", "", "", "start the guest again", cmd_reset),
     COMMAND("resume",  "cont c continue", "", "", "let the guest run again, and back to its console", cmd_resume),
-    COMMAND("sr",      "p", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr),
+    COMMAND("set",     "", "pager width color", "[pager|width|color <number|off|on>]",
+            "the terminal: lines of a page, columns, colour", cmd_set),
+    COMMAND("sr",      "", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr),
     COMMAND("status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status),
     COMMAND("step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step),
     COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift, deadlines and lateness", cmd_timer),
+    COMMAND("vcpu",    "thread", "", "[n]", "the vCPU that is meant where none is named", cmd_vcpu),
     COMMAND("version", "", "", "", "of ariel", cmd_version),
-    COMMAND("vm",      "", "walk", "walk <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm),
-    COMMAND("xp",      "x", "", "[/<count>x<b|h|w|g>] <ipa> [bytes [width]]", "guest memory, as gdb and QEMU spell it", cmd_xp),
+    COMMAND("vm",      "", "walk", "walk [-k] [-t <table>] <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm),
+    COMMAND("x",       "", "", "[/<count><x|a|d|u|o|t|c|s><b|h|w|g>] [-k] <address> ... [bytes [width]]",
+            "guest memory by virtual address, as gdb spells it", cmd_x),
+    COMMAND("xp",      "", "", "[/<count><x|a|d|u|o|t|c|s><b|h|w|g>] <ipa> ... [bytes [width]]",
+            "guest memory by IPA, as QEMU spells it", cmd_xp),
 };
 
 static const struct monitor_command keys[] = {
     KEY("h", "this list", key_help),
     KEY("b", "a BREAK for the guest", key_break),
-    KEY("d", "registers of vCPU 0", cmd_regs),
+    KEY("d", "registers of the chosen vCPU, 0 at first", cmd_regs),
     KEY("q", "state of the guest and its vCPUs", cmd_status),
     KEY("t", "timers", cmd_timer),
     KEY("m", "guest memory and stage 2", key_memory),
@@ -156,7 +183,7 @@ static const char *key_help(const struct monitor_words *words)
 {
     (void)words;
     for (unsigned int n = 0; n < ARRAY_COUNT(keys); n++)
-        out_note("%s  %s\n", keys[n].name, command_help(&keys[n]));
+        out_note("%s  %s\n", keys[n].name, keys[n].help);
     out_note("Enter  the monitor's prompt\nCtrl-]  a Ctrl-] for the guest\nCtrl-C  nothing\n");
     return NULL;
 }
@@ -174,8 +201,7 @@ const char *key_everything(const struct monitor_words *words)
 const struct monitor_command *monitor_find_command(const char *name)
 {
     for (unsigned int n = 0; n < monitor_command_count; n++) {
-        if (strcmp(monitor_commands[n].name, name) == 0 ||
-            text_find_word(command_alias(&monitor_commands[n]), name) != NULL)
+        if (strcmp(monitor_commands[n].name, name) == 0 || text_find_word(monitor_commands[n].alias, name) != NULL)
             return &monitor_commands[n];
     }
     return NULL;

@@ -53,10 +53,12 @@ const char *cmd_timer(const struct monitor_words *words)
 
 static void show_interrupt(const struct vgic_interrupt *interrupt)
 {
-    out("intid:%4u priority:0x%02x", interrupt->intid, interrupt->priority);
+    out("intid:%5u priority:0x%02x", interrupt->intid, interrupt->priority);
     if (interrupt->target != VGIC_NO_TARGET)
-        out(" target=%u", interrupt->target);
-    out(" enabled=%d pending=%d active=%d line=%d trigger=%s listed=%d hardware=%d\n", interrupt->enabled,
+        out(" target:%6u", interrupt->target);
+    else
+        out_note(" %6s", "-");
+    out(" enabled:%-7d pending:%-7d active:%-6d line:%-4d trigger:%-7s listed:%-6d hardware:%d\n", interrupt->enabled,
         interrupt->pending, interrupt->active, interrupt->line, interrupt->edge ? "edge" : "level", interrupt->listed,
         interrupt->hardware);
 }
@@ -77,6 +79,7 @@ const char *cmd_gic(const struct monitor_words *words)
         if (snapshot.lr[n] != 0)
             out("list_register=%u value:0x%016lx\n", n, snapshot.lr[n]);
     }
+    out_heading("intid prio target enabled pending active line trigger listed hardware");
     for (unsigned int intid = 0; intid < 1020; intid++) {
         if (vgic_query(vcpu, intid, &interrupt) && (interrupt.enabled || interrupt.pending || interrupt.active))
             show_interrupt(&interrupt);

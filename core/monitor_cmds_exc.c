@@ -15,6 +15,7 @@
 #include <hv/vm.h>
 
 #define TOP_DEFAULT  10u
+#define TOP_MAX      100000u
 #define LAST_DEFAULT 16u
 
 enum group { GROUP_CLASS, GROUP_CALL, GROUP_DEVICE, GROUP_REGISTER, GROUP_COUNT };
@@ -50,15 +51,20 @@ static void show_stat(unsigned int key, uint64_t total)
     if (count == 0)
         return;
     histogram_line(&stat, count, text);
-    out("group:%-8s key:%-24s count:%10lu percent:%4lu%% mean_ns:%9lu", group_names[key_group(key)],
+    out("group:%-8s key:%-23s count:%10lu percent:%3lu%% mean_ns:%9lu", group_names[key_group(key)],
         event_key_name(key), count, count * 100 / (total > 0 ? total : 1), monitor_nanoseconds(stat.ticks / count));
     if (out_is_json())
         out_numbers("buckets", stat.bucket, TELEMETRY_BUCKETS);
-    out_note(" ns |%s|", text);
+    out_note(" |%s|", text);
     out("\n");
 }
 
-static const char *show_rows(void);
+// Says that a list is not all there is, and what shows the rest.
+static void show_rest(unsigned int rest, const char *group)
+{
+    if (rest > 0)
+        out_note("%u more: 'exc top %s%s1000' shows them\n", rest, group, group[0] != '\0' ? " " : "");
+}
 
 static uint64_t fill_counts(uint64_t *counts, enum group group)
 {
@@ -75,40 +81,81 @@ static uint64_t fill_counts(uint64_t *counts, enum group group)
     return total;
 }
 
-static const char *exc_top(const struct monitor_words *words)
+// The largest count that is not 0 yet; false when all are.
+static bool largest(const uint64_t *counts, unsigned int count, unsigned int *best)
+{
+    *best = 0;
+    for (unsigned int n = 1; n < count; n++) {
+        if (counts[n] > counts[*best])
+            *best = n;
+    }
+    return counts[*best] != 0;
+}
+
+static unsigned int count_nonzero(const uint64_t *counts, unsigned int count)
+{
+    unsigned int found = 0;
+
+    for (unsigned int n = 0; n < count; n++)
+        found += counts[n] != 0;
+    return found;
+}
+
+static void top_keys(enum group group, uint64_t wanted)
 {
     static uint64_t counts[KEY_COUNT];
-    enum group group = GROUP_COUNT;
-    uint64_t wanted = TOP_DEFAULT;
-    uint64_t total;
+    uint64_t total = fill_counts(counts, group);
+    unsigned int best;
 
-    for (unsigned int i = 2; i < words->count; i++) {
-        unsigned int n = 0;
-
-        while (n < GROUP_COUNT && strcmp(group_names[n], words->word[i]) != 0)
-            n++;
-        if (strcmp(words->word[i], "row") == 0)
-            return show_rows();
-        if (n < GROUP_COUNT)
-            group = (enum group)n;
-        else if (!parse_u64(words->word[i], &wanted))
-            return monitor_error("'%s' is none of class, call, device, register, row or a number", words->word[i]);
-    }
-    total = fill_counts(counts, group);
-    out_note("%-8s %-24s %10s share %12s |log2 of ticks|\n", "group", "key", "count", "mean");
-    for (; wanted > 0; wanted--) {
-        unsigned int best = 0;
-
-        for (unsigned int key = 1; key < KEY_COUNT; key++) {
-            if (counts[key] > counts[best])
-                best = key;
-        }
-        if (counts[best] == 0)
-            break;
+    out_heading("%-8s %-23s %10s share %8s |log2 of ticks|", "group", "key", "count", "mean ns");
+    for (; wanted > 0 && largest(counts, KEY_COUNT, &best); wanted--) {
         show_stat(best, total);
         counts[best] = 0;
     }
+    show_rest(count_nonzero(counts, KEY_COUNT), group < GROUP_COUNT ? group_names[group] : "");
     out_note("%lu exits\n", (unsigned long)total);
+}
+
+static uint64_t row_count(unsigned int row);
+static void show_row(unsigned int n, bool with_count);
+
+static void top_rows(uint64_t wanted)
+{
+    static uint64_t counts[POLICY_ROW_MAX];
+    unsigned int best;
+
+    for (unsigned int n = 0; n < policy_row_count; n++)
+        counts[n] = row_count(n);
+    for (; wanted > 0 && largest(counts, policy_row_count, &best); wanted--) {
+        show_row(best, true);
+        counts[best] = 0;
+    }
+    show_rest(count_nonzero(counts, policy_row_count), "row");
+}
+
+// exc top [class|call|device|register|row] [n]
+static const char *exc_top(const struct monitor_words *words)
+{
+    const char *word = words->count > 2 ? words->word[2] : "";
+    bool rows = strcmp(word, "row") == 0;
+    unsigned int group = 0;
+    unsigned int at = 2;
+    uint64_t wanted = TOP_DEFAULT;
+    const char *error = NULL;
+
+    while (group < GROUP_COUNT && strcmp(group_names[group], word) != 0)
+        group++;
+    at += rows || group < GROUP_COUNT;
+    if (words->count > at + 1 || (at == 2 && words->count > 2 && !parse_u64(word, &wanted)))
+        return monitor_error("'%s' is none of class, call, device, register, row or a number", word);
+    if (words->count > at)
+        error = monitor_number("n", words->word[at], 1, TOP_MAX, &wanted);
+    if (error != NULL)
+        return error;
+    if (rows)
+        top_rows(wanted);
+    else
+        top_keys((enum group)group, wanted);
     return NULL;
 }
 
@@ -142,7 +189,7 @@ static const char *exc_last(const struct monitor_words *words)
     const char *error;
 
     if (words->count > 2) {
-        error = monitor_number("n", words->word[2], 1, TELEMETRY_LAST, &wanted);
+        error = monitor_number("n", words->word[2], 1, TELEMETRY_LAST * CPU_MAX, &wanted);
         if (error != NULL)
             return error;
     }
@@ -151,6 +198,8 @@ static const char *exc_last(const struct monitor_words *words)
     while (wanted-- > 0 && step_back(position, &from))
         continue;
     monitor_show_events(position, end);
+    if (step_back(position, &from))
+        out_note("older ones are kept: 'exc last %u' shows all\n", TELEMETRY_LAST * cpu_count());
     return NULL;
 }
 
@@ -192,6 +241,7 @@ static uint64_t row_count(unsigned int row)
     return count;
 }
 
+// Two lines, for 80 columns.
 static void show_row(unsigned int n, bool with_count)
 {
     const struct policy_row *row = &policy_rows[n];
@@ -199,25 +249,20 @@ static void show_row(unsigned int n, bool with_count)
     out("row:%3u ", n);
     if (with_count)
         out("count:%10lu ", row_count(n));
-    out("at:%-22s action:%-7s subject:%-28s why:%s\n", monitor_place(row), policy_action_name(row->action), row->text,
-        row->why);
-}
-
-static const char *show_rows(void)
-{
-    for (unsigned int n = 0; n < policy_row_count; n++) {
-        if (row_count(n) > 0)
-            show_row(n, true);
-    }
-    return NULL;
+    out("at:%-22s action:%-7s subject:%s", monitor_place(row), policy_action_name(row->action), row->text);
+    if (row->why[0] != '\0')
+        out_note("\n   ");
+    out(" why:%s\n", row->why);
 }
 
 static void show_verdict(const char *name, const char *direction, const struct policy_verdict *verdict)
 {
     const struct policy_row *row = &policy_rows[verdict->row];
 
-    out("access:%-6s key:%-20s verdict:%-8s at:%s subject:%s default=%d log=%d why:%s\n", direction, name,
-        policy_action_name(verdict->action), monitor_place(row), row->text, (verdict->flags & POLICY_FLAG_DEFAULT) != 0,
+    out("access:%-6s key:%-20s verdict:%-8s at:%s", direction, name, policy_action_name(verdict->action),
+        monitor_place(row));
+    out_note("\n   ");
+    out(" subject:%s default=%d log=%d why:%s\n", row->text, (verdict->flags & POLICY_FLAG_DEFAULT) != 0,
         (verdict->flags & POLICY_FLAG_LOG) != 0, row->why);
 }
 
@@ -236,7 +281,7 @@ static const char *policy_test(const struct monitor_words *words)
         const struct policy_range *range = policy_find_range(ipa_make(ipa));
 
         if (ipa >= GUEST_RAM_IPA && ipa - GUEST_RAM_IPA < GUEST_RAM_SIZE)
-            return monitor_error("0x%lx is guest RAM: the guest's own", (unsigned long)ipa);
+            return monitor_error("%s is guest RAM: the guest's own", subject);
         verdicts = range != NULL ? range->verdict : policy_verdicts_of(KEY_DEVICE_NONE);
         name = event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);
     } else {
@@ -269,35 +314,53 @@ const char *cmd_policy(const struct monitor_words *words)
 
 // ---- log
 
+// A record stays one line, to be searched, copied and decoded.
 static void show_record(const char *line, size_t length, void *argument)
 {
     (void)length;
     (void)argument;
+    out_whole();
+    if (text_find_word(line, "level=error") != NULL)
+        out_style(OUT_BAD);
+    else if (text_find_word(line, "level=warn") != NULL)
+        out_style(OUT_WARN);
     out("record:%s\n", line);
+}
+
+static void skip_record(const char *line, size_t length, void *argument)
+{
+    (void)line, (void)length, (void)argument;
 }
 
 static const char *log_show(const struct monitor_words *words)
 {
     enum log_class class = LOG_CLASS_COUNT;
-    uint64_t count = 20;
+    const char *number = NULL;
     const char *error = NULL;
+    uint64_t count = 20;
+    unsigned int all;
 
     for (unsigned int i = 1; i < words->count && error == NULL; i += 2) {
         const char *value = i + 1 < words->count ? words->word[i + 1] : "";
 
-        if (strcmp(words->word[i], "-n") == 0) {
+        if (strcmp(words->word[i], "-n") == 0 && number == NULL) {
             error = monitor_number("N", value, 1, 100000, &count);
-        } else if (strcmp(words->word[i], "-c") == 0) {
+            number = value;
+        } else if (strcmp(words->word[i], "-c") == 0 && class == LOG_CLASS_COUNT) {
             class = log_class_find(value);
             if (class == LOG_CLASS_COUNT)
                 error = monitor_error("no class '%s'", value);
         } else {
-            error = monitor_error("'%s' is none of -n, -c, level, clear, previous", words->word[i]);
+            error = monitor_error("'%s' is none of -n, -c, level, clear, previous, each once", words->word[i]);
         }
     }
+    if (error != NULL)
+        return error;
     log_flush();
-    if (error == NULL)
-        log_for_each((unsigned int)count, class, show_record, NULL);
+    all = log_for_each(UINT32_MAX, class, skip_record, NULL);
+    if (all > count)
+        out_note("%u older records are not shown: 'log -n %u'\n", all - (unsigned int)count, all);
+    log_for_each((unsigned int)count, class, show_record, NULL);
     return error;
 }
 

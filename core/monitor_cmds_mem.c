@@ -1,148 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guest memory by IPA: mem read, write, find, crc, and gdb's and QEMU's x form of reading. Everything goes through
-// guest_mem_read and guest_mem_write, so a range is whole and in guest RAM or nothing happens; the work of one command
-// is bounded, tighter while the guest runs, because this CPU's vCPU waits meanwhile.
+// Guest memory by IPA: mem write, find, crc (reading: monitor_cmds_read.c). Everything goes through guest_mem_read and
+// guest_mem_write, so a range is whole and in guest RAM or nothing happens; the work of one command is bounded, tighter
+// while the guest runs, because this CPU's vCPU waits meanwhile.
 #include <hv/monitor_cmds.h>
 
 #include <hv/guest_mem.h>
 #include <hv/log.h>
 #include <hv/memory_map.h>
 #include <hv/monitor_out.h>
-#include <hv/printf.h>
 #include <hv/string.h>
 #include <hv/vm.h>
 
-#define READ_MAX        KIB(4)
 #define SCAN_MAX        MIB(1) // while the guest runs
 #define SCAN_PAUSED_MAX MIB(64)
 #define PATTERN_MAX     64u
 #define FIND_MAX        32u // places named by one command
-#define LINE_BYTES      16u
-
-static const char *read_error(uint64_t ipa, uint64_t size)
-{
-    enum hv_status status;
-
-    if (monitor_refused() != NULL)
-        return monitor_refused();
-    status = guest_mem_check(&vm0, ipa_make(ipa), size, STAGE2_READ);
-    if (status == HV_OK)
-        return NULL;
-    if (status == HV_ERR_NOT_FOUND)
-        return monitor_error("0x%lx + 0x%lx is not all mapped at stage 2", (unsigned long)ipa, (unsigned long)size);
-    return monitor_error("0x%lx + 0x%lx (%s) is not in guest RAM 0x%x..0x%x", (unsigned long)ipa, (unsigned long)size,
-                         hv_status_name(status), GUEST_RAM_IPA, GUEST_RAM_IPA + GUEST_RAM_SIZE - 1);
-}
 
 static const char unreadable[] = "the memory did not answer, or its mapping changed meanwhile";
-
-// Little-endian, as the guest's CPU loads it.
-static uint64_t load(const uint8_t *bytes, unsigned int width)
-{
-    uint64_t value = 0;
-
-    for (unsigned int i = width; i-- > 0;)
-        value = value << 8 | bytes[i];
-    return value;
-}
-
-static void show_line(uint64_t ipa, const uint8_t *bytes, unsigned int count, unsigned int width)
-{
-    char text[LINE_BYTES * 3 + 1];
-    char ascii[LINE_BYTES + 1];
-    int used = 0;
-
-    for (unsigned int i = 0; i < count; i += width) {
-        for (unsigned int n = width; n-- > 0;)
-            used += format_text(&text[used], sizeof(text) - (size_t)used, "%02x", bytes[i + n]);
-        if (i + width < count)
-            text[used++] = ' ';
-    }
-    text[used] = '\0';
-    for (unsigned int i = 0; i < count; i++)
-        ascii[i] = bytes[i] >= 0x20 && bytes[i] < 0x7f ? (char)bytes[i] : '.';
-    ascii[count] = '\0';
-    out("ipa:0x%08lx data:%s", ipa, text);
-    for (int column = used; column < (int)(LINE_BYTES / width * (2 * width + 1)); column++)
-        out(" ");
-    out(" ascii:%s\n", ascii);
-}
-
-static const char *show_memory(uint64_t ipa, uint64_t size, unsigned int width)
-{
-    const char *error;
-
-    if (size > READ_MAX)
-        return monitor_error("0x%lx bytes is more than 0x%lx at once", (unsigned long)size, (unsigned long)READ_MAX);
-    error = read_error(ipa, size);
-    for (uint64_t done = 0; error == NULL && done < size; done += LINE_BYTES) {
-        uint8_t bytes[LINE_BYTES];
-        unsigned int count = size - done < LINE_BYTES ? (unsigned int)(size - done) : LINE_BYTES;
-
-        if (guest_mem_read(&vm0, ipa_make(ipa + done), bytes, count) != HV_OK)
-            return unreadable;
-        show_line(ipa + done, bytes, count, width);
-    }
-    return error;
-}
-
-static const char *parse_width(const char *word, unsigned int *width)
-{
-    uint64_t value = 0;
-
-    if (!parse_u64(word, &value) || (value != 1 && value != 2 && value != 4 && value != 8))
-        return monitor_error("width '%s' is none of 1, 2, 4, 8", word);
-    *width = (unsigned int)value;
-    return NULL;
-}
-
-// gdb's /8xw: count, format (x only), unit b h w g.
-static const char *parse_gdb_format(const char *format, uint64_t *count, unsigned int *width)
-{
-    static const char units[] = "bhwg";
-    const char *c = format + 1;
-
-    *count = *c >= '0' && *c <= '9' ? 0 : 1;
-    for (; *c >= '0' && *c <= '9' && *count <= READ_MAX; c++)
-        *count = *count * 10 + (uint64_t)(*c - '0');
-    for (; *c != '\0'; c++) {
-        const char *unit = strchr(units, *c);
-
-        if (unit != NULL)
-            *width = 1u << (unit - units);
-        else if (*c != 'x')
-            return monitor_error("format '%s' is not /<count>x<b|h|w|g>", format);
-    }
-    return NULL;
-}
-
-// words from first: [/format] ipa [bytes [width]]
-static const char *read_words(const struct monitor_words *words, unsigned int first)
-{
-    unsigned int width = 4;
-    uint64_t size = 64;
-    uint64_t count = 0;
-    uint64_t ipa = 0;
-    unsigned int most = 3;
-    const char *error = NULL;
-
-    if (words->word[first][0] == '/') {
-        error = parse_gdb_format(words->word[first++], &count, &width);
-        size = count * width;
-        most = 1;
-    }
-    if (error == NULL && words->count - first - 1 >= most)
-        error = "usage: xp /<count>x<b|h|w|g> <ipa> | <ipa> [bytes [width]]";
-    if (error == NULL)
-        error = monitor_number("ipa", words->word[first], 0, UINT64_MAX, &ipa);
-    if (error == NULL && words->count > first + 1)
-        error = monitor_number("bytes", words->word[first + 1], 1, READ_MAX, &size);
-    if (error == NULL && words->count > first + 2)
-        error = parse_width(words->word[first + 2], &width);
-    if (error == NULL && size % width != 0)
-        error = monitor_error("0x%lx bytes is not a multiple of width %u", (unsigned long)size, width);
-    return error != NULL ? error : show_memory(ipa, size, width);
-}
 
 static const char *write_words(const struct monitor_words *words)
 {
@@ -155,16 +29,16 @@ static const char *write_words(const struct monitor_words *words)
 
     error = monitor_number("ipa", words->word[2], 0, UINT64_MAX, &ipa);
     if (error == NULL && words->count == 5)
-        error = parse_width(words->word[4], &width);
+        error = monitor_width(words->word[4], &width);
     if (error == NULL)
         error = monitor_number("value", words->word[3], 0, UINT64_MAX >> (64 - 8 * width), &value);
     if (error == NULL)
-        error = read_error(ipa, width);
+        error = monitor_ipa_error(words->word[2], ipa, NULL, width);
     if (error != NULL)
         return error;
     if (guest_mem_read(&vm0, ipa_make(ipa), bytes, width) != HV_OK)
         return unreadable;
-    old = load(bytes, width);
+    old = monitor_load(bytes, width);
     for (unsigned int i = 0; i < width; i++)
         bytes[i] = (uint8_t)(value >> 8 * i);
     if (guest_mem_write(&vm0, ipa_make(ipa), bytes, width) != HV_OK)
@@ -180,12 +54,12 @@ static const char *parse_scan(const struct monitor_words *words, uint64_t *ipa, 
     uint64_t max = vm0.state == VM_RUNNING ? SCAN_MAX : SCAN_PAUSED_MAX;
     const char *error = monitor_number("ipa", words->word[2], 0, UINT64_MAX, ipa);
 
-    if (error == NULL && !parse_u64(words->word[3], size))
-        error = monitor_error("bytes '%s' is not a number (decimal, or hexadecimal with 0x)", words->word[3]);
+    if (error == NULL)
+        error = monitor_number("bytes", words->word[3], 0, UINT64_MAX, size);
     if (error == NULL && *size > max)
-        error = monitor_error("0x%lx bytes is more than 0x%lx at once while the guest is %s", (unsigned long)*size,
-                              (unsigned long)max, monitor_vm_state());
-    return error != NULL ? error : read_error(*ipa, *size);
+        error = monitor_error("bytes %s is more than %luM at once while the guest is %s", words->word[3],
+                              (unsigned long)(max >> 20), monitor_vm_state());
+    return error != NULL ? error : monitor_ipa_error(words->word[2], *ipa, words->word[3], *size);
 }
 
 static unsigned int pattern_from(const char *word, unsigned int width, uint8_t *pattern)
@@ -215,7 +89,7 @@ static const char *find_words(const struct monitor_words *words)
 
     error = parse_scan(words, &ipa, &size);
     if (error == NULL && words->count == 6)
-        error = parse_width(words->word[5], &width);
+        error = monitor_width(words->word[5], &width);
     if (error != NULL)
         return error;
     length = pattern_from(words->word[4], width, pattern);
@@ -277,15 +151,10 @@ static const char *crc_words(const struct monitor_words *words)
     return NULL;
 }
 
-const char *cmd_xp(const struct monitor_words *words)
-{
-    return read_words(words, 1);
-}
-
 const char *cmd_mem(const struct monitor_words *words)
 {
     if (strcmp(words->word[1], "read") == 0)
-        return read_words(words, 2);
+        return monitor_mem_read(words);
     if (strcmp(words->word[1], "write") == 0)
         return write_words(words);
     if (strcmp(words->word[1], "find") == 0)

@@ -56,9 +56,8 @@ static void show_general(const struct vcpu *vcpu, const struct trap_frame *frame
             show_register(vcpu, name, frame->x[i]);
             continue;
         }
-        out_note("%-3s 0x%016lx%s", name, (unsigned long)frame->x[i], i % 4 == 3 ? "\n" : "  ");
+        out_note("%-3s 0x%016lx%s", name, (unsigned long)frame->x[i], i % 3 == 2 || i == 30 ? "\n" : "  ");
     }
-    out_note("\n");
 }
 
 const char *cmd_regs(const struct monitor_words *words)
@@ -180,12 +179,40 @@ static void access_register(void *argument)
     }
 }
 
-// The register that a person means by word: as gdb says it, with $; PSTATE, which gdb calls cpsr, is SPSR_EL2 here.
+// The register that a person means by word: as gdb says it, with $; PSTATE, which gdb calls cpsr, is SPSR_EL2 here, and
+// fp and lr are x29 and x30.
 static const char *register_of(const char *word)
 {
+    static const char *const also[][2] = {{"PSTATE", "SPSR_EL2"}, {"cpsr", "SPSR_EL2"}, {"fp", "x29"}, {"lr", "x30"}};
+
     if (*word == '$')
         word++;
-    return strcasecmp(word, "PSTATE") == 0 || strcasecmp(word, "cpsr") == 0 ? "SPSR_EL2" : word;
+    for (unsigned int n = 0; n < ARRAY_COUNT(also); n++) {
+        if (strcasecmp(word, also[n][0]) == 0)
+            return also[n][1];
+    }
+    return word;
+}
+
+static const char *access_error(const struct register_access *access)
+{
+    if (access->unsafe)
+        return "SPSR_EL2.M may be EL0t (0), EL1t (4), EL1h (5) or what it is";
+    if (!access->known)
+        return monitor_error("no register '%s' (regs shows the usual ones; x0..x30, PC, PSTATE ...)", access->name);
+    if (access->status != HV_OK)
+        return monitor_error("%s: %s", access->name, hv_status_name(access->status));
+    return NULL;
+}
+
+const char *monitor_register(struct vcpu *vcpu, const char *name, uint64_t *value)
+{
+    struct register_access access = {.vcpu = vcpu, .name = register_of(name)};
+
+    if (!cpu_call(vcpu->id, access_register, &access))
+        return monitor_error("CPU %u does not answer", vcpu->id);
+    *value = access.old;
+    return access_error(&access);
 }
 
 const char *cmd_sr(const struct monitor_words *words)
@@ -199,12 +226,9 @@ const char *cmd_sr(const struct monitor_words *words)
         return error;
     if (!cpu_call(access.vcpu->id, access_register, &access))
         return monitor_error("CPU %u does not answer", access.vcpu->id);
-    if (access.unsafe)
-        return "SPSR_EL2.M may be EL0t (0), EL1t (4), EL1h (5) or what it is";
-    if (!access.known)
-        return monitor_error("no register '%s' (regs shows the usual ones; x0..x30, PC, PSTATE ...)", access.name);
-    if (access.status != HV_OK)
-        return monitor_error("%s: %s", access.name, hv_status_name(access.status));
+    error = access_error(&access);
+    if (error != NULL)
+        return error;
     if (access.write)
         log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=sr name=%pQ vcpu=%u old=0x%lx new=0x%lx", access.name,
                    access.vcpu->id, (unsigned long)access.old, (unsigned long)access.value);

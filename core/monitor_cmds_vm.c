@@ -39,15 +39,29 @@ const char *monitor_refused(void)
     return vm0.vcpu_count == 0 ? "the machine was refused: there is no guest" : NULL;
 }
 
+static unsigned int chosen_vcpu; // by the vcpu command
+
 const char *monitor_vcpu(const char *word, struct vcpu **vcpu)
 {
-    uint64_t number = 0;
+    uint64_t number = chosen_vcpu;
     const char *error = monitor_refused();
 
     if (error == NULL && word != NULL)
         error = monitor_number("vcpu", word, 0, vm0.vcpu_count - 1, &number);
     if (error == NULL)
         *vcpu = &vm0.vcpus[number];
+    return error;
+}
+
+const char *cmd_vcpu(const struct monitor_words *words)
+{
+    struct vcpu *vcpu;
+    const char *error = monitor_vcpu(words->count > 1 ? words->word[1] : NULL, &vcpu);
+
+    if (error == NULL) {
+        chosen_vcpu = vcpu->id;
+        out("vcpu=%u\n", vcpu->id);
+    }
     return error;
 }
 
@@ -77,8 +91,9 @@ const char *cmd_status(const struct monitor_words *words)
         out(" said=%s", guest_words());
     out("\nvcpus=%u policy=%s up_us=%lu paused_us=%lu\n", vm0.vcpu_count, policy_name, monitor_microseconds(now),
         monitor_microseconds(vm_paused_ticks(&vm0, now)));
-    out("records=%lu suppressed=%lu guest_dropped=%lu input_dropped=%lu uart_dropped=%lu\n", log_sequence(),
-        log_suppressed(), console_dropped(), console_input_dropped(), pl011_dropped());
+    out("records=%lu suppressed=%lu\n", log_sequence(), log_suppressed());
+    out("guest_dropped=%lu input_dropped=%lu uart_dropped=%lu\n", console_dropped(), console_input_dropped(),
+        pl011_dropped());
     for (unsigned int i = 0; i < vm0.vcpu_count; i++)
         show_vcpu(&vm0.vcpus[i]);
     return NULL;
@@ -142,7 +157,7 @@ static const char *inject_irq(const struct monitor_words *words, struct vcpu *vc
         return error;
     status = vgic_set_pending(&vm0, vcpu->id, (unsigned int)intid);
     if (status != HV_OK)
-        return monitor_error("irq %lu: %s", (unsigned long)intid, hv_status_name(status));
+        return monitor_error("irq %s: %s", words->word[2], hv_status_name(status));
     log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=irq vcpu=%u intid=%lu", vcpu->id, (unsigned long)intid);
     return NULL;
 }

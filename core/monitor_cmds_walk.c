@@ -3,16 +3,11 @@
 // (guest_walk.h), then through stage 2; the step that fails is named.
 #include <hv/monitor_cmds.h>
 
-#include <hv/cpu.h>
 #include <hv/guest_walk.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_space.h>
 #include <hv/string.h>
 #include <hv/vm.h>
-
-static void read_registers(void *argument)
-{
-    guest_walk_registers_read(argument);
-}
 
 static void show_step(const struct guest_walk_step *step)
 {
@@ -62,28 +57,81 @@ static const char *walk_stage2(ipa_t ipa)
                : monitor_error("stage 2: no valid descriptor at level %u: this access comes to EL2", entry.level);
 }
 
-const char *cmd_vm(const struct monitor_words *words)
-{
-    struct guest_walk_registers registers;
-    struct guest_walk walk;
-    struct vcpu *vcpu;
+struct walk_words {
+    enum monitor_space_kind kind;
+    bool given; // -t: table
+    uint64_t table;
     uint64_t va;
-    const char *error;
+    struct vcpu *vcpu;
+};
 
-    if (strcmp(words->word[1], "walk") != 0)
-        return monitor_error("vm '%s' is not walk", words->word[1]);
-    error = monitor_number("va", words->word[2], 0, UINT64_MAX, &va);
-    if (error == NULL)
-        error = monitor_vcpu(words->count > 3 ? words->word[3] : NULL, &vcpu);
+// vm walk [-k] [-t <table>] <va> [vcpu]
+static const char *parse_walk(const struct monitor_words *words, struct walk_words *walk)
+{
+    unsigned int at = 2;
+    const char *error = NULL;
+
+    *walk = (struct walk_words){.kind = SPACE_VIRTUAL};
+    for (; error == NULL && at < words->count && words->word[at][0] == '-'; at++) {
+        if (strcmp(words->word[at], "-k") == 0) {
+            walk->kind = SPACE_KERNEL;
+        } else if (strcmp(words->word[at], "-t") == 0 && at + 1 < words->count) {
+            walk->given = true;
+            error = monitor_number("table", words->word[++at], 0, UINT64_MAX, &walk->table);
+        } else {
+            error = monitor_error("'%s' is none of -k, -t <table>", words->word[at]);
+        }
+    }
     if (error != NULL)
         return error;
-    if (!cpu_call(vcpu->id, read_registers, &registers))
-        return monitor_error("CPU %u does not answer", vcpu->id);
-    guest_walk(&vm0, &registers, gva_make(va), &walk);
+    if (at >= words->count || words->count > at + 2 || (walk->given && walk->kind == SPACE_KERNEL))
+        return "usage: vm walk [-k | -t <table>] <va> [vcpu]";
+    error = monitor_vcpu(words->count > at + 1 ? words->word[at + 1] : NULL, &walk->vcpu);
+    if (error == NULL) {
+        struct monitor_words address = {.count = 1, .word = {words->word[at]}};
+
+        at = 0;
+        error = monitor_expression("va", &address, &at, walk->vcpu, &walk->va);
+    }
+    return error;
+}
+
+static const char *walk_address(const struct walk_words *words)
+{
+    struct monitor_space space;
+    struct guest_walk walk;
+    struct guest_walk_registers *registers = &space.tables.registers;
+    const char *error = monitor_space_open(&space, words->kind, words->vcpu);
+    bool upper;
+
+    if (error != NULL)
+        return error;
+    guest_walk(&vm0, registers, gva_make(words->va), &walk);
+    if (words->given) {
+        *(walk.ttbr != 0 ? &registers->ttbr1_el1 : &registers->ttbr0_el1) = words->table;
+        space.from = "-t";
+        guest_walk(&vm0, registers, gva_make(words->va), &walk);
+    }
+    upper = walk.ttbr != 0;
+    out("vcpu=%u el=%u table=%s value=0x%lx from=%s\n", words->vcpu->id, space.tables.el,
+        upper ? "TTBR1_EL1" : "TTBR0_EL1", upper ? registers->ttbr1_el1 : registers->ttbr0_el1,
+        upper || words->given ? space.from : "now");
     for (unsigned int i = 0; i < walk.step_count; i++)
         show_step(&walk.steps[i]);
     show_result(&walk);
     if (walk.fault != GUEST_WALK_NONE)
-        return monitor_error("stage 1: %s, level %u", guest_walk_fault_name(walk.fault), walk.fault_level);
+        return monitor_error("stage 1: %s, level %u%s", guest_walk_fault_name(walk.fault), walk.fault_level,
+                             words->given ? "" : monitor_space_hint(&space, words->va));
     return walk_stage2(walk.ipa);
+}
+
+const char *cmd_vm(const struct monitor_words *words)
+{
+    struct walk_words walk;
+    const char *error;
+
+    if (strcmp(words->word[1], "walk") != 0)
+        return monitor_error("vm '%s' is not walk", words->word[1]);
+    error = parse_walk(words, &walk);
+    return error != NULL ? error : walk_address(&walk);
 }

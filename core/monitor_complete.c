@@ -87,9 +87,9 @@ static candidate_fn candidates(char *typed, const char **list)
         return list_word;
     if (strcmp(command->name, "help") == 0 && *second == '\0')
         return command_name;
-    if (strcmp(command->name, "sr") == 0 && *second == '\0')
+    if ((strcmp(command->name, "sr") == 0 || strcmp(command->name, "print") == 0) && *second == '\0')
         return register_name;
-    *list = *second == '\0' ? command_words(command) : "";
+    *list = *second == '\0' ? command->words : "";
     if (strcmp(second, "-c ") == 0)
         return class_name;
     if (strcmp(second, "level ") == 0)
@@ -168,6 +168,7 @@ void monitor_complete(struct monitor_line *line)
 
     while (start > 0 && line->text[start - 1] != ' ')
         start--;
+    start += line->text[start] == '$' && start < line->cursor; // gdb's sign of a register
     memcpy(before, line->text, start);
     before[start] = '\0';
     memcpy(typed, &line->text[start], line->cursor - start);

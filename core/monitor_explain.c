@@ -77,22 +77,23 @@ bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event
 
 const char *monitor_place(const struct policy_row *row)
 {
-    static char text[64];
+    static char text[POLICY_PLACE_MAX];
 
     (void)format_text(text, sizeof(text), "%s:%u", row->file, row->line);
     return text;
 }
 
+// Two lines, for 80 columns.
 static void show_event(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
     char name[EVENT_NAME_SIZE];
 
-    out("us:%12lu cpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s address:0x%08lx value:0x%lx verdict:%s result:%s "
-        "at:%s\n",
-        monitor_microseconds(event->entry), event->cpu, event->sequence, event->pc, event->write ? "w" : "r",
-        event_name(event, name, sizeof(name)), event->address, event->value, policy_action_name(event->verdict),
-        trap_result_name(event->result), monitor_place(row));
+    out("us:%12lu cpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s", monitor_microseconds(event->entry), event->cpu,
+        event->sequence, event->pc, event->write ? "w" : "r", event_name(event, name, sizeof(name)));
+    out_note("\n             ");
+    out(" address:0x%08lx value:0x%lx verdict:%s result:%s at:%s\n", event->address, event->value,
+        policy_action_name(event->verdict), trap_result_name(event->result), monitor_place(row));
 }
 
 void monitor_show_events(const uint64_t *begin, const uint64_t *end)
@@ -101,7 +102,8 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
     unsigned int first;
 
     memcpy(position, begin, cpu_count() * sizeof(position[0]));
-    out_note("%12s c %7s pc, read or write, key, address, value, verdict, result, policy row\n", "us", "seq");
+    out_heading("%12s c %7s pc, read or write, key", "us", "seq");
+    out_heading("%12s address, value, verdict, result, policy row", "");
     do {
         struct event event;
         struct event next;
@@ -235,10 +237,9 @@ const char *cmd_explain(const struct monitor_words *words)
             found++;
     }
     if (found == 0)
-        return monitor_error("event %lu is not kept (exc last shows those that are)", (unsigned long)sequence);
+        return monitor_error("event %s is not kept (exc last shows those that are)", words->word[1]);
     if (found > 1)
-        return monitor_error("several CPUs keep an event %lu: explain %lu <cpu>", (unsigned long)sequence,
-                             (unsigned long)sequence);
+        return monitor_error("several CPUs keep an event %s: explain %s <cpu>", words->word[1], words->word[1]);
     explain_event(&event);
     return NULL;
 }

@@ -1,36 +1,114 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's output, gathered to whole lines, so that a record of another CPU never splits one. One command at a
-// time runs (on the CPU that owns the serial line), so one buffer is enough. A line longer than the buffer is sent in
-// pieces.
+// The monitor's output, gathered to whole lines, so that a record of another CPU never splits one, and folded to the
+// width of the terminal. One command at a time runs (on the CPU that owns the serial line), so one buffer is enough. A
+// line longer than the buffer is sent in pieces.
 #include <hv/monitor_out.h>
 
 #include <stdarg.h>
 
 #include <hv/arch/esr_fields.h>
-#include <hv/console.h>
+#include <hv/log.h>
+#include <hv/monitor_screen.h>
 #include <hv/printf.h>
 #include <hv/string.h>
 
 // translate() makes the formats from rows that the compiler has checked.
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 
-#define FORMAT_MAX 384 // a row, translated
-#define FIELD_MAX  64  // the most that one step of it adds
+#define FORMAT_MAX 1024                // a row, translated
+#define FIELD_MAX  64                  // the most that one step of it adds
+#define LINE_MAX   (LOG_LINE_MAX + 64) // a record and what stands around it
+#define INDENT     4u                  // blanks before what is folded
+
+_Static_assert(LINE_MAX > SCREEN_COLUMNS_MAX && INDENT < SCREEN_COLUMNS_MIN);
 
 static struct {
-    char line[256];
+    char line[LINE_MAX];
     size_t length;
     bool json;
-    bool in_row; // a field of this row was written already
+    bool in_row;  // a field of this row was written already
+    bool whole;   // this line is not folded
+    bool folded;  // the line goes on a line that was folded
+    uint8_t from; // the column at which style begins
+    enum out_style style;
 } state;
+
+static bool folds(void)
+{
+    return !state.json && !state.whole && screen.columns != 0;
+}
+
+// Sends the first length bytes of the line as one.
+static void send_line(size_t length)
+{
+    static const char *const begin[] = {[OUT_HEAD] = "\033[1m", [OUT_BAD] = "\033[31m", [OUT_WARN] = "\033[33m"};
+    char text[LINE_MAX + 16];
+    size_t used = 0;
+    size_t plain = !screen.color || state.style == OUT_PLAIN || state.json ? length : state.from;
+
+    if (plain > length)
+        plain = length;
+    memcpy(text, state.line, plain);
+    used = plain;
+    if (plain < length) {
+        used += (size_t)format_text(&text[used], sizeof(text) - used, "%s", begin[state.style]);
+        memcpy(&text[used], &state.line[plain], length - plain);
+        used += length - plain;
+        used += (size_t)format_text(&text[used], sizeof(text) - used, "\033[0m");
+    }
+    text[used++] = '\n';
+    screen_write(text, used);
+}
+
+// Without blanks at its end, from there back to least.
+static size_t trimmed(size_t length, size_t least)
+{
+    while (length > least && state.line[length - 1] == ' ')
+        length--;
+    return length;
+}
+
+static void end_line(void)
+{
+    send_line(trimmed(state.length, folds() ? screen.columns : state.length));
+    state.length = 0;
+    state.whole = state.folded = false;
+    state.style = OUT_PLAIN;
+    state.from = 0;
+}
+
+// The line is as long as the terminal is wide: what stands before its last blank goes out, the rest begins the next
+// line.
+static void fold(void)
+{
+    size_t start = state.folded ? INDENT : 0;
+    size_t rest = state.length;
+
+    while (rest > start && state.line[rest - 1] != ' ')
+        rest--;
+    if (trimmed(rest, start) == start) // one word has the whole line
+        rest = state.length;
+    send_line(trimmed(rest, start));
+    memmove(&state.line[INDENT], &state.line[rest], state.length - rest);
+    memset(state.line, ' ', INDENT);
+    state.length = INDENT + state.length - rest;
+    state.folded = true;
+    state.from = 0;
+}
 
 static void put(char byte)
 {
-    state.line[state.length++] = byte;
-    if (byte == '\n' || state.length == sizeof(state.line)) {
-        console_write(state.line, state.length);
+    if (byte == '\n') {
+        end_line();
+        return;
+    }
+    if (folds() && byte != ' ' && state.length >= screen.columns)
+        fold();
+    if (state.length == sizeof(state.line)) {
+        screen_write(state.line, state.length);
         state.length = 0;
     }
+    state.line[state.length++] = byte;
 }
 
 __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
@@ -45,8 +123,23 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
 void out_begin(bool json)
 {
     state.length = 0;
-    state.in_row = false;
+    state.in_row = state.whole = state.folded = false;
+    state.style = OUT_PLAIN;
+    state.from = 0;
     state.json = json;
+    if (json)
+        screen_no_pager();
+}
+
+void out_whole(void)
+{
+    state.whole = true;
+}
+
+void out_style(enum out_style style)
+{
+    state.style = style;
+    state.from = (uint8_t)state.length;
 }
 
 bool out_is_json(void)
@@ -141,12 +234,26 @@ void out_note(const char *format, ...)
     va_end(arguments);
 }
 
-void out_line(const char *format, ...)
+void out_end(const char *error)
+{
+    if (state.in_row)
+        out("\n");
+    out_whole();
+    print("%s", error == NULL ? "ok" : "err ");
+    if (error != NULL) {
+        out_style(OUT_BAD);
+        print("%s", error);
+    }
+    put('\n');
+}
+
+void out_heading(const char *format, ...)
 {
     va_list arguments;
 
-    if (state.in_row)
-        out("\n");
+    if (state.json)
+        return;
+    out_style(OUT_HEAD);
     va_start(arguments, format);
     format_each(put, format, arguments);
     va_end(arguments);

@@ -10,7 +10,8 @@
 #include <hv/printf.h>
 #include <hv/string.h>
 
-static char error_text[200];
+// Every word of the longest line, and what is said of it.
+static char error_text[2 * LINE_LENGTH_MAX + 256];
 static void (*after_reply)(void);
 static bool close_asked;
 static bool deferred; // the reply comes later
@@ -31,11 +32,19 @@ const char *monitor_number(const char *what, const char *word, uint64_t min, uin
 
     if (!parse_u64(word, &number))
         return monitor_error("%s '%s' is not a number (decimal, or hexadecimal with 0x)", what, word);
-    if (number < min || number > max)
-        return monitor_error("%s 0x%lx is outside 0x%lx..0x%lx", what, (unsigned long)number, (unsigned long)min,
-                             (unsigned long)max);
-    *value = number;
-    return NULL;
+    if (number >= min && number <= max) {
+        *value = number;
+        return NULL;
+    }
+    // In the base in which it was typed.
+    if (monitor_is_hexadecimal(word))
+        return monitor_error("%s %s is outside 0x%lx..0x%lx", what, word, (unsigned long)min, (unsigned long)max);
+    return monitor_error("%s %s is outside %lu..%lu", what, word, (unsigned long)min, (unsigned long)max);
+}
+
+bool monitor_is_hexadecimal(const char *word)
+{
+    return word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
 }
 
 void monitor_after_reply(void (*function)(void))
@@ -66,8 +75,8 @@ bool monitor_reply_deferred(void)
     return deferred;
 }
 
-// Takes text apart in place; "..." makes one word of what has blanks. False when there are too many words.
-static bool split(char *text, struct monitor_words *words, bool *json)
+// Takes text apart in place; "..." makes one word of what has blanks. NULL, or what is wrong with it.
+static const char *split(char *text, struct monitor_words *words, bool *json)
 {
     words->count = 0;
     *json = false;
@@ -78,7 +87,7 @@ static bool split(char *text, struct monitor_words *words, bool *json)
         while (*text == ' ')
             text++;
         if (*text == '\0')
-            return true;
+            return NULL;
         if (*text == '"') {
             end = '"';
             text++;
@@ -86,6 +95,8 @@ static bool split(char *text, struct monitor_words *words, bool *json)
         start = text;
         while (*text != '\0' && *text != end)
             text++;
+        if (*text == '\0' && end == '"')
+            return monitor_error("\"%s has no second \"", start);
         if (*text != '\0')
             *text++ = '\0';
         if (strcmp(start, "-j") == 0) {
@@ -93,7 +104,7 @@ static bool split(char *text, struct monitor_words *words, bool *json)
             continue;
         }
         if (words->count == MONITOR_WORDS_MAX)
-            return false;
+            return monitor_error("more than %u words", MONITOR_WORDS_MAX);
         words->word[words->count++] = start;
     }
 }
@@ -102,10 +113,7 @@ void monitor_end_reply(const char *error)
 {
     void (*function)(void) = after_reply;
 
-    if (error != NULL)
-        out_line("err %s", error);
-    else
-        out_line("ok");
+    out_end(error);
     after_reply = NULL;
     deferred = false;
     if (error == NULL && function != NULL)
@@ -121,23 +129,41 @@ static void end_unless_deferred(const char *error)
 // gdb's x/4xw: the format is a word of its own. text has room for one byte more.
 static void part_format(char *text)
 {
-    char *slash = strchr(text, '/');
-    char *blank = strchr(text, ' ');
+    char *slash;
 
-    if (slash == NULL || slash == text || (blank != NULL && blank < slash))
+    while (*text == ' ' || strncmp(text, "-j ", 3) == 0)
+        text += *text == ' ' ? 1 : 3;
+    slash = text;
+    while (*slash != ' ' && *slash != '/' && *slash != '\0')
+        slash++;
+    if (*slash != '/' || slash == text)
         return;
     memmove(slash + 1, slash, strlen(slash) + 1);
     *slash = ' ';
 }
 
-// gdb's and QEMU's info <what> is <what>.
-static void drop_info(struct monitor_words *words)
+static void drop_word(struct monitor_words *words)
 {
-    if (words->count < 2 || strcmp(words->word[0], "info") != 0)
-        return;
     words->count--;
     for (unsigned int n = 0; n < words->count; n++)
         words->word[n] = words->word[n + 1];
+}
+
+// gdb's and QEMU's info <what> is <what>; gdb's own names for what is there under another one.
+static void translate_info(struct monitor_words *words)
+{
+    uint64_t number;
+
+    if (strcmp(words->word[0], "info") != 0 && strcmp(words->word[0], "i") != 0)
+        return;
+    if (words->count > 1)
+        drop_word(words);
+    if (strcmp(words->word[0], "i") == 0 || strcmp(words->word[0], "threads") == 0)
+        words->word[0] = "status";
+    // info registers pc: one of them, by name
+    if (words->count == 2 && monitor_find_command(words->word[0]) == monitor_find_command("regs") &&
+        !parse_u64(words->word[1], &number))
+        words->word[0] = "sr";
 }
 
 // Whether count arguments are what part of a usage asks for, up to its end or a " | "; *length is that far.
@@ -154,6 +180,10 @@ static bool count_fits(const char *part, unsigned int count, unsigned int *lengt
             continue;
         if (*c == '|')
             break;
+        if (strncmp(c, "...", 3) == 0) { // any number more of what stands before it
+            total = MONITOR_WORDS_MAX;
+            continue;
+        }
         total++;
         required += depth == 0;
     }
@@ -170,7 +200,7 @@ static const char *run_words(const struct monitor_words *words)
 
     if (command == NULL)
         return monitor_error("no command '%s' (help lists them)", words->word[0]);
-    usage = command_usage(command);
+    usage = command->usage;
     part = words->count > 1 ? text_find_word(usage, words->word[1]) : NULL;
     if (count_fits(part != NULL ? part : usage, words->count - 1, &length))
         return command->handler(words);
@@ -184,22 +214,24 @@ void monitor_run(const char *line)
     char text[LINE_LENGTH_MAX + 2];
     struct monitor_words words;
     size_t length = strnlen(line, LINE_LENGTH_MAX);
+    const char *error;
     bool json;
 
     memcpy(text, line, length);
     text[length] = '\0';
     part_format(text);
-    if (!split(text, &words, &json)) {
-        out_begin(false);
-        monitor_end_reply(monitor_error("more than %u words", MONITOR_WORDS_MAX));
-        return;
+    error = split(text, &words, &json);
+    out_begin(json && error == NULL);
+    if (error == NULL && words.count == 0) {
+        if (!json)
+            return;
+        error = "usage: <command> -j";
     }
-    out_begin(json);
-    drop_info(&words);
-    if (words.count > 0)
-        end_unless_deferred(run_words(&words));
-    else if (json)
-        monitor_end_reply("usage: <command> -j");
+    if (error == NULL) {
+        translate_info(&words);
+        error = run_words(&words);
+    }
+    end_unless_deferred(error);
 }
 
 void monitor_run_key(const struct monitor_command *command)

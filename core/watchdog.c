@@ -10,6 +10,7 @@
 #include <hv/hyp_timer.h>
 #include <hv/guest_loop.h>
 #include <hv/log_budget.h>
+#include <hv/kernel_tables.h>
 #include <hv/monitor.h>
 #include <hv/pl011.h>
 #include <hv/telemetry.h>
@@ -111,8 +112,10 @@ void watchdog_tick(struct vcpu *vcpu)
 
     check_last_exit(vcpu->telemetry, second);
     check_neighbour(vcpu, second);
-    if (!vcpu->waiting)
+    if (!vcpu->waiting) {
         check_guest(vcpu);
+        kernel_tables_look(vcpu);
+    }
     guest_loop_tick(vcpu);
     if (vcpu->id == 0) {
         log_tick();

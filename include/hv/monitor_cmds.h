@@ -18,34 +18,15 @@ struct monitor_words {
 typedef const char *(*monitor_handler)(const struct monitor_words *words);
 
 struct monitor_command {
-    const char *name; // and behind it, as text_nth reads them, the texts below
+    const char *name;
+    const char *alias; // other names, with blanks between; ""
+    const char *words; // what Tab offers as the second word, with blanks between; ""
+    // Its arguments: alternatives with " | " between, what may be left out in []. What does not fit never reaches the
+    // handler.
+    const char *usage;
+    const char *help; // one line
     monitor_handler handler;
 };
-
-// Other names, with blanks between; "".
-static inline const char *command_alias(const struct monitor_command *command)
-{
-    return text_nth(command->name, 1);
-}
-
-// What Tab offers as the second word, with blanks between; "".
-static inline const char *command_words(const struct monitor_command *command)
-{
-    return text_nth(command->name, 2);
-}
-
-// Its arguments: alternatives with " | " between, what may be left out in []. What does not fit never reaches the
-// handler.
-static inline const char *command_usage(const struct monitor_command *command)
-{
-    return text_nth(command->name, 3);
-}
-
-// One line.
-static inline const char *command_help(const struct monitor_command *command)
-{
-    return text_nth(command->name, 4);
-}
 
 extern const struct monitor_command monitor_commands[];
 extern const unsigned int monitor_command_count;
@@ -56,7 +37,8 @@ const struct monitor_command *monitor_find_command(const char *name);
 // One-key commands: 'h' ... NULL when key is none of them. They take no words.
 const struct monitor_command *monitor_find_key(int key);
 
-// Runs a line (without end of line) and ends the reply with "ok" or "err ...". An empty line does nothing.
+// Runs a line (without end of line) and ends the reply with "ok" or "err ...". An empty line does nothing. The line is
+// at most LINE_LENGTH_MAX bytes long (monitor_line.h); what is behind those is not looked at.
 void monitor_run(const char *line);
 // Runs a one-key command; the same reply.
 void monitor_run_key(const struct monitor_command *command);
@@ -67,14 +49,32 @@ void monitor_complete(struct monitor_line *line);
 
 // Formats an error into a buffer that holds until the next call; returned by handlers.
 __attribute__((format(printf, 1, 2))) const char *monitor_error(const char *format, ...);
-// The usual ones: NULL and *value, or the error that names the word, its bounds and the usage.
+// Whether a number was typed with 0x: what is said about it is then hexadecimal too.
+bool monitor_is_hexadecimal(const char *word);
+// NULL and *value, or the error that names the word as it was typed, and its bounds in the same base.
 const char *monitor_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *value);
+
+// NULL, or why size bytes at ipa cannot be read; the words are what was typed for them, NULL where it was computed.
+const char *monitor_ipa_error(const char *ipa_word, uint64_t ipa, const char *size_word, uint64_t size);
+// A width of 1, 2, 4 or 8; NULL and *width, or the error.
+const char *monitor_width(const char *word, unsigned int *width);
+// width bytes, little-endian, as the guest's CPU loads them.
+uint64_t monitor_load(const uint8_t *bytes, unsigned int width);
+// value, of width bytes, as gdb's letter shows it: x a d u o t c. False when it is none of them.
+#define MONITOR_VALUE_MAX 72
+bool monitor_format_value(char letter, uint64_t value, unsigned int width, char text[MONITOR_VALUE_MAX]);
 
 // NULL, or the error that there is neither a vCPU nor guest memory.
 const char *monitor_refused(void);
-// The vCPU whose number word is (word NULL: vCPU 0); NULL and *vcpu, or the error.
+// The vCPU whose number word is (word NULL: the chosen one, 0 at first); NULL and *vcpu, or the error.
 struct vcpu;
 const char *monitor_vcpu(const char *word, struct vcpu **vcpu);
+// A register's value by name, with or without gdb's $; vcpu's, taken on its CPU. NULL and *value, or the error.
+const char *monitor_register(struct vcpu *vcpu, const char *name, uint64_t *value);
+// An expression of one word or, where operators stand alone, of several: numbers and $registers of vcpu, with + and -
+// between. It begins at words->word[*at]; *at is then behind it. NULL and *value, or the error, which calls it what.
+const char *monitor_expression(const char *what, const struct monitor_words *words, unsigned int *at, struct vcpu *vcpu,
+                               uint64_t *value);
 // "running", "paused", "stopped".
 const char *monitor_vm_state(void);
 // Microseconds of ticks of the counter.
@@ -91,13 +91,18 @@ MONITOR_HANDLER(cmd_console);
 MONITOR_HANDLER(cmd_log);
 MONITOR_HANDLER(cmd_mem);
 MONITOR_HANDLER(cmd_policy);
+MONITOR_HANDLER(cmd_print);
 MONITOR_HANDLER(cmd_regs);
+MONITOR_HANDLER(cmd_set);
 MONITOR_HANDLER(cmd_sr);
 MONITOR_HANDLER(cmd_status);
 MONITOR_HANDLER(cmd_step);
 MONITOR_HANDLER(cmd_timer);
+MONITOR_HANDLER(cmd_vcpu);
 MONITOR_HANDLER(cmd_vm);
+MONITOR_HANDLER(cmd_x);
 MONITOR_HANDLER(cmd_xp);
+MONITOR_HANDLER(monitor_mem_read);
 // For one-key commands.
 MONITOR_HANDLER(key_counters_reset);
 MONITOR_HANDLER(key_everything);

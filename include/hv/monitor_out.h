@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a monitor command says, as text for people or, with -j, as one JSON object a line. The output goes to the
-// console by whole lines.
+// console by whole lines, which are folded to the width of the terminal (monitor_screen.h).
 #pragma once
 
 #include <hv/types.h>
@@ -17,8 +17,16 @@ bool out_is_json(void);
 __attribute__((format(printf, 1, 2))) void out(const char *row, ...);
 // Text for people within or between rows, nothing with -j.
 __attribute__((format(printf, 1, 2))) void out_note(const char *format, ...);
-// A line of the reply's frame ("ok", "err ..."), the same in both forms. Ends a row that was left open.
-__attribute__((format(printf, 1, 2))) void out_line(const char *format, ...);
+// The last line of the reply, the same in both forms: "ok" (error NULL) or "err <error>". Ends a row that was left
+// open.
+void out_end(const char *error);
+// A line above a table; nothing with -j.
+__attribute__((format(printf, 1, 2))) void out_heading(const char *format, ...);
+// This line is not folded to the width of the terminal.
+void out_whole(void);
+// From here to its end this line is shown so, where the terminal can.
+enum out_style { OUT_PLAIN, OUT_HEAD, OUT_BAD, OUT_WARN };
+void out_style(enum out_style style);
 // A field. JSON: an array. Text: the numbers with blanks between.
 void out_numbers(const char *name, const uint64_t *values, unsigned int count);
 struct field_table;

@@ -30,6 +30,7 @@ struct policy_verdict {
 };
 
 #define POLICY_LOG_UNLIMITED UINT16_MAX
+#define POLICY_PLACE_MAX     128 // "file:line", end of string included
 
 struct policy_row {
     const char *file; // "policy/diag.toml"

@@ -402,7 +402,7 @@ def test_the_uarts_page_is_there_while_no_input_waits(boot):
     def page():
         machine.attention()
         assert machine.command("hv selftest").ok
-        return re.search(r"stage=2 level=3 \S+ pa=\S+ size=0x1000 guest=(\S+) ", machine.command("vm walk 0x09000000").text)[1]
+        return re.search(r"stage=2 level=3 \S+ pa=\S+ size=0x1000 guest=(\S+)", machine.command("vm walk 0x09000000").text)[1]
 
     assert page() == "r--"
     machine.command("pause")

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pager. A command runs to its end in one go, since it stands in an interrupt of the guest's CPU and nothing may
+// wait for a person there: what is behind the first page goes into a buffer, which the pager's keys empty.
+#include <hv/monitor_screen.h>
+
+#include <hv/boot_options.h>
+#include <hv/console.h>
+#include <hv/monitor_cmds.h>
+#include <hv/monitor_out.h>
+#include <hv/string.h>
+
+#define HELD_SIZE     0x10000u
+#define KEY_INTERRUPT 0x03 // Ctrl-C
+
+struct screen_settings screen = {.columns = SCREEN_COLUMNS_DEFAULT};
+
+static UNSET char held[HELD_SIZE];
+static struct {
+    size_t first; // of what waits in held[]
+    size_t end;
+    uint64_t lost;      // bytes that did not fit
+    unsigned int lines; // of this page that are out
+    bool paging;
+} pager;
+
+void screen_init(uint64_t options)
+{
+    unsigned int rows = (unsigned int)FIELD_GET(BOOT_OPTIONS_ROWS, options);
+    unsigned int columns = (unsigned int)FIELD_GET(BOOT_OPTIONS_COLUMNS, options);
+
+    screen.color = (options & BOOT_OPTIONS_COLOR) != 0;
+    if (rows >= SCREEN_ROWS_MIN)
+        screen.rows = (uint16_t)rows;
+    if (columns >= SCREEN_COLUMNS_MIN && columns <= SCREEN_COLUMNS_MAX)
+        screen.columns = (uint16_t)columns;
+}
+
+void screen_begin(bool typed)
+{
+    screen_drop();
+    pager.lines = 0;
+    pager.paging = screen.rows != 0 && (typed || screen.page_all);
+}
+
+void screen_no_pager(void)
+{
+    pager.paging = false;
+}
+
+void screen_drop(void)
+{
+    pager.first = pager.end = 0;
+    pager.lost = 0;
+    pager.paging = false;
+}
+
+// The length of the first line of text, its '\n' included; all of it where there is none.
+static size_t line_length(const char *text, size_t length)
+{
+    size_t n = 0;
+
+    while (n < length && text[n] != '\n')
+        n++;
+    return n < length ? n + 1 : length;
+}
+
+static void hold(const char *text, size_t length)
+{
+    if (length > HELD_SIZE - pager.end) {
+        pager.lost += length;
+        return;
+    }
+    memcpy(&held[pager.end], text, length);
+    pager.end += length;
+}
+
+void screen_write(const char *text, size_t length)
+{
+    while (length > 0) {
+        size_t line = line_length(text, length);
+
+        if (pager.paging && pager.lines >= screen.rows - 1u) {
+            hold(text, line);
+        } else {
+            console_write(text, line);
+            pager.lines += text[line - 1] == '\n';
+        }
+        text += line;
+        length -= line;
+    }
+}
+
+// Sends up to count of the lines that wait.
+static void send_lines(unsigned int count)
+{
+    for (; count > 0 && pager.first < pager.end; count--) {
+        size_t line = line_length(&held[pager.first], pager.end - pager.first);
+
+        console_write(&held[pager.first], line);
+        pager.first += line;
+    }
+}
+
+// Goes to the last line, which says whether the command succeeded.
+static void skip_to_last_line(void)
+{
+    size_t at = pager.end - 1;
+
+    while (at > pager.first && held[at - 1] != '\n')
+        at--;
+    pager.first = at;
+}
+
+bool screen_end(void)
+{
+    pager.paging = false;
+    if (pager.lost > 0) {
+        char text[] = "(more than the pager holds: 'set pager off' shows all)\n";
+
+        pager.lost = 0;
+        if (sizeof(text) <= HELD_SIZE - pager.end)
+            hold(text, sizeof(text) - 1);
+    }
+    return pager.first < pager.end;
+}
+
+bool screen_key(int byte)
+{
+    if (pager.first == pager.end)
+        return false;
+    switch (byte) {
+    case ' ':
+    case 'f':
+        send_lines(screen.rows > 1 ? screen.rows - 1u : 1);
+        break;
+    case '\r':
+    case '\n':
+    case 'j':
+        send_lines(1);
+        break;
+    case 'q':
+    case 'Q':
+    case KEY_INTERRUPT:
+        skip_to_last_line();
+        send_lines(1);
+        break;
+    case 'a':
+    case 'c':
+        send_lines(UINT32_MAX);
+        break;
+    default:
+        break;
+    }
+    return pager.first < pager.end;
+}
+
+const char *screen_prompt(void)
+{
+    return "--more-- (Space: page, Enter: line, a: all, q: no more) ";
+}
+
+static void show_settings(void)
+{
+    if (screen.rows == 0)
+        out("pager=%s", "off");
+    else
+        out("pager=%u", screen.rows);
+    if (screen.columns == 0)
+        out(" width=%s", "off");
+    else
+        out(" width=%u", screen.columns);
+    out(" color=%s\n", screen.color ? "on" : "off");
+}
+
+// "off" is 0.
+static const char *set_number(const char *what, const char *word, unsigned int min, unsigned int max, uint16_t *setting)
+{
+    uint64_t value = 0;
+    const char *error = strcmp(word, "off") == 0 ? NULL : monitor_number(what, word, min, max, &value);
+
+    if (error == NULL)
+        *setting = (uint16_t)value;
+    return error;
+}
+
+const char *cmd_set(const struct monitor_words *words)
+{
+    const char *what = words->count > 1 ? words->word[1] : NULL;
+    const char *error = NULL;
+
+    if (what == NULL) {
+        show_settings();
+    } else if (words->count == 2) {
+        error = "usage: set [pager|width|color <number|off|on>]";
+    } else if (strcmp(what, "pager") == 0) {
+        error = set_number("pager", words->word[2], SCREEN_ROWS_MIN, SCREEN_ROWS_MAX, &screen.rows);
+        if (error == NULL)
+            screen.page_all = screen.rows != 0;
+    } else if (strcmp(what, "width") == 0) {
+        error = set_number("width", words->word[2], SCREEN_COLUMNS_MIN, SCREEN_COLUMNS_MAX, &screen.columns);
+    } else if (strcmp(what, "color") == 0) {
+        if (strcmp(words->word[2], "on") != 0 && strcmp(words->word[2], "off") != 0)
+            return monitor_error("color '%s' is none of on, off", words->word[2]);
+        screen.color = strcmp(words->word[2], "on") == 0;
+    } else {
+        error = monitor_error("set '%s' is none of pager, width, color", what);
+    }
+    return error;
+}

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// The address spaces that the monitor reads: guest physical (IPA), and virtual as a vCPU translates it now or as the
+// guest's kernel does. A vCPU's registers are taken once for a command, on its own CPU.
+#include <hv/monitor_space.h>
+
+#include <hv/cpu.h>
+#include <hv/guest_mem.h>
+#include <hv/monitor_cmds.h>
+#include <hv/string.h>
+#include <hv/vm.h>
+
+#define UPPER_HALF BIT64(55) // TTBR1_EL1's addresses
+
+struct call {
+    struct vcpu *vcpu;
+    struct kernel_tables tables;
+};
+
+static void read_tables(void *argument)
+{
+    struct call *call = argument;
+
+    kernel_tables_read(call->vcpu, &call->tables);
+}
+
+static const char *tables_now(struct vcpu *vcpu, struct kernel_tables *tables)
+{
+    struct call call = {.vcpu = vcpu};
+
+    if (!cpu_call(vcpu->id, read_tables, &call))
+        return monitor_error("CPU %u does not answer", vcpu->id);
+    *tables = call.tables;
+    return NULL;
+}
+
+// Whether this TTBR1_EL1 gives vcpu's kernel its stack: then it is what space goes on with.
+static bool take_if_kernel(struct monitor_space *space, struct vcpu *vcpu, uint64_t ttbr1)
+{
+    struct kernel_tables tables = space->tables;
+
+    tables.registers.ttbr1_el1 = ttbr1;
+    if (ttbr1 == 0 || !kernel_tables_have_stack(vcpu, &tables))
+        return false;
+    space->tables = tables;
+    return true;
+}
+
+// The kernel's tables in place of a trampoline: those that EL2 has seen on this vCPU, else what another has.
+static const char *find_kernel(struct monitor_space *space, struct vcpu *vcpu)
+{
+    if (take_if_kernel(space, vcpu, vcpu->kernel_ttbr1)) {
+        space->from = "seen before";
+        return NULL;
+    }
+    for (unsigned int n = 0; n < vm0.vcpu_count; n++) {
+        struct kernel_tables other;
+
+        if (tables_now(&vm0.vcpus[n], &other) == NULL && (take_if_kernel(space, vcpu, other.registers.ttbr1_el1) ||
+                                                          take_if_kernel(space, vcpu, vm0.vcpus[n].kernel_ttbr1))) {
+            space->from = "another vCPU";
+            return NULL;
+        }
+    }
+    return monitor_error("no tables in which vCPU %u's kernel has its stack (SP_EL1 0x%lx) were seen: go on and try "
+                         "again, or give them with vm walk -t",
+                         vcpu->id, (unsigned long)space->tables.sp_el1);
+}
+
+const char *monitor_space_open(struct monitor_space *space, enum monitor_space_kind kind, struct vcpu *vcpu)
+{
+    const char *error;
+
+    *space = (struct monitor_space){.kind = kind, .vcpu = vcpu, .from = "now"};
+    if (kind == SPACE_IPA)
+        return monitor_refused();
+    error = tables_now(vcpu, &space->tables);
+    if (error != NULL)
+        return error;
+    space->trampoline = !kernel_tables_have_stack(vcpu, &space->tables);
+    if (kind == SPACE_KERNEL && space->trampoline)
+        return find_kernel(space, vcpu);
+    return NULL;
+}
+
+const char *monitor_space_hint(const struct monitor_space *space, uint64_t va)
+{
+    if (space->kind != SPACE_VIRTUAL || !space->trampoline || !(va & UPPER_HALF))
+        return "";
+    return "; TTBR1_EL1 lacks the kernel's stack, as under KPTI at EL0: -k takes the kernel's tables";
+}
+
+static const char *read_part(const struct monitor_space *space, uint64_t va, uint8_t *bytes, size_t *size)
+{
+    struct guest_walk walk;
+    uint64_t left;
+
+    if (!guest_walk(&vm0, &space->tables.registers, gva_make(va), &walk))
+        return monitor_error("va 0x%lx: stage 1: %s, level %u%s", (unsigned long)va, guest_walk_fault_name(walk.fault),
+                             walk.fault_level, monitor_space_hint(space, va));
+    left = walk.size - (va & (walk.size - 1));
+    if (*size > left)
+        *size = (size_t)left;
+    if (guest_mem_read(&vm0, walk.ipa, bytes, *size) != HV_OK)
+        return monitor_error("va 0x%lx is ipa 0x%lx, which is not all in guest RAM", (unsigned long)va,
+                             (unsigned long)walk.ipa.v);
+    return NULL;
+}
+
+const char *monitor_space_read(const struct monitor_space *space, uint64_t address, void *bytes, size_t size)
+{
+    const char *error = NULL;
+
+    if (space->kind == SPACE_IPA)
+        return guest_mem_read(&vm0, ipa_make(address), bytes, size) == HV_OK
+                   ? NULL
+                   : "the memory did not answer, or its mapping changed meanwhile";
+    for (size_t done = 0; error == NULL && done < size;) {
+        size_t part = size - done;
+
+        error = read_part(space, address + done, (uint8_t *)bytes + done, &part);
+        done += part;
+    }
+    return error;
+}

@@ -250,7 +250,8 @@ COLD void vgic_write_dir(struct vcpu *vcpu, uint64_t value)
     vgic_clear_active(&view, (uint32_t)BIT64(intid % 32));
 }
 
-void vgic_forward(struct vcpu *vcpu, unsigned int intid)
+// One that has no list register that could take it as it is.
+static COLD void forward_anew(struct vcpu *vcpu, unsigned int intid)
 {
     struct vgic_bank *bank = &vcpu->gic.bank;
     uint32_t bit = (uint32_t)BIT64(intid % 32);
@@ -260,8 +261,6 @@ void vgic_forward(struct vcpu *vcpu, unsigned int intid)
         gicv3_deactivate(intid);
         return;
     }
-    if (vgic_list_forwarded(vcpu, bank, intid))
-        return;
     if (bank->set & bit)
         vgic_refill(vcpu); // was that acknowledged meanwhile?
     spinlock_acquire(&vcpu->gic.lock);
@@ -274,6 +273,14 @@ void vgic_forward(struct vcpu *vcpu, unsigned int intid)
         gicv3_deactivate(intid); // just disabled: a line that is high makes it pending again when it is enabled
     }
     spinlock_release(&vcpu->gic.lock);
+}
+
+void vgic_forward(struct vcpu *vcpu, unsigned int intid)
+{
+    const struct vgic_bank *bank = &vcpu->gic.bank;
+
+    if (intid >= 32 || !vgic_list_forwarded(vcpu, bank, intid))
+        forward_anew(vcpu, intid);
 }
 
 void vgic_maintenance(struct vcpu *vcpu)

@@ -40,24 +40,34 @@ static uint64_t deadline(unsigned int milliseconds)
     return READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * milliseconds / 1000;
 }
 
-void cpu_serve_kick(void)
+static COLD void serve_calls(unsigned int me)
 {
-    unsigned int me = cpu_id();
-    uint32_t callers = 0;
+    uint32_t callers = __atomic_exchange_n(&asked[me], 0, __ATOMIC_ACQ_REL);
 
-    cpu_yield(); // whoever waits comes here
-    if (__atomic_load_n(&asked[me], __ATOMIC_RELAXED) != 0)
-        callers = __atomic_exchange_n(&asked[me], 0, __ATOMIC_ACQ_REL);
     for (; callers != 0; callers &= callers - 1) {
         struct call *call = &calls[__builtin_ctz(callers)];
         call->function(call->argument);
         __atomic_fetch_and(&call->left, ~(uint32_t)BIT64(me), __ATOMIC_RELEASE);
     }
-    if (me == 0) {
-        const char *reason = vm_take_monitor_request();
-        if (reason != NULL)
-            monitor_open(reason);
-    }
+}
+
+static COLD void serve_monitor_request(void)
+{
+    const char *reason = vm_take_monitor_request();
+
+    if (reason != NULL)
+        monitor_open(reason);
+}
+
+void cpu_serve_kick(void)
+{
+    unsigned int me = cpu_id();
+
+    cpu_yield(); // whoever waits comes here
+    if (__atomic_load_n(&asked[me], __ATOMIC_RELAXED) != 0)
+        serve_calls(me);
+    if (me == 0)
+        serve_monitor_request();
 }
 
 static void ask(uint32_t cpus, void (*function)(void *argument), void *argument)

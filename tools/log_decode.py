@@ -486,10 +486,13 @@ class Summary:
         }  # fmt: skip
 
 
-def table(out, title, head, rows):
-    """Columns as wide as they need; numbers to the right."""
+def table(out, title, head, rows, limit=None, rest=lambda left: ""):
+    """Columns as wide as they need; numbers to the right. Of more than limit rows it says how many there are, and how to
+    see them; rest(rows left out) may say more of them."""
     if not rows:
         return
+    left = rows[limit:] if limit else []
+    rows = rows[:limit] if limit else rows
     cells = [head] + [[str(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     right = [all(isinstance(row[i], (int, float)) or str(row[i])[:1].isdigit() for row in rows) for i in range(len(head))]
@@ -497,6 +500,8 @@ def table(out, title, head, rows):
     for row in cells:
         text = (cell.rjust(width) if r else cell.ljust(width) for cell, width, r in zip(row, widths, right))
         out.write("  " + "  ".join(text).rstrip() + "\n")
+    if left:
+        out.write(f"  ... and {len(left)} more{rest(left)} (all of them: --summary --all)\n")
 
 
 def seconds(microseconds):
@@ -518,26 +523,31 @@ def nanoseconds(ticks, hz):
     return f"{value:.1f} s"
 
 
-def write_summary(out, summary, verifier_counts, extra):
+def write_summary(out, summary, verifier_counts, extra, every=False):
+    """every: no table is cut."""
     first, last = summary.bytes_span
     span = f", t = {seconds(first)} s to {seconds(last)} s" if first is not None else ""
     out.write(f"{summary.records} records of {summary.boot_count} boots{span}\n")
     boots = [(b.get("boots", "?"), b["tag"], b.get("version", "?"), b.get("policy", "?"), b.get("guest", "-"),
               b.get("vcpus", "-"), b.get("end", "was still running")) for b in summary.boots]  # fmt: skip
     table(out, "Boots", ["boot", "tag", "version", "policy", "guest", "vcpus", "end"], boots)
-    table(out, "Records", ["count", "class/event"], [(item[0], key) for key, item in summary.events.top(40)])
-    write_traps(out, summary)
+    table(out, "Records", ["count", "class/event"], [(item[0], key) for key, item in summary.events.top(None)],
+          None if every else 40)
+    write_traps(out, summary, every)
     rows = sorted(summary.rows.items(), key=lambda item: -max(item[1][0] + item[1][1], item[1][2]))
     table(out, "Policy rows (count: all verdicts, from the last counters; logged and held back: records)",
           ["row", "at", "count", "logged", "held back", "verdicts", "why"],
           [(key[0], key[1], row[2] or "-", row[0], row[1],
-            " ".join(f"{name}:{n}" for name, n in sorted(row[4].items())) or "-", row[3]) for key, row in rows[:40]])  # fmt: skip
+            " ".join(f"{name}:{n}" for name, n in sorted(row[4].items())) or "-", row[3]) for key, row in rows],
+          None if every else 40)  # fmt: skip
     table(out, "Logged accesses", ["count", "key", "op", "verdict"],
-          [(item[0], *key) for key, item in summary.verdicts.top(20)])  # fmt: skip
+          [(item[0], *key) for key, item in summary.verdicts.top(None)],
+          None if every else 20)  # fmt: skip
     table(out, "Held back (records that the guest's share of the log had no place for)", ["count", "of"],
           [(item[0], name) for name, item in summary.held.top(40)])  # fmt: skip
     table(out, "Top program counters (of verdicts, aborts and guest exceptions)", ["count", "pc"],
-          [(item[0], key + (f" (at most {item[1]} too many)" if item[1] else "")) for key, item in summary.pcs.top(10)])  # fmt: skip
+          [(item[0], key + (f" (at most {item[1]} too many)" if item[1] else "")) for key, item in summary.pcs.top(None)],
+          None if every else 10)  # fmt: skip
     if summary.quoted:
         shown = f" (the first {len(summary.quoted)})" if summary.quoted_count > len(summary.quoted) else ""
         out.write(f"\nFaults and errors: {summary.quoted_count}{shown}\n")
@@ -546,7 +556,7 @@ def write_summary(out, summary, verifier_counts, extra):
     write_verdict(out, summary, verifier_counts, extra)
 
 
-def write_traps(out, summary):
+def write_traps(out, summary, every):
     traps = sorted(summary.counters.items(), key=lambda item: -item[1]["count"])
     rows = []
     for key, stat in traps:
@@ -554,10 +564,8 @@ def write_traps(out, summary):
         bounds = ["< " + nanoseconds(stat[p], summary.hz) if stat[p] else "longer" for p in ("p50", "p99")]
         rows.append((stat["count"], key, mean, *bounds))
     table(out, "Traps (from the last counters: `exc log`, VM stop, reset or power off)",
-          ["count", "kind", "mean", "half", "99 %"], rows[:30])  # fmt: skip
-    if len(rows) > 30:
-        rest = sum(stat["count"] for _, stat in traps[30:])
-        out.write(f"  ... and {len(rows) - 30} more kinds with {rest} exits (all of them: --json)\n")
+          ["count", "kind", "mean", "half", "99 %"], rows, None if every else 30,
+          lambda left: f" kinds with {sum(row[0] for row in left)} exits")  # fmt: skip
 
 
 def write_verdict(out, summary, counts, extra):
@@ -685,7 +693,7 @@ class Decoder:
                 extra.append(f"{self.broken} lines begin like a record and are none (cut, mangled, or made by a guest).")
             if self.reordered:
                 extra.append(f"{self.reordered} records came out of order.")
-            write_summary(self.out, self.summary, self.counts, extra)
+            write_summary(self.out, self.summary, self.counts, extra, self.options.all)
         if (bad or self.hidden) and not self.options.summary:
             counts = self.counts | {"hidden (in the ring only)": self.hidden}
             words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
@@ -810,6 +818,7 @@ def parse_arguments(arguments):
     add = parser.add_argument
     add("files", metavar="FILE", nargs="*", help="captured console; - or none is standard input")
     add("--summary", action="store_true", help="what happened, in tables")
+    add("--all", action="store_true", help="with --summary: every row of every table")
     add("--json", action="store_true", help="one JSON object a line")
     add("--ring", metavar="DUMP", help="read the ring in a memory dump instead")
     add("--follow", action="store_true", help="go on reading as the last FILE grows")

@@ -573,3 +573,15 @@ def test_ring_layout_is_the_headers():
     assert size == HEADER_2 + 2 * SLOTS * log_decode.RING_SLOT.size
     assert int.from_bytes(b"arielLOG", "little") == 0x474F4C6C65697261 and "0x474f4c6c65697261" in header
     assert f"#define LOG_LINE_MAX {log_decode.RECORD_MAX}" in (ROOT / "include/hv/log.h").read_text()
+
+
+def test_a_table_that_is_cut_says_so_and_can_be_whole():
+    verdicts = [line(5 + n, "verdict", f"exit=1 key=S3_0_C1_C{n}_0 op=read verdict=deny pc={0x1000 + n:#x} addr=0x0 "
+                     'value=0x0 esr=0x0 row=1 at=a.toml:1 why="b"', klass="policy", level="warn") for n in range(25)]
+    text = run([*session(5), *verdicts], "--summary").stdout.decode()
+    accesses = text.split("Logged accesses")[1].split("\n\n")[0]
+    assert len(accesses.splitlines()) == 1 + 1 + 20 + 1
+    assert accesses.endswith("  ... and 5 more (all of them: --summary --all)")
+    text = run([*session(5), *verdicts], "--summary", "--all").stdout.decode()
+    assert "... and" not in text.split("Faults and errors")[0]
+    assert text.split("Logged accesses")[1].split("\n\n")[0].count("S3_0_C1_") == 25

@@ -54,6 +54,16 @@ $(error POLICY=$(POLICY): no file $(POLICY_FILE); there are: $(basename $(notdir
 endif
 endif
 
+# A suite's tests are in the file of its name. Another guest has its own.
+SUITES := $(basename $(notdir $(wildcard guest/suites/*.c)))
+ifeq ($(origin GUEST_MAIN),file)
+ifneq ($(GUEST_TEST),)
+ifeq ($(filter $(GUEST_TEST)%,$(SUITES)),)
+$(error GUEST_TEST=$(GUEST_TEST): no suite of the diagnostic guest; there are: $(SUITES))
+endif
+endif
+endif
+
 include mk/toolchain.mk
 
 # ---- What is built from what -----------------------------------------------------------------------------------------

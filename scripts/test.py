@@ -36,8 +36,9 @@ def run_pytest(folder, options):
     command = [sys.executable, "-m", "pytest", "-o", "console_output_style=count", "--tb=short", "-rs", "-p",
                "no:cacheprovider", f"--junitxml={report}", folder]
     status = subprocess.run(command).returncode
-    if status == 5:  # nothing collected
-        return 0, 0, 0
+    if status == 5:
+        print(f"{folder}: holds no test")
+        return 0, 1, 0
     try:
         suite = xml.etree.ElementTree.parse(report).getroot().find("testsuite")
     except (OSError, xml.etree.ElementTree.ParseError):

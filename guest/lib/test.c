@@ -130,6 +130,11 @@ void test_run(const char *filter)
     for (unsigned int n = 0; n < test_count; n++)
         selected += test_matches(tests[n], filter);
     print("TAP version 13\n1..%u\n", selected);
+    if (selected == 0) {
+        print("# no test begins with '%s'; there are:\n", filter);
+        test_list();
+        failed++;
+    }
     for (unsigned int n = 0; n < test_count; n++) {
         const struct test *test = tests[n];
 

@@ -46,6 +46,7 @@ def complaint(done):
     ("CPU", "a b", "CPU=a b: not an AArch64 CPU with EL2"),
     ("QEMU_EXTRA", "-name 'a", "QEMU_EXTRA=-name 'a: not words of a command line: no closing quotation"),
     ("POLICY", "nothing", "POLICY=nothing: no file policy/nothing.toml; there are: "),
+    ("GUEST_TEST", "nosuch", "GUEST_TEST=nosuch: no suite of the diagnostic guest; there are: "),
     ("BUILD", "/proc/nowhere", "BUILD=/proc/nowhere: cannot write to this folder"),
     ("BUILD", "README.md", "BUILD=README.md: cannot write to this folder"),
 ])

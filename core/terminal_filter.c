@@ -23,6 +23,12 @@ struct out {
     size_t length;
 };
 
+static void begin(struct out *out, uint8_t *bytes)
+{
+    out->bytes = bytes;
+    out->length = 0;
+}
+
 static void put(struct out *out, uint8_t byte)
 {
     if (out->length < TERMINAL_OUT_MAX)
@@ -468,43 +474,45 @@ static void sequence_byte(struct terminal_filter *filter, struct out *out, uint8
     }
 }
 
-size_t terminal_filter_byte(struct terminal_filter *filter, uint8_t byte, uint8_t *bytes)
+size_t terminal_filter_byte(struct terminal_filter *filter, uint8_t byte, uint8_t *out)
 {
-    struct out out = {.bytes = bytes};
+    struct out printed;
 
+    begin(&printed, out);
     if (filter->raw) {
         bool control = (byte < 0x20 && (byte < '\a' || byte > '\r')) || (byte >= 0x80 && byte < 0xa0);
         filter->changes |= control ? TERMINAL_CHANGED : 0;
-        put(&out, byte);
+        put(&printed, byte);
     } else if (filter->state == GROUND) {
-        ground_byte(filter, &out, byte);
+        ground_byte(filter, &printed, byte);
     } else if (filter->state == UTF8) {
-        utf8_byte(filter, &out, byte);
+        utf8_byte(filter, &printed, byte);
     } else {
-        sequence_byte(filter, &out, byte);
+        sequence_byte(filter, &printed, byte);
     }
-    return out.length;
+    return printed.length;
 }
 
 // ---- What EL2 prints
 
-size_t terminal_filter_own(struct terminal_filter *filter, uint8_t *bytes)
+size_t terminal_filter_own(struct terminal_filter *filter, uint8_t *out)
 {
-    struct out out = {.bytes = bytes};
+    struct out printed;
     uint8_t changes = filter->changes;
 
+    begin(&printed, out);
     if (changes == 0)
         return 0;
     if (changes & TERMINAL_ALTERNATE)
-        put_text(&out, "\033[?1049l");
+        put_text(&printed, "\033[?1049l");
     if (changes & TERMINAL_REGION)
-        put_text(&out, "\0337\033[r\0338"); // all of the screen, and the cursor where it was
-    put_text(&out, TERMINAL_RESET);
+        put_text(&printed, "\0337\033[r\0338"); // all of the screen, and the cursor where it was
+    put_text(&printed, TERMINAL_RESET);
     if (!filter->raw)
-        put_text(&out, "\033[4l\033[?5l\033[?7h\033[?25h"); // no inserting; lines that wrap; a cursor that is seen
-    put_text(&out, "\r\n");
+        put_text(&printed, "\033[4l\033[?5l\033[?7h\033[?25h"); // no inserting; lines that wrap; a cursor that is seen
+    put_text(&printed, "\r\n");
     filter->changes = 0;
-    return out.length;
+    return printed.length;
 }
 
 void terminal_filter_protect(struct terminal_filter *filter)

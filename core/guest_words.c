@@ -19,10 +19,7 @@ static const struct {
     uint8_t length;
     uint8_t kind;
 } table[] = {
-#define BEGINS(words, kind)                                                                                            \
-    {                                                                                                                  \
-        words, sizeof(words) - 1, kind                                                                                 \
-    }
+#define BEGINS(words, kind) {words, sizeof(words) - 1, kind}
     BEGINS("Kernel panic - not syncing", PANIC),
     BEGINS("---[ end Kernel panic", PANIC_END),
     BEGINS("Internal error: ", OOPS),

@@ -115,11 +115,8 @@ static const char *cmd_close(const struct monitor_words *words)
 
 static const char *key_help(const struct monitor_words *words);
 
-#define COMMAND(name, alias, words, usage, help, handler)                                                              \
-    {                                                                                                                  \
-        (name), (alias), (words), (usage), (help), (handler)                                                           \
-    }
-#define KEY(name, help, handler) COMMAND(name, "", "", "", help, handler)
+#define COMMAND(name, alias, words, usage, help, handler) {(name), (alias), (words), (usage), (help), (handler)}
+#define KEY(name, help, handler)                          COMMAND(name, "", "", "", help, handler)
 
 // clang-format off
 const struct monitor_command monitor_commands[] = {

@@ -7,7 +7,7 @@
 #include <hv/string.h>
 #include <hv/types.h>
 
-#define CTRL(letter) ((letter)&0x1f)
+#define CTRL(letter) ((letter) & 0x1f)
 #define KEY_ESCAPE   0x1b
 #define KEY_DELETE   0x7f
 

@@ -62,8 +62,8 @@ def gate_sizes():
 
 
 def gate_format():
-    """clang-format"""
-    return run("clang-format", "--dry-run", "-Werror", *c_files(".c", ".h"))
+    """clang-format 19"""
+    return run("clang-format-19", "--dry-run", "-Werror", *c_files(".c", ".h"))
 
 
 def gate_gcc():

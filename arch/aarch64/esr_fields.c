@@ -12,10 +12,7 @@
     {                                                                                                                  \
         __VA_ARGS__                                                                                                    \
     }
-#define TABLE(text, ...)                                                                                               \
-    {                                                                                                                  \
-        (text), FIELDS(__VA_ARGS__), sizeof(FIELDS(__VA_ARGS__)) / sizeof(struct named_field)                          \
-    }
+#define TABLE(text, ...) {(text), FIELDS(__VA_ARGS__), sizeof(FIELDS(__VA_ARGS__)) / sizeof(struct named_field)}
 
 // clang-format off
 #define COPROCESSOR                                                                                                    \

@@ -37,7 +37,7 @@ enum sysreg_kind {
 #define SYSREG_WO 0x20
 #define SYSREG_RW (SYSREG_RO | SYSREG_WO)
 
-#define INDEX(key) ((key)-KEY_SYSREG_FIRST)
+#define INDEX(key) ((key) - KEY_SYSREG_FIRST)
 
 // Of the two rows with one encoding, the enumerators are the same: an error of the compiler.
 #define SYSREG_ENCODING_ENUM(name, op0, op1, crn, crm, op2, ...) SYSREG_AT_##op0##_##op1##_##crn##_##crm##_##op2,

@@ -16,7 +16,7 @@
 #include <hv/vgic.h>
 #include <hv/vm.h>
 
-#define SMC_HVC_IMMEDIATE(syndrome) ((syndrome)&ESR_ELX_ISS_IMM16)
+#define SMC_HVC_IMMEDIATE(syndrome) ((syndrome) & ESR_ELX_ISS_IMM16)
 
 typedef enum trap_result (*trap_fn)(struct vcpu *vcpu, struct event *event);
 

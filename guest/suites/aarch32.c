@@ -16,7 +16,7 @@
     (0xee100010u | (opc1) << 21 | (crn) << 16 | (rt) << 12 | (cp) << 8 | (opc2) << 5 | (crm))
 #define MCR(cp, opc1, rt, crn, crm, opc2) (MRC(cp, opc1, rt, crn, crm, opc2) & ~(1u << 20))
 #define MRRC(cp, opc1, crm)               (0xec510000u | (cp) << 8 | (opc1) << 4 | (crm))
-#define EQ(a32)                           ((a32)&0x0fffffffu)
+#define EQ(a32)                           ((a32) & 0x0fffffffu)
 #define T32(a32)                          ((a32) >> 16 | (a32) << 16) // as two halfwords in memory
 
 #define NZCV_Z 0x40000000u

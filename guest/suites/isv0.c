@@ -281,7 +281,8 @@ TEST("isv0", "a prefetch of a device does nothing")
 TEST("isv0", "the instruction is found behind the guest's MMU")
 {
     static uint32_t code[1024] __attribute__((aligned(4096)));
-    uint64_t (*function)(uint64_t base, uint64_t value) = (uint64_t(*)(uint64_t, uint64_t))(MMU_WINDOW + 5 * 4096 + 16);
+    uint64_t (*function)(uint64_t base, uint64_t value) =
+        (uint64_t (*)(uint64_t, uint64_t))(MMU_WINDOW + 5 * 4096 + 16);
 
     prepare(UART_IBRD);
     code[4] = INSN("str w1, [x0], #12");

@@ -23,10 +23,7 @@ struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
 };
 
 // A free lock of that rank, for an object that is initialized where it is defined.
-#define SPINLOCK(of_rank)                                                                                              \
-    {                                                                                                                  \
-        .rank = (of_rank)                                                                                              \
-    }
+#define SPINLOCK(of_rank) {.rank = (of_rank)}
 
 // Makes lock free, with its rank. Before anybody else can know it.
 static inline void spinlock_init(struct spinlock *lock, enum lock_rank rank)

@@ -2,7 +2,7 @@
 // The caller's problems. The guest's faults are enum trap_result (trap.h); our own bugs are panic() (panic.h).
 #pragma once
 
-enum [[nodiscard]] hv_status{
+enum [[nodiscard]] hv_status {
     HV_OK = 0,
     HV_ERR_EMPTY,       // size is zero
     HV_ERR_ALIGN,       // base or size is not a multiple of the granule

@@ -21,12 +21,6 @@ struct CMUnitTest {
     void (*test)(void **state);
     int (*setup)(void **state);
 };
-#define cmocka_unit_test(test)                                                                                         \
-    {                                                                                                                  \
-        test, NULL                                                                                                     \
-    }
-#define cmocka_unit_test_setup(test, setup)                                                                            \
-    {                                                                                                                  \
-        test, setup                                                                                                    \
-    }
+#define cmocka_unit_test(test)                    {test, NULL}
+#define cmocka_unit_test_setup(test, setup)       {test, setup}
 #define cmocka_run_group_tests(tests, setup, end) ((void)(tests), (void)(setup), (void)(end), 0)

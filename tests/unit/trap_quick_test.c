@@ -20,10 +20,7 @@
 #include <hv/vgic.h>
 #include <hv/vm.h>
 
-#define QUICK                                                                                                          \
-    {                                                                                                                  \
-        POLICY_EMULATE, POLICY_FLAG_QUICK, 1                                                                           \
-    }
+#define QUICK          {POLICY_EMULATE, POLICY_FLAG_QUICK, 1}
 #define WORD_READ      0x93810007u // EC 0x24, 32 bits, ISV, 4 bytes, Rt = x1, translation fault at level 3
 #define PC             0x40001000u
 #define ID_REGISTER(n) (0x62300001u | (n) << 1 | 1u << 5) // MRS x1, S3_0_C0_C<n>_0

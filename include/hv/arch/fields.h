@@ -252,7 +252,7 @@
 #define MAIR_DEVICE_NGNRE 0x04
 #define MAIR_NORMAL_WB    0xff
 // One of MAIR_EL1's eight attributes: Device is 0b0000xxxx
-#define MAIR_IS_DEVICE(attribute) (((attribute)&0xf0) == 0)
+#define MAIR_IS_DEVICE(attribute) (((attribute) & 0xf0) == 0)
 
 // MDCR_EL2
 #define MDCR_EL2_HPMN  GENMASK64(4, 0)

@@ -24,10 +24,7 @@ struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
     uint32_t rank;
 };
 
-#define SPINLOCK(of_rank)                                                                                              \
-    {                                                                                                                  \
-        .rank = (of_rank)                                                                                              \
-    }
+#define SPINLOCK(of_rank) {.rank = (of_rank)}
 
 // One bit for each rank that is held.
 __attribute__((weak)) uint32_t fake_lock_ranks;

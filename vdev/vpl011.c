@@ -57,6 +57,16 @@
 #define INT_OE     0x400u
 #define INT_ALL    0x7ffu
 
+static void lock_uart(struct vpl011 *uart) ACQUIRES(vpl011_role) NO_THREAD_ANALYSIS
+{
+    spinlock_acquire(&uart->lock);
+}
+
+static void unlock_uart(struct vpl011 *uart) RELEASES(vpl011_role) NO_THREAD_ANALYSIS
+{
+    spinlock_release(&uart->lock);
+}
+
 static uint32_t *reg(struct vpl011 *uart, uint32_t offset)
 {
     return &uart->reg[offset / 4];
@@ -88,7 +98,7 @@ static void publish(struct vpl011 *uart)
         cache_clean_poc(uart->reg, UARTICR + sizeof(uart->reg[0])); // the rest never changes
 }
 
-static void hide(struct vm *vm, bool hidden)
+static void hide(struct vm *vm, bool hidden) REQUIRES(vpl011_role)
 {
     if (vm->uart.shadow && vm->uart.hidden != hidden && vm_show_uart(vm, !hidden) == HV_OK)
         vm->uart.hidden = hidden;
@@ -117,7 +127,7 @@ static uint64_t after(const struct vm *vm, unsigned int periods)
 }
 
 // EL2's timer comes at the first of the two. While the VM is paused nothing is due: vpl011_time_goes_on sets it again.
-static void set_timer(const struct vm *vm)
+static void set_timer(const struct vm *vm) REQUIRES(vpl011_role)
 {
     const struct vpl011 *uart = &vm->uart;
     uint64_t first = uart->receive_timeout;
@@ -128,7 +138,7 @@ static void set_timer(const struct vm *vm)
         hyp_timer_set(HYP_TIMER_UART, first + vm->virtual_offset);
 }
 
-static COLD void pass_time(struct vm *vm)
+static COLD void pass_time(struct vm *vm) REQUIRES(vpl011_role)
 {
     struct vpl011 *uart = &vm->uart;
     uint64_t now = guest_now(vm);
@@ -144,7 +154,7 @@ static COLD void pass_time(struct vm *vm)
 }
 
 // After every change: the registers that follow from others, and the line. Lock held.
-static void update(struct vm *vm)
+static void update(struct vm *vm) REQUIRES(vpl011_role)
 {
     struct vpl011 *uart = &vm->uart;
     bool empty = uart->count == 0;
@@ -168,7 +178,7 @@ static void update(struct vm *vm)
 }
 
 // One character into the receive FIFO. Lock held; there is room.
-static void push(struct vm *vm, uint16_t data)
+static void push(struct vm *vm, uint16_t data) REQUIRES(vpl011_role)
 {
     struct vpl011 *uart = &vm->uart;
 
@@ -185,7 +195,7 @@ static void push(struct vm *vm, uint16_t data)
     }
 }
 
-static bool has_room(const struct vpl011 *uart)
+static bool has_room(const struct vpl011 *uart) REQUIRES(vpl011_role)
 {
     return (uart->reg[UARTCR / 4] & (CR_RXE | CR_LBE)) == CR_RXE && uart->count < fifo_size(uart);
 }
@@ -194,9 +204,9 @@ bool vpl011_has_room(struct vm *vm)
 {
     bool room;
 
-    spinlock_acquire(&vm->uart.lock);
+    lock_uart(&vm->uart);
     room = has_room(&vm->uart);
-    spinlock_release(&vm->uart.lock);
+    unlock_uart(&vm->uart);
     return room;
 }
 
@@ -205,7 +215,7 @@ COLD bool vpl011_receive(struct vm *vm, uint16_t data)
     struct vpl011 *uart = &vm->uart;
     bool room;
 
-    spinlock_acquire(&uart->lock);
+    lock_uart(uart);
     room = has_room(uart);
     if (room) {
         push(vm, data);
@@ -213,13 +223,13 @@ COLD bool vpl011_receive(struct vm *vm, uint16_t data)
     } else {
         uart->refused = true;
     }
-    spinlock_release(&uart->lock);
+    unlock_uart(uart);
     return room;
 }
 
 // Whether the console shall be told that it can send again; once. Half the FIFO at a time, so that a paste does not
 // come one byte a call. Lock held.
-static bool take_refused(struct vpl011 *uart)
+static bool take_refused(struct vpl011 *uart) REQUIRES(vpl011_role)
 {
     bool tell = uart->refused && has_room(uart) && uart->count <= fifo_size(uart) / 2;
 
@@ -234,7 +244,7 @@ static COLD uint32_t read_data(struct vm *vm)
     uint32_t data = 0;
     bool tell;
 
-    spinlock_acquire(&uart->lock);
+    lock_uart(uart);
     if (uart->count > 0) {
         data = uart->fifo[uart->head];
         uart->head = (uint8_t)((uart->head + 1) % VPL011_FIFO_SIZE);
@@ -245,14 +255,14 @@ static COLD uint32_t read_data(struct vm *vm)
         update(vm);
     }
     tell = take_refused(uart);
-    spinlock_release(&uart->lock);
+    unlock_uart(uart);
     if (tell)
         console_guest_room();
     return data;
 }
 
 // A byte that came back: one for which there is no room is lost, as the manual says. Lock held.
-static void receive_own(struct vm *vm, uint8_t byte)
+static void receive_own(struct vm *vm, uint8_t byte) REQUIRES(vpl011_role)
 {
     struct vpl011 *uart = &vm->uart;
 
@@ -271,23 +281,23 @@ static void receive_own(struct vm *vm, uint8_t byte)
 // text it is raised already, and nothing changes.
 static COLD void sent(struct vm *vm, bool loopback, uint8_t byte)
 {
-    spinlock_acquire(&vm->uart.lock);
+    lock_uart(&vm->uart);
     if (loopback)
         receive_own(vm, byte);
     *reg(&vm->uart, UARTRIS) |= INT_TX;
     update(vm);
-    spinlock_release(&vm->uart.lock);
+    unlock_uart(&vm->uart);
 }
 
 static __attribute__((noinline)) enum trap_result write_data(struct vm *vm, uint8_t byte)
 {
     if (*reg(&vm->uart, UARTCR) & CR_LBE) {
-        vm->uart.filled = true;
+        __atomic_store_n(&vm->uart.filled, true, __ATOMIC_RELAXED);
         sent(vm, true, byte);
         return TRAP_DONE;
     }
     console_guest_byte(byte);
-    vm->uart.filled = true;
+    __atomic_store_n(&vm->uart.filled, true, __ATOMIC_RELAXED);
     if (!(__atomic_load_n(reg(&vm->uart, UARTRIS), __ATOMIC_RELAXED) & INT_TX))
         sent(vm, false, byte);
     return TRAP_DONE;
@@ -305,7 +315,7 @@ static const uint16_t stored_bits[16] = {
 // PeriphID0-3, PCellID0-3: an Arm PL011 r1p5, which has FIFOs of 32.
 static const uint8_t identification[8] = {0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
-static void store(struct vpl011 *uart, uint32_t offset, uint32_t value)
+static void store(struct vpl011 *uart, uint32_t offset, uint32_t value) REQUIRES(vpl011_role)
 {
     if (offset / 4 >= ARRAY_COUNT(stored_bits))
         return;
@@ -322,7 +332,7 @@ static void store(struct vpl011 *uart, uint32_t offset, uint32_t value)
 
 // UARTICR. The receive timeout comes again when 32 bit periods have passed after a further character. What was sent
 // since the transmit interrupt was cleared last leaves the FIFO a character later, and raises it again. Lock held.
-static void clear_interrupts(struct vm *vm, uint32_t value)
+static void clear_interrupts(struct vm *vm, uint32_t value) REQUIRES(vpl011_role)
 {
     struct vpl011 *uart = &vm->uart;
 
@@ -341,7 +351,7 @@ static COLD void write_register(struct vm *vm, uint32_t offset, uint32_t value)
     struct vpl011 *uart = &vm->uart;
     bool tell;
 
-    spinlock_acquire(&uart->lock);
+    lock_uart(uart);
     if (offset == UARTICR)
         clear_interrupts(vm, value);
     else if (offset == UARTRSR)
@@ -350,7 +360,7 @@ static COLD void write_register(struct vm *vm, uint32_t offset, uint32_t value)
         store(uart, offset, value);
     update(vm);
     tell = take_refused(uart);
-    spinlock_release(&uart->lock);
+    unlock_uart(uart);
     if (tell)
         console_guest_room();
 }
@@ -393,11 +403,11 @@ __attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint
 
 COLD void vpl011_time_goes_on(struct vm *vm)
 {
-    spinlock_acquire(&vm->uart.lock);
+    lock_uart(&vm->uart);
     pass_time(vm);
     set_timer(vm);
     update(vm);
-    spinlock_release(&vm->uart.lock);
+    unlock_uart(&vm->uart);
 }
 
 static void timer_expired(void)
@@ -417,5 +427,7 @@ COLD void vpl011_init(struct vm *vm)
     for (uint32_t i = 0; i < ARRAY_COUNT(identification); i++)
         *reg(uart, UARTPERIPHID0 + 4 * i) = identification[i];
     cache_clean_poc(uart->reg, sizeof(uart->reg)); // as in publish: all of it, once
+    lock_uart(uart);
     update(vm);
+    unlock_uart(uart);
 }

@@ -22,6 +22,14 @@ struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
     uint32_t rank; // enum lock_rank
 };
 
+// Says to clang which lock guards a field. In C an attribute of a field cannot name a lock in the same structure, so
+// one role stands for the locks of all objects of a kind: the kind's own functions, which take and release the lock,
+// acquire and release the role, and a field that is GUARDED_BY it is an error everywhere else. A role is declared and
+// never defined.
+struct THREAD_ANNOTATION(capability("role")) lock_role {
+    char none;
+};
+
 // A free lock of that rank, for an object that is initialized where it is defined.
 #define SPINLOCK(of_rank) {.rank = (of_rank)}
 

@@ -24,6 +24,10 @@ struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
     uint32_t rank;
 };
 
+struct THREAD_ANNOTATION(capability("role")) lock_role {
+    char none;
+};
+
 #define SPINLOCK(of_rank) {.rank = (of_rank)}
 
 // One bit for each rank that is held.

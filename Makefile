@@ -37,19 +37,32 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .PHONY: all
 all:
 
+# $(call quote,text): one word for the shell, whatever is in it; $(call make_word,text): as the value of a variable for
+# another make; $(call policy_path,policy): the file of a policy's name or path
+quote = '$(subst ','\'',$(1))'
+make_word = $(call quote,$(subst $$,$$$$,$(1)))
+policy_path = $(if $(filter %.toml,$(lastword $(1))),$(1),policy/$(1).toml)
+
 GENERATED := $(OBJECTS)/generated
 POLICY_TABLES := $(BUILD)/generated/policy_tables.c
-POLICY_FILE := $(if $(filter %.toml,$(POLICY)),$(POLICY),policy/$(POLICY).toml)
+POLICY_FILE := $(call policy_path,$(POLICY))
 # What is built says both: 0.2.0+1a2b3c4
 COMMIT := $(or $(shell git describe --always --dirty 2>/dev/null),unknown)
 VERSION := $(shell cat VERSION)+$(COMMIT)
 
-# What cannot work is said before anything starts.
+# What cannot work is said before anything starts. The names of targets are made of BUILD, and make splits them at
+# blanks and gives other characters a meaning of their own.
+plain_folder = $(if $(shell printf %s $(call quote,$($(1))) | LC_ALL=C grep -x '[A-Za-z0-9._+@/][A-Za-z0-9._+@/-]*'),, \
+    $(error $(1)=$($(1)): make takes letters, digits and ._+@/- in this folder's name; give another one, or a symbolic link to it))
+$(call plain_folder,BUILD)$(call plain_folder,OBJECTS)
 ifneq ($(filter-out help clean,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell mkdir -p $(GENERATED) $(BUILD) 2>/dev/null && [ -w $(BUILD) ] && [ -w $(GENERATED) ] && echo writable),)
 $(error BUILD=$(BUILD): cannot write to this folder; name another with BUILD=<folder>)
 endif
-ifeq ($(wildcard $(POLICY_FILE)),)
+# A policy's path may have any character, so that it is never the name of a target: what depends on it depends on its
+# check sum.
+POLICY_SUM := $(shell cksum 2>/dev/null <$(call quote,$(POLICY_FILE)))
+ifeq ($(POLICY_SUM),)
 $(error POLICY=$(POLICY): no file $(POLICY_FILE); there are: $(basename $(notdir $(wildcard policy/*.toml))))
 endif
 endif
@@ -151,9 +164,9 @@ $(OBJECTS)/arch/aarch64/asm-offsets.s: arch/aarch64/asm-offsets.c $(FLAGS_STAMP)
 	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -g0 -MMD -MP -MF $@.d -S -o $@ $<
 
 # The compiler reads the tables of causes, registers, calls and devices from the headers.
-POLICY_COMPILE = $(PYTHON) tools/policy_compile.py --cc '$(HOSTCC)' --policy $(POLICY_FILE)
+POLICY_COMPILE = $(PYTHON) tools/policy_compile.py --cc '$(HOSTCC)' --policy=$(call quote,$(POLICY_FILE))
 
-$(POLICY_TABLES): $(POLICY_FILE) tools/policy_compile.py $(wildcard tools/policy_compiler/*.py) \
+$(POLICY_TABLES): tools/policy_compile.py $(wildcard tools/policy_compiler/*.py) \
                   $(BUILD)/generated/policy.stamp $(wildcard include/hv/*_table.h) \
                   $(wildcard include/hv/arch/*_table.h) include/hv/memory_map.h
 	$(call say,POLICY,$(POLICY_FILE))
@@ -179,7 +192,7 @@ $(OBJECTS)/hypervisor.ld $(OBJECTS)/guest.ld $(OBJECTS)/bench.ld:
 # no more: EL2's objects do not depend on the guest's variables, nor on the policy.
 $(call stamp,$(FLAGS_STAMP),$(CC) $(LD) $(HV_CPPFLAGS) $(HV_CFLAGS) $(HOT) $(LDFLAGS) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS))
 $(call stamp,$(GUEST_STAMP),$(GUEST_DEFINES) $(GUEST_OBJECTS))
-$(call stamp,$(BUILD)/generated/policy.stamp,$(POLICY_FILE))
+$(call stamp,$(BUILD)/generated/policy.stamp,$(POLICY_FILE) $(POLICY_SUM))
 $(call stamp,$(GENERATED)/version.stamp,$(VERSION))
 
 # Editors look for it in the root.
@@ -188,8 +201,8 @@ compile_commands.json: $(OBJECTS)/compile_commands.json
 
 $(OBJECTS)/compile_commands.json: scripts/compile_commands.py $(FLAGS_STAMP) $(GUEST_STAMP)
 	$(Q)$(PYTHON) scripts/compile_commands.py --build $(OBJECTS) --output $@ \
-	    --flags "$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS)" $(filter %.c,$(HV_SOURCES)) \
-	    --flags "$(CC) $(GUEST_CPPFLAGS) $(GUEST_DEFINES) $(GUEST_CFLAGS)" $(filter %.c,$(GUEST_SOURCES))
+	    --flags $(call quote,$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS)) $(filter %.c,$(HV_SOURCES)) \
+	    --flags $(call quote,$(CC) $(GUEST_CPPFLAGS) $(GUEST_DEFINES) $(GUEST_CFLAGS)) $(filter %.c,$(GUEST_SOURCES))
 
 # ---- Objects ---------------------------------------------------------------------------------------------------------
 

@@ -12,9 +12,6 @@ QEMU_EXTRA ?=
 ## raw: what the guest prints reaches the terminal as it is, also what acts on it (filtered)
 CONSOLE ?= filtered
 
-# $(call quote,text): one word for the shell, whatever is in it
-quote = '$(subst ','\'',$(1))'
-
 # What may begin with a dash is one word with its option.
 MACHINE = --smp=$(call quote,$(SMP)) --mem=$(call quote,$(MEM)) --cpu=$(call quote,$(CPU))
 EXTRA = --extra=$(call quote,$(QEMU_EXTRA)) --console=$(call quote,$(CONSOLE))
@@ -33,11 +30,10 @@ GUEST_ADDR ?=
 ## more files for the guest's memory, also for Linux: path@IPA, several with blanks between
 GUEST_FILE ?=
 
-# $(call policy_or,name): the policy that was asked for, else this one; $(call policy_path,policy): its file;
-# $(call policy_build,policy): a folder of its own for what is linked with it
+# $(call policy_or,name): the policy that was asked for, else this one; $(call policy_build,policy): a folder of
+# its own for what is linked with it, whose name make takes whatever the policy's path is
 policy_or = $(if $(filter file,$(origin POLICY)),$(1),$(POLICY))
-policy_path = $(if $(filter %.toml,$(1)),$(1),policy/$(1).toml)
-policy_build = $(BUILD)/policy-$(basename $(notdir $(1)))
+policy_build = $(BUILD)/policy-$(shell basename -- $(call quote,$(1)) .toml | LC_ALL=C sed 's/[^A-Za-z0-9._+@-]/_/g')
 
 # A program has the policy for firmware unless another one is asked for.
 GUEST_POLICY = $(call policy_or,firmware)
@@ -46,7 +42,7 @@ RUN_PROGRAM = $(call RUN_GUEST,$(GUEST_BUILD),$(call policy_path,$(GUEST_POLICY)
               --program=$(call quote,$(GUEST)) --cmdline=$(call quote,$(GUEST_ARGS)) \
               --address=$(call quote,$(GUEST_ADDR)) --file=$(call quote,$(GUEST_FILE)) --initrd=$(call quote,$(LINUX_INITRD))
 RUN_CHOSEN = $(if $(GUEST),$(RUN_PROGRAM),$(RUN))
-RUN_BUILD = $(if $(GUEST),OBJECTS=$(BUILD) BUILD=$(GUEST_BUILD) POLICY=$(call quote,$(GUEST_POLICY)))
+RUN_BUILD = $(if $(GUEST),OBJECTS=$(BUILD) BUILD=$(GUEST_BUILD) POLICY=$(call make_word,$(GUEST_POLICY)))
 
 ## boots it: Ctrl-] opens the monitor, Ctrl-A x ends QEMU
 .PHONY: run
@@ -80,7 +76,7 @@ RUN_LINUX = $(call RUN_GUEST,$(LINUX_BUILD),$(LINUX_POLICY_FILE)) --folder $(BUI
 run-linux:
 	$(Q)scripts/bootstrap build run linux
 	$(Q)$(RUN_LINUX) --check
-	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
+	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(LINUX_BUILD) POLICY=$(call make_word,$(LINUX_POLICY)) all
 	$(Q)$(RUN_LINUX)
 
 # A variable that the goal would not read is said, not ignored. $(call unread,goals,variables,why)
@@ -123,14 +119,14 @@ FORMAT ?= table
 .PHONY: bench
 bench: all
 	$(Q)scripts/bootstrap run test
-	$(Q)$(PYTHON) tools/bench.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu $(CPU) \
+	$(Q)$(PYTHON) tools/bench.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu=$(call quote,$(CPU)) \
 	    --format $(FORMAT) --scaling --wall
 
 ## where the instructions of an exit go, by function
 .PHONY: bench-phases
 bench-phases: all
 	$(Q)scripts/bootstrap run test
-	$(Q)$(PYTHON) tools/bench_phases.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu $(CPU) \
+	$(Q)$(PYTHON) tools/bench_phases.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu=$(call quote,$(CPU)) \
 	    --cc $(HOSTCC) --format $(FORMAT)
 
 ## pairs of boots for the wall times of `make bench-linux`; 0: instructions alone
@@ -140,6 +136,6 @@ PAIRS ?= 5
 .PHONY: bench-linux
 bench-linux:
 	$(Q)scripts/bootstrap build run linux test
-	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(LINUX_BUILD) POLICY=$(call quote,$(LINUX_POLICY)) all
-	$(Q)$(PYTHON) tools/bench_linux.py --elf $(LINUX_BUILD)/hypervisor.elf --folder $(BUILD)/bench-linux --cpu $(CPU) \
+	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(LINUX_BUILD) POLICY=$(call make_word,$(LINUX_POLICY)) all
+	$(Q)$(PYTHON) tools/bench_linux.py --elf $(LINUX_BUILD)/hypervisor.elf --folder $(BUILD)/bench-linux --cpu=$(call quote,$(CPU)) \
 	    --policy $(call quote,$(LINUX_POLICY_FILE)) --pairs $(PAIRS) --cc $(HOSTCC) --format $(FORMAT)

@@ -30,7 +30,7 @@ WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototy
 COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
                  -std=gnu2x -g -ffreestanding -fno-pic -fno-common -ffunction-sections -fdata-sections \
                  -mgeneral-regs-only -mstrict-align -mno-outline-atomics -fno-asynchronous-unwind-tables \
-                 -ffile-prefix-map=$(CURDIR)=. $(WARNINGS)
+                 -ffile-prefix-map=$(call quote,$(CURDIR))=. $(WARNINGS)
 
 # EL2 keeps frame pointers, since panic() walks them, and leaves x10 to x15 and x18 to the guest (vectors.S). It is
 # optimized as a whole.
@@ -70,7 +70,7 @@ GUEST_STAMP = $(GENERATED)/guest.stamp
 
 Q := $(if $(filter 1,$(V)),,@)
 # $(call say,WHAT,file): one short line per step
-say = $(if $(findstring s,$(firstword -$(MAKEFLAGS)))$(filter 1,$(V)),@:,@printf '  %-7s %s\n' '$(1)' '$(2)')
+say = $(if $(findstring s,$(firstword -$(MAKEFLAGS)))$(filter 1,$(V)),@:,@printf '  %-7s %s\n' $(call quote,$(1)) $(call quote,$(2)))
 
 # What run, test and release build is built on all CPUs, unless -j was given
 JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
@@ -79,4 +79,4 @@ JOBS = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 FORCE:
 
 # $(call stamp,file,value): a rule for a file that is touched only when the value differs from the last run's
-stamp = $(eval $(1): FORCE | tools ; @mkdir -p $$(@D); echo '$(subst ','\'',$(2))' | cmp -s - $$@ || echo '$(subst ','\'',$(2))' > $$@)
+stamp = $(eval $(1): FORCE | tools ; @mkdir -p $$(@D); printf '%s\n' $(call make_word,$(2)) | cmp -s - $$@ || printf '%s\n' $(call make_word,$(2)) > $$@)

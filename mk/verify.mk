@@ -111,7 +111,7 @@ test-linux-hotplug:
 soak:
 	$(Q)scripts/bootstrap build run linux test
 	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
-	$(Q)$(PYTHON) tests/linux/soak.py --minutes '$(if $(filter file,$(origin TIME)),10,$(TIME))' --seed '$(SEED)' --policy '$(LINUX_POLICY)' \
+	$(Q)$(PYTHON) tests/linux/soak.py --minutes '$(if $(filter file,$(origin TIME)),10,$(TIME))' --seed '$(SEED)' --policy=$(call quote,$(LINUX_POLICY)) \
 	    --capture $(BUILD)/soak.log
 
 ## only one gate of `make check`
@@ -153,4 +153,4 @@ coverage: $(GENERATED)/version.h $(POLICY_TABLES)
 ## every header compiles by itself
 .PHONY: check-headers
 check-headers:
-	$(Q)$(PYTHON) scripts/check_headers.py --cc "$(CC)" --flags "$(HV_CPPFLAGS) $(HV_CFLAGS)"
+	$(Q)$(PYTHON) scripts/check_headers.py --cc "$(CC)" --flags $(call quote,$(HV_CPPFLAGS) $(HV_CFLAGS))

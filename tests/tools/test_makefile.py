@@ -4,6 +4,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,10 +20,10 @@ DEFAULT_COMMAND = "qemu-system-aarch64 -M virt,virtualization=on,gic-version=3 -
                   "-serial mon:stdio -kernel build/hypervisor.elf"
 
 
-def make(*arguments, **variables):
+def make(*arguments, cwd=ROOT, **variables):
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("MAKE", "MFLAGS"))}
     environment |= variables
-    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=ROOT, env=environment, capture_output=True,
+    return subprocess.run(["make", "--no-print-directory", *arguments], cwd=cwd, env=environment, capture_output=True,
                           text=True, timeout=600)
 
 
@@ -49,9 +50,58 @@ def complaint(done):
     ("GUEST_TEST", "nosuch", "GUEST_TEST=nosuch: no suite of the diagnostic guest; there are: "),
     ("BUILD", "/proc/nowhere", "BUILD=/proc/nowhere: cannot write to this folder"),
     ("BUILD", "README.md", "BUILD=README.md: cannot write to this folder"),
+    *[("BUILD", name, f"BUILD={name}: make takes letters, digits and ._+@/- in this folder's name")
+      for name in ("a b", "a;b", "a&b", "a'b", 'a"b', "(a)", "a:b", "a%b", "a|b", "-a", "")],
+    ("OBJECTS", "a b", "OBJECTS=a b: make takes letters, digits and ._+@/- in this folder's name"),
 ])
 def test_bad_value_is_one_line(variable, value, why):
     assert why in complaint(make("run", f"{variable}={value}"))
+
+
+ODD = "a (b) & c's; \"d\" $x#1%"
+
+
+def test_clean_removes_nothing_else(tmp_path):
+    (tmp_path / "kept").touch()
+    assert "BUILD=" in complaint(make("clean", f"BUILD=nothing {tmp_path}"))
+    assert (tmp_path / "kept").exists()
+
+
+def test_a_policy_with_any_path(tmp_path):
+    """It is compiled again when it changes, and only then."""
+    policy, build = tmp_path / "my policies" / f"{ODD}.toml", tmp_path / "build"
+    policy.parent.mkdir()
+    words = [f"POLICY={policy}".replace("$", "$$"), f"BUILD={build}", f"{build}/generated/policy_tables.c"]
+    policy.write_bytes((ROOT / "policy/diag.toml").read_bytes())
+    first = make(*words)
+    assert first.returncode == 0 and f"POLICY  {policy}" in first.stdout, first.stderr
+    assert not make(*words).stdout
+    policy.write_bytes((ROOT / "policy/lockdown.toml").read_bytes())
+    assert make(*words).stdout.count("POLICY ") == 1
+
+
+@pytest.mark.parametrize("words", [["run", "GUEST=prog.elf"], ["run-linux"]])
+def test_the_folder_of_a_policy_with_any_path(words, tmp_path):
+    policy = tmp_path / f"{ODD}.toml"
+    policy.write_bytes((ROOT / "policy/diag.toml").read_bytes())
+    done = make("-n", *words, f"POLICY={policy}".replace("$", "$$"))
+    run = shlex.split(done.stdout.splitlines()[-1])
+    assert run[run.index("--policy") + 1] == str(policy)
+    assert run[run.index("--elf") + 1] == "build/policy-a__b____c_s___d___x_1_/hypervisor.elf"
+
+
+def test_a_checkout_with_any_path(tmp_path):
+    """The guest is built there, EL2's flags and the policy's tables hold."""
+    tree = tmp_path / ODD.replace('"', "") / "ariel"
+    names = subprocess.run(["git", "ls-files", "-co", "--exclude-standard", "-z"], cwd=ROOT, capture_output=True, text=True,
+                           check=True).stdout.split("\0")
+    for name in filter(lambda name: name and (ROOT / name).is_file(), names):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, tree / name)
+    done = make("-j2", f"COMMIT={tmp_path.name}", "build/guest.bin", "build/compile_commands.json",
+                "build/lib/string.c.o", "build/generated/policy_tables.c", cwd=tree)
+    assert done.returncode == 0, done.stderr
+    assert f"-ffile-prefix-map={tree}=." in (tree / "build/compile_commands.json").read_text()
 
 
 @pytest.mark.parametrize("script, arguments, why", [

@@ -168,7 +168,8 @@ void monitor_complete(struct monitor_line *line)
 
     while (start > 0 && line->text[start - 1] != ' ')
         start--;
-    start += line->text[start] == '$' && start < line->cursor; // gdb's sign of a register
+    if (start < line->cursor && line->text[start] == '$') // gdb's sign of a register
+        start++;
     memcpy(before, line->text, start);
     before[start] = '\0';
     memcpy(typed, &line->text[start], line->cursor - start);

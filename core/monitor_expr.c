@@ -146,7 +146,7 @@ const char *cmd_print(const struct monitor_words *words)
     unsigned int at = format == words->word[1] ? 2 : 1;
     char value_text[MONITOR_VALUE_MAX];
     struct vcpu *vcpu;
-    uint64_t value;
+    uint64_t value = 0;
     const char *error;
 
     if (is_sr(words))

@@ -53,7 +53,7 @@ static const char *find_kernel(struct monitor_space *space, struct vcpu *vcpu)
         return NULL;
     }
     for (unsigned int n = 0; n < vm0.vcpu_count; n++) {
-        struct kernel_tables other;
+        struct kernel_tables other = {};
 
         if (tables_now(&vm0.vcpus[n], &other) == NULL && (take_if_kernel(space, vcpu, other.registers.ttbr1_el1) ||
                                                           take_if_kernel(space, vcpu, vm0.vcpus[n].kernel_ttbr1))) {

@@ -355,16 +355,23 @@ static void plain_csi(struct terminal_filter *filter, struct out *out, uint8_t f
     }
 }
 
-static void csi_sequence(struct terminal_filter *filter, struct out *out, uint8_t final)
+// The cursor's shape: one digit or none, a blank and q. With a private prefix it may be a request.
+static bool is_cursor_shape(const struct terminal_filter *filter, uint8_t final)
 {
     const uint8_t *sequence = filter->sequence;
+    bool digit = filter->length == 5 && sequence[2] >= '0' && sequence[2] <= '9';
 
-    if (sequence[2] == '?')
+    return final == 'q' && (filter->length == 4 || digit) && sequence[filter->length - 2] == ' ';
+}
+
+static void csi_sequence(struct terminal_filter *filter, struct out *out, uint8_t final)
+{
+    if (filter->sequence[2] == '?')
         private_sequence(filter, out, final);
     else if (has_numbers_only(filter, 2))
         plain_csi(filter, out, final);
-    else if (final == 'q' && sequence[filter->length - 2] == ' ' && filter->length <= 5)
-        pass_sequence(filter, out); // the cursor's shape
+    else if (is_cursor_shape(filter, final))
+        pass_sequence(filter, out);
     else
         show_sequence(filter, out);
 }

@@ -213,6 +213,10 @@ static void what_makes_a_terminal_act_or_answer_can_be_read(void **state)
         {"\033[!p", "\\x1b[!p"},
         {"\033[?1$p", "\\x1b[?1$p"},
         {"\033[>q", "\\x1b[>q"},
+        {"\033[> q", "\\x1b[> q"}, // a shape of the cursor has a digit or nothing
+        {"\033[= q", "\\x1b[= q"},
+        {"\033[! q", "\\x1b[! q"},
+        {"\033[  q", "\\x1b[  q"},
         {"\033[?u", "\\x1b[?u"},
         {"\033[>1u", "\\x1b[>1u"},
         {"\033[>4;2m", "\\x1b[>4;2m"},

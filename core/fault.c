@@ -19,10 +19,9 @@ static void record(const struct event *event, enum trap_result outcome, const ch
         return;
     }
     log_limited(LOG_LIMIT(source, outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN), LOG_FAULT, "abort",
-                "exit=%lu key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x row=%u at=%s:%u reason=%pQ",
+                "exit=%lu key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x row=%u at=%pQ reason=%pQ",
                 event->sequence, event_key_name(event->key), event->write ? "write" : "read", trap_result_name(outcome),
-                event->pc, event->address, event->syndrome, event->row, policy_rows[event->row].file,
-                policy_rows[event->row].line, reason);
+                event->pc, event->address, event->syndrome, event->row, policy_rows[event->row].place, reason);
 }
 
 // The verdicts that speak for the event; narrows the key from "a data abort" to the device at the address.

@@ -73,17 +73,23 @@ static const char *name_of_device(const struct event *event)
     return event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);
 }
 
+// No record of a loop is cut, whatever the policy says.
+#define LOOP_LONGEST                                                                                                   \
+    LOG_HEAD_LONGEST "vcpu=7 key=S3_7_C15_C15_7_and_more op=write device=pcie-ecam-low addr=0x0123456789abcdef "       \
+                     "pc=0x0123456789abcdef esr=0x01234567 result=reflect per_second=999999999 row=127 at= why="
+_Static_assert(sizeof(LOOP_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
+
 static void record(const struct vcpu *vcpu, const struct event *event, uint64_t per_second)
 {
     const struct policy_row *row = &policy_rows[event->row];
     char name[EVENT_NAME_SIZE];
 
     log_limited(LOG_LIMIT(LOG_SOURCE_LOOP, LOG_WARN), LOG_GUEST, "guest-loop",
-                "vcpu=%u key=%s op=%s device=%s addr=0x%lx pc=0x%lx esr=0x%x result=%s per_second=%lu row=%u at=%s:%u "
+                "vcpu=%u key=%s op=%s device=%s addr=0x%lx pc=0x%lx esr=0x%x result=%s per_second=%lu row=%u at=%pQ "
                 "why=%pQ",
                 vcpu->id, event_name(event, name, sizeof(name)), event->write ? "write" : "read", name_of_device(event),
                 event->address, event->pc, event->syndrome, trap_result_name(event->result), per_second, event->row,
-                row->file, row->line, row->why);
+                row->place, row->why);
 }
 
 // Puts the event's place into a free one and tells it; nothing when it is known, rare or there is no free one.

@@ -23,7 +23,6 @@
 #include "log_ring.h"
 
 #define PREFIX_LENGTH (sizeof("ariel: ") - 1)
-#define TAIL_MAX      sizeof(" cut=1 held=18446744073709551615 hidden=18446744073709551615 tag=01234567")
 #define DRAW_ROUNDS   64
 #define NEXT_WORD     UINT64_C(0x7478656e) // "next"
 #define PANIC_TRIES   100000
@@ -94,7 +93,7 @@ static __attribute__((noinline, format(printf, 3, 0))) size_t format_record(char
                                                                             const char *format, va_list arguments)
 {
     struct log_half *half = log_ring_half(state.ring, false);
-    size_t limit = LOG_LINE_MAX - TAIL_MAX;
+    size_t limit = LOG_LINE_MAX - LOG_TAIL_MAX;
     size_t length = (size_t)format_text(line, limit, "ariel: seq=%lu t=%lu cpu=%u level=%s class=%s event=%s",
                                         half->sequence++, microseconds(), cpu_id(), log_level_name(head->level),
                                         log_class_name(head->class), head->event);

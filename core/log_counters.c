@@ -39,8 +39,8 @@ static void record_row(unsigned int row)
         count += telemetry_cpu[cpu].row_count[row];
     }
     if (count != 0) {
-        log_routine(LOG_POLICY, "row", "row=%u at=%s:%u count=%lu what=%pQ", row, policy_rows[row].file,
-                    policy_rows[row].line, count, policy_rows[row].text);
+        log_routine(LOG_POLICY, "row", "row=%u at=%pQ count=%lu what=%pQ", row, policy_rows[row].place, count,
+                    policy_rows[row].text);
     }
 }
 

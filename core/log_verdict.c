@@ -26,6 +26,13 @@ struct burst {
 #define BURST_PARTS 10 // of a second: a burst has ended when this part went by without
 _Static_assert(KEY_DC_CSW == BURST_FIRST + 1 && KEY_DC_CISW == BURST_FIRST + 2, "the keys of struct burst");
 
+// No record of a verdict is cut, whatever the policy says.
+#define VERDICT_LONGEST                                                                                                \
+    LOG_HEAD_LONGEST                                                                                                   \
+    "exit=999999999999999 key=S3_7_C15_C15_7_and_more op=write verdict=emulate pc=0x0123456789abcdef "                 \
+    "addr=0x0123456789abcdef value=0x0123456789abcdef esr=0x01234567 row=127 at= why="
+_Static_assert(sizeof(VERDICT_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
+
 static struct spinlock burst_lock = SPINLOCK(LOCK_LOG_LIMIT); // guards the bursts; no other lock is taken under it
 static struct burst bursts[BURSTS] GUARDED_BY(burst_lock);
 
@@ -63,9 +70,8 @@ static void record_held(unsigned int source, uint64_t held, bool console)
 
     if (source >= LOG_SOURCE_VERDICT && source < LOG_SOURCE_ABORT) {
         row = log_budget_row(source);
-        log_allowed(limit, LOG_POLICY, "suppressed", "row=%u at=%s:%u count=%lu of=%s key=%s op=%s", row,
-                    policy_rows[row].file, policy_rows[row].line, held, of, event_key_name(key),
-                    write ? "write" : "read");
+        log_allowed(limit, LOG_POLICY, "suppressed", "row=%u at=%pQ count=%lu of=%s key=%s op=%s", row,
+                    policy_rows[row].place, held, of, event_key_name(key), write ? "write" : "read");
     } else if (key < KEY_COUNT) {
         log_allowed(limit, LOG_POLICY, "suppressed", "count=%lu of=%s key=%s op=%s", held, of, event_key_name(key),
                     write ? "write" : "read");
@@ -144,9 +150,9 @@ static void record_burst(const struct event *first, uint64_t count)
 
     if (may_record(first, &limit))
         log_allowed(limit, LOG_POLICY, "set-way",
-                    "exit=%lu key=%s verdict=%s count=%lu pc=0x%lx value=0x%lx row=%u at=%s:%u why=%pQ",
-                    first->sequence, event_key_name(first->key), policy_action_name(first->verdict), count, first->pc,
-                    first->value, first->row, row->file, row->line, row->why);
+                    "exit=%lu key=%s verdict=%s count=%lu pc=0x%lx value=0x%lx row=%u at=%pQ why=%pQ", first->sequence,
+                    event_key_name(first->key), policy_action_name(first->verdict), count, first->pc, first->value,
+                    first->row, row->place, row->why);
     else
         log_budget_hold(limit.source, count - 1); // the first was counted
 }
@@ -202,9 +208,9 @@ void log_verdict(const struct event *event)
     if (!may_record(event, &limit))
         return;
     log_allowed(limit, LOG_POLICY, "verdict",
-                "exit=%lu key=%s op=%s verdict=%s pc=0x%lx addr=0x%lx value=0x%lx esr=0x%x row=%u at=%s:%u why=%pQ",
+                "exit=%lu key=%s op=%s verdict=%s pc=0x%lx addr=0x%lx value=0x%lx esr=0x%x row=%u at=%pQ why=%pQ",
                 event->sequence, event_name(event, name, sizeof(name)), event->write ? "write" : "read",
                 policy_action_name(event->verdict), event->pc, event->address, event->value, event->syndrome,
-                event->row, row->file, row->line, row->why);
+                event->row, row->place, row->why);
     tell_bursts(false);
 }

@@ -118,7 +118,7 @@ _Noreturn void main_boot_cpu(void)
     struct vcpu *vcpu = adopt_vcpu(0);
     memset(vcpu->frame, 0, sizeof(*vcpu->frame));
     log_init();
-    log_routine(LOG_BOOT, "boot", "version=%s policy=%s el=2", ARIEL_VERSION, policy_name);
+    log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, policy_name);
     say_keys();
     el2_log_features();
     check_machine();

@@ -249,7 +249,7 @@ static void show_row(unsigned int n, bool with_count)
     out("row:%3u ", n);
     if (with_count)
         out("count:%10lu ", row_count(n));
-    out("at:%-22s action:%-7s subject:%s", monitor_place(row), policy_action_name(row->action), row->text);
+    out("at:%-22s action:%-7s subject:%s", row->place, policy_action_name(row->action), row->text);
     if (row->why[0] != '\0')
         out_note("\n   ");
     out(" why:%s\n", row->why);
@@ -259,8 +259,7 @@ static void show_verdict(const char *name, const char *direction, const struct p
 {
     const struct policy_row *row = &policy_rows[verdict->row];
 
-    out("access:%-6s key:%-20s verdict:%-8s at:%s", direction, name, policy_action_name(verdict->action),
-        monitor_place(row));
+    out("access:%-6s key:%-20s verdict:%-8s at:%s", direction, name, policy_action_name(verdict->action), row->place);
     out_note("\n   ");
     out(" subject:%s default=%d log=%d why:%s\n", row->text, (verdict->flags & POLICY_FLAG_DEFAULT) != 0,
         (verdict->flags & POLICY_FLAG_LOG) != 0, row->why);

@@ -75,14 +75,6 @@ bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event
            (kept >= telemetry->logged || telemetry->sequence < sequence + TELEMETRY_LAST);
 }
 
-const char *monitor_place(const struct policy_row *row)
-{
-    static char text[POLICY_PLACE_MAX];
-
-    (void)format_text(text, sizeof(text), "%s:%u", row->file, row->line);
-    return text;
-}
-
 // Two lines, for 80 columns.
 static void show_event(const struct event *event)
 {
@@ -93,7 +85,7 @@ static void show_event(const struct event *event)
         event->sequence, event->pc, event->write ? "w" : "r", event_name(event, name, sizeof(name)));
     out_note("\n             ");
     out(" address:0x%08lx value:0x%lx verdict:%s result:%s at:%s\n", event->address, event->value,
-        policy_action_name(event->verdict), trap_result_name(event->result), monitor_place(row));
+        policy_action_name(event->verdict), trap_result_name(event->result), row->place);
 }
 
 void monitor_show_events(const uint64_t *begin, const uint64_t *end)
@@ -189,7 +181,7 @@ static void explain_event(const struct event *event)
         event->write ? "write or call" : "read", event_name(event, name, sizeof(name)), event->address, event->value);
     explain_syndrome(event->syndrome);
     out("why  control:%s traps it; verdict=%s by at:%s subject:%s why:%s\n", control_of(event->cause, event->key),
-        policy_action_name(event->verdict), monitor_place(row), row->text, row->why);
+        policy_action_name(event->verdict), row->place, row->text, row->why);
     out("got  result:%s", trap_result_name(event->result));
     if (!event->write && event->result == TRAP_DONE)
         out(" value=0x%lx", event->value);

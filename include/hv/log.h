@@ -10,6 +10,10 @@
 #include <hv/types.h>
 
 #define LOG_LINE_MAX 512 // bytes of a record, end of string included
+// What the log itself may add behind a record's fields, end of string included; and the longest that it begins with.
+#define LOG_TAIL_MAX sizeof(" cut=1 held=18446744073709551615 hidden=18446744073709551615 tag=01234567")
+#define LOG_HEAD_LONGEST                                                                                               \
+    "ariel: seq=999999999999999 t=999999999999999999 cpu=7 level=error class=policy event=guest-loop "
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVEL_COUNT };
 

@@ -6,9 +6,6 @@
 
 // Events begin[cpu] .. end[cpu] - 1 of every CPU, in order of time, a row each.
 void monitor_show_events(const uint64_t *begin, const uint64_t *end);
-// The file and line of a policy row; holds until the next call.
-struct policy_row;
-const char *monitor_place(const struct policy_row *row);
 // A copy of event sequence of cpu; false when it is gone, or changed meanwhile.
 bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event);
 // Nanoseconds of ticks of the counter.

@@ -30,13 +30,16 @@ struct policy_verdict {
 };
 
 #define POLICY_LOG_UNLIMITED UINT16_MAX
-#define POLICY_PLACE_MAX     128 // "file:line", end of string included
+
+// The most that a place and a why take of a log record, quoted and escaped as %pQ does it. The policy compiler shortens
+// a place at its beginning and refuses a longer why, so that no record of a verdict is ever cut (log_verdict.c).
+#define POLICY_PLACE_MAX 48
+#define POLICY_WHY_MAX   112
 
 struct policy_row {
-    const char *file; // "policy/diag.toml"
-    const char *text; // the row's subject: "sysreg PMU", "mmio pl011"
-    const char *why;  // the row's reason, "" when none was given
-    uint16_t line;
+    const char *place;       // "policy/diag.toml:53"
+    const char *text;        // the row's subject: "sysreg PMU", "mmio pl011"
+    const char *why;         // the row's reason, "" when none was given
     uint16_t log_per_second; // at most so many log records a second of each of its keys; 0: LOG_LIMIT_PER_SECOND
                              // POLICY_LOG_UNLIMITED: one for each, and the VM's budget does not pay for it
     uint8_t action;          // enum policy_action, as written; a verdict may differ where it is not possible

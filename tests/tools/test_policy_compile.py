@@ -355,3 +355,36 @@ def test_what_is_no_plain_text_is_named(tmp_path, data, name):
                            tmp_path / "out.c"], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert f"mine.toml:1: {name}" in done.stderr
+
+
+@pytest.mark.parametrize("why, length", [("x" * 112, 112), ("a " + "x" * 108, 112), ("\u00e9" * 13 + " 345678", 113),
+                                         ("x" * 113, 113), ("a " + "x" * 109, 113), ('"' * 55, 112), ("\\" * 113, 113)])
+def test_a_why_that_a_record_would_cut_is_refused(why, length):
+    """As long as a record shows it: quoted and escaped as %pQ does it."""
+    text = f"[[sysreg]]\nclass = \"PMU\"\naction = \"deny\"\nwhy = {json.dumps(why)}\n"
+    assert len(model.quoted(why)) == length
+    if length <= 112:
+        assert build(text).rows[1].why == why
+    else:
+        assert f"test.toml:5: why takes {length} bytes of a log record, quoted and escaped: at most 112; shorten" in errors(text)
+
+
+@pytest.mark.parametrize("path, place", [
+    ("policy/diag.toml", "policy/diag.toml:7"), ("/tmp/my policies/a (b) & c's.toml", "/tmp/my policies/a (b) & c's.toml:7"),
+    ("/a/" + "b" * 30 + "/" + "c" * 35 + ".toml", ".../" + "c" * 35 + ".toml:7"), ("d" * 60, "..." + "d" * 43 + ":7")])
+def test_the_place_of_a_row_fits_a_record(path, place):
+    assert model.place_of(path, 7, 48) == place
+    assert len(model.quoted(place)) <= 48
+
+
+def test_a_list_of_names_fits_a_record():
+    names = [key.name for key in TABLES[0]["sysreg"] if key.cls == "ID"]
+    row = model.Row("sysreg", 1, {"name": names, "action": "emulate"}, {})
+    assert len(", ".join(names)) > 150 > len(row.text) and row.text.endswith(f"and {len(names) - 4} more")
+
+
+def test_any_path_gives_tables(tmp_path):
+    path = tmp_path / "\u00e9 (b) & c's; \"d\" $x.toml"
+    path.write_text(DEFAULT)
+    text = emit.generate(compiler.compile_file(str(path), "cc", (os.path.join(ROOT, "include"),)))
+    assert text.isascii() and "$x.toml:1\"" in text

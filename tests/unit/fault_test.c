@@ -27,7 +27,7 @@ const struct policy_verdict policy_verdicts[][2] = {
     {{POLICY_DENY, 0, 5}, {POLICY_DENY, 0, 5}},
 };
 const uint8_t policy_verdict_index[KEY_COUNT] = {[KEY_DEVICE_NONE] = 1, [KEY_GUEST_RAM] = 2, [KEY_CAUSE_IABT] = 3};
-const struct policy_row policy_rows[] = {[5] = {.file = "policy/test.toml", .line = 5}};
+const struct policy_row policy_rows[] = {[5] = {.place = "policy/test.toml:5"}};
 static unsigned int records, breaks;
 static bool in_loop;
 static uint64_t now;

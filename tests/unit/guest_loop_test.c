@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which guests are in a loop of refused accesses, and that each place of one is told once.
-// Links: core/guest_loop.c core/telemetry.c core/event_name.c
+// Links: core/guest_loop.c core/telemetry.c core/event_name.c lib/printf.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +13,7 @@
 #include <hv/guest_loop.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
+#include <hv/printf.h>
 #include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vm.h>
@@ -22,7 +23,7 @@ static struct vcpu *vcpu = &vm.vcpus[2];
 static unsigned int told;
 static char last[512];
 
-const struct policy_row policy_rows[] = {{"policy/test.toml", "default", "no row names this", 5, 10, POLICY_DENY}};
+const struct policy_row policy_rows[] = {{"policy/test.toml:5", "default", "no row names this", 10, POLICY_DENY}};
 static const struct policy_range flash = {.base = 0, .size = 0x08000000, .key = KEY_DEVICE_FLASH};
 
 unsigned int cpu_id(void)
@@ -61,7 +62,7 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
     assert_string_equal(event, "guest-loop");
     assert_non_null(strstr(format, "why=%pQ"));
     va_start(arguments, format);
-    (void)vsnprintf(last, sizeof(last), format, arguments);
+    (void)format_text_v(last, sizeof(last), format, arguments);
     va_end(arguments);
     told++;
 }

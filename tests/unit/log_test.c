@@ -85,13 +85,20 @@ void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
     snprintf(buffer, size, "S3_0_C1_C2_%u", syndrome & 7);
 }
 
+// What the policy compiler lets through at most: with the quotes of %pQ, POLICY_PLACE_MAX and POLICY_WHY_MAX bytes.
+#define TEN           "0 2 4 6 8 "
+#define LONGEST_PLACE TEN TEN TEN TEN "a.t:65"
+#define LONGEST_WHY   TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
+_Static_assert(sizeof(LONGEST_PLACE) + 1 == POLICY_PLACE_MAX && sizeof(LONGEST_WHY) + 1 == POLICY_WHY_MAX);
+
 const struct policy_row policy_rows[] = {
-    {"policy/test.toml", "default", "", 1, 0, POLICY_DENY},
-    {"policy/test.toml", "sysreg PMU", "no \"counters\" here", 17, 10, POLICY_DENY},
-    {"policy/test.toml", "mmio pl031", "quiet", 40000, 1, POLICY_ALLOW},
-    {"policy/test.toml", "sysreg ID", "all", 60, POLICY_LOG_UNLIMITED, POLICY_ALLOW},
+    {"policy/test.toml:1", "default", "", 0, POLICY_DENY},
+    {"policy/test.toml:17", "sysreg PMU", "no \"counters\" here", 10, POLICY_DENY},
+    {"policy/test.toml:40000", "mmio pl031", "quiet", 1, POLICY_ALLOW},
+    {"policy/test.toml:60", "sysreg ID", "all", POLICY_LOG_UNLIMITED, POLICY_ALLOW},
+    {LONGEST_PLACE, "sysreg ID", LONGEST_WHY, POLICY_LOG_UNLIMITED, POLICY_ALLOW},
 };
-const unsigned int policy_row_count = 4;
+const unsigned int policy_row_count = 5;
 const unsigned int policy_log_budget = BUDGET;
 
 const char *policy_action_name(unsigned int action)
@@ -298,6 +305,25 @@ static void test_a_panic_writes_what_was_held_back_first(void **state)
     two = strstr(one, "\nariel: seq=2 ");
     assert_non_null(two);
     assert_non_null(strstr(two, "event=panic reason=\"a bug\" tag="));
+}
+
+static void test_the_longest_reason_is_whole(void **state)
+{
+    struct event event = {.sequence = 999999999999999,
+                          .pc = UINT64_MAX,
+                          .address = UINT64_MAX,
+                          .value = UINT64_MAX,
+                          .syndrome = UINT32_MAX,
+                          .key = KEY_SYSREG_UNKNOWN,
+                          .row = 4,
+                          .verdict = POLICY_EMULATE,
+                          .write = true};
+    (void)state;
+
+    log_ring_half(&ring, false)->sequence = 999999999999999;
+    log_verdict(&event);
+    assert_true(has(last_line(), " row=4 at=\"" LONGEST_PLACE "\" why=\"" LONGEST_WHY "\" tag="));
+    assert_false(has(last_line(), "cut="));
 }
 
 static void test_long_fields_are_left_out_whole(void **state)
@@ -558,7 +584,7 @@ static void test_verdict_cites_its_row(void **state)
     log_verdict(&event);
     assert_true(
         has(last_line(), "level=error class=policy event=verdict exit=0 key=S3_0_C1_C2_6 op=read verdict=stop "));
-    event.row = 4;
+    event.row = policy_row_count;
     unsigned int before = console_count;
     log_verdict(&event); // no such row: nothing
     assert_int_equal(console_count, before);
@@ -914,6 +940,7 @@ int main(void)
         cmocka_unit_test_setup(test_what_was_held_back_is_written_at_the_end, set_up),
         cmocka_unit_test_setup(test_what_was_hidden_before_the_quiet_stays_so, set_up),
         cmocka_unit_test_setup(test_the_next_boot_says_how_many_were_hidden, set_up),
+        cmocka_unit_test_setup(test_the_longest_reason_is_whole, set_up),
         cmocka_unit_test_setup(test_long_fields_are_left_out_whole, set_up),
         cmocka_unit_test_setup(test_tag_differs_between_boots, set_up),
         cmocka_unit_test_setup(test_boots_are_chained, set_up),

@@ -118,7 +118,7 @@ static void verdicts_point_into_the_tables(void **state)
         }
     }
     for (unsigned int i = 0; i < policy_row_count; i++)
-        assert_true(policy_rows[i].line > 0 && policy_rows[i].file[0] && policy_rows[i].text[0] && policy_rows[i].why);
+        assert_true(policy_rows[i].place[0] && policy_rows[i].text[0] && policy_rows[i].why);
 }
 
 static void actions_have_names(void **state)

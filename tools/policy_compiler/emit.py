@@ -2,7 +2,7 @@
 """The const tables of include/hv/policy.h and include/hv/arch/sysreg.h, as C."""
 import os
 
-from .model import REGISTERS
+from .model import REGISTERS, place_of, quoted
 
 # policy_quick, as policy.h has it
 QUICK_BASE, QUICK_SHIFT, QUICK_COUNT = 0x08000000, 16, 512
@@ -110,11 +110,11 @@ def wrap(items, width=110):
 
 def generate(policy):
     name = policy.source.get("name") or os.path.splitext(os.path.basename(policy.path))[0]
-    out = [f"// Made by tools/policy_compile.py from {policy.path}. Do not edit.",
+    out = [f"// Made by tools/policy_compile.py from {quoted(policy.path)}. Do not edit.",
            "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg.h>\n#include <hv/policy.h>\n",
            f"const char policy_name[] = {quote(name)};\n",
            *verdict_tables(policy), "const struct policy_row policy_rows[] = {"]
-    out += [f"    {{{quote(policy.path)}, {quote(row.text)}, {quote(row.why)}, {min(row.line, 65535)}, "
+    out += [f"    {{{quote(place_of(policy.path, row.line, policy.numbers['PLACE_MAX']))}, {quote(row.text)}, {quote(row.why)}, "
             f"{'POLICY_LOG_UNLIMITED' if row.unlimited else row.limit}, {action_name(row.action)}}},"
             for row in policy.rows]
     out += ["};\n", f"const unsigned int policy_log_budget = {policy.log_budget};",

@@ -12,6 +12,7 @@ COMMON = ("action", "log", "count", "limit", "why")
 TOP = ("name", "description", "default", "log_budget")
 KEY_LIMIT = 10  # LOG_LIMIT_PER_SECOND of log_budget.h: where a row has no limit
 RATE_MAX = 65534  # one below POLICY_LOG_UNLIMITED of policy.h
+SUBJECT_MAX = 150  # bytes of a row's list of names in records and at the monitor; a longer list is told by its first
 BUDGET = 100  # records a second of all keys, at least; see Policy.log_budget in source.py
 OWNED = ("GICD", "GICR", "PL011")  # devices that EL2 itself drives, and emulates for the guest
 SHADOWED = "pl011"  # the one whose registers are kept as they read, in a page that can be shown to the guest
@@ -52,6 +53,24 @@ class Key:
         self.emulated = False
 
 
+def quoted(text):
+    """text as a value of a log record: what %pQ of printf.h makes of it."""
+    if text and all(0x20 < byte < 0x7f and byte not in b'"=' for byte in text.encode()):
+        return text
+    escapes = {ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n"}
+    return '"' + "".join(escapes.get(byte) or (chr(byte) if 0x20 <= byte < 0x7f else f"\\x{byte:02x}")
+                         for byte in text.encode()) + '"'
+
+
+def place_of(path, line, most):
+    """Where a row stands, "file:line", in at most so many bytes of a record: a long path is without its beginning."""
+    place = f"{path}:{line}"
+    if len(quoted(place)) <= most:
+        return place
+    ends = [place[at:] for at in range(len(path)) if len(quoted("..." + place[at:])) <= most]
+    return "..." + next((end for end in ends if end.startswith("/")), ends[0])
+
+
 class Row:
     """One row of the source, in the order of the file; row 0 is the default."""
 
@@ -71,7 +90,9 @@ class Row:
         fields = self.fields
         subject = next((fields[name] for name in ("name", "class", "device", "number", "base") if name in fields), "")
         if isinstance(subject, list):
-            subject = ", ".join(map(str, subject))
+            names = list(map(str, subject))
+            subject = ", ".join(names)
+            subject = subject if len(subject) <= SUBJECT_MAX else some(names)
         subject = f"{subject:#x}" if isinstance(subject, int) else subject
         if "offset" in fields:
             subject += f"+{fields['offset']:#x}"

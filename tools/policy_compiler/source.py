@@ -2,7 +2,7 @@
 """The TOML text: where rows and their fields stand (tomllib tells values only), and what their fields may be."""
 import re
 
-from .model import ACTIONS, BUDGET, COMMON, DIRECTIONS, RATE_MAX, SHADOWED, SUBJECTS, TOP, Row, nearest
+from .model import ACTIONS, BUDGET, COMMON, DIRECTIONS, RATE_MAX, SHADOWED, SUBJECTS, TOP, Row, nearest, quoted
 
 TOKEN = re.compile(r'''"""(?:\\.|[^\\])*?"{3,5}
                        | '{3}.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | \#[^\n]* | \n | [^"'#\n]''',
@@ -149,6 +149,10 @@ def check_fields(policy, row, allowed):
             policy.error(row.at("limit"), "limit without log = true: there is nothing to limit")
         else:
             row.limit, row.unlimited = number, number == 0
+    length = len(quoted(row.why)) if isinstance(row.why, str) else 0
+    if length > policy.numbers["WHY_MAX"]:
+        policy.error(row.at("why"), f"why takes {length} bytes of a log record, quoted and escaped: at most "
+                     f"{policy.numbers['WHY_MAX']}; shorten {row.why!r}")
     if row.shadow is True:
         check_shadow(policy, row)
 

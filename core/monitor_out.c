@@ -157,18 +157,28 @@ static bool is_name(char byte)
     return (byte >= 'a' && byte <= 'z') || is_digit(byte) || byte == '_';
 }
 
+// The letters of the conversion at text, which end at *end; NULL when a row cannot have it.
+static const char *find_letters(const char *text, const char **end)
+{
+    const char *letters = text + 1;
+
+    while (*letters == '-' || is_digit(*letters))
+        letters++;
+    *end = letters + (*letters == 'l' ? 2 : 1);
+    return strchr(*letters == 'l' ? "ux" : "uxsd", (*end)[-1]) != NULL && (*end)[-1] != '\0' ? letters : NULL;
+}
+
 // The format for one field, whose name is length bytes; value is what follows '=' or ':'. Returns the end of the field
-// in the row.
+// in the row, or NULL when its value is none.
 static const char *translate_field(const char *name, size_t length, const char *value, char **format)
 {
-    const char *letter = strchr(value, '%') + 1;
     bool hex = *value == '0';
     bool shown = value[-1] == '=';
     const char *end;
+    const char *letter = find_letters(hex ? value + 2 : value, &end);
 
-    while (*letter == '-' || is_digit(*letter))
-        letter++;
-    end = letter + (*letter == 'l' ? 2 : 1);
+    if (letter == NULL || length + (size_t)(end - value) > FIELD_MAX / 2)
+        return NULL;
     if (state.json) {
         const char *kind = *letter == 's' ? "pJ" : *letter == 'd' ? "j" : letter;
 
@@ -184,7 +194,27 @@ static const char *translate_field(const char *name, size_t length, const char *
     return end;
 }
 
-// Makes a row, as monitor_out.h has it, a format of printf.h in the form of this reply.
+// A conversion that is no field's value: a mistake in the row, which a gate looks for. Whatever it is, the arguments
+// after it must stay with their conversions: JSON has it as the field "unnamed". The rest of a row with a conversion
+// that a row cannot have is left out.
+static const char *translate_stray(const char *row, char **format)
+{
+    static const char unnamed[] = "unnamed:";
+    char value[sizeof(unnamed) + FIELD_MAX];
+    const char *end;
+
+    if (row[1] == '%') {
+        *format += format_text(*format, FIELD_MAX, state.json ? "" : "%%%%");
+        return row + 2;
+    }
+    if (find_letters(row, &end) == NULL || end - row >= FIELD_MAX / 4)
+        return strchr(row, '\0');
+    (void)format_text(value, sizeof(value), "%s%.*s", unnamed, (int)(end - row), row);
+    (void)translate_field(value, sizeof(unnamed) - 2, &value[sizeof(unnamed) - 1], format);
+    return end;
+}
+
+// Makes a row, as monitor_out.h has it, a format of printf.h in the form of this reply. Each round goes on in the row.
 static void translate(const char *row, char *format)
 {
     const char *last = &format[FORMAT_MAX - FIELD_MAX];
@@ -197,7 +227,14 @@ static void translate(const char *row, char *format)
         const char *value = &row[length + 1];
         if (length > 0 && (row[length] == '=' || row[length] == ':') &&
             (*value == '%' || strncmp(value, "0x%", 3) == 0)) {
-            row = translate_field(row, length, value, &format);
+            const char *end = translate_field(row, length, value, &format);
+            if (end != NULL) {
+                row = end;
+                continue;
+            }
+        }
+        if (*row == '%') {
+            row = translate_stray(row, &format);
             continue;
         }
         if (*row == '\n' && state.json && state.in_row)
@@ -205,7 +242,7 @@ static void translate(const char *row, char *format)
         if (*row == '\n')
             state.in_row = false;
         for (length += length == 0; length > 0; length--, row++) {
-            if (!state.json || *row == '\n')
+            if ((!state.json || *row == '\n') && format < last)
                 *format++ = *row;
         }
     }

@@ -23,3 +23,19 @@ def test_guest_memory_is_reached_in_one_place(line):
 @pytest.mark.parametrize("line", ["f(pa_make(GUEST_RAM_PA));", "g(h->pointer, ipa.v);", "*out = ipa.v;"])
 def test_what_is_no_pointer_passes(line):
     assert check_layering.pointer_faults("core/vm.c", line) == []
+
+
+@pytest.mark.parametrize("line", ['out("table=TTBR%u b=%s\\n", a, b);', 'out("a=%u "\n    "b %s", a, b);', 'out("%u", a);',
+                                  'out("a=%.*s", n, a);', 'out("a=%p", a);', 'out("A=%u", a);', 'out("a=%-*s", n, a);'])
+def test_a_conversion_outside_a_field_is_found(line):
+    assert len(check_layering.row_faults("core/x.c", line)) == 1
+
+
+@pytest.mark.parametrize("line", ['out("a=%u b:%-12s c=0x%016lx d:%d 5%%\\n", a);', 'out("\\n");', 'out_note("%u", a);', 'layout("%u");'])
+def test_rows_of_fields_pass(line):
+    assert check_layering.row_faults("core/x.c", line) == []
+
+
+def test_the_rows_of_the_monitor_are_found():
+    text = "".join(path.read_text() for path in (ROOT / "core").glob("monitor*.c"))
+    assert len(check_layering.ROW.findall(text)) > 60

@@ -21,6 +21,7 @@
 #include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/monitor_cmds.h>
+#include <hv/monitor_out.h>
 #include <hv/pl011.h>
 #include <hv/policy.h>
 #include <hv/selftest.h>
@@ -626,6 +627,42 @@ static const char *const good[] = {
     "reset",
     "halt",
 };
+
+// The format's check by the compiler is for the caller of out(); here the row is the input.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+#pragma GCC diagnostic ignored "-Wformat-security"
+static void assert_row(bool json, const char *row, const char *expected)
+{
+    sent_count = 0;
+    out_begin(json);
+    out(row, 1u, "two", 3ul);
+    out_end(NULL);
+    sent[sent_count] = '\0';
+    assert_string_equal(sent, expected);
+}
+#pragma GCC diagnostic pop
+
+static void no_row_moves_an_argument_to_another_conversion(void **state)
+{
+    char row[3000];
+
+    (void)state;
+    assert_row(false, "a=%u b:%s c=0x%lx 100%%\n", "a=1 two c=0x3 100%\nok\n");
+    assert_row(true, "a=%u b:%s c=0x%lx 100%%\n", "{\"a\":1,\"b\":\"two\",\"c\":\"0x3\"}\nok\n");
+    assert_row(false, "table=TTBR%u b=%s c=%lu\n", "table=TTBR1 b=two c=3\nok\n");
+    assert_row(true, "table=TTBR%u b=%s c=%lu\n", "{\"unnamed\":1,\"b\":\"two\",\"c\":3}\nok\n");
+    assert_row(true, "%u, %s and c=%lu\n", "{\"unnamed\":1,\"unnamed\":\"two\",\"c\":3}\nok\n");
+    assert_row(true, "a=%u b=%c c=%s\n", "{\"a\":1}\nok\n"); // what a row cannot have: no further argument
+    assert_row(true, "a=%u b=%.*s c=%s\n", "{\"a\":1}\nok\n");
+    assert_row(true, "a=%u b=%", "{\"a\":1}\nok\n");
+    assert_row(true, "a=%u b=%l", "{\"a\":1}\nok\n");
+    memset(row, 'x', sizeof(row)); // longer than the format may be
+    row[sizeof(row) - 1] = '\0';
+    assert_row(true, row, "ok\n");
+    memcpy(&row[sizeof(row) - 4], "=%u", 4);
+    assert_row(true, row, "{\"unnamed\":1}\nok\n");
+}
 
 static void good_lines_end_in_ok_and_give_json(void **state)
 {
@@ -1313,6 +1350,7 @@ int main(void)
         cmocka_unit_test_setup(keys_that_send_sequences_still_work, set_up),
         cmocka_unit_test_setup(the_guests_wish_for_the_log_waits_for_the_end, set_up),
         cmocka_unit_test_setup(the_prompt_lets_only_errors_through_unless_told, set_up),
+        cmocka_unit_test_setup(no_row_moves_an_argument_to_another_conversion, set_up),
         cmocka_unit_test_setup(good_lines_end_in_ok_and_give_json, set_up),
         cmocka_unit_test_setup(a_refused_machine_has_no_vcpu, set_up),
         cmocka_unit_test_setup(timer_says_how_late_interrupts_came, set_up),

@@ -53,11 +53,11 @@ fuzz-coverage: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)scripts/bootstrap fuzz
 	$(Q)$(FUZZ) --coverage $(TARGET)
 
-## the tests that boot QEMU; TESTS="test_guest.py -k hvc" chooses
+## the tests that boot QEMU; TESTS="test_log.py -k lost" chooses
 .PHONY: test-qemu
 test-qemu: all
 	$(Q)scripts/bootstrap build llvm run linux test
-	$(Q)$(PYTHON) -m pytest -q tests/qemu $(TESTS)
+	$(Q)$(PYTHON) scripts/qemu_tests.py $(TESTS)
 
 ## `make hostile`, `make soak`: the random numbers begin here; the same seed attacks in the same way
 SEED ?= 1
@@ -72,6 +72,7 @@ ICOUNT ?= 0
 .PHONY: hostile
 hostile:
 	$(Q)scripts/bootstrap build run test
+	$(if $(CASE),$(Q)HOSTILE_SEED='$(SEED)' HOSTILE_COUNT='$(COUNT)' $(PYTHON) scripts/qemu_tests.py --case $(call quote,$(CASE)))
 	$(Q)HOSTILE_SEED='$(SEED)' HOSTILE_COUNT='$(COUNT)' HOSTILE_ICOUNT='$(ICOUNT)' $(PYTHON) -m pytest -q \
 	    -p no:cacheprovider 'tests/qemu/test_hostile.py$(if $(CASE),::test_el2_stands[$(CASE)])'
 

@@ -107,6 +107,8 @@ def test_a_checkout_with_any_path(tmp_path):
 @pytest.mark.parametrize("script, arguments, why", [
     ("check.py", ["nothing"], "no gate nothing; there are: "),
     ("unit_tests.py", ["--build", "build/unit", "--cc", "gcc", "--cflags", "", "nothing"], "no unit test nothing; there"),
+    ("qemu_tests.py", ["nothing"], "TESTS=nothing: no such test; there are: test_bare.py "),
+    ("qemu_tests.py", ["--case", "nothing"], "CASE=nothing: no such test; there are: "),
     ("run.py", ["--elf", "nothing.elf"], "nothing.elf: not there or not readable; run make"),
 ])
 def test_bad_argument_is_one_line(script, arguments, why):

@@ -41,7 +41,7 @@ def paused(machine):
 def listening(machine):
     """Paused when it has enabled its UART's interrupt, which it does behind its summary."""
     machine.attention()
-    wait_until(machine, "the guest listens", lambda: re.search(r"(?m)^ *33 .* enabled=yes ", machine.command("gic").text))
+    wait_until(machine, "the guest listens", lambda: re.search(r'"intid":33,.*"enabled":true', machine.command("gic -j").text))
     machine.command("pause")
     machine.command(f"sr PSTATE {MASKED:#x}")
     return machine

@@ -330,15 +330,14 @@ static void store(struct vpl011 *uart, uint32_t offset, uint32_t value) REQUIRES
     }
 }
 
-// UARTICR. The receive timeout comes again when 32 bit periods have passed after a further character. What was sent
-// since the transmit interrupt was cleared last leaves the FIFO a character later, and raises it again. Lock held.
+// UARTICR. The receive timeout comes again when 32 bit periods have passed after a further character; one that is on
+// its way, because a character came just before, is not stopped. What was sent since the transmit interrupt was cleared
+// last leaves the FIFO a character later, and raises it again. Lock held.
 static void clear_interrupts(struct vm *vm, uint32_t value) REQUIRES(vpl011_role)
 {
     struct vpl011 *uart = &vm->uart;
 
     *reg(uart, UARTRIS) &= ~value;
-    if (value & INT_RT)
-        uart->receive_timeout = 0;
     if ((value & INT_TX) && uart->filled) {
         uart->filled = false;
         uart->drained = after(vm, CHARACTER_LENGTH);

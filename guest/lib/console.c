@@ -34,9 +34,12 @@ static void receive(unsigned int intid)
         ring[ring_in % RING_SIZE] = (char)mmio_read32(PL011_DR);
         ring_in++;
     }
-    mmio_write32(PL011_ICR, PL011_INT_RX | PL011_INT_RT);
+    // Without room here the UART holds the rest, and its interrupt, until console_run has made some. To clear it now
+    // would be to hear of that rest only with the next character.
     if (ring_in - ring_out == RING_SIZE)
-        mmio_write32(PL011_IMSC, 0); // the UART holds the rest until console_run has made room
+        mmio_write32(PL011_IMSC, 0);
+    else
+        mmio_write32(PL011_ICR, PL011_INT_RX | PL011_INT_RT);
 }
 
 static void open_uart(void)

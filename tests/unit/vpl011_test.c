@@ -290,6 +290,19 @@ static void a_cleared_receive_timeout_waits_for_another_character(void **state)
     assert_true(line);
 }
 
+// A handler that empties the FIFO and then clears the timeout must hear of a character that came between the two.
+static void a_receive_timeout_that_is_on_its_way_is_not_cleared(void **state)
+{
+    (void)state;
+    wr(LCR_H, FEN);
+    wr(IMSC, INT_RT);
+    vpl011_receive(&vm, 'a');
+    wr(ICR, INT_RT);
+    assert_false(line);
+    let_bits_pass();
+    assert_true(line);
+}
+
 static void a_cleared_transmit_interrupt_comes_when_what_was_sent_has_left(void **state)
 {
     (void)state;
@@ -571,6 +584,7 @@ int main(void)
         cmocka_unit_test_setup(receive_interrupt_cleared_comes_again_with_the_level, setup),
         cmocka_unit_test_setup(receive_timeout_comes_after_32_bit_periods_of_silence, setup),
         cmocka_unit_test_setup(a_cleared_receive_timeout_waits_for_another_character, setup),
+        cmocka_unit_test_setup(a_receive_timeout_that_is_on_its_way_is_not_cleared, setup),
         cmocka_unit_test_setup(a_cleared_transmit_interrupt_comes_when_what_was_sent_has_left, setup),
         cmocka_unit_test_setup(a_pause_is_no_time, setup),
         cmocka_unit_test_setup(a_break_is_a_character_with_an_error, setup),

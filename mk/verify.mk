@@ -86,7 +86,7 @@ hostile-pages:
 ## `make mutate`: only mutants of tests/mutate with this in their name
 MUTANT ?=
 
-## breaks ariel in some seventy small ways, one after the other, and says which of them no test notices: half an hour
+## breaks ariel in over a hundred small ways, one after the other, and says which of them no test notices: an hour
 .PHONY: mutate
 mutate:
 	$(Q)scripts/bootstrap build llvm run test

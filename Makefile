@@ -81,8 +81,9 @@ include mk/toolchain.mk
 
 # ---- What is built from what -----------------------------------------------------------------------------------------
 
-HV_FOLDERS := arch/aarch64 core mm lib drivers vdev
-HV_SOURCES := $(sort $(wildcard $(HV_FOLDERS:%=%/*.c) $(HV_FOLDERS:%=%/*.S)))
+# The rooms of the hypervisor, ground first (scripts/rooms.py reads them here)
+ROOMS := lib arch/aarch64 mm drivers vdev core
+HV_SOURCES := $(sort $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S %/$(if $(filter 1,$(LOCKS)),spinlock.c,spinlock_checked.c),$(HV_SOURCES))
 GUEST_SOURCES := $(sort guest/start.S $(wildcard guest/lib/*.[cS]) $(GUEST_MAIN))
 

@@ -149,7 +149,7 @@ coverage: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)scripts/bootstrap test check
 	$(Q)rm -rf $(BUILD)/coverage
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/coverage --cc "$(HOSTCC)" --cflags "$(COVERAGE_CFLAGS)"
-	$(Q)gcovr --root . --object-directory $(BUILD)/coverage $(HV_FOLDERS:%=--filter '%/') $(BUILD)/coverage
+	$(Q)gcovr --root . --object-directory $(BUILD)/coverage $(ROOMS:%=--filter '%/') $(BUILD)/coverage
 
 ## every header compiles by itself
 .PHONY: check-headers

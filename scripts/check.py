@@ -16,7 +16,9 @@ import sys
 import tempfile
 import time
 
-C_FOLDERS = ("arch", "core", "mm", "lib", "drivers", "vdev", "include", "guest", "tests")
+from rooms import FOLDERS
+
+C_FOLDERS = (*FOLDERS, "include", "guest", "tests")
 GCC, CLANG = "build/check-gcc", "build/check-clang"
 PRODUCTS = ("hypervisor.elf", "hypervisor.bin", "hypervisor.map", "hypervisor.symbols", "guest.elf", "guest.bin")
 JOBS = min(os.cpu_count() or 1, 4)

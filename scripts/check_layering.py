@@ -1,10 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Which folder may include what, where barriers may stand, and who may reach guest memory.
+"""What may be included by what name, where barriers may stand, and who may reach guest memory.
 
-Dependencies run one way: lib <- {mm, drivers, vdev} <- core; arch/aarch64 calls up through hv/trap.h alone. A header in
-include/hv belongs to the folder of its module; what every folder may use is COMMON. A quoted include is private: its
-file lies in the folder of the file that includes it.
+A quoted include is private: its file lies in the folder of the file that includes it. All others are <hv/...>.
 """
 
 import glob
@@ -12,19 +10,8 @@ import os
 import re
 import sys
 
-# What every folder may use: types, tables and numbers, and the few services that are everywhere.
-COMMON = set("bits types status event event_key cause_table call_table call device_table memory_map guest_abi spinlock "
-             "cpu panic log trap".split())
-# What each folder may include beyond COMMON, itself and hv/arch. vdev and mm see the machine they serve (vm, vcpu);
-# vdev reaches hardware through the drivers' public headers, and the person at the serial line through console.h.
-ALLOWED = {
-    "lib": set(),
-    "mm": {"lib", "vm", "vcpu"},
-    "drivers": {"lib"},
-    "vdev": {"lib", "vm", "vcpu", "drivers", "console", "policy", "mmio", "guest_mem"},
-    "core": {"lib", "mm", "drivers", "vdev"},
-    "arch/aarch64": {"lib", "mm", "drivers", "vdev", "vm", "vcpu", "policy", "telemetry"},
-}
+from rooms import FOLDERS
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 STANDARD = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h"}
 # Barriers and maintenance stand in barrier.h and tlb.c, and in assembly.
@@ -46,15 +33,6 @@ FIELD = re.compile(r"(?<![a-z0-9_])[a-z0-9_]+[=:](?:%-?[0-9]*(?:l?[ux]|s|d)|0x%-
 ASM = re.compile(r"\b(__asm__|asm)\b[^;]*;", re.S)
 
 
-def owner_of(header):
-    """The folder that implements include/hv/<header>.h: the one with a file of that name, or of its first words."""
-    if header in COMMON:
-        return "COMMON"
-    words = header.split("_")
-    names = ["_".join(words[:count]) for count in range(len(words), 0, -1)]
-    return next((folder for name in names for folder in ALLOWED if os.path.exists(f"{folder}/{name}.c")), None)
-
-
 def include_fault(path, folder, kind, name):
     """Why this include breaks the rules, or None."""
     if kind == '"':
@@ -66,14 +44,7 @@ def include_fault(path, folder, kind, name):
         return f"<{name}>: only <hv/...>, <hv/arch/...> and {' '.join(sorted(STANDARD))}"
     if name.startswith("hv/arch/"):
         return f"<{name}>: lib knows no architecture" if folder == "lib" else None
-    allowed = ALLOWED[folder]
-    header = name[len("hv/"):-len(".h")]
-    owner = owner_of(header)
-    if owner is None and header not in allowed:
-        return f"<{name}>: no folder has a {header}.c; name it in COMMON of scripts/check_layering.py if all may use it"
-    if owner in ("COMMON", folder) or owner in allowed or header in allowed:
-        return None
-    return f"<{name}> belongs to {owner}; {folder} may use {' '.join(sorted(allowed)) or 'nothing beyond COMMON'}"
+    return None
 
 
 def guest_fault(path, kind, name):
@@ -115,7 +86,7 @@ def row_faults(path, text):
 def main():
     faults = []
     count = 0
-    for folder in [*ALLOWED, "guest"]:
+    for folder in [*FOLDERS, "guest"]:
         for path in sorted(glob.glob(f"{folder}/**/*.[chS]", recursive=True)):
             count += 1
             with open(path, encoding="utf-8") as file:

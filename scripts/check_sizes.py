@@ -11,10 +11,12 @@ import statistics
 import subprocess
 import sys
 
+from rooms import FOLDERS
+
 FUNCTION_MAX, SOURCE_MAX, HEADER_MAX = 70, 600, 200
 PARAMETER_MAX = 5
 TABLES = ("_table.h", "/fields.h", "/log_schema.h")
-FOLDERS = ("arch", "core", "mm", "lib", "drivers", "vdev", "include", "guest")
+CODE = (*FOLDERS, "include", "guest")
 
 
 def sources(folders, endings):
@@ -63,7 +65,7 @@ def file_faults(path):
 
 
 def main():
-    code = sources(FOLDERS, (".c", ".h", ".S"))
+    code = sources(CODE, (".c", ".h", ".S"))
     text = sources(("tests", "scripts", "tools"), (".c", ".h", ".py", ".awk", "bootstrap"))
     faults = [fault for path in code + text for fault in file_faults(path)]
     found = functions([path for path in code if path.endswith((".c", ".h"))])

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
+sys.path.insert(0, str(ROOT / "scripts"))
+from rooms import FOLDERS  # noqa: E402
+
 INCLUDE = re.compile(r'^\s*#\s*include\s+[<"]([^>"]+)[>"]', re.M)
 
 
@@ -58,7 +62,7 @@ def includes_of(tree, path):
 
 def dependents(tree, header):
     """The sources that reach header through their includes."""
-    files = [str(path.relative_to(tree)) for folder in ("arch", "core", "mm", "lib", "drivers", "vdev", "guest", "include")
+    files = [str(path.relative_to(tree)) for folder in (*FOLDERS, "guest", "include")
              for path in (tree / folder).rglob("*.[chS]")]
     includes = {path: includes_of(tree, path) for path in files}
     reached, size = {header}, 0

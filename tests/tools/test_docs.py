@@ -16,11 +16,11 @@ sys.path.insert(0, str(ROOT / "tests/tools"))
 sys.path.insert(0, str(ROOT / "tools"))
 import log_schema  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
+from rooms import ROOMS  # noqa: E402
 from test_monitor_doc import table as monitor_table  # noqa: E402
 
 DOCUMENTS = ["README.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").glob("*.md"))]
-HYPERVISOR = ("arch/aarch64", "core", "mm", "drivers", "vdev", "lib")
-LISTED = (*HYPERVISOR, "guest", "policy", "tools", "scripts", "mk")
+LISTED = dict.fromkeys((*ROOMS, "guest", "policy", "tools", "scripts", "mk"))
 MADE = ("build/", "dist/", "path/")  # what is made by a build, or stands for anything
 
 
@@ -177,8 +177,9 @@ def tree():
 
 
 def listed_files():
-    files = [path for folder in LISTED for path in (ROOT / folder).rglob("*") if path.is_file()]
-    stems = {path.stem for folder in HYPERVISOR for path in (ROOT / folder).glob("*.[cS]")}
+    files = [path for folder in LISTED for path in (ROOT / folder).glob("**/*" if folder not in ROOMS else "*") if path.is_file()]
+    code = [(folder, path.stem) for folder in ROOMS for path in (ROOT / folder).glob("*.[cS]")]
+    stems = {stem for _, stem in code} | {f"{folder.split('/')[0]}_{stem}" for folder, stem in code}  # hv/monitor_out.h
     files += [path for path in (ROOT / "include/hv").rglob("*.h") if path.stem not in stems]
     return {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
 
@@ -240,8 +241,8 @@ def sites_of_assembly(path):
 
 
 def sites_of_the_code():
-    for folder in HYPERVISOR:
-        for path in sorted((ROOT / folder).rglob("*.[cS]")):
+    for folder in ROOMS:
+        for path in sorted((ROOT / folder).glob("*.[cS]")):
             yield from sites_of_c(path) if path.suffix == ".c" else sites_of_assembly(path)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/tools"))
-from test_docs import HYPERVISOR, rows, section  # noqa: E402
+from test_docs import ROOMS, rows, section  # noqa: E402
 
 TEXT = (ROOT / "docs/SECURITY.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`((?:tests|guest)/[\w/.]+):([^`]+)`", TEXT)))
@@ -90,7 +90,7 @@ def test_every_bound_is_in_the_table():
     for place, quotes in places():
         listed[place] += sum(bool(BOUND.search(quote)) for quote in quotes)
     found = collections.Counter()
-    paths = [path for folder in HYPERVISOR for path in (ROOT / folder).glob("*.c")]
+    paths = [path for folder in ROOMS for path in (ROOT / folder).glob("*.c")]
     for path in [*paths, *(ROOT / "include/hv").rglob("*.h")]:
         if path.name != "barrier.h":
             calls = {name: len(BOUND.findall(text)) for name, text in functions_of(path).items()}
@@ -118,7 +118,7 @@ def test_a_bound_is_a_mask_or_a_select_and_csdb(tmp_path, compiler):
 
 
 def test_nothing_runs_on_behind_an_eret():
-    for path in sorted(path for folder in HYPERVISOR for path in (ROOT / folder).glob("*.S")):
+    for path in sorted(path for folder in ROOMS for path in (ROOT / folder).glob("*.S")):
         code = [line.split("//")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
         for at, line in enumerate(code):
             if line == "eret":

@@ -20,7 +20,7 @@
 
 #include <hv/arch/registers.h>
 
-#include "log_ring.h"
+#include <hv/log_ring.h>
 
 #define PREFIX_LENGTH (sizeof("ariel: ") - 1)
 #define DRAW_ROUNDS   64

@@ -2,7 +2,7 @@
 // Owns: the layout of the log's ring and every byte in it. Promises: an old ring is believed only as far as its header
 // checks out, and reading one that is damaged is bounded and yields printable text; the first record of each source
 // stays, and no source's records push out those of a source that has fewer.
-#include "log_ring.h"
+#include <hv/log_ring.h>
 
 #include <hv/string.h>
 

@@ -10,7 +10,7 @@
 #include <hv/arch/s2_pte.h>
 #include <hv/vm.h>
 
-#include "log_ring.h"
+#include <hv/log_ring.h>
 
 #define PAGE_SIZE KIB(4)
 #define EL2_BITS  39

@@ -704,7 +704,7 @@ class Decoder:
 # ---- The ring in a memory dump ---------------------------------------------------------------------------------------
 
 RING_MAGIC = b"arielLOG"
-RING_HEAD = struct.Struct("<8sIIIIIIQQ")  # struct log_ring of core/log_ring.h
+RING_HEAD = struct.Struct("<8sIIIIIIQQ")  # struct log_ring of include/hv/log_ring.h
 RING_HALF = struct.Struct("<QQII")  # struct log_half
 RING_SLOT = struct.Struct("<QHHI512s")  # struct log_slot
 RING_HALF_1 = struct.Struct("<QQQII")  # of version 1: a half was a circle of lines

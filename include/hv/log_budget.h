@@ -6,7 +6,7 @@
 // count is told.
 //
 // The budget survives a warm reset: it lies in the log's ring. So does the set of sources whose first record was
-// written, while a guest resets the machine again and again (core/log_ring.h).
+// written, while a guest resets the machine again and again (include/hv/log_ring.h).
 #pragma once
 
 #include <hv/event.h>

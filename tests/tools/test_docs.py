@@ -179,7 +179,8 @@ def tree():
 def listed_files():
     files = [path for folder in LISTED for path in (ROOT / folder).glob("**/*" if folder not in ROOMS else "*") if path.is_file()]
     code = [(folder, path.stem) for folder in ROOMS for path in (ROOT / folder).glob("*.[cS]")]
-    stems = {stem for _, stem in code} | {f"{folder.split('/')[0]}_{stem}" for folder, stem in code}  # hv/monitor_out.h
+    stems = {stem for folder, stem in code if folder != "monitor/cmds"}
+    stems |= {f"{folder.split('/')[0]}_{stem}" for folder, stem in code}  # hv/monitor_out.h is monitor/out.c's
     files += [path for path in (ROOT / "include/hv").rglob("*.h") if path.stem not in stems]
     return {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
 

@@ -445,7 +445,7 @@ HEADER, HALF = 256, 32640
 
 
 def make_ring(boots, texts):
-    """texts: boot -> (tag, lines); laid out as core/log_ring.h says."""
+    """texts: boot -> (tag, lines); laid out as include/hv/log_ring.h says."""
     halves, areas = [struct.pack("<QQQII", 0, 0, 0, 0, 0)] * 2, [bytes(HALF)] * 2
     for boot, (tag, lines) in texts.items():
         text = "".join(f"{one}\n" for one in lines).encode()
@@ -565,7 +565,7 @@ def test_damaged_ring_never_crashes_it(tmp_path_factory, damage):
 
 def test_ring_layout_is_the_headers():
     """The numbers above and in the decoder are those of the C headers."""
-    header = (ROOT / "core/log_ring.h").read_text()
+    header = (ROOT / "include/hv/log_ring.h").read_text()
     assert re.search(rf"#define LOG_SLOTS +{SLOTS}$", header, re.M)
     assert re.search(r"#define LOG_RING_VERSION +2$", header, re.M)
     assert re.search(r"#define LOG_SLOT_TEXT +512 ", header) and log_decode.RING_SLOT.size == 16 + 512

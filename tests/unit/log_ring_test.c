@@ -12,7 +12,7 @@
 
 #include <fake_trace.h>
 
-#include "../../core/log_ring.h"
+#include <hv/log_ring.h>
 
 static struct log_ring ring;
 

@@ -16,7 +16,7 @@
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg.h>
 
-#include "../../core/log_ring.h"
+#include <hv/log_ring.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -12,7 +12,7 @@ import sys
 WP = (
     ("lib/range.c", "ipa_range_make,ipa_range_contains,ipa_range_overlaps"),
     ("core/policy.c", "policy_find_range", "build/generated/policy_tables.c"),
-    ("core/log_ring.c", "oldest_of_most,take_slot,log_ring_append"),
+    ("trace/log_ring.c", "oldest_of_most,take_slot,log_ring_append"),
     ("mm/stage2.c", "slot,next_piece,check_range,check_map"),
 )
 # Abstract interpretation (Eva) of a harness in tests/prove: its function, files.

@@ -13,8 +13,8 @@
         row(VGIC, "vgic")                   /* struct vgic: what all vCPUs share */                                    \
         row(VGIC_CPU, "vgic cpu")           /* struct vgic_cpu: a vCPU's own interrupts */                             \
         row(STAGE2, "stage 2")              /* struct stage2: tables and their pool */                                 \
-        row(LOG_LIMIT, "log limit")         /* core/log_budget.c, core/log_verdict.c */                                \
-        row(LOG, "log")                     /* core/log.c: numbers of records, the ring */                             \
+        row(LOG_LIMIT, "log limit")         /* trace/log_budget.c, trace/log_verdict.c */                              \
+        row(LOG, "log")                     /* trace/log.c: numbers of records, the ring */                            \
         row(CONSOLE, "console")             /* core/console.c: the serial line */
 
 #define LOCK_ORDER_ID(id, name) LOCK_##id,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The log's ring in memory, as a dump of a dead machine shows it (docs/LOG.md). Private to core/log*.c.
+// The log's ring in memory, as a dump of a dead machine shows it (docs/LOG.md). Private to trace/log*.c.
 //
 // It has two halves. A boot writes one of them, and the boot before it stays readable in the other. A guest that resets
 // the machine again and again cannot overwrite both: a boot that follows one that was itself started by the guest's

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The budget of what a guest can write: sources have numbers of their own, and limits that no other source uses up.
-// Links: core/log_budget.c
+// Links: trace/log_budget.c
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: core/log_ring.c
+// Links: trace/log_ring.c
 // The log's ring as memory: whose it is, and what a reader sees who stops the machine at any moment.
 
 #include <setjmp.h>

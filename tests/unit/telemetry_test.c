@@ -2,7 +2,7 @@
 // Counting: an exit is counted once, by key and by row, in the bucket of its duration; what is read adds up over CPUs;
 // a reset keeps the sequence and the last events; an event is found for as long as its slot is its own.
 //
-// Links: core/telemetry.c
+// Links: trace/telemetry.c
 
 #include <hv/telemetry.h>
 

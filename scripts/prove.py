@@ -11,7 +11,7 @@ import sys
 # Deductive proof (WP with Z3) of the contracts that stand in the sources: file, functions, what they need.
 WP = (
     ("lib/range.c", "ipa_range_make,ipa_range_contains,ipa_range_overlaps"),
-    ("core/policy.c", "policy_find_range", "build/generated/policy_tables.c"),
+    ("policy/policy.c", "policy_find_range", "build/generated/policy_tables.c"),
     ("trace/log_ring.c", "oldest_of_most,take_slot,log_ring_append"),
     ("mm/stage2.c", "slot,next_piece,check_range,check_map"),
 )

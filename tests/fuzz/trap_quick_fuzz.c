@@ -6,7 +6,7 @@
 // Links: arch/aarch64/trap_quick.c arch/aarch64/trap.c arch/aarch64/aarch32.c
 // Links: arch/aarch64/abort.c arch/aarch64/abort_classify.c
 // Links: arch/aarch64/abort_decode.c arch/aarch64/inject.c arch/aarch64/sysreg.c arch/aarch64/sysreg_id.c
-// Links: core/dispatch.c core/fault.c core/hypercall.c core/psci.c core/policy.c core/event_key.c trace/telemetry.c
+// Links: core/dispatch.c core/fault.c core/hypercall.c core/psci.c policy/policy.c policy/event_key.c trace/telemetry.c
 // Links: vdev/device.c vdev/vgic.c vdev/vgic_lr.c vdev/vgic_bank.c vdev/vgic_dist.c vdev/vgic_redist.c
 // Links: vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c lib/text_list.c
 

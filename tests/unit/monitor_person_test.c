@@ -3,9 +3,9 @@
 // nothing is cut, ignored or said in another base. The world is monitor_test.c's.
 // Links: core/monitor.c core/monitor_cmds.c core/monitor_cmds_dev.c core/monitor_cmds_exc.c core/monitor_cmds_mem.c
 // Links: core/monitor_cmds_regs.c core/monitor_cmds_vm.c core/monitor_cmds_walk.c core/monitor_complete.c
-// Links: core/monitor_explain.c core/monitor_line.c core/monitor_out.c core/monitor_run.c core/event_key.c
-// Links: core/event_name.c
-// Links: core/terminal_input.c trace/telemetry.c core/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c
+// Links: core/monitor_explain.c core/monitor_line.c core/monitor_out.c core/monitor_run.c policy/event_key.c
+// Links: policy/event_name.c
+// Links: core/terminal_input.c trace/telemetry.c policy/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c
 // Links: mm/guest_walk.c
 // Links: core/monitor_cmds_read.c core/monitor_expr.c core/monitor_screen.c core/monitor_space.c core/kernel_tables.c
 // Links: lib/parse.c lib/printf.c lib/text_list.c lib/status.c

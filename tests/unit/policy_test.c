@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The compiled policy: ranges are sorted, disjoint and found; verdicts and rows are in range; names of actions.
-// Links: core/policy.c
+// Links: policy/policy.c
 
 #include <hv/memory_map.h>
 #include <hv/policy.h>

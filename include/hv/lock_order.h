@@ -7,7 +7,7 @@
 // id, the lock's name in reports
 #define LOCK_ORDER_TABLE(row)                                                                                          \
     row(VM_POWER, "vm power")               /* struct vm: a vCPU's step from off to on */                              \
-        row(CONSOLE_INPUT, "console input") /* core/console.c: what was typed and the guest has not read */            \
+        row(CONSOLE_INPUT, "console input") /* console/line.c: what was typed and the guest has not read */            \
         row(UART, "uart")                   /* struct vpl011 */                                                        \
         row(RTC, "rtc")                     /* struct vpl031 */                                                        \
         row(VGIC, "vgic")                   /* struct vgic: what all vCPUs share */                                    \
@@ -15,7 +15,7 @@
         row(STAGE2, "stage 2")              /* struct stage2: tables and their pool */                                 \
         row(LOG_LIMIT, "log limit")         /* trace/log_budget.c, trace/log_verdict.c */                              \
         row(LOG, "log")                     /* trace/log.c: numbers of records, the ring */                            \
-        row(CONSOLE, "console")             /* core/console.c: the serial line */
+        row(CONSOLE, "console")             /* console/line.c: the serial line */
 
 #define LOCK_ORDER_ID(id, name) LOCK_##id,
 // The rank of a lock. 0 is that of a lock that nobody gave one, which may not be taken.

@@ -2,7 +2,7 @@
 // The filter before a person's terminal: whatever a guest prints, in pieces between which EL2 prints records, the
 // terminal of terminal_screen.h knows every sequence that it gets, each record begins in a state in which it can be
 // read, and all of them are still on the screen or above it.
-// Links: core/terminal_filter.c
+// Links: console/terminal_filter.c
 
 #include <fuzz.h>
 

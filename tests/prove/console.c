@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Proof of the queues of core/console.c by abstract interpretation (Eva): from every state in which they may be, every
+// Proof of the queues of console/line.c by abstract interpretation (Eva): from every state in which they may be, every
 // call leaves them in such a state, and no index is out of bounds.
-#include "../../core/console.c"
+#include "../../console/line.c"
 
 extern volatile uint64_t any;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The serial line: lines of the guest, the log and the monitor stay apart, held output comes out whole or is counted,
 // and typed bytes reach the guest or the monitor, none lost while the queue has room.
-// Links: core/console.c core/terminal_filter.c
+// Links: console/line.c console/terminal_filter.c
 #include <hv/console.h>
 #include <hv/guest_words.h>
 #include <hv/monitor.h>

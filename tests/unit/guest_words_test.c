@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a guest's console says about panics and oopses: which lines are told, how often, and that what is kept of them
 // is printable and bounded.
-// Links: core/guest_words.c trace/log_budget.c
+// Links: console/guest_words.c trace/log_budget.c
 #include <hv/guest_words.h>
 
 #include <hv/arch/registers.h>

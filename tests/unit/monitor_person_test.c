@@ -5,7 +5,7 @@
 // Links: core/monitor_cmds_regs.c core/monitor_cmds_vm.c core/monitor_cmds_walk.c core/monitor_complete.c
 // Links: core/monitor_explain.c core/monitor_line.c core/monitor_out.c core/monitor_run.c policy/event_key.c
 // Links: policy/event_name.c
-// Links: core/terminal_input.c trace/telemetry.c policy/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c
+// Links: console/terminal_input.c trace/telemetry.c policy/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c
 // Links: mm/guest_walk.c
 // Links: core/monitor_cmds_read.c core/monitor_expr.c core/monitor_screen.c core/monitor_space.c core/kernel_tables.c
 // Links: lib/parse.c lib/printf.c lib/text_list.c lib/status.c

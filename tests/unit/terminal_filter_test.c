@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a guest prints on a person's terminal: what editors, menus and shells need passes whole, the rest can be read
 // instead of being obeyed, and a record that was printed stays, begun in a state in which it can be read.
-// Links: core/terminal_filter.c
+// Links: console/terminal_filter.c
 #include <hv/terminal_filter.h>
 
 #include <setjmp.h>

@@ -16,7 +16,7 @@ spec.loader.exec_module(check_layering)
                                   "x = ((struct a *)(LINUX_DTB_PA + 8))->b;", "memcpy((void *)(uintptr_t)(pa.v + n), y, z);",
                                   "guarded_copy(to, from, 8);"])
 def test_guest_memory_is_reached_in_one_place(line):
-    assert check_layering.pointer_faults("core/monitor_cmds_mem.c", line)
+    assert check_layering.pointer_faults("monitor/cmds/memory.c", line)
     assert check_layering.pointer_faults("mm/guest_mem.c", line) == []
 
 

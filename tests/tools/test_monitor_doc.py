@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""docs/MONITOR.md says what the tables in core/monitor_cmds.c say."""
+"""docs/MONITOR.md says what the tables in monitor/commands.c say."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ KEY = re.compile(r"KEY\(" + r",\s*".join([STRING] * 2) + r",\s*(\w+)\)")
 
 
 def table(name, row=ROW):
-    source = (ROOT / "core/monitor_cmds.c").read_text(encoding="utf-8")
+    source = (ROOT / "monitor/commands.c").read_text(encoding="utf-8")
     start = source.index(f"{name}[] = {{")
     body = source[start:source.index("\n};", start)]
     rows = [["".join(re.findall(r'"((?:[^"\\]|\\.)*)"', field)) if field.startswith('"') else field

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The line editor: keys, history, escape sequences whole and broken, bounds, and any bytes at all.
-// Links: core/monitor_line.c
+// Links: monitor/line.c
 #include <hv/monitor_line.h>
 
 #include <setjmp.h>

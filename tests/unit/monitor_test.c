@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // The monitor as a person or a script meets it: every line gets a reply that ends in "ok" or "err ...", with -j the
 // rows are JSON, keys and Tab do what docs/MONITOR.md says, and no bytes at all, typed or as a command, do any harm.
-// Links: core/monitor.c core/monitor_cmds.c core/monitor_cmds_dev.c core/monitor_cmds_exc.c core/monitor_cmds_mem.c
-// Links: core/monitor_cmds_regs.c core/monitor_cmds_vm.c core/monitor_cmds_walk.c core/monitor_complete.c
-// Links: core/monitor_explain.c core/monitor_line.c core/monitor_out.c core/monitor_run.c policy/event_key.c
+// Links: monitor/session.c monitor/commands.c monitor/cmds/devices.c monitor/cmds/exits.c monitor/cmds/memory.c
+// Links: monitor/cmds/registers.c monitor/cmds/vm.c monitor/cmds/walk.c monitor/complete.c
+// Links: monitor/cmds/explain.c monitor/line.c monitor/out.c monitor/run.c policy/event_key.c
 // Links: policy/event_name.c
 // Links: console/terminal_input.c trace/telemetry.c policy/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c
 // Links: mm/guest_walk.c
-// Links: core/monitor_cmds_read.c core/monitor_expr.c core/monitor_screen.c core/monitor_space.c core/kernel_tables.c
+// Links: monitor/cmds/read.c monitor/expression.c monitor/screen.c monitor/space.c core/kernel_tables.c
 // Links: lib/parse.c lib/printf.c lib/text_list.c lib/status.c
 #include <hv/arch/inject.h>
 #include <hv/arch/registers.h>

@@ -54,7 +54,7 @@ struct vcpu {
     uint64_t kernel_ttbr1; // TTBR1_EL1 when the kernel's stack was last seen mapped (kernel_tables.h); 0: never
     uint64_t on_entry;     // PSCI CPU_ON: entry point
     uint64_t on_context;   // PSCI CPU_ON: context id
-    struct vgic_cpu gic;   // vdev/vgic*.c
+    struct vgic_cpu gic;   // vdev/vgic/vgic*.c
     struct vtimer timer;   // vdev/vtimer.c
     struct vcpu_held held;
     uint64_t parts[4]; // what an access in several parts stores (arch/aarch64/abort.c); 0 outside such an access

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What vdev/vgic*.c keeps: per VM the SPIs, per vCPU its SGIs and PPIs and a shadow of its list registers. Only those
-// files touch the fields; the life of an interrupt is told at the top of vdev/vgic.c.
+// What vdev/vgic/vgic*.c keeps: per VM the SPIs, per vCPU its SGIs and PPIs and a shadow of its list registers. Only
+// those files touch the fields; the life of an interrupt is told at the top of vdev/vgic/vgic.c.
 #pragma once
 
 #include <hv/memory_map.h>

@@ -7,8 +7,9 @@
 // Links: arch/aarch64/abort.c arch/aarch64/abort_classify.c
 // Links: arch/aarch64/abort_decode.c arch/aarch64/inject.c arch/aarch64/sysreg.c arch/aarch64/sysreg_id.c
 // Links: core/dispatch.c core/fault.c core/hypercall.c core/psci.c policy/policy.c policy/event_key.c trace/telemetry.c
-// Links: vdev/device.c vdev/vgic.c vdev/vgic_lr.c vdev/vgic_bank.c vdev/vgic_dist.c vdev/vgic_redist.c
-// Links: vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c lib/text_list.c
+// Links: vdev/device.c vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c
+// vdev/vgic/vgic_redist.c Links: vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c
+// lib/text_list.c
 
 #define VGIC_WORLD_HAS_POLICY
 #include "../unit/vgic_world.h"

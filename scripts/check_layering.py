@@ -25,7 +25,7 @@ POINTER_ALLOWED = {
     "core/loader.c": "before any guest runs",
     "core/loader_image.c": "likewise",
     "core/guest_manifest.c": "likewise",
-    "core/selftest.c": "asks the MMU, loads nothing of the guest's",
+    "vm/selftest.c": "asks the MMU, loads nothing of the guest's",
 }
 # A call of out(), with its row; and a field of a row
 ROW = re.compile(r'\bout\(((?:\s*(?:"(?:[^"\\]|\\.)*"|PRI\w+))+)')

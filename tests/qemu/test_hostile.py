@@ -51,7 +51,7 @@ ACCOUNT = r"^# hostile: {} seed={} cpus=(\d+) attacks=(\d+) bad=(\d+) late=(\d) 
 PAGES, PARTS = 1 << 28, 128  # below 1 TiB, and the jobs that attack them all
 # Of tests/hostile/hostile.h
 JOBS_IPA, UNTOUCHED_IPA, UNTOUCHED_END = 0x4FF00000, 0x58000000, 0x6FFF0000
-# EL2's translation tables (mm/stage1.c) and the guest's stage 2 (core/vm.c), in pages
+# EL2's translation tables (mm/stage1.c) and the guest's stage 2 (vm/vm.c), in pages
 TABLES = {"root": 1, "devices": 1, "memory": 1, "pieces": 3, "stage2_root": 1, "stage2_pool": 64}
 # What a guest may have QEMU say, and how it gets there without EL2
 ALLOWED = {

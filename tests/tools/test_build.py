@@ -29,7 +29,7 @@ def run(tree, *arguments, path=None, user=None):
 
 
 def build(tree, *arguments, **options):
-    """The steps that make prints, such as ("CC", "core/vm.c")."""
+    """The steps that make prints, such as ("CC", "vm/vm.c")."""
     done = run(tree, "-j2", *arguments, **options)
     assert done.returncode == 0, done.stdout + done.stderr
     return [tuple(line.split()[:2]) for line in done.stdout.splitlines()]
@@ -91,9 +91,9 @@ def test_a_header_rebuilds_what_includes_it(tree, header):
 
 
 def test_one_source_is_compiled_alone(tree):
-    (tree / "core/vm.c").touch()
+    (tree / "vm/vm.c").touch()
     steps = build(tree)
-    assert [name for step, name in steps if step == "CC"] == ["core/vm.c"]
+    assert [name for step, name in steps if step == "CC"] == ["vm/vm.c"]
     assert ("LD", "build/hypervisor.elf") in steps and not any("guest" in name for _, name in steps)
 
 

@@ -2,7 +2,7 @@
 // The VM's life: what vm_init maps, that a pause gathers every vCPU and stops the guest's clock, that late CPUs are
 // named and nobody is waited for without end.
 //
-// Links: core/vm.c lib/range.c
+// Links: vm/vm.c lib/range.c
 
 #include <hv/vm.h>
 

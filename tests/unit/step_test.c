@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The monitor's single step: what it borrows from the guest, and that all of it is given back as it was.
-// Links: arch/aarch64/step.c
+// Links: debug/step.c
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -57,7 +57,7 @@ struct vcpu {
     struct vgic_cpu gic;   // vdev/vgic/vgic*.c
     struct vtimer timer;   // vdev/vtimer.c
     struct vcpu_held held;
-    uint64_t parts[4]; // what an access in several parts stores (arch/aarch64/abort.c); 0 outside such an access
+    uint64_t parts[4]; // what an access in several parts stores (trap/abort.c); 0 outside such an access
 };
 
 // Guest register n (0..30); 31 reads zero and ignores writes. The only code that indexes x[].

@@ -2,7 +2,7 @@
 // Aborts of every kind, with any syndrome, instruction, register file and state of stage 2: what is emulated moves
 // exactly the bytes and registers that a second reading of the manual says, in either endianness; what is not leaves
 // all registers alone and has a reason.
-// Links: arch/aarch64/abort.c arch/aarch64/abort_classify.c arch/aarch64/abort_decode.c arch/aarch64/inject.c
+// Links: trap/abort.c trap/abort_classify.c trap/abort_decode.c arch/aarch64/inject.c
 
 #include <fuzz.h>
 

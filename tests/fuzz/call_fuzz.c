@@ -2,7 +2,7 @@
 // Hypercalls with any number and arguments, over a real stage 2 that is mapped, unmapped and protected meanwhile: what
 // reaches the console is exactly the guest's bytes at that address, and only where the guest may read all of them;
 // PSCI's answers and power states are those of a second reading of DEN 0022; no call changes anything else.
-// Links: core/hypercall.c core/psci.c mm/guest_mem.c mm/stage2.c arch/aarch64/s2_pte.c lib/range.c
+// Links: trap/hypercall.c trap/psci.c mm/guest_mem.c mm/stage2.c arch/aarch64/s2_pte.c lib/range.c
 
 #include <fuzz.h>
 

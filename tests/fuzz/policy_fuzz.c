@@ -3,7 +3,7 @@
 // kind. The verdict is the one a plain search finds, its effect is what docs/POLICY.md says, a record is written when
 // the row asks for one, and nothing reaches a device, a register or a call that the verdict does not let through.
 //
-// Links: core/dispatch.c core/fault.c policy/policy.c
+// Links: trap/dispatch.c trap/fault.c policy/policy.c
 
 #define main                 unit_main
 #define verdict_table        unit_verdicts

@@ -3,10 +3,10 @@
 // register, under verdicts and device states drawn as well) go through trap_quick and, from the same state, through
 // trap_from_sync. What trap_quick takes must leave the same registers, devices, list registers, events and counters;
 // what it declines must be untouched.
-// Links: arch/aarch64/trap_quick.c arch/aarch64/trap.c arch/aarch64/aarch32.c
-// Links: arch/aarch64/abort.c arch/aarch64/abort_classify.c
-// Links: arch/aarch64/abort_decode.c arch/aarch64/inject.c arch/aarch64/sysreg.c arch/aarch64/sysreg_id.c
-// Links: core/dispatch.c core/fault.c core/hypercall.c core/psci.c policy/policy.c policy/event_key.c trace/telemetry.c
+// Links: trap/trap_quick.c trap/trap.c trap/aarch32.c
+// Links: trap/abort.c trap/abort_classify.c
+// Links: trap/abort_decode.c arch/aarch64/inject.c trap/sysreg.c trap/sysreg_id.c
+// Links: trap/dispatch.c trap/fault.c trap/hypercall.c trap/psci.c policy/policy.c policy/event_key.c trace/telemetry.c
 // Links: vdev/device.c vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c
 // vdev/vgic/vgic_redist.c Links: vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c
 // lib/text_list.c

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which A64 loads and stores a device access may be, and what they move: a second reading of DDI 0487 C4.1.94, by its
-// tables, to hold arch/aarch64/abort_decode.c to.
+// tables, to hold trap/abort_decode.c to.
 #pragma once
 
 #include <hv/arch/abort.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A32 and T32 traps: which register a coprocessor access names, in which registers 64 bits move, what a condition and
 // the IT state make of an instruction.
-// Links: arch/aarch64/aarch32.c
+// Links: trap/aarch32.c
 
 #include <setjmp.h>
 #include <stdarg.h>

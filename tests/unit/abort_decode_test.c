@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // abort_decode_instruction against encodings that GNU as made (the mnemonic is the comment) and what the manual says
 // they move, and against every kind of word a guest can put there.
-// Links: arch/aarch64/abort_decode.c
+// Links: trap/abort_decode.c
 
 #include <setjmp.h>
 #include <stdarg.h>

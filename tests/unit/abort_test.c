@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Classification of aborts and emulation of loads and stores, over a guest made of one instruction, one page table
 // walk, one stage-2 entry and 64 bytes of device.
-// Links: arch/aarch64/abort.c arch/aarch64/abort_classify.c arch/aarch64/abort_decode.c arch/aarch64/inject.c
+// Links: trap/abort.c trap/abort_classify.c trap/abort_decode.c arch/aarch64/inject.c
 
 #include <setjmp.h>
 #include <stdarg.h>

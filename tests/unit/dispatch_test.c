@@ -2,7 +2,7 @@
 // Policy applied: for every kind of event, each action has the effect that docs/POLICY.md gives it, and is logged when
 // its row says so.
 //
-// Links: core/dispatch.c vdev/device.c
+// Links: trap/dispatch.c vdev/device.c
 
 #include <hv/arch/guarded.h>
 #include <hv/arch/inject.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // trap_fault: which policy row speaks, what pauses or stops, and how many records a storm of faults gets.
-// Links: core/fault.c trace/log_budget.c
+// Links: trap/fault.c trace/log_budget.c
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trapped system registers: every row is found by its syndrome and nothing else is; the guest's ID registers hide what
 // ariel does not virtualize; each emulation does what its column says, and no access is made that the table forbids.
-// Links: arch/aarch64/sysreg.c arch/aarch64/sysreg_id.c lib/printf.c
+// Links: trap/sysreg.c trap/sysreg_id.c lib/printf.c
 
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg.h>

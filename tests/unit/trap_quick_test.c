@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: arch/aarch64/trap_quick.c policy/policy.c
+// Links: trap/trap_quick.c policy/policy.c
 // The shorter way of an exit: what it takes, and what it must leave to trap_from_sync.
 
 #include <setjmp.h>

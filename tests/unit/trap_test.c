@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which row speaks for an exception: what trap_from_sync makes of its syndrome.
-// Links: arch/aarch64/trap.c arch/aarch64/aarch32.c
+// Links: trap/trap.c trap/aarch32.c
 
 #include <setjmp.h>
 #include <stdarg.h>

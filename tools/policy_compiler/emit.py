@@ -21,7 +21,7 @@ def action_name(action):
 
 
 def verdict_text(verdict, key, way):
-    # The shorter way of an exit (arch/aarch64/trap_quick.c) takes no registers but the ID registers, read, and SGIs.
+    # The shorter way of an exit (trap/trap_quick.c) takes no registers but the ID registers, read, and SGIs.
     quick = verdict["action"] == "emulate" and not verdict["log"]
     quick = quick and (key.group != "sysreg" or (key.kind, way) == ("ID", 0) or
                        (key.enum, way) == ("KEY_ICC_SGI1R_EL1", 1))

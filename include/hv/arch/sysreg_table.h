@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The system registers and system instructions that a guest at EL1 or EL0 can be made to trap on. One row each, in
 // order of encoding (op0, op1, CRn, CRm, op2), which is also the order of their keys. What AArch32 at EL0 reaches of
-// them has the same row (arch/aarch64/aarch32.c); op0 = 0 is coprocessor 14's, for those that AArch64 does not have.
+// them has the same row (trap/aarch32.c); op0 = 0 is coprocessor 14's, for those that AArch64 does not have.
 // Rows:
 //   SYSREG(name, op0, op1, CRn, CRm, op2, class, access, trap control, emulation)
 //

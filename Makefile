@@ -82,7 +82,7 @@ include mk/toolchain.mk
 # ---- What is built from what -----------------------------------------------------------------------------------------
 
 # The rooms of the hypervisor, ground first (scripts/rooms.py reads them here)
-ROOMS := lib policy arch/aarch64 trace mm drivers core console vdev vdev/vgic vm debug trap monitor monitor/cmds
+ROOMS := lib policy arch/aarch64 trace mm drivers core console vdev vdev/vgic vm debug trap monitor monitor/cmds boot
 HV_SOURCES := $(sort $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S %/$(if $(filter 1,$(LOCKS)),spinlock.c,spinlock_checked.c),$(HV_SOURCES))
 GUEST_SOURCES := $(sort guest/start.S $(wildcard guest/lib/*.[cS]) $(GUEST_MAIN))

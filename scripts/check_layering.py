@@ -22,9 +22,9 @@ POINTER = re.compile(r"\*\)\s*(?:\(uintptr_t\))?\s*\(?[^;,]*?(\bGUEST_RAM\w*|\bL
 POINTER_ALLOWED = {
     "mm/guest_mem.c": "the one way",
     "mm/stage2.c": "its own tables, in EL2's memory",
-    "core/loader.c": "before any guest runs",
-    "core/loader_image.c": "likewise",
-    "core/guest_manifest.c": "likewise",
+    "boot/loader.c": "before any guest runs",
+    "boot/loader_image.c": "likewise",
+    "boot/guest_manifest.c": "likewise",
     "vm/selftest.c": "asks the MMU, loads nothing of the guest's",
 }
 # A call of out(), with its row; and a field of a row

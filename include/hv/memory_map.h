@@ -24,7 +24,7 @@
 #define LOG_RING_SIZE 0x00100000
 
 // EL2's memory that no guest reaches: the list of the guest's pieces, which QEMU writes at each reset
-// (hv/guest_manifest.h); what the first boot found, which survives a reset (core/boot_record.h); and a word that the
+// (hv/guest_manifest.h); what the first boot found, which survives a reset (boot/boot_record.h); and a word that the
 // run script leaves for EL2 (hv/boot_options.h), which QEMU writes at each reset, too
 #define GUEST_MANIFEST_PA   0x41e00000
 #define GUEST_MANIFEST_SIZE 0x1000

@@ -2,7 +2,7 @@
 // The Image header, the device tree's, what lies in the initrd's place and the list of pieces, all of it from outside:
 // what the loader accepts fits, and what it refuses is named and leaves guest RAM alone. After a reset the guest that
 // ran runs again, whatever it left.
-// Links: core/loader.c core/loader_image.c core/guest_manifest.c core/boot_record.c
+// Links: boot/loader.c boot/loader_image.c boot/guest_manifest.c boot/boot_record.c
 
 #include <fuzz.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loader: what the person loaded decides, at the first boot and after each reset; mistakes are named in full.
-// Links: core/loader.c core/loader_image.c core/guest_manifest.c core/boot_record.c
+// Links: boot/loader.c boot/loader_image.c boot/guest_manifest.c boot/boot_record.c
 
 #include <hv/guest_manifest.h>
 #include <hv/loader.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the first boot found in memory, kept where no guest reaches. A warm reset keeps guest RAM, so whatever the
 // loader looks at there may have been left by the guest that ran before; this page is EL2's own, and neither QEMU nor a
-// guest writes it. Private to core/loader.c and core/boot_record.c.
+// guest writes it. Private to boot/loader.c and boot/boot_record.c.
 #pragma once
 
 #include <hv/memory_map.h>

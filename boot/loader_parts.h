@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the loader's files share. Private to core/loader*.c.
+// What the loader's files share. Private to boot/loader*.c.
 #pragma once
 
 #include <hv/guest_manifest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a typed line to a command and its reply: words, -j, the count of arguments, the handler, and the last line,
-// which is always "ok" or "err <text>". Nothing here knows a command; the table is in monitor_cmds.c.
+// which is always "ok" or "err <text>". Nothing here knows a command; the table is in commands.c.
 #include <hv/monitor_cmds.h>
 
 #include <stdarg.h>

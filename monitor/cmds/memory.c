@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guest memory by IPA: mem write, find, crc (reading: monitor_cmds_read.c). Everything goes through guest_mem_read and
+// Guest memory by IPA: mem write, find, crc (reading: cmds/read.c). Everything goes through guest_mem_read and
 // guest_mem_write, so a range is whole and in guest RAM or nothing happens; the work of one command is bounded, tighter
 // while the guest runs, because this CPU's vCPU waits meanwhile.
 #include <hv/monitor_cmds.h>

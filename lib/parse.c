@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers as people type them. Apart from string.c, so that host tests can link it beside the C library.
+// Numbers and words as people type them. Apart from string.c, so that host tests can link it beside the C library.
 #include <hv/string.h>
 
 // Value of a digit in bases up to 16; 16 when it is none.
@@ -56,4 +56,18 @@ bool parse_u64(const char *text, uint64_t *value)
         return false;
     *value = sum << shift;
     return true;
+}
+
+const char *parse_find_word(const char *list, const char *word)
+{
+    size_t length = strlen(word);
+
+    while (list != NULL && *list != '\0') {
+        if (strncmp(list, word, length) == 0 && (list[length] == ' ' || list[length] == '\0'))
+            return list;
+        list = strchr(list, ' ');
+        if (list != NULL)
+            list++;
+    }
+    return NULL;
 }

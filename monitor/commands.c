@@ -198,7 +198,7 @@ const char *key_everything(const struct monitor_words *words)
 const struct monitor_command *monitor_find_command(const char *name)
 {
     for (unsigned int n = 0; n < monitor_command_count; n++) {
-        if (strcmp(monitor_commands[n].name, name) == 0 || text_find_word(monitor_commands[n].alias, name) != NULL)
+        if (strcmp(monitor_commands[n].name, name) == 0 || parse_find_word(monitor_commands[n].alias, name) != NULL)
             return &monitor_commands[n];
     }
     return NULL;

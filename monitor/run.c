@@ -201,7 +201,7 @@ static const char *run_words(const struct monitor_words *words)
     if (command == NULL)
         return monitor_error("no command '%s' (help lists them)", words->word[0]);
     usage = command->usage;
-    part = words->count > 1 ? text_find_word(usage, words->word[1]) : NULL;
+    part = words->count > 1 ? parse_find_word(usage, words->word[1]) : NULL;
     if (count_fits(part != NULL ? part : usage, words->count - 1, &length))
         return command->handler(words);
     if (part != NULL)

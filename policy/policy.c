@@ -17,6 +17,10 @@ const struct policy_range *policy_find_range(ipa_t ipa)
 
 const char *policy_action_name(unsigned int action)
 {
-    static const char names[POLICY_ACTION_COUNT][8] = {"allow", "emulate", "raz-wi", "deny", "pause", "stop"};
+    static const char *const names[POLICY_ACTION_COUNT] = {
+        [POLICY_ALLOW] = "allow", [POLICY_EMULATE] = "emulate", [POLICY_RAZ_WI] = "raz-wi",
+        [POLICY_DENY] = "deny",   [POLICY_PAUSE] = "pause",     [POLICY_STOP] = "stop",
+    };
+
     return action < POLICY_ACTION_COUNT ? names[action] : "?";
 }

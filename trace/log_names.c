@@ -4,25 +4,32 @@
 
 #include <hv/string.h>
 
-#define CLASS_NAME(id, name) name "\0"
-static const char level_names[] = "debug\0info\0warn\0error";
-static const char class_names[] = LOG_CLASS_TABLE(CLASS_NAME);
+#define CLASS_NAME(id, name) [LOG_##id] = name,
+
+static const char *const level_names[LOG_LEVEL_COUNT] = {
+    [LOG_DEBUG] = "debug",
+    [LOG_INFO] = "info",
+    [LOG_WARN] = "warn",
+    [LOG_ERROR] = "error",
+};
+static const char *const class_names[LOG_CLASS_COUNT] = {LOG_CLASS_TABLE(CLASS_NAME)};
 
 const char *log_level_name(unsigned int level)
 {
-    return level < LOG_LEVEL_COUNT ? text_nth(level_names, level) : "?";
+    return level < LOG_LEVEL_COUNT ? level_names[level] : "?";
 }
 
 const char *log_class_name(unsigned int class)
 {
-    return class < LOG_CLASS_COUNT ? text_nth(class_names, class) : "?";
+    return class < LOG_CLASS_COUNT ? class_names[class] : "?";
 }
 
-static unsigned int find_name(const char *names, unsigned int count, const char *name)
+// The index of name in names, or count when it is not there.
+static unsigned int find_name(const char *const *names, unsigned int count, const char *name)
 {
     unsigned int i = 0;
 
-    while (i < count && strcmp(text_nth(names, i), name) != 0) {
+    while (i < count && strcmp(names[i], name) != 0) {
         i++;
     }
     return i;

@@ -17,10 +17,9 @@ int strncmp(const char *a, const char *b, size_t max);
 int strcasecmp(const char *a, const char *b);
 char *strchr(const char *text, int byte);
 
-// Text n of a list, which is "first\0second\0third"; n is less than their number.
-const char *text_nth(const char *list, unsigned int n);
-// Where word is in list, whose words have a blank between them; NULL: not there.
-const char *text_find_word(const char *list, const char *word);
+// Where word stands in list, a text of words with one blank between them ("quit q exit"); NULL when list does not have
+// it. A list of NULL has no words.
+const char *parse_find_word(const char *list, const char *word);
 
 // Reads a whole word as decimal or 0x-hexadecimal, with an optional K, M or G after it (powers of 1024). False, *value
 // untouched, when text is empty, has anything else, or does not fit 64 bits.

@@ -319,9 +319,9 @@ static void show_record(const char *line, size_t length, void *argument)
     (void)length;
     (void)argument;
     out_whole();
-    if (text_find_word(line, "level=error") != NULL)
+    if (parse_find_word(line, "level=error") != NULL)
         out_style(OUT_BAD);
-    else if (text_find_word(line, "level=warn") != NULL)
+    else if (parse_find_word(line, "level=warn") != NULL)
         out_style(OUT_WARN);
     out("record:%s\n", line);
 }

@@ -19,39 +19,32 @@
 #include <hv/trap.h>
 #include <hv/vm.h>
 
-#define CAUSE_CLASS(id, ec, name, control, sentence) (ec),
-#define CAUSE_TEXTS(id, ec, name, control, sentence) control "\0" sentence "\0"
+// What a row of cause_table.h says: the exception class (ESR_ELx.EC), the control bit that sends the exception to EL2,
+// and the sentence that names the cause.
+struct cause_text {
+    uint8_t class;
+    const char *control;
+    const char *sentence;
+};
 
-// The control bits of sysreg_table.h, each named once: a byte per register then says which.
-// clang-format off
-#define CONTROL_TABLE(CONTROL) \
-    CONTROL(CNTHCTL_EL2, EL1PCEN) CONTROL(CNTHCTL_EL2, EL1PCTEN) CONTROL(CPTR_EL2, TAM) CONTROL(CPTR_EL2, TCPAC) \
-    CONTROL(HCR_EL2, APK) CONTROL(HCR_EL2, ATA) CONTROL(HCR_EL2, ENSCXT) CONTROL(HCR_EL2, TACR) \
-    CONTROL(HCR_EL2, TDZ) CONTROL(HCR_EL2, TERR) CONTROL(HCR_EL2, TID1) CONTROL(HCR_EL2, TID2) \
-    CONTROL(HCR_EL2, TID3) CONTROL(HCR_EL2, TID5) CONTROL(HCR_EL2, TIDCP) CONTROL(HCR_EL2, TLOR) \
-    CONTROL(HCR_EL2, TPC) CONTROL(HCR_EL2, TPU) CONTROL(HCR_EL2, TSW) CONTROL(HCR_EL2, TTLB) \
-    CONTROL(HCR_EL2, TVM) CONTROL(ICH_HCR_EL2, TALL0) CONTROL(ICH_HCR_EL2, TALL1) CONTROL(ICH_HCR_EL2, TC) \
-    CONTROL(ICH_HCR_EL2, TDIR) CONTROL(MDCR_EL2, E2PB) CONTROL(MDCR_EL2, TDA) CONTROL(MDCR_EL2, TDOSA) \
-    CONTROL(MDCR_EL2, TDRA) CONTROL(MDCR_EL2, TPM) CONTROL(MDCR_EL2, TPMCR) CONTROL(MDCR_EL2, TPMS) \
-    CONTROL(MDCR_EL2, TTRF)
-// clang-format on
-#define CONTROL_ENUM(reg, bit) CONTROL_##reg##_##bit,
-#define CONTROL_NAME(reg, bit) "\0" #reg "." #bit
+#define CAUSE_TEXT(id, ec, name, control, sentence) [KEY_CAUSE_##id] = {(ec), control, sentence},
+static const struct cause_text cause_texts[] = {CAUSE_TABLE(CAUSE_TEXT)};
+
+// The control of each system register as sysreg_table.h spells it: "HCR_EL2_TVM", or "ALWAYS".
 #define SYSREG_CONTROL(name, op0, op1, crn, crm, op2, class, access, control, ...)                                     \
-    [KEY_##name - KEY_SYSREG_FIRST] = CONTROL_##control,
+    [KEY_##name - KEY_SYSREG_FIRST] = #control,
+static const char *const sysreg_controls[KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST] = {SYSREG_TABLE(SYSREG_CONTROL)};
 
-enum { CONTROL_ALWAYS, CONTROL_TABLE(CONTROL_ENUM) };
-static const uint8_t sysreg_controls[KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST] = {SYSREG_TABLE(SYSREG_CONTROL)};
-static const uint8_t cause_classes[] = {CAUSE_TABLE(CAUSE_CLASS)};
+#define CONTROL_NAME_SIZE 24 // more than any name of a control bit, end of string included
 
 static const char *cause_control(unsigned int cause)
 {
-    return cause < ARRAY_COUNT(cause_classes) ? text_nth(CAUSE_TABLE(CAUSE_TEXTS), 2 * cause) : "?";
+    return cause < ARRAY_COUNT(cause_texts) ? cause_texts[cause].control : "?";
 }
 
 static const char *cause_sentence(unsigned int cause)
 {
-    return cause < ARRAY_COUNT(cause_classes) ? text_nth(CAUSE_TABLE(CAUSE_TEXTS), 2 * cause + 1) : "?";
+    return cause < ARRAY_COUNT(cause_texts) ? cause_texts[cause].sentence : "?";
 }
 
 uint64_t monitor_nanoseconds(uint64_t ticks)
@@ -116,10 +109,29 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
     } while (first < CPU_MAX);
 }
 
-static const char *control_of(unsigned int cause, unsigned int key)
+// The name of a register's control bit as the manual writes it: HCR_EL2_TVM becomes HCR_EL2.TVM. A bit's own name has
+// no underscore, so that the last one stands between the register and the bit.
+static const char *sysreg_control(unsigned int key, char buffer[CONTROL_NAME_SIZE])
+{
+    const char *control = sysreg_controls[key - KEY_SYSREG_FIRST];
+    size_t register_length = 0;
+
+    if (strcmp(control, "ALWAYS") == 0)
+        return "always";
+    for (size_t n = 0; control[n] != '\0'; n++) {
+        if (control[n] == '_')
+            register_length = n;
+    }
+    format_text(buffer, CONTROL_NAME_SIZE, "%.*s.%s", (int)register_length, control, &control[register_length + 1]);
+    return buffer;
+}
+
+// The control bit that brought this exit to EL2: of a known register its own, else that of the cause. The text may
+// stand in buffer.
+static const char *control_of(unsigned int cause, unsigned int key, char buffer[CONTROL_NAME_SIZE])
 {
     if (key >= KEY_SYSREG_FIRST && key < KEY_SYSREG_UNKNOWN)
-        return text_nth("always" CONTROL_TABLE(CONTROL_NAME), sysreg_controls[key - KEY_SYSREG_FIRST]);
+        return sysreg_control(key, buffer);
     return cause_control(cause);
 }
 
@@ -174,14 +186,16 @@ static void explain_event(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
     char name[EVENT_NAME_SIZE];
+    char control[CONTROL_NAME_SIZE];
 
     out("who  vcpu=%u seq=%lu pc=0x%lx us=%lu\n", event->cpu, event->sequence, event->pc,
         monitor_microseconds(event->entry));
     out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n", cause_sentence(event->cause),
         event->write ? "write or call" : "read", event_name(event, name, sizeof(name)), event->address, event->value);
     explain_syndrome(event->syndrome);
-    out("why  control:%s traps it; verdict=%s by at:%s subject:%s why:%s\n", control_of(event->cause, event->key),
-        policy_action_name(event->verdict), row->place, row->text, row->why);
+    out("why  control:%s traps it; verdict=%s by at:%s subject:%s why:%s\n",
+        control_of(event->cause, event->key, control), policy_action_name(event->verdict), row->place, row->text,
+        row->why);
     out("got  result:%s", trap_result_name(event->result));
     if (!event->write && event->result == TRAP_DONE)
         out(" value=0x%lx", event->value);
@@ -194,16 +208,17 @@ static const char *explain_esr(const char *word)
     const char *error = monitor_number("esr", word, 0, UINT64_MAX, &esr);
     unsigned int known_key = KEY_COUNT;
     bool known = false;
+    char control[CONTROL_NAME_SIZE];
 
     if (error != NULL)
         return error;
     explain_syndrome(esr);
     if (names_register(esr))
         known_key = register_key(esr);
-    for (unsigned int i = 0; i < ARRAY_COUNT(cause_classes) && !known; i++) {
-        known = cause_classes[i] == FIELD_GET(ESR_ELX_EC, esr);
+    for (unsigned int i = 0; i < ARRAY_COUNT(cause_texts) && !known; i++) {
+        known = cause_texts[i].class == FIELD_GET(ESR_ELX_EC, esr);
         if (known) {
-            out("why  control:%s traps cause:%s\n", control_of(i, known_key), cause_sentence(i));
+            out("why  control:%s traps cause:%s\n", control_of(i, known_key, control), cause_sentence(i));
         }
     }
     return NULL;

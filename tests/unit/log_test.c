@@ -2,7 +2,7 @@
 // The log: line format, tag and boot chain, levels and hidden records, cut records, the ring (wrap, clear, the boot
 // before, damage), rate limits, the panic path, counters.
 // Links: trace/log.c trace/log_budget.c trace/log_ring.c trace/log_verdict.c trace/log_counters.c trace/telemetry.c
-// Links: trace/log_names.c policy/event_name.c lib/printf.c lib/text_list.c lib/siphash.c
+// Links: trace/log_names.c policy/event_name.c lib/printf.c lib/siphash.c
 #include <hv/guest_loop.h>
 #include <hv/log_budget.h>
 

@@ -8,7 +8,7 @@
 // Links: console/terminal_input.c trace/telemetry.c policy/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c
 // Links: mm/guest_walk.c
 // Links: monitor/cmds/read.c monitor/expression.c monitor/screen.c monitor/space.c mm/kernel_tables.c
-// Links: lib/parse.c lib/printf.c lib/text_list.c lib/status.c
+// Links: lib/parse.c lib/printf.c lib/status.c
 #define main unit_main
 #include "monitor_test.c"
 #undef main

@@ -5,7 +5,7 @@
 // any kind to both frames, which leave no lock held, no storm and no CPU that does not look.
 //
 // Links: vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c
-// vdev/vgic/vgic_snapshot.c
+// Links: vdev/vgic/vgic_snapshot.c
 
 #include "../unit/vgic_world.h"
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A booted Linux: boot_linux(smp=4, policy="linux", cmdline=...) -> Linux, ended after the test."""
+"""A booted Linux: boot_linux(smp=4, policy="linux", cmdline=..., files=(kernel, initrd)) -> Linux, ended after the test."""
 
 import sys
 from pathlib import Path
@@ -27,10 +27,10 @@ def installer():
 def boot_linux(installer, tmp_path):
     machines = []
 
-    def start(smp=1, cpu="cortex-a57", policy="linux", cmdline="console=ttyAMA0 quiet", variables=(), **more):
+    def start(smp=1, cpu="cortex-a57", policy="linux", cmdline="console=ttyAMA0 quiet", variables=(), files=installer, **more):
         elf = build_policy(policy, *variables)
         words = ["--smp", str(smp), "--cpu", cpu, "--policy", f"policy/{policy}.toml", f"--cmdline={cmdline}",
-                 "--folder", str(tmp_path), "--image", str(installer[0]), "--initrd", str(installer[1])]
+                 "--folder", str(tmp_path), "--image", str(files[0]), "--initrd", str(files[1])]
         loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))
         machines.append(Linux(elf=elf, smp=smp, cpu=cpu, loads=loads, **{"wait": 600, "life": 3600, **more}))
         return machines[-1]

@@ -280,9 +280,9 @@ def check_machine(tree, where):
     for path in tree.children("/"):
         if "arm,gic-v3" in tree.words(path, "compatible"):
             address = (tree.registers(path) or [(0, 0)])[0][0]
-            if address == where["GICD_PA"]:
+            if address == where["GICD_IPA"]:
                 return
-            raise TreeError(f"{tree.name}: {path}/reg={address:#x}: the distributor is at {where['GICD_PA']:#x}: not "
+            raise TreeError(f"{tree.name}: {path}/reg={address:#x}: the distributor is at {where['GICD_IPA']:#x}: not "
                             "the tree of QEMU's virt; leave LINUX_DTB out to have one made")
     raise TreeError(f"{tree.name}: compatible=\"arm,gic-v3\": no such node: not the tree of QEMU's virt with "
                     "gic-version=3; leave LINUX_DTB out to have one made")

@@ -159,7 +159,7 @@ static inline uint64_t fault_address(uint32_t syndrome)
     uint64_t page = READ_SYSREG(HPFAR_EL2) << 8;
 
     if (UNLIKELY(syndrome & PERMISSION)) {
-        page = PL011_PA;
+        page = PL011_IPA;
         __asm__("" : "+r"(page)); // a branch, not a choice between two values made each time
     }
     return page | (READ_SYSREG(FAR_EL2) & 0xfff);

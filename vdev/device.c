@@ -17,7 +17,7 @@ enum trap_result device_emulate(struct vcpu *vcpu, uint64_t ipa, unsigned int ac
     case KEY_DEVICE_GICD:
         return vgic_distributor_access(vcpu, (uint32_t)ipa & (GICD_SIZE - 1), access, value);
     case KEY_DEVICE_GICR:
-        return vgic_redistributor_access(vcpu, (uint32_t)ipa - GICR_PA, access, value);
+        return vgic_redistributor_access(vcpu, (uint32_t)ipa - GICR_IPA, access, value);
     case KEY_DEVICE_PL011:
         return vpl011_access(vcpu, (uint32_t)ipa & (KIB(64) - 1), access, value);
     case KEY_DEVICE_PL031:

@@ -115,7 +115,7 @@ static bool leaf_is_sound(const struct stage2_entry *entry, uint64_t ipa)
     if (offset < GUEST_RAM_SIZE)
         return entry->size <= GUEST_RAM_SIZE - offset && entry->pa.v == GUEST_RAM_PA + offset &&
                entry->permissions == (STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
-    if (ipa == PL011_PA)
+    if (ipa == PL011_IPA)
         return entry->pa.v == (uintptr_t)vm0.uart.reg && entry->size == PL011_SIZE &&
                (entry->permissions & ~STAGE2_READ) == 0;
     return entry->pa.v + entry->size <= RAM_PA && entry->permissions == (STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);

@@ -51,7 +51,7 @@ static enum hv_status map_devices(struct vm *vm)
 enum hv_status vm_show_uart(struct vm *vm, bool shown)
 {
     struct ipa_range page;
-    enum hv_status status = ipa_range_make(ipa_make(PL011_PA), PL011_SIZE, 4096, &page);
+    enum hv_status status = ipa_range_make(ipa_make(PL011_IPA), PL011_SIZE, 4096, &page);
 
     return status == HV_OK ? stage2_protect(&vm->stage2, &page, shown ? STAGE2_READ : 0) : status;
 }

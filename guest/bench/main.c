@@ -20,17 +20,17 @@
 
 #define SPI_INTID      40 // nothing is behind it on QEMU virt
 #define SPI_BIT        256
-#define GICD_TYPER     (GICD_PA + 0x4)
-#define GICD_ISENABLER (GICD_PA + 0x104)
-#define GICD_ISPENDR   (GICD_PA + 0x204)
-#define GICD_PRIORITY  (GICD_PA + 0x424)
-#define GICD_ICFGR     (GICD_PA + 0xc08)
+#define GICD_TYPER     (GICD_IPA + 0x4)
+#define GICD_ISENABLER (GICD_IPA + 0x104)
+#define GICD_ISPENDR   (GICD_IPA + 0x204)
+#define GICD_PRIORITY  (GICD_IPA + 0x424)
+#define GICD_ICFGR     (GICD_IPA + 0xc08)
 #define GICR_SGI       0x10000
-#define GICR_TYPER     (GICR_PA + 0x8)
-#define GICR_ISENABLER (GICR_PA + GICR_SGI + 0x100)
-#define GICR_PRIORITY  (GICR_PA + GICR_SGI + 0x404)
-#define PL011_DR       PL011_PA
-#define PL011_FR       (PL011_PA + 0x18)
+#define GICR_TYPER     (GICR_IPA + 0x8)
+#define GICR_ISENABLER (GICR_IPA + GICR_SGI + 0x100)
+#define GICR_PRIORITY  (GICR_IPA + GICR_SGI + 0x404)
+#define PL011_DR       PL011_IPA
+#define PL011_FR       (PL011_IPA + 0x18)
 
 #define LOGGED_ROUNDS 8 // the policy's row logs ten a second
 #define TOUCH_ROUNDS  64
@@ -172,8 +172,8 @@ _Noreturn void bench_unexpected(uint64_t esr, uint64_t elr, uint64_t far)
 
 static void init_interrupts(void)
 {
-    mmio_write32(GICD_PA, 0x10); // affinity routing
-    mmio_write32(GICD_PA, 0x12); // and Group 1
+    mmio_write32(GICD_IPA, 0x10); // affinity routing
+    mmio_write32(GICD_IPA, 0x12); // and Group 1
     gic_init_cpu();
     gic_enable(BENCH_SGI, BENCH_PRIORITY);
     gic_enable(GIC_INTID_VTIMER, BENCH_PRIORITY);

@@ -79,7 +79,7 @@ enum job { JOB_CALL = 1, JOB_OWN_DEVICE, JOB_SAME_STATUS, JOB_SAME_LOCK, JOB_REC
 
 static void do_job(uint64_t job)
 {
-    uint64_t own = GICR_PA + (uint64_t)cpu_index() * GICR_STRIDE;
+    uint64_t own = GICR_IPA + (uint64_t)cpu_index() * GICR_STRIDE;
 
     switch (job) {
     case JOB_CALL:
@@ -87,9 +87,9 @@ static void do_job(uint64_t job)
     case JOB_OWN_DEVICE:
         return loop_byte(own + GICR_PRIORITY, bench_rounds);
     case JOB_SAME_STATUS:
-        return loop_status(PL011_PA + 0x18, bench_rounds);
+        return loop_status(PL011_IPA + 0x18, bench_rounds);
     case JOB_SAME_LOCK:
-        return loop_byte(GICD_PA + 0x424, bench_rounds);
+        return loop_byte(GICD_IPA + 0x424, bench_rounds);
     default:
         return receive();
     }
@@ -151,7 +151,7 @@ unsigned int bench_cpu_count(void)
 {
     unsigned int last = 0;
 
-    while (last < CPU_MAX - 1 && !(mmio_read64(GICR_PA + last * GICR_STRIDE + GICR_TYPER) & GICR_LAST))
+    while (last < CPU_MAX - 1 && !(mmio_read64(GICR_IPA + last * GICR_STRIDE + GICR_TYPER) & GICR_LAST))
         last++;
     return last + 1;
 }

@@ -13,10 +13,10 @@
 #include "lib/print.h"
 #include "lib/test.h"
 
-#define PL011_DR      (PL011_PA + 0x00)
-#define PL011_FR      (PL011_PA + 0x18)
-#define PL011_IMSC    (PL011_PA + 0x38)
-#define PL011_ICR     (PL011_PA + 0x44)
+#define PL011_DR      (PL011_IPA + 0x00)
+#define PL011_FR      (PL011_IPA + 0x18)
+#define PL011_IMSC    (PL011_IPA + 0x38)
+#define PL011_ICR     (PL011_IPA + 0x44)
 #define PL011_FR_RXFE 0x10
 #define PL011_INT_RX  0x10
 #define PL011_INT_RT  0x40

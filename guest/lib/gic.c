@@ -34,25 +34,25 @@
 
 static uint64_t redistributor(void)
 {
-    return GICR_PA + (uint64_t)cpu_index() * GICR_STRIDE;
+    return GICR_IPA + (uint64_t)cpu_index() * GICR_STRIDE;
 }
 
 // The frame that holds the enable, group and priority registers of intid.
 static uint64_t frame_of(unsigned int intid)
 {
-    return intid < 32 ? redistributor() + GICR_SGI_BASE : GICD_PA;
+    return intid < 32 ? redistributor() + GICR_SGI_BASE : GICD_IPA;
 }
 
 bool gic_init(void)
 {
     exception_expect();
-    uint32_t type = mmio_read32(GICD_PA + GICD_TYPER);
+    uint32_t type = mmio_read32(GICD_IPA + GICD_TYPER);
 
     if (exception_end().taken || !type)
         return false;
-    mmio_write32(GICD_PA + GICD_CTLR, GICD_CTLR_ARE);
-    mmio_write32(GICD_PA + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1);
-    for (unsigned int n = 0; n < WAIT_LIMIT && mmio_read32(GICD_PA + GICD_CTLR) & GICD_CTLR_RWP; n++)
+    mmio_write32(GICD_IPA + GICD_CTLR, GICD_CTLR_ARE);
+    mmio_write32(GICD_IPA + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1);
+    for (unsigned int n = 0; n < WAIT_LIMIT && mmio_read32(GICD_IPA + GICD_CTLR) & GICD_CTLR_RWP; n++)
         ;
     gic_init_cpu();
     return true;
@@ -82,7 +82,7 @@ void gic_enable(unsigned int intid, uint8_t priority)
     mmio_write32(frame + GICD_IGROUPR + word, mmio_read32(frame + GICD_IGROUPR + word) | bit);
     mmio_write8(frame + GICD_IPRIORITYR + intid, priority);
     if (intid >= 32)
-        mmio_write64(GICD_PA + GICD_IROUTER + 8 * (uint64_t)intid, 0);
+        mmio_write64(GICD_IPA + GICD_IROUTER + 8 * (uint64_t)intid, 0);
     mmio_write32(frame + GICD_ISENABLER + word, bit);
 }
 

@@ -8,8 +8,8 @@
 
 #include "lib/mmio.h"
 
-#define PL011_DR      (PL011_PA + 0x00)
-#define PL011_FR      (PL011_PA + 0x18)
+#define PL011_DR      (PL011_IPA + 0x00)
+#define PL011_FR      (PL011_IPA + 0x18)
 #define PL011_FR_TXFF 0x20
 
 void print_char(char c)

@@ -29,8 +29,8 @@ static bool fetch_aborts(unsigned int line, uint64_t address)
 
 TEST("aborts", "a fetch from an emulated device")
 {
-    CHECK_TRUE(fetch_aborts(__LINE__, PL011_PA));
-    CHECK_TRUE(fetch_aborts(__LINE__, GICD_PA));
+    CHECK_TRUE(fetch_aborts(__LINE__, PL011_IPA));
+    CHECK_TRUE(fetch_aborts(__LINE__, GICD_IPA));
 }
 
 TEST("aborts", "a fetch from a denied device")

@@ -87,7 +87,7 @@ TEST("el0", "PMU registers are refused")
 
 TEST("el0", "an emulated device answers")
 {
-    uint64_t x0 = PL011_PA + 0xfe0;
+    uint64_t x0 = PL011_IPA + 0xfe0;
     struct exception e = el0_run(INSN("ldr w0, [x0]"), &x0);
 
     CHECK_DONE(e);

@@ -13,7 +13,7 @@ static struct cpu_state before, after;
 TEST("fp", "values live through many traps")
 {
     cpu_state_fill(&before, 0x777);
-    before.x[1] = PL011_PA + 0x18;
+    before.x[1] = PL011_IPA + 0x18;
     for (unsigned int n = 0; n < 50; n++) {
         before.x[0] = HVC_GET_STATUS;
         after = before;

@@ -8,17 +8,17 @@
 #include "lib/mmio.h"
 #include "lib/test.h"
 
-#define GICD_TYPER      (GICD_PA + 0x0004)
-#define GICD_IIDR       (GICD_PA + 0x0008)
-#define GICD_PIDR2      (GICD_PA + 0xffe8)
-#define GICD_ISPENDR    (GICD_PA + 0x0200)
-#define GICD_ICPENDR    (GICD_PA + 0x0280)
-#define GICR_TYPER      (GICR_PA + 0x0008)
-#define GICR_PIDR2      (GICR_PA + 0xffe8)
-#define GICR_ISENABLER0 (GICR_PA + 0x10100)
-#define GICR_ISPENDR0   (GICR_PA + 0x10200)
-#define GICR_ICPENDR0   (GICR_PA + 0x10280)
-#define GICR_IPRIORITYR (GICR_PA + 0x10400)
+#define GICD_TYPER      (GICD_IPA + 0x0004)
+#define GICD_IIDR       (GICD_IPA + 0x0008)
+#define GICD_PIDR2      (GICD_IPA + 0xffe8)
+#define GICD_ISPENDR    (GICD_IPA + 0x0200)
+#define GICD_ICPENDR    (GICD_IPA + 0x0280)
+#define GICR_TYPER      (GICR_IPA + 0x0008)
+#define GICR_PIDR2      (GICR_IPA + 0xffe8)
+#define GICR_ISENABLER0 (GICR_IPA + 0x10100)
+#define GICR_ISPENDR0   (GICR_IPA + 0x10200)
+#define GICR_ICPENDR0   (GICR_IPA + 0x10280)
+#define GICR_IPRIORITYR (GICR_IPA + 0x10400)
 #define ICC_PMR_EL1     S3_0_C4_C6_0
 #define ICC_RPR_EL1     S3_0_C12_C11_3
 #define ICC_HPPIR1_EL1  S3_0_C12_C12_2

@@ -9,8 +9,8 @@
 #include "lib/mmu.h"
 #include "lib/test.h"
 
-#define UART_IBRD (PL011_PA + 0x24)
-#define UART_FBRD (PL011_PA + 0x28)
+#define UART_IBRD (PL011_IPA + 0x24)
+#define UART_FBRD (PL011_IPA + 0x28)
 #define IBRD      0x8123u
 #define FBRD      0x2au
 
@@ -120,10 +120,10 @@ TEST("isv0", "the zero register as target and as source")
 
 TEST("isv0", "SP_EL0 as base")
 {
-    prepare(PL011_PA + 0x20);
-    before.sp = PL011_PA + 0x20;
+    prepare(PL011_IPA + 0x20);
+    before.sp = PL011_IPA + 0x20;
     expected.sp = before.sp + 16;
-    expected.x[30] = mmio_read32(PL011_PA + 0x20);
+    expected.x[30] = mmio_read32(PL011_IPA + 0x20);
     CHECK_RUNS("ldr w30, [sp], #16");
 }
 
@@ -240,7 +240,7 @@ TEST("isv0", "DC ZVA on a device is refused")
 {
     if (READ_REG(dczid_el0) & 0x10)
         SKIP("DC ZVA is prohibited");
-    prepare(PL011_PA);
+    prepare(PL011_IPA);
     after = before;
     struct exception e = cpu_run(&after, INSN("dc zva, x1"));
     unsigned int fsc = e.iss & ISS_FSC_MASK;
@@ -250,14 +250,14 @@ TEST("isv0", "DC ZVA on a device is refused")
     CHECK_EQ(fsc, FSC_ALIGNMENT); // the MMU is off: Device memory
     CHECK(e.iss & ISS_WNR);
     CHECK_EQ(e.iss & ISS_CM, 0);
-    CHECK_EQ(e.far, PL011_PA);
+    CHECK_EQ(e.far, PL011_IPA);
     CHECK(cpu_state_difference(&before, &after, 0) == NULL);
     CHECK_EQ(mmio_read32(UART_IBRD), IBRD);
 }
 
 TEST("isv0", "cache maintenance on a device is done or refused")
 {
-    prepare(PL011_PA);
+    prepare(PL011_IPA);
     static const uint32_t words[] = {0xd50b7a21, 0xd50b7b21, 0xd50b7e21, 0xd5087621}; // dc cvac, cvau, civac, ivac, x1
     for (unsigned int n = 0; n < 4; n++) {
         after = before;
@@ -289,7 +289,7 @@ TEST("isv0", "the instruction is found behind the guest's MMU")
     code[5] = INSN("ret");
     mmu_enable();
     mmu_map_page(5, (uint64_t)code, false);
-    mmu_map_page(6, PL011_PA, true);
+    mmu_map_page(6, PL011_IPA, true);
     __asm__ volatile("ic iallu\n dsb ish\n isb" ::: "memory");
     exception_expect();
     uint64_t base = function(MMU_WINDOW + 6 * 4096 + 0x24, 0x5a5a);

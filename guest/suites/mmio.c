@@ -9,9 +9,9 @@
 #include "lib/gic.h"
 #include "lib/test.h"
 
-#define UART_IBRD      (PL011_PA + 0x24)
-#define UART_ID        (PL011_PA + 0xfe0)
-#define GICR_PRIORITY  (GICR_PA + 0x10400)
+#define UART_IBRD      (PL011_IPA + 0x24)
+#define UART_ID        (PL011_IPA + 0xfe0)
+#define GICR_PRIORITY  (GICR_IPA + 0x10400)
 #define FSC_ADDRESS_L0 0x00
 
 static struct cpu_state before, after;
@@ -106,10 +106,10 @@ TEST("mmio", "a word with its top bit set sign-extends to X alone")
 TEST("mmio", "offsets, register offsets and unscaled offsets")
 {
     mmio_write32(UART_IBRD, 0x4321);
-    CHECK_LOAD("ldr w2, [x1, #0x24]", PL011_PA, 0x4321);
+    CHECK_LOAD("ldr w2, [x1, #0x24]", PL011_IPA, 0x4321);
     CHECK_LOAD("ldur w2, [x1, #-8]", UART_IBRD + 8, 0x4321);
     cpu_state_fill(&before, 1);
-    before.x[1] = PL011_PA;
+    before.x[1] = PL011_IPA;
     before.x[3] = 0x24;
     after = before;
     struct exception e = cpu_run(&after, INSN("ldr w2, [x1, x3]"));
@@ -146,8 +146,8 @@ TEST("mmio", "8 bytes of GICD_IROUTER")
 {
     if (!gic_init())
         SKIP("no interrupt controller");
-    mmio_write64(GICD_PA + 0x6000 + 8 * 40, 0);
-    CHECK_LOAD("ldr x2, [x1]", GICD_PA + 0x6000 + 8 * 40, 0);
+    mmio_write64(GICD_IPA + 0x6000 + 8 * 40, 0);
+    CHECK_LOAD("ldr x2, [x1]", GICD_IPA + 0x6000 + 8 * 40, 0);
 }
 
 // Stage 1 off means Device memory. Whoever the address belongs to: emulated, denied, nobody's.
@@ -157,9 +157,9 @@ TEST("mmio", "an unaligned access to Device memory is an alignment fault")
         uint64_t address;
         bool write;
         bool half;
-    } rows[] = {{PL011_PA + 0x27, false, true}, {PL011_PA + 0x26, false, false}, {PL011_PA + 0x25, true, false},
-                {PL011_PA + 0x27, true, true},  {GICD_PA + 2, false, false},     {GICR_PA + 1, true, true},
-                {0x0a000001, false, false},     {0x0a000003, true, true},        {0x30000002, true, false},
+    } rows[] = {{PL011_IPA + 0x27, false, true}, {PL011_IPA + 0x26, false, false}, {PL011_IPA + 0x25, true, false},
+                {PL011_IPA + 0x27, true, true},  {GICD_IPA + 2, false, false},     {GICR_IPA + 1, true, true},
+                {0x0a000001, false, false},      {0x0a000003, true, true},         {0x30000002, true, false},
                 {0x70000000 + 1, false, true}};
 
     for (unsigned int n = 0; n < sizeof(rows) / sizeof(rows[0]); n++) {

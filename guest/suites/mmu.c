@@ -61,7 +61,7 @@ TEST("mmu", "a page in a window, moved")
 TEST("mmu", "a device at another address")
 {
     mmu_enable();
-    mmu_map_page(2, PL011_PA, true);
+    mmu_map_page(2, PL011_IPA, true);
     uint32_t id = mmio_read32(MMU_WINDOW + 2 * 4096 + 0xfe0);
     mmu_map_page(3, 0x0c000000, true);
     exception_expect();

@@ -13,7 +13,7 @@
 #define CNTP_CTL_EL0  SYS_ENCODING(3, 3, 14, 2, 1)
 #define CNTP_CVAL_EL0 SYS_ENCODING(3, 3, 14, 2, 2)
 
-#define SGI_BASE   (GICR_PA + 0x10000)
+#define SGI_BASE   (GICR_IPA + 0x10000)
 #define ISENABLER0 (SGI_BASE + 0x100)
 #define ICENABLER0 (SGI_BASE + 0x180)
 #define ISPENDR0   (SGI_BASE + 0x200)

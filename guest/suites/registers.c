@@ -65,12 +65,12 @@ TEST("registers", "kept over a read of a register into xzr")
 
 TEST("registers", "kept over a device load")
 {
-    check_preserved(INSN("ldr w9, [x1]"), 1, PL011_PA + 0x18, 1u << 9);
+    check_preserved(INSN("ldr w9, [x1]"), 1, PL011_IPA + 0x18, 1u << 9);
 }
 
 TEST("registers", "kept over a device store")
 {
-    check_preserved(INSN("str wzr, [x1]"), 1, PL011_PA + 0x44, 0);
+    check_preserved(INSN("str wzr, [x1]"), 1, PL011_IPA + 0x44, 0);
 }
 
 // LDR Wt, [X1] and STR Wt, [X1]
@@ -80,7 +80,7 @@ TEST("registers", "kept over a device store")
 TEST("registers", "kept over a device load into each register")
 {
     for (unsigned int t = 0; t <= 31; t++) {
-        check_preserved(LDR_W(t), 1, PL011_PA + 0xfe4, t < 31 ? 1u << t : 0);
+        check_preserved(LDR_W(t), 1, PL011_IPA + 0xfe4, t < 31 ? 1u << t : 0);
         if (t < 31)
             CHECK_EQ(after.x[t], 0x10);
     }
@@ -89,10 +89,10 @@ TEST("registers", "kept over a device load into each register")
 TEST("registers", "kept over a device store of each register")
 {
     for (unsigned int t = 0; t <= 31; t++) {
-        check_preserved(STR_W(t), 1, PL011_PA + 0x24, 0); // UARTIBRD
-        CHECK_EQ(mmio_read32(PL011_PA + 0x24), t < 31 ? after.x[t] & 0xffff : 0);
+        check_preserved(STR_W(t), 1, PL011_IPA + 0x24, 0); // UARTIBRD
+        CHECK_EQ(mmio_read32(PL011_IPA + 0x24), t < 31 ? after.x[t] & 0xffff : 0);
     }
-    mmio_write32(PL011_PA + 0x24, 0);
+    mmio_write32(PL011_IPA + 0x24, 0);
 }
 
 TEST("registers", "kept over wfi with an interrupt pending")

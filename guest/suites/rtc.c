@@ -7,15 +7,15 @@
 #include "lib/mmio.h"
 #include "lib/test.h"
 
-#define RTCDR   (PL031_PA + 0x00)
-#define RTCMR   (PL031_PA + 0x04)
-#define RTCLR   (PL031_PA + 0x08)
-#define RTCCR   (PL031_PA + 0x0c)
-#define RTCIMSC (PL031_PA + 0x10)
-#define RTCRIS  (PL031_PA + 0x14)
-#define RTCMIS  (PL031_PA + 0x18)
-#define RTCICR  (PL031_PA + 0x1c)
-#define RTCID   (PL031_PA + 0xfe0)
+#define RTCDR   (PL031_IPA + 0x00)
+#define RTCMR   (PL031_IPA + 0x04)
+#define RTCLR   (PL031_IPA + 0x08)
+#define RTCCR   (PL031_IPA + 0x0c)
+#define RTCIMSC (PL031_IPA + 0x10)
+#define RTCRIS  (PL031_IPA + 0x14)
+#define RTCMIS  (PL031_IPA + 0x18)
+#define RTCICR  (PL031_IPA + 0x1c)
+#define RTCID   (PL031_IPA + 0xfe0)
 
 static volatile unsigned int taken_count, taken_intid;
 

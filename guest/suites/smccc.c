@@ -44,7 +44,7 @@ static const struct row rows[] = {
     {"AFFINITY_INFO of a level that is none", {PSCI_AFFINITY_INFO, 0, 9}, PSCI_INVALID_PARAMETERS},
     {"AFFINITY_INFO with Aff3", {PSCI_AFFINITY_INFO, 0x100000000, 0}, PSCI_INVALID_PARAMETERS},
     {"CPU_SUSPEND to a state with reserved bits", {PSCI_CPU_SUSPEND, 0x80000000}, PSCI_INVALID_PARAMETERS},
-    {"CPU_SUSPEND that would come back outside RAM", {PSCI_CPU_SUSPEND, 0x10000, PL011_PA}, PSCI_INVALID_ADDRESS},
+    {"CPU_SUSPEND that would come back outside RAM", {PSCI_CPU_SUSPEND, 0x10000, PL011_IPA}, PSCI_INVALID_ADDRESS},
     {"CPU_ON of this CPU", {PSCI_CPU_ON, 0, GUEST_ENTRY_IPA, 0}, PSCI_ALREADY_ON},
     {"CPU_ON of this CPU, 32-bit", {PSCI_CPU_ON_32, 0, GUEST_ENTRY_IPA, 0}, PSCI_ALREADY_ON},
     {"CPU_ON of no CPU", {PSCI_CPU_ON, 0xfe, GUEST_ENTRY_IPA, 0}, PSCI_INVALID_PARAMETERS},
@@ -100,7 +100,7 @@ TEST("smccc", "smc with another immediate is NOT_SUPPORTED")
 TEST("smccc", "CPU_ON refuses entry points outside RAM")
 {
     static const uint64_t entries[] = {0,
-                                       PL011_PA,
+                                       PL011_IPA,
                                        GUEST_RAM_IPA - 4,
                                        GUEST_RAM_IPA + (uint64_t)GUEST_RAM_SIZE,
                                        GUEST_ENTRY_IPA | 1ull << 48,

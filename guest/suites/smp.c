@@ -25,7 +25,7 @@ static void work(void)
 
     seen_mpidr[cpu] = READ_REG(mpidr_el1);
     for (unsigned int n = 0; n < ROUNDS; n++)
-        count += call_hvc(HVC_GET_HV_ID, 0, 0, 0) == HV_ID && mmio_read32(PL011_PA + 0xfe0) == 0x11 &&
+        count += call_hvc(HVC_GET_HV_ID, 0, 0, 0) == HV_ID && mmio_read32(PL011_IPA + 0xfe0) == 0x11 &&
                  (READ_REG(id_aa64pfr0_el1) & 0xf) != 0;
     good[cpu] = count;
 }

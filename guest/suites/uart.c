@@ -8,15 +8,15 @@
 #include "lib/mmio.h"
 #include "lib/test.h"
 
-#define UARTDR    (PL011_PA + 0x000)
-#define UARTRSR   (PL011_PA + 0x004)
-#define UARTIBRD  (PL011_PA + 0x024)
-#define UARTLCR_H (PL011_PA + 0x02c)
-#define UARTCR    (PL011_PA + 0x030)
-#define UARTIFLS  (PL011_PA + 0x034)
-#define UARTIMSC  (PL011_PA + 0x038)
-#define UARTRIS   (PL011_PA + 0x03c)
-#define UARTICR   (PL011_PA + 0x044)
+#define UARTDR    (PL011_IPA + 0x000)
+#define UARTRSR   (PL011_IPA + 0x004)
+#define UARTIBRD  (PL011_IPA + 0x024)
+#define UARTLCR_H (PL011_IPA + 0x02c)
+#define UARTCR    (PL011_IPA + 0x030)
+#define UARTIFLS  (PL011_IPA + 0x034)
+#define UARTIMSC  (PL011_IPA + 0x038)
+#define UARTRIS   (PL011_IPA + 0x03c)
+#define UARTICR   (PL011_IPA + 0x044)
 
 #define CR_LOOPBACK 0x381
 #define FIFO_8_BITS 0x70
@@ -48,7 +48,7 @@ static bool begin(void)
 // As it was, so that the test can say something.
 static void end(void)
 {
-    while (!(mmio_read32(PL011_PA + 0x018) & 0x10))
+    while (!(mmio_read32(PL011_IPA + 0x018) & 0x10))
         (void)mmio_read32(UARTDR);
     mmio_write32(UARTICR, INT_ALL);
     mmio_write32(UARTIBRD, old_ibrd);

@@ -3,19 +3,25 @@
 // documents take them from here (preprocessed, or held to it by a test). Only #define NAME <integer literal>.
 #pragma once
 
-// QEMU virt, gic-version=3; its flash, from which it may boot, is at 0
-#define FLASH_SIZE  0x08000000
-#define PL011_PA    0x09000000
+// The board: QEMU virt, gic-version=3; its flash, from which it may boot, is at 0
+#define FLASH_SIZE 0x08000000
+#define PL011_PA   0x09000000
+#define PL031_PA   0x09010000
+#define GICD_PA    0x08000000
+#define GICR_PA    0x080a0000
+#define RAM_PA     0x40000000
+
+// The devices that a guest sees, where it sees them and by what interrupt: QEMU virt's own places, whatever the board
+#define PL011_IPA   0x09000000
 #define PL011_SIZE  0x1000
 #define PL011_INTID 33
-#define PL031_PA    0x09010000
+#define PL031_IPA   0x09010000
 #define PL031_SIZE  0x1000
 #define PL031_INTID 34
-#define GICD_PA     0x08000000
+#define GICD_IPA    0x08000000
 #define GICD_SIZE   0x10000
-#define GICR_PA     0x080a0000
+#define GICR_IPA    0x080a0000
 #define GICR_STRIDE 0x20000
-#define RAM_PA      0x40000000
 
 // The hypervisor: linked low, under the guest's backing
 #define HV_PA         0x40080000

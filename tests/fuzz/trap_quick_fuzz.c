@@ -530,7 +530,7 @@ static void set_event(uint64_t syndrome, uint64_t ipa)
 {
     fake_sysreg_set("ESR_EL2", syndrome);
     if (is_permission_fault(syndrome))
-        ipa = PL011_PA | (ipa & 0xfff);
+        ipa = PL011_IPA | (ipa & 0xfff);
     else
         fake_sysreg_set("HPFAR_EL2", ipa >> 12 << 4);
     fake_sysreg_set("FAR_EL2", UINT64_C(0xffff000000000000) | (ipa & (GIB(4) - 1)));
@@ -577,7 +577,7 @@ static void send_register(struct fuzz_input *input)
 
 static uint64_t draw_address(struct fuzz_input *input)
 {
-    static const uint32_t devices[] = {GICD_PA, GICR_PA, GICR_PA + 0x10000, PL011_PA};
+    static const uint32_t devices[] = {GICD_IPA, GICR_IPA, GICR_IPA + 0x10000, PL011_IPA};
     static const uint16_t gic_blocks[] = {0,     0x80,  0x100, 0x180, 0x200,  0x280,
                                           0x300, 0x380, 0x400, 0xc00, 0x6000, 0xffd0};
     unsigned int which = fuzz_below(input, 8);
@@ -586,11 +586,11 @@ static uint64_t draw_address(struct fuzz_input *input)
     if (which == 7)
         return fuzz_take(input, 5);
     if (which == 6)
-        return GICD_PA + (offset << 9 | (offset & 0xfff));
+        return GICD_IPA + (offset << 9 | (offset & 0xfff));
     uint64_t base = devices[which % 4];
-    if (base == PL011_PA)
+    if (base == PL011_IPA)
         return base + (offset & 0x8000 ? offset : offset & 0x7f);
-    if (base != GICD_PA)
+    if (base != GICD_IPA)
         base += fuzz_below(input, 5) * GICR_STRIDE;
     return base + gic_blocks[offset % ARRAY_COUNT(gic_blocks)] + (offset >> 8 & 0x7f);
 }

@@ -26,16 +26,16 @@
 static void place_interrupts(void)
 {
     for (unsigned int cpu = 0; cpu < job_cpus(); cpu++) {
-        mmio_write64(GICD_PA + IROUTER + 8 * (FIRST_OTHER + cpu), cpu);
-        mmio_write32(GICD_PA + IGROUPR + 4 * BANK, ~0u);
-        mmio_write32(GICD_PA + ISENABLER + 4 * BANK, 1u << (FIRST_OTHER % 32 + cpu));
-        mmio_write32(GICD_PA + ISPENDR + 4 * BANK, 1u << (FIRST_OTHER % 32 + cpu));
+        mmio_write64(GICD_IPA + IROUTER + 8 * (FIRST_OTHER + cpu), cpu);
+        mmio_write32(GICD_IPA + IGROUPR + 4 * BANK, ~0u);
+        mmio_write32(GICD_IPA + ISENABLER + 4 * BANK, 1u << (FIRST_OTHER % 32 + cpu));
+        mmio_write32(GICD_IPA + ISPENDR + 4 * BANK, 1u << (FIRST_OTHER % 32 + cpu));
     }
 }
 
 static void ask_other(uint64_t kind)
 {
-    uint64_t other = GICR_PA + random_below(job_cpus()) * GICR_STRIDE + SGI_BASE;
+    uint64_t other = GICR_IPA + random_below(job_cpus()) * GICR_STRIDE + SGI_BASE;
 
     switch (kind) {
     case 0:
@@ -54,7 +54,7 @@ static void ask_other(uint64_t kind)
         (void)call_hvc(PSCI_AFFINITY_INFO, random_below(job_cpus()), 0, 0);
         break;
     default:
-        mmio_write64(GICD_PA + IROUTER + 8 * (FIRST_OTHER + random_below(job_cpus())), random_below(job_cpus()));
+        mmio_write64(GICD_IPA + IROUTER + 8 * (FIRST_OTHER + random_below(job_cpus())), random_below(job_cpus()));
         break;
     }
 }
@@ -71,10 +71,10 @@ void attack_ask(uint64_t count)
         if (i % 16 == 0)
             ask_other(random_below(6));
         else
-            (void)mmio_read32(GICD_PA + (i % 2 ? ISPENDR : ISACTIVER) + 4 * BANK);
+            (void)mmio_read32(GICD_IPA + (i % 2 ? ISPENDR : ISACTIVER) + 4 * BANK);
         account(true, "", 0, 0, 0);
     }
-    mmio_write32(GICD_PA + ICPENDR + 4 * BANK, ~0u);
-    mmio_write32(GICR_PA + cpu_index() * (uint64_t)GICR_STRIDE + SGI_BASE + ICPENDR, ~0u);
+    mmio_write32(GICD_IPA + ICPENDR + 4 * BANK, ~0u);
+    mmio_write32(GICR_IPA + cpu_index() * (uint64_t)GICR_STRIDE + SGI_BASE + ICPENDR, ~0u);
     WRITE_REG(ICC_PMR_EL1, 0xff);
 }

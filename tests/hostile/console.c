@@ -10,7 +10,7 @@
 #include "lib/cpu.h"
 #include "lib/mmio.h"
 
-#define UARTDR     PL011_PA
+#define UARTDR     PL011_IPA
 #define LINE_BYTES 256
 #define FLOOD_EACH 512 // attacks: one of the longest write there is
 

@@ -46,7 +46,7 @@ void attack_wfi(uint64_t count)
 void attack_double(uint64_t count)
 {
     // The last is the end of RAM: a stack there would grow into it.
-    static const uint64_t places[] = {0, GICD_PA, UINT64_C(1) << 40, UINT64_C(0xffff) << 48, 0x70000000};
+    static const uint64_t places[] = {0, GICD_IPA, UINT64_C(1) << 40, UINT64_C(0xffff) << 48, 0x70000000};
 
     (void)count;
     say_goodbye("double");

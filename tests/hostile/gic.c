@@ -27,18 +27,19 @@
 
 static uint64_t random_register(void)
 {
-    uint64_t frame = random_below(2) ? GICD_PA : GICR_PA + random_below(CPU_MAX + 1) * GICR_STRIDE + 0x10000;
-    uint64_t bank = frame == GICD_PA ? random_below(11) : 0;
+    uint64_t frame = random_below(2) ? GICD_IPA : GICR_IPA + random_below(CPU_MAX + 1) * GICR_STRIDE + 0x10000;
+    uint64_t bank = frame == GICD_IPA ? random_below(11) : 0;
 
     switch (random_below(6)) {
     case 0: // control, types, WAKER
-        return frame - random_below(2) * (frame == GICD_PA ? 0 : 0x10000) + 4 * random_below(8);
+        return frame - random_below(2) * (frame == GICD_IPA ? 0 : 0x10000) + 4 * random_below(8);
     case 1: // priorities
         return frame + 0x400 + 32 * bank + 4 * random_below(8);
     case 2: // configuration
         return frame + 0xc00 + 8 * bank + 4 * random_below(2);
     case 3:
-        return frame == GICD_PA ? frame + IROUTER + 8 * (32 + random_below(SPI_END)) : frame + 4 * random_below(0x4000);
+        return frame == GICD_IPA ? frame + IROUTER + 8 * (32 + random_below(SPI_END))
+                                 : frame + 4 * random_below(0x4000);
     default: // groups, enables, pending, active
         return frame + 0x80 * (1 + random_below(7)) + 4 * bank;
     }

@@ -11,11 +11,11 @@
 #include "lib/print.h"
 #include "lib/smp.h"
 
-#define UARTDR       (PL011_PA + 0x000)
-#define UARTFR       (PL011_PA + 0x018)
-#define UARTLCR_H    (PL011_PA + 0x02c)
-#define UARTCR       (PL011_PA + 0x030)
-#define UARTIMSC     (PL011_PA + 0x038)
+#define UARTDR       (PL011_IPA + 0x000)
+#define UARTFR       (PL011_IPA + 0x018)
+#define UARTLCR_H    (PL011_IPA + 0x02c)
+#define UARTCR       (PL011_IPA + 0x030)
+#define UARTIMSC     (PL011_IPA + 0x038)
 #define FR_RXFE      0x10
 #define LCR_H_FIFO_8 0x70
 #define CR_ON        0x301
@@ -84,9 +84,9 @@ uint64_t random_hostile(void)
         GUEST_RAM_PA + GUEST_RAM_SIZE,
         HV_PA,
         LOG_RING_PA,
-        GICD_PA,
-        GICR_PA,
-        PL011_PA,
+        GICD_IPA,
+        GICR_IPA,
+        PL011_IPA,
         0x09010000,
         0xa000000,
         SCRATCH_IPA,

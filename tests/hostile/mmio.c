@@ -12,18 +12,18 @@
 bool is_ours(uint64_t address)
 {
     address &= ~(UINT64_C(0xff) << 56);
-    if (address >= PL011_PA - 0x1000 && address < PL011_PA + UARTDR_END)
+    if (address >= PL011_IPA - 0x1000 && address < PL011_IPA + UARTDR_END)
         return true;
     return address >= GUEST_RAM_IPA - 0x1000 && address < SCRATCH_IPA;
 }
 
 uint64_t random_device_address(void)
 {
-    static const uint64_t base[] = {GICD_PA, GICD_PA, GICR_PA, GICR_PA, PL011_PA, 0x09010000, 0, 0x0a000000};
+    static const uint64_t base[] = {GICD_IPA, GICD_IPA, GICR_IPA, GICR_IPA, PL011_IPA, 0x09010000, 0, 0x0a000000};
     uint64_t address = base[random_below(8)] + random_below(random_below(2) ? 0x1000 : 0x40000);
 
     if (is_ours(address + REACH) || is_ours(address))
-        address = GICD_PA + REACH + random_below(0x8000);
+        address = GICD_IPA + REACH + random_below(0x8000);
     return random_below(8) ? address & ~UINT64_C(7) : address;
 }
 

@@ -25,7 +25,7 @@
 
 static uint64_t frame(unsigned int bank)
 {
-    return bank == 0 ? GICR_PA + cpu_index() * (uint64_t)GICR_STRIDE + SGI_BASE : GICD_PA;
+    return bank == 0 ? GICR_IPA + cpu_index() * (uint64_t)GICR_STRIDE + SGI_BASE : GICD_IPA;
 }
 
 // Everything in Group 1, enabled, at random priorities, routed to random CPUs.
@@ -39,7 +39,7 @@ static void open_all(void)
             mmio_write32(frame(bank) + 0x400 + 32 * bank + i, (uint32_t)random_next() & 0x7f7f7f7f);
     }
     for (unsigned int intid = 32; intid < INTID_END; intid++)
-        mmio_write64(GICD_PA + 0x6000 + 8 * intid, random_below(job_cpus()));
+        mmio_write64(GICD_IPA + 0x6000 + 8 * intid, random_below(job_cpus()));
 }
 
 static void raise(void)

@@ -40,7 +40,7 @@ static uint64_t *scratch_table(unsigned int n)
 // No RAM but scratch: what is stored through a descriptor must not be this program.
 static uint64_t random_outside(void)
 {
-    static const uint64_t places[] = {0,          GICD_PA,    GICR_PA,    PL011_PA,     0x09010000, 0x0a000000,
+    static const uint64_t places[] = {0,          GICD_IPA,   GICR_IPA,   PL011_IPA,    0x09010000, 0x0a000000,
                                       0x70000000, 0x80000000, 1ull << 35, 0x4010000000, 1ull << 39, 1ull << 47};
 
     return (places[random_below(sizeof(places) / sizeof(places[0]))] +

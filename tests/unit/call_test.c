@@ -214,7 +214,7 @@ static void console_write_is_all_or_nothing(void **state)
         {GUEST_RAM_IPA - 1, 2},
         {GUEST_RAM_IPA + GUEST_RAM_SIZE - 1, 2},
         {0xffffffffffffffff, 2},
-        {PL011_PA, 4},
+        {PL011_IPA, 4},
         {GUEST_RAM_IPA, 0xffffffffffffffff},
         {0, 1},
     };

@@ -30,7 +30,7 @@
 #define HARDWARE UINT64_C(0x1111)
 #define EMULATED UINT64_C(0x2222)
 #define REGISTER KEY_SYSREG_FIRST
-#define UART_FR  (PL011_PA + 0x18)
+#define UART_FR  (PL011_IPA + 0x18)
 
 static struct trap_frame frame;
 static uint64_t moved;
@@ -251,7 +251,7 @@ static int setup(void **state)
     memset(verdict_table, 0, sizeof(verdict_table));
     vcpu->frame = &frame;
     vcpu->vm = &vm;
-    range = (struct policy_range){.base = PL011_PA, .size = PL011_SIZE, .key = KEY_DEVICE_PL011, .widths = 0xf};
+    range = (struct policy_range){.base = PL011_IPA, .size = PL011_SIZE, .key = KEY_DEVICE_PL011, .widths = 0xf};
     logged = broke = stopped = waited_for_interrupt = emulated = passed = deactivated = pending_count = 0;
     disabled = INTID_SPURIOUS;
     device_value = 0;
@@ -262,9 +262,9 @@ static int setup(void **state)
 static int map_device(void **state)
 {
     (void)state;
-    void *page = mmap((void *)PL011_PA, PL011_SIZE, PROT_READ | PROT_WRITE,
+    void *page = mmap((void *)PL011_IPA, PL011_SIZE, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    return page == (void *)PL011_PA ? 0 : -1;
+    return page == (void *)PL011_IPA ? 0 : -1;
 }
 
 // Every key has this verdict from now on.
@@ -453,27 +453,27 @@ static void each_emulated_device_is_reached_at_its_offset(void **state)
     (void)state;
     decree(POLICY_EMULATE, 0);
     range = (struct policy_range){
-        .base = GICD_PA, .size = GICD_SIZE, .key = KEY_DEVICE_GICD, .widths = 0xf, .verdict = {verdict, verdict}};
-    assert_int_equal(mmio(GICD_PA + 4, false, 4), TRAP_DONE);
-    range.base = GICR_PA;
+        .base = GICD_IPA, .size = GICD_SIZE, .key = KEY_DEVICE_GICD, .widths = 0xf, .verdict = {verdict, verdict}};
+    assert_int_equal(mmio(GICD_IPA + 4, false, 4), TRAP_DONE);
+    range.base = GICR_IPA;
     range.key = KEY_DEVICE_GICR;
-    assert_int_equal(mmio(GICR_PA + 8, false, 8), TRAP_DONE);
+    assert_int_equal(mmio(GICR_IPA + 8, false, 8), TRAP_DONE);
     // A row on a part of a device does not shift the offset.
-    range.base = PL011_PA + 0x10;
+    range.base = PL011_IPA + 0x10;
     range.size = 0x10;
     range.key = KEY_DEVICE_PL011;
     assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
-    range.base = PL031_PA;
+    range.base = PL031_IPA;
     range.size = PL031_SIZE;
     range.key = KEY_DEVICE_PL031;
-    assert_int_equal(mmio(PL031_PA + 0xfe0, false, 4), TRAP_DONE);
+    assert_int_equal(mmio(PL031_IPA + 0xfe0, false, 4), TRAP_DONE);
     range.base = 0x0a000000;
     range.size = 0x4000;
     range.key = KEY_DEVICE_VIRTIO_MMIO;
     assert_int_equal(mmio(0x0a003e08, true, 4), TRAP_DONE);
     assert_int_equal(emulated, 5);
     // Nothing emulates the others.
-    range.base = PL011_PA;
+    range.base = PL011_IPA;
     range.key = KEY_DEVICE_PL061;
     assert_int_equal(mmio(UART_FR, false, 4), TRAP_INJECT_ABORT);
 }

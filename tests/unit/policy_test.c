@@ -85,9 +85,9 @@ static void quick_ranges_are_the_ranges(void **state)
 static void devices_are_where_they_are(void **state)
 {
     (void)state;
-    assert_int_equal(policy_find_range(ipa_make(PL011_PA))->key, KEY_DEVICE_PL011);
-    assert_int_equal(policy_find_range(ipa_make(GICD_PA + 8))->key, KEY_DEVICE_GICD);
-    assert_int_equal(policy_find_range(ipa_make(GICR_PA + GICR_STRIDE))->key, KEY_DEVICE_GICR);
+    assert_int_equal(policy_find_range(ipa_make(PL011_IPA))->key, KEY_DEVICE_PL011);
+    assert_int_equal(policy_find_range(ipa_make(GICD_IPA + 8))->key, KEY_DEVICE_GICD);
+    assert_int_equal(policy_find_range(ipa_make(GICR_IPA + GICR_STRIDE))->key, KEY_DEVICE_GICR);
     assert_int_equal(policy_find_range(ipa_make(0x4010000000))->key, KEY_DEVICE_PCIE_ECAM);
 }
 

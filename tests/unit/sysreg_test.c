@@ -366,7 +366,7 @@ static void maintenance_by_address_uses_the_physical_one(void **state)
 static void maintenance_never_leaves_guest_ram(void **state)
 {
     (void)state;
-    const uint64_t bad[] = {PAR_EL1_F | 9, HV_PA, GUEST_RAM_PA - 0x1000, GUEST_RAM_PA + GUEST_RAM_SIZE, PL011_PA};
+    const uint64_t bad[] = {PAR_EL1_F | 9, HV_PA, GUEST_RAM_PA - 0x1000, GUEST_RAM_PA + GUEST_RAM_SIZE, PL011_IPA};
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         par = bad[i];
         assert_int_equal(sysreg_write(KEY_DC_CIVAC, 0x1000), HV_OK);

@@ -29,9 +29,9 @@ const struct policy_verdict policy_verdicts[][2] = {{{POLICY_ALLOW, 0, 0}, {POLI
 const uint8_t policy_verdict_index[KEY_COUNT] = {
     [KEY_HVC_GET_HV_ID] = 1, [KEY_ID_AA64PFR0_EL1] = 1, [KEY_ICC_SGI1R_EL1] = 1, [KEY_CAUSE_WFI] = 1};
 const struct policy_range policy_ranges[] = {
-    {GICD_PA, GICD_SIZE, KEY_DEVICE_GICD, 0xf, 0, {QUICK, QUICK}},
-    {GICR_PA, 0xf60000, KEY_DEVICE_GICR, 0xf, 0, {QUICK, QUICK}},
-    {PL011_PA, PL011_SIZE, KEY_DEVICE_PL011, 0xf, 0, {QUICK, QUICK}},
+    {GICD_IPA, GICD_SIZE, KEY_DEVICE_GICD, 0xf, 0, {QUICK, QUICK}},
+    {GICR_IPA, 0xf60000, KEY_DEVICE_GICR, 0xf, 0, {QUICK, QUICK}},
+    {PL011_IPA, PL011_SIZE, KEY_DEVICE_PL011, 0xf, 0, {QUICK, QUICK}},
     {UINT64_MAX, 0, KEY_DEVICE_NONE, 0, 0, {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}},
 };
 const unsigned int policy_range_count = 3;
@@ -133,8 +133,8 @@ static bool access_at(uint64_t ipa, uint32_t syndrome)
 static void a_word_of_a_device_is_done(void **state)
 {
     (void)state;
-    assert_true(access_at(GICD_PA + 4, WORD_READ));
-    assert_int_equal(frame.x[1], GICD_PA + 4);
+    assert_true(access_at(GICD_IPA + 4, WORD_READ));
+    assert_int_equal(frame.x[1], GICD_IPA + 4);
     assert_int_equal(fake_sysreg_get("ELR_EL2"), PC + 4);
     assert_int_equal(telemetry.sequence, 1);
     assert_int_equal(telemetry.row_count[1], 1);
@@ -145,13 +145,13 @@ static void every_register_can_be_stored_and_loaded(void **state)
     (void)state;
     for (unsigned int rt = 0; rt < 32; rt++) {
         uint32_t syndrome = (WORD_READ & ~0x1f0000u) | rt << 16;
-        assert_true(access_at(GICD_PA + 4, syndrome));
+        assert_true(access_at(GICD_IPA + 4, syndrome));
         if (rt < 31)
-            assert_int_equal(frame.x[rt], GICD_PA + 4);
+            assert_int_equal(frame.x[rt], GICD_IPA + 4);
         frame.sp_el0 = 0; // XZR, as vectors.S has it
         frame.x[rt % 31] = 0x1234567890 + rt;
         written = 1;
-        assert_true(access_at(GICD_PA + 4, syndrome | 1u << 6));
+        assert_true(access_at(GICD_IPA + 4, syndrome | 1u << 6));
         assert_int_equal(written, rt < 31 ? 0x34567890 + rt : 0);
     }
 }
@@ -161,14 +161,14 @@ static void a_permission_fault_is_the_uarts(void **state)
 {
     (void)state;
     frame.x[1] = 'a';
-    fake_sysreg_set("HPFAR_EL2", GICD_PA >> 12 << 4);
+    fake_sysreg_set("HPFAR_EL2", GICD_IPA >> 12 << 4);
     fake_sysreg_set("FAR_EL2", 0xffff800009300018);
     assert_true(trap_quick_abort(&frame, WORD_READ | 0x8));
-    assert_int_equal(frame.x[1], PL011_PA + 0x18);
+    assert_int_equal(frame.x[1], PL011_IPA + 0x18);
     frame.x[1] = 'b';
     assert_true(trap_quick_abort(&frame, WORD_READ | 0x8 | 1u << 6));
     assert_int_equal(written, 'b');
-    assert_int_equal(telemetry.last[1].address, PL011_PA + 0x18);
+    assert_int_equal(telemetry.last[1].address, PL011_IPA + 0x18);
     assert_int_equal(telemetry.last[1].key, KEY_DEVICE_PL011);
     assert_false(trap_quick_abort(&frame, WORD_READ ^ 0xc)); // FSC 0xb: an Access flag fault
 }
@@ -179,9 +179,9 @@ static void what_asks_other_cpus_is_left_alone(void **state)
 {
     (void)state;
     for (unsigned int offset = 0x200; offset < 0x400; offset += 4) {
-        assert_false(access_at(GICD_PA + offset, WORD_READ));
-        assert_false(access_at(GICR_PA + 0x10000 + offset, WORD_READ));
-        assert_false(access_at(GICR_PA + GICR_STRIDE + 0x10000 + offset, WORD_READ));
+        assert_false(access_at(GICD_IPA + offset, WORD_READ));
+        assert_false(access_at(GICR_IPA + 0x10000 + offset, WORD_READ));
+        assert_false(access_at(GICR_IPA + GICR_STRIDE + 0x10000 + offset, WORD_READ));
     }
     assert_int_equal(emulated, 0);
     assert_int_equal(telemetry.sequence, 0);
@@ -222,7 +222,7 @@ static void an_emulated_access_ends_branch_target_and_step(void **state)
 {
     (void)state;
     fake_sysreg_set("SPSR_EL2", STEPPED);
-    assert_true(access_at(GICD_PA + 4, WORD_READ));
+    assert_true(access_at(GICD_IPA + 4, WORD_READ));
     check_done(STEPPED_OFF);
 }
 
@@ -264,7 +264,7 @@ static void what_a_device_refuses_is_left_alone(void **state)
     answer = TRAP_INJECT_ABORT;
     frame.x[1] = 0x77;
     fake_sysreg_set("SPSR_EL2", STEPPED);
-    assert_false(access_at(GICD_PA + 4, WORD_READ));
+    assert_false(access_at(GICD_IPA + 4, WORD_READ));
     assert_int_equal(frame.x[1], 0x77);
     assert_int_equal(fake_sysreg_get("ELR_EL2"), PC);
     assert_int_equal(fake_sysreg_get("SPSR_EL2"), STEPPED);
@@ -276,8 +276,8 @@ static void an_aarch32_access_is_left_alone(void **state)
 {
     (void)state;
     fake_sysreg_set("SPSR_EL2", SPSR_ELX_M4 | BIT64(5) | SPSR_AARCH32_IT_HIGH);
-    assert_false(access_at(GICD_PA + 4, WORD_READ));
-    assert_false(access_at(GICD_PA + 4, WORD_READ & ~(uint32_t)ESR_ELX_IL));
+    assert_false(access_at(GICD_IPA + 4, WORD_READ));
+    assert_false(access_at(GICD_IPA + 4, WORD_READ & ~(uint32_t)ESR_ELX_IL));
     assert_int_equal(emulated, 0);
     assert_int_equal(fake_sysreg_get("SPSR_EL2"), SPSR_ELX_M4 | BIT64(5) | SPSR_AARCH32_IT_HIGH);
 }

@@ -257,16 +257,16 @@ static void a_shadow_is_a_page_of_the_vms_own_that_can_at_most_be_read(void **st
 {
     (void)state;
     assert_false(vm0.uart.shadow);
-    policy_ranges_written[1] = (struct policy_range){.base = PL011_PA, .size = 0x1000, .mapping = POLICY_SHADOW};
+    policy_ranges_written[1] = (struct policy_range){.base = PL011_IPA, .size = 0x1000, .mapping = POLICY_SHADOW};
     mapping_count = 0;
     assert_int_equal(vm_init(&vm0, 1), HV_OK);
     assert_true(vm0.uart.shadow);
-    assert_int_equal(mappings[1].range.base.v, PL011_PA);
+    assert_int_equal(mappings[1].range.base.v, PL011_IPA);
     assert_int_equal(mappings[1].pa.v, (uintptr_t)vm0.uart.reg);
     assert_int_equal(mappings[1].pa.v % 4096, 0);
     assert_int_equal(mappings[1].permissions, STAGE2_READ);
     assert_int_equal(vm_show_uart(&vm0, false), HV_OK);
-    assert_int_equal(mappings[2].range.base.v, PL011_PA);
+    assert_int_equal(mappings[2].range.base.v, PL011_IPA);
     assert_int_equal(mappings[2].range.size, 4096);
     assert_int_equal(mappings[2].permissions, 0);
     assert_int_equal(vm_show_uart(&vm0, true), HV_OK);

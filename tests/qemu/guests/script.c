@@ -17,7 +17,7 @@
 
 #define FLAG       ((volatile uint32_t *)0x40300000)
 #define GPIO_DIR   0x09030400
-#define UARTFR     (PL011_PA + 0x18)
+#define UARTFR     (PL011_IPA + 0x18)
 #define FR_RXFE    0x10
 #define SYSTEM_OFF 0x84000008
 #define SYSTEM_RST 0x84000009
@@ -34,7 +34,7 @@ static uint8_t read_byte(void)
 {
     while (!has_byte())
         ;
-    return (uint8_t)mmio_read32(PL011_PA);
+    return (uint8_t)mmio_read32(PL011_IPA);
 }
 
 static void write_denied(void)
@@ -62,7 +62,7 @@ static unsigned int digit(char c)
 static const char *print_bytes(const char *hex)
 {
     for (; hex[0] > ' ' && hex[1] > ' '; hex += 2)
-        mmio_write32(PL011_PA, digit(hex[0]) << 4 | digit(hex[1]));
+        mmio_write32(PL011_IPA, digit(hex[0]) << 4 | digit(hex[1]));
     return hex;
 }
 

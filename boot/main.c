@@ -111,6 +111,7 @@ _Noreturn void main_boot_cpu(void)
 
     boot_options_read();
     screen_init(boot_options());
+    monitor_init(&vm0);
     pl011_init();
     console_init(boot_options() & BOOT_OPTIONS_RAW);
     stage1_init();

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of commands and of one-key commands, and the commands about ariel itself and the run state of the VM.
+// The table of commands and the table of one-key commands, one row each. A new command is a function in a file of
+// cmds/, its declaration in monitor_cmds.h, and a row here: whoever runs, completes or documents commands reads the
+// table and knows no command by name. help is here too, because it shows the table.
+#include <hv/monitor_commands.h>
+
+#include <hv/monitor_candidates.h>
 #include <hv/monitor_cmds.h>
-
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/log.h>
 #include <hv/monitor_out.h>
-#include <hv/policy.h>
+#include <hv/monitor_reply.h>
 #include <hv/string.h>
-#include <hv/vm.h>
-
-#include <version.h>
 
 // Each way to call a command, on a line of its own.
 static void show_usage(const struct monitor_command *command)
@@ -58,109 +56,82 @@ static const char *cmd_help(const struct monitor_words *words)
     return NULL;
 }
 
-static const char *cmd_version(const struct monitor_words *words)
+const char *monitor_candidate_command(unsigned int n, const char *list, size_t *length)
 {
-    (void)words;
-    out("ariel=%s policy=%s compiler=%s\n", ARIEL_VERSION, policy_name, __VERSION__);
-    return NULL;
+    (void)list;
+    return n < monitor_command_count ? monitor_candidate_word(monitor_commands[n].name, length) : NULL;
 }
 
-static const char *cmd_pause(const struct monitor_words *words)
+static monitor_candidate complete_help(const char *typed, const char **list)
 {
-    (void)words;
-    return vm_pause(&vm0) == HV_OK ? NULL : monitor_error("the guest is %s", monitor_vm_state());
+    (void)list;
+    return *typed == '\0' ? monitor_candidate_command : NULL;
 }
 
-static const char *cmd_resume(const struct monitor_words *words)
+static bool commands_are_sorted(void)
 {
-    (void)words;
-    if (vm0.state == VM_STOPPED)
-        return "the guest is stopped for good: only reset starts it again";
-    if (vm_resume(&vm0) != HV_OK)
-        return monitor_error("the guest is %s", monitor_vm_state());
-    monitor_ask_close();
-    return NULL;
+    for (unsigned int i = 1; i < monitor_command_count; i++) {
+        if (strcmp(monitor_commands[i - 1].name, monitor_commands[i].name) >= 0)
+            return false;
+    }
+    return true;
 }
 
-static void reset_now(void)
+static const char *cmd_hv(const struct monitor_words *words)
 {
-    vm_reset(&vm0);
-}
-
-static void halt_now(void)
-{
-    vm_power_off(&vm0);
-}
-
-static const char *cmd_reset(const struct monitor_words *words)
-{
-    (void)words;
-    monitor_after_reply(reset_now);
-    return NULL;
-}
-
-static const char *cmd_halt(const struct monitor_words *words)
-{
-    (void)words;
-    monitor_after_reply(halt_now);
-    return NULL;
-}
-
-static const char *cmd_close(const struct monitor_words *words)
-{
-    (void)words;
-    monitor_ask_close();
-    return NULL;
+    return monitor_selftest(words, commands_are_sorted());
 }
 
 static const char *key_help(const struct monitor_words *words);
+static const char *key_everything(const struct monitor_words *words);
 
-#define COMMAND(name, alias, words, usage, help, handler) {(name), (alias), (words), (usage), (help), (handler)}
-#define KEY(name, help, handler)                          COMMAND(name, "", "", "", help, handler)
+#define COMMAND(name, alias, words, usage, help, handler, complete)                                                    \
+    {(name), (alias), (words), (usage), (help), (handler), (complete)}
+#define KEY(name, help, handler) COMMAND(name, "", "", "", help, handler, NULL)
 
 // clang-format off
 const struct monitor_command monitor_commands[] = {
-    COMMAND("close",   "quit q exit", "", "", "back to the guest's console", cmd_close),
+    COMMAND("close",   "quit q exit", "", "", "back to the guest's console", cmd_close, NULL),
     COMMAND("console", "", "transparent on off", "[transparent on|off]",
-            "transparent: Ctrl-] is the guest's too, and a BREAK alone opens the monitor", cmd_console),
+            "transparent: Ctrl-] is the guest's too, and a BREAK alone opens the monitor", cmd_console, NULL),
     COMMAND("exc",     "", "top last log reset", "[top [class|call|device|register|row] [n]] | last [n] | log | reset",
-            "counts and latency of the guest's exits, the last ones", cmd_exc),
-    COMMAND("explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain),
-    COMMAND("gic",     "irq", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic),
-    COMMAND("halt",    "poweroff", "", "", "power the machine off", cmd_halt),
-    COMMAND("help",    "?", "", "[command]", "what there is, or one command", cmd_help),
-    COMMAND("hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv),
+            "counts and latency of the guest's exits, the last ones", cmd_exc, complete_exc),
+    COMMAND("explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, NULL),
+    COMMAND("gic",     "irq", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, NULL),
+    COMMAND("halt",    "poweroff", "", "", "power the machine off", cmd_halt, NULL),
+    COMMAND("help",    "?", "", "[command]", "what there is, or one command", cmd_help, complete_help),
+    COMMAND("hv",      "", "selftest", "selftest", "check ariel's own invariants", cmd_hv, NULL),
     COMMAND("inject",  "", "undef abort serror irq break", "undef|abort|serror [vcpu] | irq <n> [vcpu] | break",
-            "give the guest an exception, an interrupt, or a BREAK on its serial line", cmd_inject),
+            "give the guest an exception, an interrupt, or a BREAK on its serial line", cmd_inject, NULL),
     COMMAND("log",     "", "-n -c level clear previous",
-            "[-n N] [-c class] | level [name] | clear | previous", "records of the ring, newest last", cmd_log),
+            "[-n N] [-c class] | level [name] | clear | previous", "records of the ring, newest last", cmd_log, complete_log),
     COMMAND("mem",     "", "read write find crc",
             "read [-v|-k] <address> [bytes [width [vcpu]]] | write <ipa> <value> [width] | "
-            "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory: IPA, -v virtual, -k the kernel's", cmd_mem),
-    COMMAND("pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause),
+            "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory: IPA, -v virtual, -k the kernel's", cmd_mem, NULL),
+    COMMAND("pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause, NULL),
     COMMAND("policy",  "", "show stat test", "show | stat | test [read|write] <register|device|call|ipa>",
-            "the policy's rows, how often each spoke, its verdict", cmd_policy),
+            "the policy's rows, how often each spoke, its verdict", cmd_policy, complete_policy),
     COMMAND("print",   "p", "", "[/x|a|d|u|o|t|c] <expression> ... | <register> [value [vcpu]]",
-            "numbers and $registers, with + and -", cmd_print),
-    COMMAND("regs",    "r registers", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs),
-    COMMAND("reset",   "system_reset", "", "", "start the guest again", cmd_reset),
-    COMMAND("resume",  "cont c continue", "", "", "let the guest run again, and back to its console", cmd_resume),
+            "numbers and $registers, with + and -", cmd_print, complete_register),
+    COMMAND("regs",    "r registers", "", "[vcpu]", "a vCPU's registers, decoded", cmd_regs, NULL),
+    COMMAND("reset",   "system_reset", "", "", "start the guest again", cmd_reset, NULL),
+    COMMAND("resume",  "cont c continue", "", "", "let the guest run again, and back to its console", cmd_resume, NULL),
     COMMAND("set",     "", "pager width color", "[pager|width|color <number|off|on>]",
-            "the terminal: lines of a page, columns, colour", cmd_set),
-    COMMAND("sr",      "", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr),
-    COMMAND("status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status),
-    COMMAND("step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step),
-    COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift, deadlines and lateness", cmd_timer),
-    COMMAND("vcpu",    "thread", "", "[n]", "the vCPU that is meant where none is named", cmd_vcpu),
-    COMMAND("version", "", "", "", "of ariel", cmd_version),
-    COMMAND("vm",      "", "walk", "walk [-k] [-t <table>] <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm),
+            "the terminal: lines of a page, columns, colour", cmd_set, NULL),
+    COMMAND("sr",      "", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr, complete_register),
+    COMMAND("status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status, NULL),
+    COMMAND("step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step, NULL),
+    COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift, deadlines and lateness", cmd_timer, NULL),
+    COMMAND("vcpu",    "thread", "", "[n]", "the vCPU that is meant where none is named", cmd_vcpu, NULL),
+    COMMAND("version", "", "", "", "of ariel", cmd_version, NULL),
+    COMMAND("vm",      "", "walk", "walk [-k] [-t <table>] <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm, NULL),
     COMMAND("x",       "", "", "[/<count><x|a|d|u|o|t|c|s><b|h|w|g>] [-k] <address> ... [bytes [width]]",
-            "guest memory by virtual address, as gdb spells it", cmd_x),
+            "guest memory by virtual address, as gdb spells it", cmd_x, NULL),
     COMMAND("xp",      "", "", "[/<count><x|a|d|u|o|t|c|s><b|h|w|g>] <ipa> ... [bytes [width]]",
-            "guest memory by IPA, as QEMU spells it", cmd_xp),
+            "guest memory by IPA, as QEMU spells it", cmd_xp, NULL),
 };
 
-static const struct monitor_command keys[] = {
+const struct monitor_command monitor_keys[] = {
     KEY("h", "this list", key_help),
     KEY("b", "a BREAK for the guest", key_break),
     KEY("d", "registers of the chosen vCPU, 0 at first", cmd_regs),
@@ -175,17 +146,18 @@ static const struct monitor_command keys[] = {
 };
 // clang-format on
 const unsigned int monitor_command_count = ARRAY_COUNT(monitor_commands);
+const unsigned int monitor_key_count = ARRAY_COUNT(monitor_keys);
 
 static const char *key_help(const struct monitor_words *words)
 {
     (void)words;
-    for (unsigned int n = 0; n < ARRAY_COUNT(keys); n++)
-        out_note("%s  %s\n", keys[n].name, keys[n].help);
+    for (unsigned int n = 0; n < monitor_key_count; n++)
+        out_note("%s  %s\n", monitor_keys[n].name, monitor_keys[n].help);
     out_note("Enter  the monitor's prompt\nCtrl-]  a Ctrl-] for the guest\nCtrl-C  nothing\n");
     return NULL;
 }
 
-const char *key_everything(const struct monitor_words *words)
+static const char *key_everything(const struct monitor_words *words)
 {
     static const monitor_handler parts[] = {cmd_status, key_memory, cmd_timer, cmd_regs, cmd_exc};
     const char *error = NULL;
@@ -206,9 +178,9 @@ const struct monitor_command *monitor_find_command(const char *name)
 
 const struct monitor_command *monitor_find_key(int key)
 {
-    for (unsigned int n = 0; n < ARRAY_COUNT(keys); n++) {
-        if (keys[n].name[0] == key)
-            return &keys[n];
+    for (unsigned int n = 0; n < monitor_key_count; n++) {
+        if (monitor_keys[n].name[0] == key)
+            return &monitor_keys[n];
     }
     return NULL;
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Tab: what the word before the cursor may become. The first word is a command; the second is in the command's row;
-// further ones are named by what stands before them. Case does not matter, as it does not for register names.
-#include <hv/monitor_cmds.h>
+// Tab: what the word before the cursor may become. The first word of a line is the name of a command; for the others
+// that command's row says what there is. If one candidate fits, the word becomes it; if several do, the word grows by
+// what they all begin with, and once it does not grow they are listed. Upper and lower case count as one, as they do in
+// the names of registers.
+#include <hv/monitor_complete.h>
 
-#include <hv/arch/el1_regs.h>
 #include <hv/console.h>
-#include <hv/event_key.h>
-#include <hv/log.h>
+#include <hv/monitor_candidates.h>
+#include <hv/monitor_commands.h>
 #include <hv/monitor_line.h>
 #include <hv/string.h>
 
@@ -14,89 +15,26 @@
 #define LINES_MAX 12u // lines of candidates
 #define BACKSPACE 0x7f
 
-// Candidate n, its length in *length; NULL behind the last.
-typedef const char *(*candidate_fn)(unsigned int n, const char *list, size_t *length);
-
-static const char *whole(const char *word, size_t *length)
-{
-    *length = strlen(word);
-    return word;
-}
-
-static const char *command_name(unsigned int n, const char *list, size_t *length)
-{
-    (void)list;
-    return n < monitor_command_count ? whole(monitor_commands[n].name, length) : NULL;
-}
-
-static const char *list_word(unsigned int n, const char *list, size_t *length)
-{
-    while (*list != '\0') {
-        const char *end = strchr(list, ' ');
-
-        *length = end == NULL ? strlen(list) : (size_t)(end - list);
-        if (n-- == 0)
-            return list;
-        list += *length + (end != NULL);
-    }
-    return NULL;
-}
-
-static const char *level_name(unsigned int n, const char *list, size_t *length)
-{
-    (void)list;
-    return n < LOG_LEVEL_COUNT ? whole(log_level_name(n), length) : NULL;
-}
-
-static const char *class_name(unsigned int n, const char *list, size_t *length)
-{
-    (void)list;
-    return n < LOG_CLASS_COUNT ? whole(log_class_name(n), length) : NULL;
-}
-
-static const char *key_name(unsigned int n, const char *list, size_t *length)
-{
-    (void)list;
-    return n < KEY_COUNT ? whole(event_key_name(n), length) : NULL;
-}
-
-static const char *register_name(unsigned int n, const char *list, size_t *length)
-{
-    (void)list;
-    // Those that cannot be trapped have no key.
-    if (n < EL1_REGISTER_COUNT)
-        return whole(event_key_find(el1_register_name(n)) < KEY_COUNT ? "" : el1_register_name(n), length);
-    n += KEY_SYSREG_FIRST - EL1_REGISTER_COUNT;
-    return n < KEY_SYSREG_UNKNOWN ? whole(event_key_name(n), length) : NULL;
-}
-
-// Which candidates the word after the words in typed has; typed is whole words with one blank after each.
-static candidate_fn candidates(char *typed, const char **list)
+// The candidates for the word that follows typed: whole words, with one blank after each. typed is cut in two.
+static monitor_candidate candidates(char *typed, const char **list)
 {
     const struct monitor_command *command;
+    monitor_candidate found = NULL;
     char *blank = strchr(typed, ' ');
-    char *second;
 
     *list = "";
     if (blank == NULL)
-        return command_name;
+        return monitor_candidate_command;
     *blank = '\0';
-    second = blank + 1;
     command = monitor_find_command(typed);
-    if (command == NULL)
-        return list_word;
-    if (strcmp(command->name, "help") == 0 && *second == '\0')
-        return command_name;
-    if ((strcmp(command->name, "sr") == 0 || strcmp(command->name, "print") == 0) && *second == '\0')
-        return register_name;
-    *list = *second == '\0' ? command->words : "";
-    if (strcmp(second, "-c ") == 0)
-        return class_name;
-    if (strcmp(second, "level ") == 0)
-        return level_name;
-    if (strcmp(second, "top ") == 0)
-        *list = "class call device register row";
-    return strncmp(second, "test ", 5) == 0 ? key_name : list_word;
+    if (command != NULL) {
+        const char *rest = blank + 1;
+
+        *list = *rest == '\0' ? command->words : "";
+        if (command->complete != NULL)
+            found = command->complete(rest, list);
+    }
+    return found != NULL ? found : monitor_candidate_in_list;
 }
 
 static char lower(char letter)
@@ -116,7 +54,7 @@ static bool matches(const char *word, size_t length, const char *typed, size_t t
     return length > 0 && length >= typed_length && begin_alike(word, typed, typed_length);
 }
 
-static void list_all(candidate_fn candidate, const char *list, const char *typed, size_t typed_length)
+static void list_all(monitor_candidate candidate, const char *list, const char *typed, size_t typed_length)
 {
     char text[COLUMNS];
     unsigned int lines = 0;
@@ -175,7 +113,7 @@ void monitor_complete(struct monitor_line *line)
     memcpy(typed, &line->text[start], line->cursor - start);
     typed[line->cursor - start] = '\0';
 
-    candidate_fn candidate = candidates(before, &list);
+    monitor_candidate candidate = candidates(before, &list);
     for (unsigned int n = 0; (word = candidate(n, list, &length)) != NULL; n++) {
         if (!matches(word, length, typed, line->cursor - start))
             continue;

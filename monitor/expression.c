@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Expressions as gdb has them, as far as they need no symbols: numbers and registers, added and subtracted, modulo
-// 2^64. And the command that prints one.
-#include <hv/monitor_cmds.h>
+// 2^64.
+#include <hv/monitor_expression.h>
 
+#include <hv/bits.h>
 #include <hv/monitor_line.h>
-#include <hv/monitor_out.h>
+#include <hv/monitor_register.h>
+#include <hv/monitor_reply.h>
 #include <hv/printf.h>
 #include <hv/string.h>
-#include <hv/vm.h>
 
 #define TERM_MAX 32u // of the longest number or register name, and its end
 
@@ -32,7 +33,7 @@ static const char *take_term(const char *what, const char **text, struct vcpu *v
     term[length] = '\0';
     *text += length;
     if (term[0] == '$')
-        return monitor_register(vcpu, term, value);
+        return monitor_register(vcpu, term, NULL, value);
     if (parse_u64(term, value))
         return NULL;
     return monitor_error("%s '%s' is not a number (decimal, or hexadecimal with 0x) or a $register", what, term);
@@ -124,42 +125,9 @@ bool monitor_format_value(char letter, uint64_t value, unsigned int width, char 
     }
 }
 
-static bool has_operator(const char *word)
+bool monitor_has_operator(const char *word)
 {
     while (*word != '\0' && !is_operator(*word))
         word++;
     return *word != '\0';
-}
-
-// A register by itself is what sr shows or writes; what else there is to say is gdb's.
-static bool is_sr(const struct monitor_words *words)
-{
-    uint64_t number;
-
-    return words->word[1][0] != '/' && !has_operator(words->word[1]) && !parse_u64(words->word[1], &number) &&
-           (words->count == 2 || (words->count <= 4 && !is_operator(words->word[2][0])));
-}
-
-const char *cmd_print(const struct monitor_words *words)
-{
-    const char *format = words->word[1][0] == '/' ? words->word[1] : "/x";
-    unsigned int at = format == words->word[1] ? 2 : 1;
-    char value_text[MONITOR_VALUE_MAX];
-    struct vcpu *vcpu;
-    uint64_t value = 0;
-    const char *error;
-
-    if (is_sr(words))
-        return cmd_sr(words);
-    error = monitor_vcpu(NULL, &vcpu);
-    if (error == NULL)
-        error = monitor_expression("value", words, &at, vcpu, &value);
-    if (error != NULL)
-        return error;
-    if (at != words->count)
-        return monitor_error("'%s' does not belong to the expression", words->word[at]);
-    if (format[1] == '\0' || format[2] != '\0' || !monitor_format_value(format[1], value, 8, value_text))
-        return monitor_error("format '%s' is none of /x, /a, /d, /u, /o, /t, /c", format);
-    out("value:%s\n", value_text);
-    return NULL;
 }

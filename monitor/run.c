@@ -1,79 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a typed line to a command and its reply: words, -j, the count of arguments, the handler, and the last line,
 // which is always "ok" or "err <text>". Nothing here knows a command; the table is in commands.c.
-#include <hv/monitor_cmds.h>
+#include <hv/monitor_run.h>
 
-#include <stdarg.h>
-
+#include <hv/monitor_commands.h>
 #include <hv/monitor_line.h>
 #include <hv/monitor_out.h>
-#include <hv/printf.h>
+#include <hv/monitor_reply.h>
 #include <hv/string.h>
-
-// Every word of the longest line, and what is said of it.
-static char error_text[2 * LINE_LENGTH_MAX + 256];
-static void (*after_reply)(void);
-static bool close_asked;
-static bool deferred; // the reply comes later
-
-const char *monitor_error(const char *format, ...)
-{
-    va_list arguments;
-
-    va_start(arguments, format);
-    (void)format_text_v(error_text, sizeof(error_text), format, arguments);
-    va_end(arguments);
-    return error_text;
-}
-
-const char *monitor_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *value)
-{
-    uint64_t number;
-
-    if (!parse_u64(word, &number))
-        return monitor_error("%s '%s' is not a number (decimal, or hexadecimal with 0x)", what, word);
-    if (number >= min && number <= max) {
-        *value = number;
-        return NULL;
-    }
-    // In the base in which it was typed.
-    if (monitor_is_hexadecimal(word))
-        return monitor_error("%s %s is outside 0x%lx..0x%lx", what, word, (unsigned long)min, (unsigned long)max);
-    return monitor_error("%s %s is outside %lu..%lu", what, word, (unsigned long)min, (unsigned long)max);
-}
-
-bool monitor_is_hexadecimal(const char *word)
-{
-    return word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
-}
-
-void monitor_after_reply(void (*function)(void))
-{
-    after_reply = function;
-}
-
-void monitor_ask_close(void)
-{
-    close_asked = true;
-}
-
-bool monitor_close_asked(void)
-{
-    bool asked = close_asked;
-
-    close_asked = false;
-    return asked;
-}
-
-void monitor_defer_reply(void)
-{
-    deferred = true;
-}
-
-bool monitor_reply_deferred(void)
-{
-    return deferred;
-}
 
 // Takes text apart in place; "..." makes one word of what has blanks. NULL, or what is wrong with it.
 static const char *split(char *text, struct monitor_words *words, bool *json)
@@ -109,20 +43,9 @@ static const char *split(char *text, struct monitor_words *words, bool *json)
     }
 }
 
-void monitor_end_reply(const char *error)
-{
-    void (*function)(void) = after_reply;
-
-    out_end(error);
-    after_reply = NULL;
-    deferred = false;
-    if (error == NULL && function != NULL)
-        function();
-}
-
 static void end_unless_deferred(const char *error)
 {
-    if (error != NULL || !deferred)
+    if (error != NULL || !monitor_reply_deferred())
         monitor_end_reply(error);
 }
 

@@ -5,8 +5,6 @@
 
 #include <hv/boot_options.h>
 #include <hv/console.h>
-#include <hv/monitor_cmds.h>
-#include <hv/monitor_out.h>
 #include <hv/string.h>
 
 #define HELD_SIZE     0x10000u
@@ -157,53 +155,4 @@ bool screen_key(int byte)
 const char *screen_prompt(void)
 {
     return "--more-- (Space: page, Enter: line, a: all, q: no more) ";
-}
-
-static void show_settings(void)
-{
-    if (screen.rows == 0)
-        out("pager=%s", "off");
-    else
-        out("pager=%u", screen.rows);
-    if (screen.columns == 0)
-        out(" width=%s", "off");
-    else
-        out(" width=%u", screen.columns);
-    out(" color=%s\n", screen.color ? "on" : "off");
-}
-
-// "off" is 0.
-static const char *set_number(const char *what, const char *word, unsigned int min, unsigned int max, uint16_t *setting)
-{
-    uint64_t value = 0;
-    const char *error = strcmp(word, "off") == 0 ? NULL : monitor_number(what, word, min, max, &value);
-
-    if (error == NULL)
-        *setting = (uint16_t)value;
-    return error;
-}
-
-const char *cmd_set(const struct monitor_words *words)
-{
-    const char *what = words->count > 1 ? words->word[1] : NULL;
-    const char *error = NULL;
-
-    if (what == NULL) {
-        show_settings();
-    } else if (words->count == 2) {
-        error = "usage: set [pager|width|color <number|off|on>]";
-    } else if (strcmp(what, "pager") == 0) {
-        error = set_number("pager", words->word[2], SCREEN_ROWS_MIN, SCREEN_ROWS_MAX, &screen.rows);
-        if (error == NULL)
-            screen.page_all = screen.rows != 0;
-    } else if (strcmp(what, "width") == 0) {
-        error = set_number("width", words->word[2], SCREEN_COLUMNS_MIN, SCREEN_COLUMNS_MAX, &screen.columns);
-    } else if (strcmp(what, "color") == 0) {
-        if (strcmp(words->word[2], "on") != 0 && strcmp(words->word[2], "off") != 0)
-            return monitor_error("color '%s' is none of on, off", words->word[2]);
-        screen.color = strcmp(words->word[2], "on") == 0;
-    } else {
-        error = monitor_error("set '%s' is none of pager, width, color", what);
-    }
-    return error;
 }

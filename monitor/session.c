@@ -11,14 +11,18 @@
 #include <hv/arch/registers.h>
 #include <hv/console.h>
 #include <hv/log.h>
-#include <hv/monitor_cmds.h>
+#include <hv/monitor_commands.h>
+#include <hv/monitor_complete.h>
 #include <hv/monitor_line.h>
+#include <hv/monitor_quiet.h>
+#include <hv/monitor_reply.h>
+#include <hv/monitor_run.h>
 #include <hv/monitor_screen.h>
+#include <hv/monitor_subject.h>
 #include <hv/pl011.h>
 #include <hv/printf.h>
 #include <hv/string.h>
 #include <hv/terminal_input.h>
-#include <hv/vm.h>
 
 #define PROMPT          "ariel> "
 #define HINT            "(a key: h lists them; Enter: prompt) "
@@ -33,19 +37,18 @@
 enum monitor_state { CLOSED, ATTENTION, UNATTENDED, OPEN };
 
 static struct {
-    uint32_t state;              // enum monitor_state; atomic
-    bool running;                // a command runs: the prompt comes after its reply
-    bool stepped;                // the last line was a step: Enter alone repeats it, as in gdb
-    bool line_begun;             // UNATTENDED: the line that is being typed is not empty
-    bool after_break;            // a BREAK opened it, and nothing was typed since
-    bool dump_asked;             // the guest asked for the log while the monitor was open; atomic
-    enum log_level prompt_level; // the least that comes through while somebody types
-    bool paging;                 // the pager holds the rest of a reply: keys are its
-    bool burst;                  // bytes of this line came right behind one another: a script's, or a paste
-    uint64_t last_byte;          // CNTPCT_EL0 when the last one came
+    uint32_t state;     // enum monitor_state; atomic
+    bool running;       // a command runs: the prompt comes after its reply
+    bool stepped;       // the last line was a step: Enter alone repeats it, as in gdb
+    bool line_begun;    // UNATTENDED: the line that is being typed is not empty
+    bool after_break;   // a BREAK opened it, and nothing was typed since
+    bool dump_asked;    // the guest asked for the log while the monitor was open; atomic
+    bool paging;        // the pager holds the rest of a reply: keys are its
+    bool burst;         // bytes of this line came right behind one another: a script's, or a paste
+    uint64_t last_byte; // CNTPCT_EL0 when the last one came
     struct terminal_input keys;
     struct monitor_line line;
-} monitor = {.prompt_level = LOG_ERROR};
+} monitor;
 
 static enum monitor_state state(void)
 {
@@ -100,29 +103,6 @@ static void say_state(const char *lead, const char *reason)
     say(text);
 }
 
-// While somebody types only errors come between, unless 'log level' said otherwise: a guest's records would flood what
-// they read. The ring has all of them. Only a person's key does this: a guest can open the prompt, and nobody may be
-// there.
-static void quieten(void)
-{
-    log_quieten(monitor.prompt_level);
-}
-
-void monitor_set_level(enum log_level level)
-{
-    monitor.prompt_level = level;
-    (void)log_set_level(level);
-    if (state() == OPEN)
-        quieten();
-}
-
-enum log_level monitor_prompt_level(void)
-{
-    enum log_level level = log_get_level();
-
-    return level < monitor.prompt_level ? monitor.prompt_level : level;
-}
-
 static void dump_if_asked(void)
 {
     if (__atomic_exchange_n(&monitor.dump_asked, false, __ATOMIC_ACQ_REL))
@@ -147,7 +127,7 @@ void monitor_release_guest(void)
 
 static void close_monitor(void)
 {
-    log_quieten(LOG_DEBUG);
+    monitor_leave_prompt();
     monitor_line_clear(&monitor.line);
     screen_drop();
     monitor.paging = false;
@@ -177,8 +157,7 @@ static void leave(void)
 static void finish_step(void)
 {
     console_show_input("", 0, 0);
-    monitor_show_places();
-    monitor_end_reply(NULL);
+    monitor_finish_reply();
     show_line();
 }
 
@@ -213,6 +192,11 @@ static void open(const char *reason, enum monitor_state new_state)
                            sizeof(PROMPT UNATTENDED_HINT) - 1);
     else if (new_state == OPEN)
         show_line();
+}
+
+void monitor_init(struct vm *vm)
+{
+    monitor_choose_vm(vm);
 }
 
 void monitor_open(const char *reason)
@@ -424,7 +408,7 @@ static void key_byte(uint8_t byte)
         break;
     }
     if (state() == OPEN)
-        quieten();
+        monitor_quieten();
 }
 
 void monitor_input(int byte)

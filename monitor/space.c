@@ -5,7 +5,9 @@
 
 #include <hv/cpu.h>
 #include <hv/guest_mem.h>
-#include <hv/monitor_cmds.h>
+#include <hv/monitor_reply.h>
+#include <hv/monitor_subject.h>
+#include <hv/printf.h>
 #include <hv/string.h>
 #include <hv/vm.h>
 
@@ -48,15 +50,17 @@ static bool take_if_kernel(struct monitor_space *space, struct vcpu *vcpu, uint6
 // The kernel's tables in place of a trampoline: those that EL2 has seen on this vCPU, else what another has.
 static const char *find_kernel(struct monitor_space *space, struct vcpu *vcpu)
 {
+    struct vm *vm = vcpu->vm;
+
     if (take_if_kernel(space, vcpu, vcpu->kernel_ttbr1)) {
         space->from = "seen before";
         return NULL;
     }
-    for (unsigned int n = 0; n < vm0.vcpu_count; n++) {
+    for (unsigned int n = 0; n < vm->vcpu_count; n++) {
         struct kernel_tables other = {};
 
-        if (tables_now(&vm0.vcpus[n], &other) == NULL && (take_if_kernel(space, vcpu, other.registers.ttbr1_el1) ||
-                                                          take_if_kernel(space, vcpu, vm0.vcpus[n].kernel_ttbr1))) {
+        if (tables_now(&vm->vcpus[n], &other) == NULL && (take_if_kernel(space, vcpu, other.registers.ttbr1_el1) ||
+                                                          take_if_kernel(space, vcpu, vm->vcpus[n].kernel_ttbr1))) {
             space->from = "another vCPU";
             return NULL;
         }
@@ -94,13 +98,13 @@ static const char *read_part(const struct monitor_space *space, uint64_t va, uin
     struct guest_walk walk;
     uint64_t left;
 
-    if (!guest_walk(&vm0, &space->tables.registers, gva_make(va), &walk))
+    if (!guest_walk(space->vcpu->vm, &space->tables.registers, gva_make(va), &walk))
         return monitor_error("va 0x%lx: stage 1: %s, level %u%s", (unsigned long)va, guest_walk_fault_name(walk.fault),
                              walk.fault_level, monitor_space_hint(space, va));
     left = walk.size - (va & (walk.size - 1));
     if (*size > left)
         *size = (size_t)left;
-    if (guest_mem_read(&vm0, walk.ipa, bytes, *size) != HV_OK)
+    if (guest_mem_read(space->vcpu->vm, walk.ipa, bytes, *size) != HV_OK)
         return monitor_error("va 0x%lx is ipa 0x%lx, which is not all in guest RAM", (unsigned long)va,
                              (unsigned long)walk.ipa.v);
     return NULL;
@@ -111,7 +115,7 @@ const char *monitor_space_read(const struct monitor_space *space, uint64_t addre
     const char *error = NULL;
 
     if (space->kind == SPACE_IPA)
-        return guest_mem_read(&vm0, ipa_make(address), bytes, size) == HV_OK
+        return guest_mem_read(monitor_vm(), ipa_make(address), bytes, size) == HV_OK
                    ? NULL
                    : "the memory did not answer, or its mapping changed meanwhile";
     for (size_t done = 0; error == NULL && done < size;) {
@@ -121,4 +125,47 @@ const char *monitor_space_read(const struct monitor_space *space, uint64_t addre
         done += part;
     }
     return error;
+}
+
+const char *monitor_ipa_error(const char *ipa_word, uint64_t ipa, const char *size_word, uint64_t size)
+{
+    enum hv_status status;
+    char ipa_text[24];
+    char size_text[24];
+    uint64_t number;
+
+    if (monitor_refused() != NULL)
+        return monitor_refused();
+    status = guest_mem_check(monitor_vm(), ipa_make(ipa), size, STAGE2_READ);
+    if (status == HV_OK)
+        return NULL;
+    (void)format_text(ipa_text, sizeof(ipa_text), "0x%lx", (unsigned long)ipa);
+    (void)format_text(size_text, sizeof(size_text), "%lu", (unsigned long)size);
+    if (ipa_word == NULL || !parse_u64(ipa_word, &number))
+        ipa_word = ipa_text;
+    if (size_word == NULL)
+        size_word = size_text;
+    if (status == HV_ERR_NOT_FOUND)
+        return monitor_error("%s + %s is not all mapped at stage 2", ipa_word, size_word);
+    return monitor_error("%s + %s (%s) is not in guest RAM 0x%x..0x%x", ipa_word, size_word, hv_status_name(status),
+                         GUEST_RAM_IPA, GUEST_RAM_IPA + GUEST_RAM_SIZE - 1);
+}
+
+const char *monitor_width(const char *word, unsigned int *width)
+{
+    uint64_t value = 0;
+
+    if (!parse_u64(word, &value) || (value != 1 && value != 2 && value != 4 && value != 8))
+        return monitor_error("width '%s' is none of 1, 2, 4, 8", word);
+    *width = (unsigned int)value;
+    return NULL;
+}
+
+uint64_t monitor_load(const uint8_t *bytes, unsigned int width)
+{
+    uint64_t value = 0;
+
+    for (unsigned int i = width; i-- > 0;)
+        value = value << 8 | bytes[i];
+    return value;
 }

@@ -46,7 +46,7 @@ def links_of(path):
     """What its `// Links:` lines name; when it has none, those of the unit test whose world it includes."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
-    links = " ".join(unit_tests.LINKS.findall(text)).split()
+    links = unit_tests.linked_files(text)
     included = re.search(r'^#include "\.\./unit/(\w+_test\.c)"', text, re.M)
     return links if links or not included else links_of(f"tests/unit/{included[1]}")
 

@@ -1,12 +1,15 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Builds and runs the host unit tests: tests/unit/<name>_test.c, with the real files that its `// Links:` line names.
+"""Builds and runs the host unit tests: tests/unit/<name>_test.c, with the real files that its `// Links:` lines name.
+
+A name there may have a `*`: `monitor/*.c` is every file of that room.
 
 Objects are not shared between tests, so that each one sees exactly its own fakes. A test is built again when it, a
 file it links, or a header that one of them includes is newer than its program.
 """
 
 import argparse
+import glob
 import os
 import re
 import shlex
@@ -57,11 +60,17 @@ def compile_and_link(program, sources, options, stamp, libraries=("-lcmocka",)):
     return done.stderr if done.returncode else None
 
 
+def linked_files(text):
+    """The files that the `// Links:` lines of a test name; a pattern that matches nothing stays, to be missed."""
+    names = " ".join(LINKS.findall(text)).split()
+    return [path for name in names for path in (sorted(glob.glob(name)) if "*" in name else []) or [name]]
+
+
 def run_test(name, options, stamp):
     """(passed, failed, text to show)"""
     test = f"tests/unit/{name}_test.c"
     with open(test, encoding="utf-8") as file:
-        links = " ".join(LINKS.findall(file.read())).split()
+        links = linked_files(file.read())
     if not links:
         return 0, 1, f"{test}: no `// Links: <files>` line"
     sources = [test, *links]

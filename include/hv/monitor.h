@@ -7,6 +7,11 @@
 
 #define MONITOR_ATTENTION 0x1d // Ctrl-]
 
+struct vm;
+
+// Commands are about vm until somebody chooses another one. Once, on the boot CPU, before any other function of these.
+void monitor_init(struct vm *vm);
+
 // The monitor opens by itself (prompt "ariel> "), saying why: "paused by guest", "guest panic" ... A guest can cause
 // that, so what is typed then is ignored until Enter alone, or Ctrl-], shows that a person is there. CPU 0 only.
 void monitor_open(const char *reason);

@@ -24,3 +24,11 @@ const char *monitor_space_open(struct monitor_space *space, enum monitor_space_k
 const char *monitor_space_read(const struct monitor_space *space, uint64_t address, void *bytes, size_t size);
 // What to say behind the fault of a walk for va: "", or that these are a trampoline's tables and what helps.
 const char *monitor_space_hint(const struct monitor_space *space, uint64_t va);
+
+// NULL, or why size bytes at ipa cannot be read. ipa_word and size_word: what was typed for them, to be named in the
+// error; NULL where they were computed.
+const char *monitor_ipa_error(const char *ipa_word, uint64_t ipa, const char *size_word, uint64_t size);
+// A width in bytes: 1, 2, 4 or 8; NULL and *width, or the error.
+const char *monitor_width(const char *word, unsigned int *width);
+// The number in width bytes, little-endian, as the guest's CPU loads it.
+uint64_t monitor_load(const uint8_t *bytes, unsigned int width);

@@ -5,6 +5,8 @@
 #include <hv/arch/esr_fields.h>
 #include <hv/arch/registers.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
+#include <hv/monitor_subject.h>
 #include <hv/policy.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
@@ -40,9 +42,9 @@ const char *cmd_timer(const struct monitor_words *words)
         return error;
     vtimer_snapshot(vcpu, &timer);
     out("vcpu=%u frequency=%lu physical_us=%lu guest_us=%lu\n", vcpu->id, timer.frequency,
-        monitor_microseconds(timer.physical_count), monitor_microseconds(timer.virtual_count - vm0.virtual_lead));
+        monitor_microseconds(timer.physical_count), monitor_microseconds(timer.virtual_count - vcpu->vm->virtual_lead));
     out("cntvoff=0x%lx drift_us=%lu paused_us=%lu\n", timer.offset,
-        monitor_microseconds(timer.physical_count - (timer.virtual_count - vm0.virtual_lead)),
+        monitor_microseconds(timer.physical_count - (timer.virtual_count - vcpu->vm->virtual_lead)),
         monitor_microseconds(timer.paused_ticks));
     show_deadline("cntv", timer.virtual_ctl, timer.virtual_cval, timer.virtual_count);
     show_deadline("cntp", timer.physical_ctl, timer.physical_cval,

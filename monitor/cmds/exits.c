@@ -3,16 +3,15 @@
 // log. Counters and events belong to running CPUs: what is read here may be one exit old, and an event that is
 // overwritten while it is copied is left out.
 #include <hv/monitor_cmds.h>
-#include <hv/monitor_explain.h>
 
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
 #include <hv/log.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
 #include <hv/policy.h>
 #include <hv/string.h>
 #include <hv/telemetry.h>
-#include <hv/vm.h>
 
 #define TOP_DEFAULT  10u
 #define TOP_MAX      100000u
@@ -116,18 +115,15 @@ static void top_keys(enum group group, uint64_t wanted)
     out_note("%lu exits\n", (unsigned long)total);
 }
 
-static uint64_t row_count(unsigned int row);
-static void show_row(unsigned int n, bool with_count);
-
 static void top_rows(uint64_t wanted)
 {
     static uint64_t counts[POLICY_ROW_MAX];
     unsigned int best;
 
     for (unsigned int n = 0; n < policy_row_count; n++)
-        counts[n] = row_count(n);
+        counts[n] = monitor_row_count(n);
     for (; wanted > 0 && largest(counts, policy_row_count, &best); wanted--) {
-        show_row(best, true);
+        monitor_show_row(best, true);
         counts[best] = 0;
     }
     show_rest(count_nonzero(counts, policy_row_count), "row");
@@ -230,186 +226,9 @@ const char *cmd_exc(const struct monitor_words *words)
     return monitor_error("exc '%s' is none of top, last, log, reset", words->word[1]);
 }
 
-// ---- policy
-
-static uint64_t row_count(unsigned int row)
+monitor_candidate complete_exc(const char *typed, const char **list)
 {
-    uint64_t count = 0;
-
-    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++)
-        count += telemetry_cpu[cpu].row_count[row];
-    return count;
-}
-
-// Two lines, for 80 columns.
-static void show_row(unsigned int n, bool with_count)
-{
-    const struct policy_row *row = &policy_rows[n];
-
-    out("row:%3u ", n);
-    if (with_count)
-        out("count:%10lu ", row_count(n));
-    out("at:%-22s action:%-7s subject:%s", row->place, policy_action_name(row->action), row->text);
-    if (row->why[0] != '\0')
-        out_note("\n   ");
-    out(" why:%s\n", row->why);
-}
-
-static void show_verdict(const char *name, const char *direction, const struct policy_verdict *verdict)
-{
-    const struct policy_row *row = &policy_rows[verdict->row];
-
-    out("access:%-6s key:%-20s verdict:%-8s at:%s", direction, name, policy_action_name(verdict->action), row->place);
-    out_note("\n   ");
-    out(" subject:%s default=%d log=%d why:%s\n", row->text, (verdict->flags & POLICY_FLAG_DEFAULT) != 0,
-        (verdict->flags & POLICY_FLAG_LOG) != 0, row->why);
-}
-
-static const char *policy_test(const struct monitor_words *words)
-{
-    const char *subject = words->word[words->count - 1];
-    const struct policy_verdict *verdicts;
-    const char *name = subject;
-    bool only_read = words->count > 3 && strcmp(words->word[2], "read") == 0;
-    bool only_write = words->count > 3 && strcmp(words->word[2], "write") == 0;
-    uint64_t ipa;
-
-    if (words->count > 3 && !only_read && !only_write)
-        return monitor_error("'%s' is none of read, write", words->word[2]);
-    if (parse_u64(subject, &ipa)) {
-        const struct policy_range *range = policy_find_range(ipa_make(ipa));
-
-        if (ipa >= GUEST_RAM_IPA && ipa - GUEST_RAM_IPA < GUEST_RAM_SIZE)
-            return monitor_error("%s is guest RAM: the guest's own", subject);
-        verdicts = range != NULL ? range->verdict : policy_verdicts_of(KEY_DEVICE_NONE);
-        name = event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);
-    } else {
-        unsigned int key = event_key_find(subject);
-
-        if (key >= KEY_COUNT)
-            return monitor_error("'%s' is no register, device, call or address", subject);
-        verdicts = policy_verdicts_of(key);
-    }
-    if (!only_write)
-        show_verdict(name, "read", &verdicts[0]);
-    if (!only_read)
-        show_verdict(name, "write", &verdicts[1]);
+    if (strcmp(typed, "top ") == 0)
+        *list = "class call device register row";
     return NULL;
-}
-
-const char *cmd_policy(const struct monitor_words *words)
-{
-    bool count = strcmp(words->word[1], "stat") == 0;
-
-    if (strcmp(words->word[1], "test") == 0)
-        return policy_test(words);
-    if (!count && strcmp(words->word[1], "show") != 0)
-        return monitor_error("policy '%s' is none of show, stat, test", words->word[1]);
-    out("policy=%s rows=%u\n", policy_name, policy_row_count);
-    for (unsigned int n = 0; n < policy_row_count; n++)
-        show_row(n, count);
-    return NULL;
-}
-
-// ---- log
-
-// A record stays one line, to be searched, copied and decoded.
-static void show_record(const char *line, size_t length, void *argument)
-{
-    (void)length;
-    (void)argument;
-    out_whole();
-    if (parse_find_word(line, "level=error") != NULL)
-        out_style(OUT_BAD);
-    else if (parse_find_word(line, "level=warn") != NULL)
-        out_style(OUT_WARN);
-    out("record:%s\n", line);
-}
-
-static void skip_record(const char *line, size_t length, void *argument)
-{
-    (void)line, (void)length, (void)argument;
-}
-
-static const char *log_show(const struct monitor_words *words)
-{
-    enum log_class class = LOG_CLASS_COUNT;
-    const char *number = NULL;
-    const char *error = NULL;
-    uint64_t count = 20;
-    unsigned int all;
-
-    for (unsigned int i = 1; i < words->count && error == NULL; i += 2) {
-        const char *value = i + 1 < words->count ? words->word[i + 1] : "";
-
-        if (strcmp(words->word[i], "-n") == 0 && number == NULL) {
-            error = monitor_number("N", value, 1, 100000, &count);
-            number = value;
-        } else if (strcmp(words->word[i], "-c") == 0 && class == LOG_CLASS_COUNT) {
-            class = log_class_find(value);
-            if (class == LOG_CLASS_COUNT)
-                error = monitor_error("no class '%s'", value);
-        } else {
-            error = monitor_error("'%s' is none of -n, -c, level, clear, previous, each once", words->word[i]);
-        }
-    }
-    if (error != NULL)
-        return error;
-    log_flush();
-    all = log_for_each(UINT32_MAX, class, skip_record, NULL);
-    if (all > count)
-        out_note("%u older records are not shown: 'log -n %u'\n", all - (unsigned int)count, all);
-    log_for_each((unsigned int)count, class, show_record, NULL);
-    return error;
-}
-
-static const char *log_level(const struct monitor_words *words)
-{
-    enum log_level level;
-
-    if (words->count > 2) {
-        level = log_level_find(words->word[2]);
-        if (level == LOG_LEVEL_COUNT)
-            return monitor_error("level '%s' is none of debug, info, warn, error", words->word[2]);
-        monitor_set_level(level);
-    }
-    out("level=%s prompt=%s\n", log_level_name(log_get_level()), log_level_name(monitor_prompt_level()));
-    return NULL;
-}
-
-const char *cmd_log(const struct monitor_words *words)
-{
-    if (words->count > 1 && strcmp(words->word[1], "level") == 0)
-        return log_level(words);
-    if (words->count > 1 && strcmp(words->word[1], "clear") == 0) {
-        log_clear();
-        return NULL;
-    }
-    if (words->count > 1 && strcmp(words->word[1], "previous") == 0) {
-        log_previous_for_each(UINT32_MAX, LOG_CLASS_COUNT, show_record, NULL);
-        return NULL;
-    }
-    return log_show(words);
-}
-
-static const char *shift_level(int step)
-{
-    int level = (int)log_get_level() + step;
-
-    if (level >= LOG_DEBUG && level <= LOG_ERROR)
-        log_set_level((enum log_level)level);
-    out("level=%s\n", log_level_name(log_get_level()));
-    return NULL;
-}
-
-const char *key_log_more(const struct monitor_words *words)
-{
-    (void)words;
-    return shift_level(-1);
-}
-
-const char *key_log_less(const struct monitor_words *words)
-{
-    (void)words;
-    return shift_level(1);
 }

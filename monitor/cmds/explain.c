@@ -3,7 +3,6 @@
 // verdict it got, and what the guest was given. All words come from the tables of causes, registers, devices and calls
 // and from the policy's rows.
 #include <hv/monitor_cmds.h>
-#include <hv/monitor_explain.h>
 
 #include <hv/arch/aarch32.h>
 #include <hv/arch/esr_fields.h>
@@ -12,6 +11,8 @@
 #include <hv/cpu.h>
 #include <hv/event_name.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
+#include <hv/monitor_subject.h>
 #include <hv/policy.h>
 #include <hv/printf.h>
 #include <hv/string.h>
@@ -45,13 +46,6 @@ static const char *cause_control(unsigned int cause)
 static const char *cause_sentence(unsigned int cause)
 {
     return cause < ARRAY_COUNT(cause_texts) ? cause_texts[cause].sentence : "?";
-}
-
-uint64_t monitor_nanoseconds(uint64_t ticks)
-{
-    uint64_t frequency = READ_SYSREG(CNTFRQ_EL0);
-
-    return frequency == 0 ? 0 : ticks / frequency * 1000000000 + ticks % frequency * 1000000000 / frequency;
 }
 
 bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event)

@@ -8,6 +8,9 @@
 #include <hv/log.h>
 #include <hv/memory_map.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
+#include <hv/monitor_space.h>
+#include <hv/monitor_subject.h>
 #include <hv/string.h>
 #include <hv/vm.h>
 
@@ -36,12 +39,12 @@ static const char *write_words(const struct monitor_words *words)
         error = monitor_ipa_error(words->word[2], ipa, NULL, width);
     if (error != NULL)
         return error;
-    if (guest_mem_read(&vm0, ipa_make(ipa), bytes, width) != HV_OK)
+    if (guest_mem_read(monitor_vm(), ipa_make(ipa), bytes, width) != HV_OK)
         return unreadable;
     old = monitor_load(bytes, width);
     for (unsigned int i = 0; i < width; i++)
         bytes[i] = (uint8_t)(value >> 8 * i);
-    if (guest_mem_write(&vm0, ipa_make(ipa), bytes, width) != HV_OK)
+    if (guest_mem_write(monitor_vm(), ipa_make(ipa), bytes, width) != HV_OK)
         return unreadable;
     log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=mem ipa=0x%lx width=%u old=0x%lx new=0x%lx",
                (unsigned long)ipa, width, (unsigned long)old, (unsigned long)value);
@@ -51,7 +54,7 @@ static const char *write_words(const struct monitor_words *words)
 
 static const char *parse_scan(const struct monitor_words *words, uint64_t *ipa, uint64_t *size)
 {
-    uint64_t max = vm0.state == VM_RUNNING ? SCAN_MAX : SCAN_PAUSED_MAX;
+    uint64_t max = monitor_vm()->state == VM_RUNNING ? SCAN_MAX : SCAN_PAUSED_MAX;
     const char *error = monitor_number("ipa", words->word[2], 0, UINT64_MAX, ipa);
 
     if (error == NULL)
@@ -98,7 +101,7 @@ static const char *find_words(const struct monitor_words *words)
     for (uint64_t done = 0; done + length <= size; done += 256) {
         uint64_t chunk = size - done < 256 + length - 1 ? size - done : 256 + length - 1;
 
-        if (guest_mem_read(&vm0, ipa_make(ipa + done), bytes, chunk) != HV_OK)
+        if (guest_mem_read(monitor_vm(), ipa_make(ipa + done), bytes, chunk) != HV_OK)
             return unreadable;
         for (uint64_t i = 0; i + length <= chunk && i < 256; i++) {
             if (bytes[i] != pattern[0] || memcmp(&bytes[i], pattern, length) != 0)
@@ -140,7 +143,7 @@ static const char *crc_words(const struct monitor_words *words)
     for (uint64_t done = 0; error == NULL && done < size; done += sizeof(bytes)) {
         size_t chunk = size - done < sizeof(bytes) ? (size_t)(size - done) : sizeof(bytes);
 
-        if (guest_mem_read(&vm0, ipa_make(ipa + done), bytes, chunk) != HV_OK)
+        if (guest_mem_read(monitor_vm(), ipa_make(ipa + done), bytes, chunk) != HV_OK)
             error = unreadable;
         else
             crc = crc32_add(crc, bytes, chunk);
@@ -175,9 +178,10 @@ const char *key_memory(const struct monitor_words *words)
     (void)words;
     if (monitor_refused() != NULL)
         return monitor_refused();
-    for (uint64_t used = vm0.stage2.pool_used; used != 0; used &= used - 1)
+    for (uint64_t used = monitor_vm()->stage2.pool_used; used != 0; used &= used - 1)
         tables++;
-    while (ipa < GUEST_RAM_IPA + GUEST_RAM_SIZE && stage2_query(&vm0.stage2, ipa_make(ipa), &entry) == HV_OK) {
+    while (ipa < GUEST_RAM_IPA + GUEST_RAM_SIZE &&
+           stage2_query(&monitor_vm()->stage2, ipa_make(ipa), &entry) == HV_OK) {
         uint64_t size = entry.size > 0 ? entry.size - (ipa & (entry.size - 1)) : KIB(4);
 
         if (entry.valid)

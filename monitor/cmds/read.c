@@ -5,8 +5,11 @@
 
 #include <hv/guest_mem.h>
 #include <hv/memory_map.h>
+#include <hv/monitor_expression.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
 #include <hv/monitor_space.h>
+#include <hv/monitor_subject.h>
 #include <hv/printf.h>
 #include <hv/string.h>
 #include <hv/vm.h>
@@ -27,49 +30,6 @@ struct reading {
     unsigned int width;
     char letter; // gdb's; 'x' where there is none
 };
-
-const char *monitor_ipa_error(const char *ipa_word, uint64_t ipa, const char *size_word, uint64_t size)
-{
-    enum hv_status status;
-    char ipa_text[24];
-    char size_text[24];
-    uint64_t number;
-
-    if (monitor_refused() != NULL)
-        return monitor_refused();
-    status = guest_mem_check(&vm0, ipa_make(ipa), size, STAGE2_READ);
-    if (status == HV_OK)
-        return NULL;
-    (void)format_text(ipa_text, sizeof(ipa_text), "0x%lx", (unsigned long)ipa);
-    (void)format_text(size_text, sizeof(size_text), "%lu", (unsigned long)size);
-    if (ipa_word == NULL || !parse_u64(ipa_word, &number))
-        ipa_word = ipa_text;
-    if (size_word == NULL)
-        size_word = size_text;
-    if (status == HV_ERR_NOT_FOUND)
-        return monitor_error("%s + %s is not all mapped at stage 2", ipa_word, size_word);
-    return monitor_error("%s + %s (%s) is not in guest RAM 0x%x..0x%x", ipa_word, size_word, hv_status_name(status),
-                         GUEST_RAM_IPA, GUEST_RAM_IPA + GUEST_RAM_SIZE - 1);
-}
-
-const char *monitor_width(const char *word, unsigned int *width)
-{
-    uint64_t value = 0;
-
-    if (!parse_u64(word, &value) || (value != 1 && value != 2 && value != 4 && value != 8))
-        return monitor_error("width '%s' is none of 1, 2, 4, 8", word);
-    *width = (unsigned int)value;
-    return NULL;
-}
-
-uint64_t monitor_load(const uint8_t *bytes, unsigned int width)
-{
-    uint64_t value = 0;
-
-    for (unsigned int i = width; i-- > 0;)
-        value = value << 8 | bytes[i];
-    return value;
-}
 
 static void show_address(const struct reading *reading, uint64_t address)
 {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 STRING = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
-ROW = re.compile(r"COMMAND\(" + r",\s*".join([STRING] * 5) + r",\s*(\w+)\)")
+ROW = re.compile(r"COMMAND\(" + r",\s*".join([STRING] * 5) + r",\s*(\w+),\s*\w+\)")
 KEY = re.compile(r"KEY\(" + r",\s*".join([STRING] * 2) + r",\s*(\w+)\)")
 
 
@@ -43,7 +43,7 @@ def test_no_command_is_documented_that_is_not_there():
 
 def test_every_key_is_documented_as_it_is():
     section = document().split("## One-key commands", 1)[1].split("## ", 1)[0]
-    rows = [(row[0], row[1]) for row in table("keys", KEY)]
+    rows = [(row[0], row[1]) for row in table("monitor_keys", KEY)]
     assert re.findall(r"^\| `(.)` \| (.*) \|$", section, re.MULTILINE) == rows
 
 

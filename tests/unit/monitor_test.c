@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The monitor as a person or a script meets it: every line gets a reply that ends in "ok" or "err ...", with -j the
 // rows are JSON, keys and Tab do what docs/MONITOR.md says, and no bytes at all, typed or as a command, do any harm.
-// Links: monitor/session.c monitor/commands.c monitor/cmds/devices.c monitor/cmds/exits.c monitor/cmds/memory.c
-// Links: monitor/cmds/registers.c monitor/cmds/vm.c monitor/cmds/walk.c monitor/complete.c
-// Links: monitor/cmds/explain.c monitor/line.c monitor/out.c monitor/run.c policy/event_key.c
-// Links: policy/event_name.c
-// Links: console/terminal_input.c trace/telemetry.c policy/policy.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c
-// Links: mm/guest_walk.c
-// Links: monitor/cmds/read.c monitor/expression.c monitor/screen.c monitor/space.c mm/kernel_tables.c
+// Links: monitor/*.c monitor/cmds/*.c policy/event_key.c policy/event_name.c policy/policy.c console/terminal_input.c
+// Links: trace/telemetry.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c mm/guest_walk.c mm/kernel_tables.c
 // Links: lib/parse.c lib/printf.c lib/status.c
 #include <hv/arch/inject.h>
 #include <hv/arch/registers.h>
@@ -20,8 +15,10 @@
 #include <hv/guest_words.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
-#include <hv/monitor_cmds.h>
+#include <hv/monitor_commands.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
+#include <hv/monitor_run.h>
 #include <hv/pl011.h>
 #include <hv/policy.h>
 #include <hv/selftest.h>
@@ -444,6 +441,7 @@ static int set_up(void **state)
 {
     (void)state;
     memset(&vm0, 0, sizeof(vm0));
+    monitor_init(&vm0);
     vm0.vcpu_count = 2;
     vm0.guest_name = "a \"guest\"";
     for (unsigned int i = 0; i < 2; i++) {

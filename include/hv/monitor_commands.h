@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: Apache-2.0
+// The tables of commands and of one-key commands: dispatch, help, Tab and docs/MONITOR.md come from them.
+#pragma once
+
+#include <hv/monitor_command.h>
+
+extern const struct monitor_command monitor_commands[]; // sorted by name
+extern const unsigned int monitor_command_count;
+extern const struct monitor_command monitor_keys[]; // each name is one character
+extern const unsigned int monitor_key_count;
+
+// The command of this name or alias, or NULL.
+const struct monitor_command *monitor_find_command(const char *name);
+// The one-key command of this key ('h' ...), or NULL. Its handler gets no words behind its name.
+const struct monitor_command *monitor_find_key(int key);
+// Tab: the names of the commands, a monitor_candidate.
+const char *monitor_candidate_command(unsigned int n, const char *list, size_t *length);

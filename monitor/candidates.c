@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lists of names that Tab offers and that more than one command has.
+#include <hv/monitor_candidates.h>
+
+#include <hv/arch/el1_regs.h>
+#include <hv/event_key.h>
+#include <hv/log.h>
+#include <hv/string.h>
+
+const char *monitor_candidate_word(const char *word, size_t *length)
+{
+    *length = strlen(word);
+    return word;
+}
+
+const char *monitor_candidate_in_list(unsigned int n, const char *list, size_t *length)
+{
+    while (*list != '\0') {
+        const char *end = strchr(list, ' ');
+
+        *length = end == NULL ? strlen(list) : (size_t)(end - list);
+        if (n-- == 0)
+            return list;
+        list += *length + (end != NULL);
+    }
+    return NULL;
+}
+
+const char *monitor_candidate_level(unsigned int n, const char *list, size_t *length)
+{
+    (void)list;
+    return n < LOG_LEVEL_COUNT ? monitor_candidate_word(log_level_name(n), length) : NULL;
+}
+
+const char *monitor_candidate_class(unsigned int n, const char *list, size_t *length)
+{
+    (void)list;
+    return n < LOG_CLASS_COUNT ? monitor_candidate_word(log_class_name(n), length) : NULL;
+}
+
+const char *monitor_candidate_key(unsigned int n, const char *list, size_t *length)
+{
+    (void)list;
+    return n < KEY_COUNT ? monitor_candidate_word(event_key_name(n), length) : NULL;
+}
+
+// First the registers of el1_regs.c, which the guest has and which have no key where they cannot be trapped: one that
+// has a key is left out there ("" is no candidate), because it comes among the keys.
+const char *monitor_candidate_register(unsigned int n, const char *list, size_t *length)
+{
+    (void)list;
+    if (n < EL1_REGISTER_COUNT)
+        return monitor_candidate_word(event_key_find(el1_register_name(n)) < KEY_COUNT ? "" : el1_register_name(n),
+                                      length);
+    n += KEY_SYSREG_FIRST - EL1_REGISTER_COUNT;
+    return n < KEY_SYSREG_UNKNOWN ? monitor_candidate_word(event_key_name(n), length) : NULL;
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// console: whether Ctrl-] opens the monitor or is the guest's, for binary transfers.
+#include <hv/monitor_cmds.h>
+
+#include <hv/console.h>
+#include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
+#include <hv/string.h>
+
+const char *cmd_console(const struct monitor_words *words)
+{
+    if (words->count > 1) {
+        const char *wanted = words->count > 2 ? words->word[2] : "";
+        bool on = strcmp(wanted, "on") == 0;
+
+        if (strcmp(words->word[1], "transparent") != 0 || (!on && strcmp(wanted, "off") != 0))
+            return monitor_error("console takes 'transparent on' or 'transparent off'");
+        console_set_transparent(on);
+    }
+    out("transparent=%s opens_monitor=%s\n", console_is_transparent() ? "on" : "off",
+        console_is_transparent() ? "break" : "ctrl-],break");
+    return NULL;
+}

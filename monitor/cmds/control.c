@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+// What runs: pause, resume, reset, halt, and the monitor itself: close, version.
+#include <hv/monitor_cmds.h>
+
+#include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
+#include <hv/monitor_subject.h>
+#include <hv/policy.h>
+#include <hv/vm.h>
+
+#include <version.h>
+
+const char *cmd_version(const struct monitor_words *words)
+{
+    (void)words;
+    out("ariel=%s policy=%s compiler=%s\n", ARIEL_VERSION, policy_name, __VERSION__);
+    return NULL;
+}
+
+const char *cmd_pause(const struct monitor_words *words)
+{
+    (void)words;
+    return vm_pause(monitor_vm()) == HV_OK ? NULL : monitor_error("the guest is %s", monitor_vm_state());
+}
+
+const char *cmd_resume(const struct monitor_words *words)
+{
+    (void)words;
+    if (monitor_vm()->state == VM_STOPPED)
+        return "the guest is stopped for good: only reset starts it again";
+    if (vm_resume(monitor_vm()) != HV_OK)
+        return monitor_error("the guest is %s", monitor_vm_state());
+    monitor_ask_close();
+    return NULL;
+}
+
+static void reset_now(void)
+{
+    vm_reset(monitor_vm());
+}
+
+static void halt_now(void)
+{
+    vm_power_off(monitor_vm());
+}
+
+const char *cmd_reset(const struct monitor_words *words)
+{
+    (void)words;
+    monitor_after_reply(reset_now);
+    return NULL;
+}
+
+const char *cmd_halt(const struct monitor_words *words)
+{
+    (void)words;
+    monitor_after_reply(halt_now);
+    return NULL;
+}
+
+const char *cmd_close(const struct monitor_words *words)
+{
+    (void)words;
+    monitor_ask_close();
+    return NULL;
+}

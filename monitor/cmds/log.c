@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// log: the records of the ring, and from which level on the console shows them.
+#include <hv/monitor_cmds.h>
+
+#include <hv/log.h>
+#include <hv/monitor_candidates.h>
+#include <hv/monitor_out.h>
+#include <hv/monitor_quiet.h>
+#include <hv/monitor_reply.h>
+#include <hv/string.h>
+
+// A record stays one line, to be searched, copied and decoded.
+static void show_record(const char *line, size_t length, void *argument)
+{
+    (void)length;
+    (void)argument;
+    out_whole();
+    if (parse_find_word(line, "level=error") != NULL)
+        out_style(OUT_BAD);
+    else if (parse_find_word(line, "level=warn") != NULL)
+        out_style(OUT_WARN);
+    out("record:%s\n", line);
+}
+
+static void skip_record(const char *line, size_t length, void *argument)
+{
+    (void)line, (void)length, (void)argument;
+}
+
+static const char *log_show(const struct monitor_words *words)
+{
+    enum log_class class = LOG_CLASS_COUNT;
+    const char *number = NULL;
+    const char *error = NULL;
+    uint64_t count = 20;
+    unsigned int all;
+
+    for (unsigned int i = 1; i < words->count && error == NULL; i += 2) {
+        const char *value = i + 1 < words->count ? words->word[i + 1] : "";
+
+        if (strcmp(words->word[i], "-n") == 0 && number == NULL) {
+            error = monitor_number("N", value, 1, 100000, &count);
+            number = value;
+        } else if (strcmp(words->word[i], "-c") == 0 && class == LOG_CLASS_COUNT) {
+            class = log_class_find(value);
+            if (class == LOG_CLASS_COUNT)
+                error = monitor_error("no class '%s'", value);
+        } else {
+            error = monitor_error("'%s' is none of -n, -c, level, clear, previous, each once", words->word[i]);
+        }
+    }
+    if (error != NULL)
+        return error;
+    log_flush();
+    all = log_for_each(UINT32_MAX, class, skip_record, NULL);
+    if (all > count)
+        out_note("%u older records are not shown: 'log -n %u'\n", all - (unsigned int)count, all);
+    log_for_each((unsigned int)count, class, show_record, NULL);
+    return error;
+}
+
+static const char *log_level(const struct monitor_words *words)
+{
+    enum log_level level;
+
+    if (words->count > 2) {
+        level = log_level_find(words->word[2]);
+        if (level == LOG_LEVEL_COUNT)
+            return monitor_error("level '%s' is none of debug, info, warn, error", words->word[2]);
+        monitor_set_level(level);
+    }
+    out("level=%s prompt=%s\n", log_level_name(log_get_level()), log_level_name(monitor_prompt_level()));
+    return NULL;
+}
+
+const char *cmd_log(const struct monitor_words *words)
+{
+    if (words->count > 1 && strcmp(words->word[1], "level") == 0)
+        return log_level(words);
+    if (words->count > 1 && strcmp(words->word[1], "clear") == 0) {
+        log_clear();
+        return NULL;
+    }
+    if (words->count > 1 && strcmp(words->word[1], "previous") == 0) {
+        log_previous_for_each(UINT32_MAX, LOG_CLASS_COUNT, show_record, NULL);
+        return NULL;
+    }
+    return log_show(words);
+}
+
+static const char *shift_level(int step)
+{
+    int level = (int)log_get_level() + step;
+
+    if (level >= LOG_DEBUG && level <= LOG_ERROR)
+        log_set_level((enum log_level)level);
+    out("level=%s\n", log_level_name(log_get_level()));
+    return NULL;
+}
+
+const char *key_log_more(const struct monitor_words *words)
+{
+    (void)words;
+    return shift_level(-1);
+}
+
+const char *key_log_less(const struct monitor_words *words)
+{
+    (void)words;
+    return shift_level(1);
+}
+
+monitor_candidate complete_log(const char *typed, const char **list)
+{
+    (void)list;
+    if (strcmp(typed, "-c ") == 0)
+        return monitor_candidate_class;
+    return strcmp(typed, "level ") == 0 ? monitor_candidate_level : NULL;
+}

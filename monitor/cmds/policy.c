@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// policy: the rows of the policy, how often each decided, and the verdict that an access would get.
+#include <hv/monitor_cmds.h>
+
+#include <hv/cpu.h>
+#include <hv/event_key.h>
+#include <hv/memory_map.h>
+#include <hv/monitor_candidates.h>
+#include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
+#include <hv/policy.h>
+#include <hv/string.h>
+#include <hv/telemetry.h>
+
+uint64_t monitor_row_count(unsigned int row)
+{
+    uint64_t count = 0;
+
+    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++)
+        count += telemetry_cpu[cpu].row_count[row];
+    return count;
+}
+
+// Two lines, for 80 columns.
+void monitor_show_row(unsigned int n, bool with_count)
+{
+    const struct policy_row *row = &policy_rows[n];
+
+    out("row:%3u ", n);
+    if (with_count)
+        out("count:%10lu ", monitor_row_count(n));
+    out("at:%-22s action:%-7s subject:%s", row->place, policy_action_name(row->action), row->text);
+    if (row->why[0] != '\0')
+        out_note("\n   ");
+    out(" why:%s\n", row->why);
+}
+
+static void show_verdict(const char *name, const char *direction, const struct policy_verdict *verdict)
+{
+    const struct policy_row *row = &policy_rows[verdict->row];
+
+    out("access:%-6s key:%-20s verdict:%-8s at:%s", direction, name, policy_action_name(verdict->action), row->place);
+    out_note("\n   ");
+    out(" subject:%s default=%d log=%d why:%s\n", row->text, (verdict->flags & POLICY_FLAG_DEFAULT) != 0,
+        (verdict->flags & POLICY_FLAG_LOG) != 0, row->why);
+}
+
+static const char *policy_test(const struct monitor_words *words)
+{
+    const char *subject = words->word[words->count - 1];
+    const struct policy_verdict *verdicts;
+    const char *name = subject;
+    bool only_read = words->count > 3 && strcmp(words->word[2], "read") == 0;
+    bool only_write = words->count > 3 && strcmp(words->word[2], "write") == 0;
+    uint64_t ipa;
+
+    if (words->count > 3 && !only_read && !only_write)
+        return monitor_error("'%s' is none of read, write", words->word[2]);
+    if (parse_u64(subject, &ipa)) {
+        const struct policy_range *range = policy_find_range(ipa_make(ipa));
+
+        if (ipa >= GUEST_RAM_IPA && ipa - GUEST_RAM_IPA < GUEST_RAM_SIZE)
+            return monitor_error("%s is guest RAM: the guest's own", subject);
+        verdicts = range != NULL ? range->verdict : policy_verdicts_of(KEY_DEVICE_NONE);
+        name = event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);
+    } else {
+        unsigned int key = event_key_find(subject);
+
+        if (key >= KEY_COUNT)
+            return monitor_error("'%s' is no register, device, call or address", subject);
+        verdicts = policy_verdicts_of(key);
+    }
+    if (!only_write)
+        show_verdict(name, "read", &verdicts[0]);
+    if (!only_read)
+        show_verdict(name, "write", &verdicts[1]);
+    return NULL;
+}
+
+const char *cmd_policy(const struct monitor_words *words)
+{
+    bool count = strcmp(words->word[1], "stat") == 0;
+
+    if (strcmp(words->word[1], "test") == 0)
+        return policy_test(words);
+    if (!count && strcmp(words->word[1], "show") != 0)
+        return monitor_error("policy '%s' is none of show, stat, test", words->word[1]);
+    out("policy=%s rows=%u\n", policy_name, policy_row_count);
+    for (unsigned int n = 0; n < policy_row_count; n++)
+        monitor_show_row(n, count);
+    return NULL;
+}
+
+monitor_candidate complete_policy(const char *typed, const char **list)
+{
+    (void)list;
+    return strncmp(typed, "test ", 5) == 0 ? monitor_candidate_key : NULL;
+}

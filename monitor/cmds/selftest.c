@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// hv selftest: what must hold while ariel runs, looked at on the running machine.
+#include <hv/monitor_cmds.h>
+
+#include <hv/arch/registers.h>
+#include <hv/cpu.h>
+#include <hv/event_key.h>
+#include <hv/monitor_out.h>
+#include <hv/monitor_reply.h>
+#include <hv/monitor_subject.h>
+#include <hv/policy.h>
+#include <hv/selftest.h>
+#include <hv/string.h>
+#include <hv/vm.h>
+
+static void check(const char *name, bool passed, unsigned int *failed)
+{
+    out("check:%-22s result:%s\n", name, passed ? "passed" : "FAILED");
+    *failed += !passed;
+}
+
+static bool trapped_ranges_are_unmapped(void)
+{
+    struct stage2_entry entry;
+
+    for (unsigned int i = 0; i < policy_range_count; i++)
+        if (policy_ranges[i].mapping == POLICY_TRAPPED &&
+            stage2_query(&monitor_vm()->stage2, ipa_make(policy_ranges[i].base), &entry) == HV_OK && entry.valid)
+            return false;
+    return true;
+}
+
+static void count_cpu(void *argument)
+{
+    __atomic_fetch_add((unsigned int *)argument, 1, __ATOMIC_RELAXED);
+}
+
+static bool el2_is_translated(void)
+{
+    uint64_t need = SCTLR_ELX_M | SCTLR_ELX_C | SCTLR_ELX_I | SCTLR_ELX_WXN;
+
+    return (READ_SYSREG(SCTLR_EL2) & need) == need;
+}
+
+static bool keys_round_trip(void)
+{
+    for (unsigned int key = 0; key < KEY_COUNT; key++) {
+        if (policy_verdicts_of(key)[0].row >= policy_row_count || policy_verdicts_of(key)[1].row >= policy_row_count)
+            return false;
+    }
+    return true;
+}
+
+const char *monitor_selftest(const struct monitor_words *words, bool commands_are_sorted)
+{
+    unsigned int failed = 0;
+    unsigned int answers = 0;
+    uint64_t start = READ_SYSREG(CNTPCT_EL0);
+
+    if (strcmp(words->word[1], "selftest") != 0)
+        return monitor_error("hv '%s' is not selftest", words->word[1]);
+    if (monitor_refused() != NULL)
+        return monitor_refused();
+    check("el2 mmu, caches, wxn", el2_is_translated(), &failed);
+    const char *wrong = selftest_memory();
+    check(wrong == NULL ? "memory protection" : wrong, wrong == NULL, &failed);
+    check("stage 2 devices", trapped_ranges_are_unmapped(), &failed);
+    check("policy rows", keys_round_trip(), &failed);
+    check("command table", commands_are_sorted, &failed);
+    check("every cpu answers", cpu_call_all(count_cpu, &answers) && answers == cpu_count(), &failed);
+    check("counter runs", READ_SYSREG(CNTPCT_EL0) > start, &failed);
+    return failed == 0 ? NULL : monitor_error("%u checks failed", failed);
+}

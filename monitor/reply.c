@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of a reply. A handler returns NULL or an error, and usually the reply ends there. Two things come later. A
+// step is over only when the guest has made it, long after its handler has returned: the handler leaves a function that
+// finishes the reply, and the session calls it when the VM has paused again. And a reset must not happen before "ok" is
+// out, or a script would wait for a reply for ever: the handler leaves the reset here, and it follows the last line.
+#include <hv/monitor_reply.h>
+
+#include <stdarg.h>
+
+#include <hv/arch/registers.h>
+#include <hv/monitor_line.h>
+#include <hv/monitor_out.h>
+#include <hv/printf.h>
+#include <hv/string.h>
+
+// An error names what was typed: room for every word of the longest line, and for what is said of it.
+static char error_text[2 * LINE_LENGTH_MAX + 256];
+static void (*after_reply)(void);
+static void (*finish_later)(void); // NULL: no reply is due
+static bool close_asked;
+
+const char *monitor_error(const char *format, ...)
+{
+    va_list arguments;
+
+    va_start(arguments, format);
+    (void)format_text_v(error_text, sizeof(error_text), format, arguments);
+    va_end(arguments);
+    return error_text;
+}
+
+const char *monitor_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *value)
+{
+    uint64_t number;
+
+    if (!parse_u64(word, &number))
+        return monitor_error("%s '%s' is not a number (decimal, or hexadecimal with 0x)", what, word);
+    if (number >= min && number <= max) {
+        *value = number;
+        return NULL;
+    }
+    // In the base in which it was typed.
+    if (monitor_is_hexadecimal(word))
+        return monitor_error("%s %s is outside 0x%lx..0x%lx", what, word, (unsigned long)min, (unsigned long)max);
+    return monitor_error("%s %s is outside %lu..%lu", what, word, (unsigned long)min, (unsigned long)max);
+}
+
+bool monitor_is_hexadecimal(const char *word)
+{
+    return word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
+}
+
+// Not ticks * units / frequency, which overflows after some hours of uptime: the whole seconds go first.
+static uint64_t units_of(uint64_t ticks, uint64_t units_a_second)
+{
+    uint64_t frequency = READ_SYSREG(CNTFRQ_EL0);
+
+    if (frequency == 0)
+        return 0;
+    return ticks / frequency * units_a_second + ticks % frequency * units_a_second / frequency;
+}
+
+uint64_t monitor_microseconds(uint64_t ticks)
+{
+    return units_of(ticks, 1000000);
+}
+
+uint64_t monitor_nanoseconds(uint64_t ticks)
+{
+    return units_of(ticks, 1000000000);
+}
+
+void monitor_after_reply(void (*function)(void))
+{
+    after_reply = function;
+}
+
+void monitor_defer_reply(void (*finish)(void))
+{
+    finish_later = finish;
+}
+
+bool monitor_reply_deferred(void)
+{
+    return finish_later != NULL;
+}
+
+void monitor_end_reply(const char *error)
+{
+    void (*function)(void) = after_reply;
+
+    out_end(error);
+    after_reply = NULL;
+    finish_later = NULL;
+    if (error == NULL && function != NULL)
+        function();
+}
+
+void monitor_finish_reply(void)
+{
+    if (finish_later != NULL)
+        finish_later();
+    monitor_end_reply(NULL);
+}
+
+void monitor_ask_close(void)
+{
+    close_asked = true;
+}
+
+bool monitor_close_asked(void)
+{
+    bool asked = close_asked;
+
+    close_asked = false;
+    return asked;
+}

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a command is about where it names nothing. A person chooses a vCPU with the vcpu command; the VM is chosen at
+// boot and by whatever opens the monitor. Commands ask here, so none of them knows how many VMs there are.
+#include <hv/monitor_subject.h>
+
+#include <hv/monitor_reply.h>
+#include <hv/vm.h>
+
+static struct vm *chosen_vm;
+static unsigned int chosen_vcpu;
+
+void monitor_choose_vm(struct vm *vm)
+{
+    chosen_vm = vm;
+    chosen_vcpu = 0;
+}
+
+struct vm *monitor_vm(void)
+{
+    return chosen_vm;
+}
+
+const char *monitor_vm_state(void)
+{
+    if (chosen_vm->state <= VM_PAUSING)
+        return "running";
+    return chosen_vm->state == VM_PAUSED ? "paused" : "stopped";
+}
+
+const char *monitor_refused(void)
+{
+    return chosen_vm->vcpu_count == 0 ? "the machine was refused: there is no guest" : NULL;
+}
+
+const char *monitor_vcpu(const char *word, struct vcpu **vcpu)
+{
+    uint64_t number = chosen_vcpu;
+    const char *error = monitor_refused();
+
+    if (error == NULL && word != NULL)
+        error = monitor_number("vcpu", word, 0, chosen_vm->vcpu_count - 1, &number);
+    if (error == NULL)
+        *vcpu = &chosen_vm->vcpus[number];
+    return error;
+}
+
+void monitor_choose_vcpu(const struct vcpu *vcpu)
+{
+    chosen_vcpu = vcpu->id;
+}

@@ -81,15 +81,19 @@ include mk/toolchain.mk
 
 # ---- What is built from what -----------------------------------------------------------------------------------------
 
-# The rooms of the hypervisor, ground first (scripts/rooms.py reads them here)
+# The rooms of the hypervisor, ground first, and those of the guests (scripts/rooms.py reads them here): no file needs
+# one of a later room, and none needs another in a circle (scripts/graph.py)
 ROOMS := lib policy arch/aarch64 trace mm drivers core console vdev vdev/vgic vm debug trap monitor monitor/cmds boot
+GUEST_ROOMS := guest/lib guest/suites guest/bench guest
 HV_SOURCES := $(sort $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S %/$(if $(filter 1,$(LOCKS)),spinlock.c,spinlock_checked.c),$(HV_SOURCES))
 GUEST_SOURCES := $(sort guest/start.S $(wildcard guest/lib/*.[cS]) $(GUEST_MAIN))
+BENCH_SOURCES := $(sort $(wildcard guest/bench/*.c) guest/bench/start.S guest/lib/gic.c guest/lib/print.c)
 
 HV_CODE := $(HV_SOURCES:%=$(OBJECTS)/%.o)
 HV_OBJECTS := $(HV_CODE) $(POLICY_TABLES).o
 GUEST_OBJECTS := $(GUEST_SOURCES:%=$(OBJECTS)/%.o)
+BENCH_OBJECTS := $(BENCH_SOURCES:%=$(OBJECTS)/%.o)
 PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin map symbols)
 
 ## the hypervisor with its guest: build/hypervisor.elf, .bin, .map, .symbols; and the guest of `make bench`
@@ -110,7 +114,7 @@ guest: $(OBJECTS)/guest.bin
 
 ## compiles everything, links nothing
 .PHONY: objects
-objects: $(filter-out %/guest_image.S.o,$(HV_OBJECTS)) $(GUEST_OBJECTS)
+objects: $(filter-out %/guest_image.S.o,$(HV_OBJECTS)) $(GUEST_OBJECTS) $(BENCH_OBJECTS)
 
 # ---- The hypervisor --------------------------------------------------------------------------------------------------
 
@@ -144,9 +148,6 @@ $(OBJECTS)/arch/aarch64/guest_image.S.o: $(OBJECTS)/guest.bin
 $(OBJECTS)/arch/aarch64/guest_image.S.o: HV_CPPFLAGS += -DGUEST_IMAGE='"$(OBJECTS)/guest.bin"'
 
 # ---- The bench guest: an arm64 Image by itself, for `make bench` ----------------------------------------------------
-
-BENCH_SOURCES := $(sort $(wildcard guest/bench/*.c) guest/bench/start.S guest/lib/gic.c guest/lib/print.c)
-BENCH_OBJECTS := $(BENCH_SOURCES:%=$(OBJECTS)/%.o)
 
 $(OBJECTS)/bench.elf: $(BENCH_OBJECTS) $(OBJECTS)/bench.ld
 	$(call say,LD,$@)

@@ -151,6 +151,13 @@ coverage: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/coverage --cc "$(HOSTCC)" --cflags "$(COVERAGE_CFLAGS)"
 	$(Q)gcovr --root . --object-directory $(BUILD)/coverage $(ROOMS:%=--filter '%/') $(BUILD)/coverage
 
+## which room needs which: arrows against the order, circles of files, and a picture of it in build/graph.svg
+.PHONY: graph
+graph:
+	$(Q)scripts/bootstrap build graph
+	$(Q)mkdir -p $(BUILD)
+	$(Q)$(PYTHON) scripts/graph.py --build $(BUILD)/graph --svg $(BUILD)/graph.svg
+
 ## every header compiles by itself
 .PHONY: check-headers
 check-headers:

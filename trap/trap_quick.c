@@ -20,8 +20,6 @@
 
 #define UNLIKELY(condition) __builtin_expect(condition, 0)
 
-#define QUICK_REGISTERS 10 // x0 .. x9 are in the frame; the others for trap_quick_abort alone
-
 // The whole syndrome of hvc #0, and of what else is done here but for the bits that tell which: an ID register, or an
 // access that the syndrome describes, neither sign-extended nor on behalf of a table walk, after a translation or a
 // permission fault.
@@ -70,6 +68,15 @@ static inline void skip_instruction(struct event *event)
     WRITE_SYSREG(SPSR_EL2, frame_pstate_after(READ_SYSREG(SPSR_EL2)));
 }
 
+// The guest's register number rt (0 to 31), which vectors.S has put into the frame and takes from there. XZR, number
+// 31, has the place of SP_EL0, which is not saved yet: it holds zero before a write, and what a read leaves there is
+// lost.
+static inline uint64_t *data_register(struct trap_frame *frame, uint64_t rt)
+{
+    _Static_assert(offsetof(struct trap_frame, sp_el0) == 31 * sizeof(uint64_t), "x0 to x30, then SP_EL0");
+    return (uint64_t *)frame + rt;
+}
+
 // They are functions of their own, so that none pays for the registers and the stack that another needs.
 static __attribute__((noinline)) bool quick_call(struct trap_frame *frame)
 {
@@ -95,15 +102,14 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
-    uint64_t rt = FIELD_GET(ISS_SYSREG_RT, syndrome);
     uint64_t place = FIELD_GET(ISS_SYSREG_CRM, syndrome) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome);
     unsigned int key = sysreg_id_key[bounded_index(place, SYSREG_ID_COUNT)];
     struct policy_verdict verdict = policy_verdicts_of(key)[0];
 
-    if (rt >= QUICK_REGISTERS || !(verdict.flags & POLICY_FLAG_QUICK))
+    if (!(verdict.flags & POLICY_FLAG_QUICK))
         return false; // KEY_SYSREG_UNKNOWN, which has no value, is never quick
     uint64_t value = sysreg_id_value[key - KEY_SYSREG_FIRST];
-    frame->x[rt] = value;
+    *data_register(frame, FIELD_GET(ISS_SYSREG_RT, syndrome)) = value;
     event->address = 0;
     event->value = value;
     event->syndrome = syndrome;
@@ -117,13 +123,12 @@ static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, uint32
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
-    uint64_t rt = FIELD_GET(ISS_SYSREG_RT, syndrome);
     struct policy_verdict verdict = policy_verdicts_of(KEY_ICC_SGI1R_EL1)[1];
 
-    if (rt >= QUICK_REGISTERS || !(verdict.flags & POLICY_FLAG_QUICK))
+    if (!(verdict.flags & POLICY_FLAG_QUICK))
         return false;
     event->address = 0;
-    event->value = frame->x[rt];
+    event->value = *data_register(frame, FIELD_GET(ISS_SYSREG_RT, syndrome));
     event->syndrome = syndrome;
     judge(event, KEY_ICC_SGI1R_EL1, verdict.row, KEY_CAUSE_SYSREG, true);
     vgic_write_sgi1r(vcpu, event->value);
@@ -172,9 +177,6 @@ static inline uint64_t register_part(uint64_t value, unsigned int size)
     return value << unused >> unused;
 }
 
-// XZR has its own place in the frame here: that of SP_EL0, which is not saved yet.
-_Static_assert(offsetof(struct trap_frame, sp_el0) == 31 * sizeof(uint64_t), "x0 to x30, then SP_EL0");
-
 bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
 {
     if (UNLIKELY((syndrome & ACCESS_MASK) != ACCESS))
@@ -182,7 +184,7 @@ bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
     uint64_t ipa = fault_address(syndrome);
-    uint64_t *data = (uint64_t *)frame + FIELD_GET(ISS_ABORT_SRT, syndrome);
+    uint64_t *data = data_register(frame, FIELD_GET(ISS_ABORT_SRT, syndrome));
     unsigned int size = 1u << FIELD_GET(ISS_ABORT_SAS, syndrome);
     bool write = syndrome & ISS_ABORT_WNR;
 
@@ -213,18 +215,24 @@ bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
     return finish(vcpu, event);
 }
 
-// Nobody is asked for here (vcpu->request): who asks this vCPU for something has kicked it as well, and an instruction
-// that was skipped leaves a vCPU that steps at the next one.
+// This path does not look at vcpu->request. It need not: whoever sets a request bit also sends this CPU an SGI, so the
+// request is seen at the exit which that SGI causes. Nor does it look whether the vCPU steps: after an instruction that
+// was skipped, the step's own exception comes at the next one.
 bool trap_quick(struct trap_frame *frame, uint32_t syndrome)
+{
+    if (syndrome == HVC_0)
+        return quick_call(frame);
+    if ((syndrome & (ESR_ELX_EC | ESR_ELX_ISS_WFX_TI)) == WFI)
+        return quick_wfi(syndrome);
+    return false;
+}
+
+bool trap_quick_register(struct trap_frame *frame, uint32_t syndrome)
 {
     if ((syndrome & ID_MASK) == ID_READ)
         return quick_id_register(frame, syndrome);
-    if (syndrome == HVC_0)
-        return quick_call(frame);
     if ((syndrome & ~ISS_SYSREG_RT) == SGI_WRITE)
         return quick_sgi(frame, syndrome);
-    if ((syndrome & (ESR_ELX_EC | ESR_ELX_ISS_WFX_TI)) == WFI)
-        return quick_wfi(syndrome);
     return false;
 }
 

@@ -98,8 +98,9 @@
     b \tail
 .endm
 
-// The same for synchronous exceptions, which the shorter way (trap_quick.c) may be enough for. ESR_EL2.EC is from 0x20
-// for aborts.
+// The same for synchronous exceptions, which the shorter way (trap_quick.c) may be enough for. ESR_EL2.EC, bits 31:26,
+// is from 0x20 on for aborts; below that its bit 3, bit 29 here, is set for the trapped system register accesses (0x18)
+// and the like, which name a register, and clear for WFI (0x01) and HVC (0x16).
 .macro vector_lower_sync
     .balign 0x80
     stp x0, x1, [sp, #X(0)]
@@ -107,6 +108,7 @@
     mrs x1, esr_el2
     mov x0, sp
     tbnz w1, #31, lower_abort
+    tbnz w1, #29, lower_register
     bl trap_quick
     tbz w0, #0, lower_sync_rest
     restore_caller_saved
@@ -178,26 +180,69 @@ lower_irq:
     bl trap_from_irq
     b guest_enter
 
-// ESR_EL2.ISS.SRT, bits 20:16, has an access's data register.
-lower_abort:
-    ubfx w2, w1, #16, #5
+// An exit whose syndrome names a general-purpose register Rt, from bit \rt of ESR_EL2 on: the shorter way needs that one
+// register in the frame as well. x0 to x9, x16, x17 and x30 are there; so is the 31st place, where XZR reads as zero
+// and takes what is written, since SP_EL0 is not saved there yet. Another register is stored before \handler runs when
+// the guest gives its value (\branch_if_read does not branch), and loaded afterwards when the guest takes a value.
+.macro lower_with_register label, handler, rt, branch_if_read:vararg
+\label:
+    ubfx w2, w1, #\rt, #5
     cmp w2, #9
-    b.hi lower_abort_others
-    bl trap_quick_abort
+    b.hi 2f
+1:  bl \handler
     tbz w0, #0, lower_sync_rest
     restore_caller_saved
     exception_return
-// It is not in the frame yet, and a load's has to come from there (WnR, bit 6). XZR has the place of SP_EL0 meanwhile.
-lower_abort_others:
-    save_others
-    str xzr, [sp, #FRAME_SP_EL0]
-    bl trap_quick_abort
+2:  \branch_if_read, 3f
+    bl store_register
+    b 1b
+3:  bl \handler
     tbz w0, #0, lower_sync_rest
     mrs x1, esr_el2
-    tbnz w1, #6, 1f
-    restore_others
-1:  restore_caller_saved
+    ubfx w2, w1, #\rt, #5
+    bl load_register
+    restore_caller_saved
     exception_return
+.endm
+
+    lower_with_register lower_abort, trap_quick_abort, 16, tbz w1, #6         // ISS.SRT; WnR
+    lower_with_register lower_register, trap_quick_register, 5, tbnz w1, #0   // ISS.Rt; Direction
+
+// The guest's register number w2, from 10 on, to its place in the frame. It still has the guest's value when it is one
+// that EL2's C does not use (-ffixed-x10 ...) or keeps (x18 to x29). Each register takes two instructions below.
+store_register:
+    adr x3, first_store - 8 * 10
+    add x3, x3, x2, lsl #3
+    br x3
+first_store:
+    .irp n, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+    .if \n == 16 || \n == 17 || \n == 30 // saved already
+    ret
+    nop
+    .else
+    str x\n, [sp, #X(\n)]
+    ret
+    .endif
+    .endr
+    str xzr, [sp, #FRAME_SP_EL0]
+    ret
+
+// The reverse: from the frame to the register.
+load_register:
+    adr x3, first_load - 8 * 10
+    add x3, x3, x2, lsl #3
+    br x3
+first_load:
+    .irp n, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30
+    .if \n == 16 || \n == 17 || \n == 30 // restore_caller_saved loads it
+    ret
+    nop
+    .else
+    ldr x\n, [sp, #X(\n)]
+    ret
+    .endif
+    .endr
+    ret // XZR
 
 lower_sync_rest:
     save_rest

@@ -3,7 +3,8 @@
 // same file runs under ariel, under other hypervisors and on the bare machine; the addresses are QEMU virt's.
 //
 // Prints a line `# cost <operation> <ns>` for each operation: the average, the loop of 2 to 4 instructions included.
-// Under QEMU's -icount shift=0,sleep=off one instruction takes one nanosecond, so the figures are executed
+// What moves data through a register is measured with x1 and with x19: `# cost <operation> <the worse> x1 <ns> x19
+// <ns>`. Under QEMU's -icount shift=0,sleep=off one instruction takes one nanosecond, so the figures are executed
 // instructions. Loops are assembly, so that they are the same with every compiler. With
 // one CPU it measures that; with more, only what takes several.
 
@@ -46,26 +47,26 @@ extern const char bench_timer_sled[];
 void bench_main(uint64_t entered);
 _Noreturn void bench_unexpected(uint64_t esr, uint64_t elr, uint64_t far);
 
-typedef void (*loop_fn)(uint64_t operand, uint64_t rounds);
+typedef void (*loop_fn)(uint64_t operand, uint64_t rounds, bool high);
 
 // Waits for the interrupt by its INTID (interrupts stay masked) and ends it.
 #define TAKE(intid) "isb\n 2: mrs x0, icc_iar1_el1\n cmp w0, #" TEXT(intid) "\n b.ne 2b\n msr icc_eoir1_el1, x0"
 
 LOOP(hvc, "mov x0, x4\n hvc #0")
-LOOP(id_register, "mrs x0, id_aa64mmfr0_el1")
-LOOP(sysreg_write, "msr mdscr_el1, x4")
-LOOP(logged_read, "mrs x0, dbgbvr0_el1")
-LOOP(read, "ldr w0, [x4]")
-LOOP(read_64, "ldr x0, [x4]")
-LOOP(read_byte, "ldrb w0, [x4]")
-LOOP(write_zero, "str wzr, [x4]")
-LOOP(write_byte, "strb w9, [x4]")
-LOOP(write_word, "str w9, [x4]")
-LOOP(uart_write, "mov w0, #'.'\n str w0, [x4]")
-LOOP(uart_polled, "2: ldr w0, [x4, #0x18]\n tbnz w0, #5, 2b\n mov w0, #'.'\n str w0, [x4]")
-LOOP(first_touch, "ldr w0, [x4]\n add x4, x4, #0x200, lsl #12")
-LOOP(sgi_self, "msr icc_sgi1r_el1, x4\n" TAKE(BENCH_SGI))
-LOOP(spi, "mov w0, #" TEXT(SPI_BIT) "\n str w0, [x4]\n" TAKE(SPI_INTID))
+LOOP(id_register, "mrs data, id_aa64mmfr0_el1")
+LOOP(sysreg_write, "msr mdscr_el1, data")
+LOOP(logged_read, "mrs data, dbgbvr0_el1")
+LOOP(read, "ldr dataw, [x4]")
+LOOP(read_64, "ldr data, [x4]")
+LOOP(read_byte, "ldrb dataw, [x4]")
+LOOP(write_zero, "str dataw, [x4]")
+LOOP(write_byte, "strb leftw, [x4]")
+LOOP(write_word, "str leftw, [x4]")
+LOOP(uart_write, "mov dataw, #'.'\n str dataw, [x4]")
+LOOP(uart_polled, "2: ldr dataw, [x4, #0x18]\n tbnz dataw, #5, 2b\n mov dataw, #'.'\n str dataw, [x4]")
+LOOP(first_touch, "ldr dataw, [x4]\n add x4, x4, #0x200, lsl #12")
+LOOP(sgi_self, "mov data, x4\n msr icc_sgi1r_el1, data\n" TAKE(BENCH_SGI))
+LOOP(spi, "mov dataw, #" TEXT(SPI_BIT) "\n str dataw, [x4]\n" TAKE(SPI_INTID))
 
 int64_t bench_call(uint64_t number, uint64_t a1, uint64_t a2, uint64_t a3)
 {
@@ -85,24 +86,42 @@ uint64_t bench_now(void)
     return ticks;
 }
 
-void bench_say(const char *name, uint64_t ticks, uint64_t rounds)
+static uint64_t nanoseconds_each(uint64_t ticks, uint64_t rounds)
 {
     uint64_t ns = ticks * 1000000000 / READ_REG(cntfrq_el0);
-
-    print("# cost %s %lu\n", name, (ns + rounds / 2) / rounds);
+    return (ns + rounds / 2) / rounds;
 }
 
-static void measure_rounds(const char *name, loop_fn loop, uint64_t operand, uint64_t rounds)
+void bench_say(const char *name, uint64_t ticks, uint64_t rounds)
+{
+    print("# cost %s %lu\n", name, nanoseconds_each(ticks, rounds));
+}
+
+void bench_say_both(const char *name, uint64_t ticks_x1, uint64_t ticks_x19, uint64_t rounds)
+{
+    uint64_t x1 = nanoseconds_each(ticks_x1, rounds), x19 = nanoseconds_each(ticks_x19, rounds);
+
+    print("# cost %s %lu x1 %lu x19 %lu\n", name, x1 > x19 ? x1 : x19, x1, x19);
+}
+
+static uint64_t ticks_of(loop_fn loop, uint64_t operand, uint64_t rounds, bool high)
 {
     uint64_t start = bench_now();
 
-    loop(operand, rounds);
-    bench_say(name, bench_now() - start, rounds);
+    loop(operand, rounds, high);
+    return bench_now() - start;
+}
+
+static void measure_once(const char *name, loop_fn loop, uint64_t operand, uint64_t rounds)
+{
+    bench_say(name, ticks_of(loop, operand, rounds, false), rounds);
 }
 
 static void measure(const char *name, loop_fn loop, uint64_t operand)
 {
-    measure_rounds(name, loop, operand, bench_rounds);
+    uint64_t ticks_x1 = ticks_of(loop, operand, bench_rounds, false);
+
+    bench_say_both(name, ticks_x1, ticks_of(loop, operand, bench_rounds, true), bench_rounds);
 }
 
 // ---- The virtual timer
@@ -136,8 +155,8 @@ static void measure_timer(const char *name, uint64_t (*wait)(uint64_t handler))
 
 static void measure_one_cpu(void)
 {
-    measure("hvc-psci-version", loop_hvc, BENCH_PSCI_VERSION);
-    measure("hvc-get-hv-id", loop_hvc, 0);
+    measure_once("hvc-psci-version", loop_hvc, BENCH_PSCI_VERSION, bench_rounds); // its registers are x0 to x3
+    measure_once("hvc-get-hv-id", loop_hvc, 0, bench_rounds);
     measure("id-register-read", loop_id_register, 0);
     measure("sysreg-write", loop_sysreg_write, 0);
     measure("gicd-typer-read", loop_read, GICD_TYPER);
@@ -159,8 +178,8 @@ static void measure_one_cpu(void)
     measure("spi", loop_spi, GICD_ISPENDR);
     measure_timer("virtual-timer", timer_running);
     measure_timer("virtual-timer-wfi", timer_waiting);
-    measure_rounds("first-touch", loop_first_touch, TOUCH_FIRST, TOUCH_ROUNDS);
-    measure_rounds("logged-exit", loop_logged_read, 0, LOGGED_ROUNDS);
+    measure_once("first-touch", loop_first_touch, TOUCH_FIRST, TOUCH_ROUNDS);
+    measure_once("logged-exit", loop_logged_read, 0, LOGGED_ROUNDS);
 }
 
 _Noreturn void bench_unexpected(uint64_t esr, uint64_t elr, uint64_t far)

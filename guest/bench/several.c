@@ -40,11 +40,11 @@ static void yield_until(const volatile uint64_t *word, uint64_t value)
 
 // TPIDR_EL0 is the number of CPUs; a tick of the timer is 16 instructions.
 #define JOB(name, body)                                                                                                \
-    LOOP(name, "and x3, x9, #15\n mrs x2, tpidr_el0\n madd x3, x3, x2, x2\n msr cntv_tval_el0, x3\n" body)
+    LOOP(name, "and x3, left, #15\n mrs x2, tpidr_el0\n madd x3, x3, x2, x2\n msr cntv_tval_el0, x3\n" body)
 
 JOB(call, "mov x0, x4\n hvc #0")
-JOB(status, "ldr w0, [x4]")
-JOB(byte, "strb w9, [x4]")
+JOB(status, "ldr dataw, [x4]")
+JOB(byte, "strb leftw, [x4]")
 
 // Waits while *word == value, and counts in *idle the instructions that this takes: seven a round.
 static void wait_while(const volatile uint64_t *word, uint64_t value, volatile uint64_t *idle)
@@ -83,13 +83,13 @@ static void do_job(uint64_t job)
 
     switch (job) {
     case JOB_CALL:
-        return loop_call(BENCH_PSCI_VERSION, bench_rounds);
+        return loop_call(BENCH_PSCI_VERSION, bench_rounds, false);
     case JOB_OWN_DEVICE:
-        return loop_byte(own + GICR_PRIORITY, bench_rounds);
+        return loop_byte(own + GICR_PRIORITY, bench_rounds, false);
     case JOB_SAME_STATUS:
-        return loop_status(PL011_IPA + 0x18, bench_rounds);
+        return loop_status(PL011_IPA + 0x18, bench_rounds, false);
     case JOB_SAME_LOCK:
-        return loop_byte(GICD_IPA + 0x424, bench_rounds);
+        return loop_byte(GICD_IPA + 0x424, bench_rounds, false);
     default:
         return receive();
     }

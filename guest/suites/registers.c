@@ -55,7 +55,12 @@ TEST("registers", "kept over smc")
 
 TEST("registers", "kept over a read of an ID register")
 {
-    check_preserved(INSN("mrs x5, id_aa64pfr0_el1"), 1, 2, 1u << 5);
+    uint64_t value = READ_REG(id_aa64pfr0_el1);
+
+    for (unsigned int t = 0; t < 31; t++) {
+        check_preserved(INSN("mrs x0, id_aa64pfr0_el1") | t, 1, 2, 1u << t);
+        CHECK_EQ(after.x[t], value);
+    }
 }
 
 TEST("registers", "kept over a read of a register into xzr")

@@ -408,30 +408,58 @@ static bool is_always_saved(unsigned int n)
     return n <= 9 || n == 16 || n == 17 || n == 30;
 }
 
-// The registers that vectors.S has saved before the shorter way; the others, and what the frame has of EL2's, are an
-// older exit's. Of an abort that needs one of the others they are saved as well, and XZR has the place of SP_EL0.
+// Which exits name a general-purpose register, where, and which way it goes: as vectors.S tells them apart.
+struct data_register {
+    unsigned int n; // 31: XZR; 32: the syndrome names none
+    bool read;      // the guest's register takes a value
+};
+
+static struct data_register data_register(uint32_t syndrome)
+{
+    if (syndrome & BIT64(31))
+        return (struct data_register){(unsigned int)FIELD_GET(ISS_ABORT_SRT, syndrome), !(syndrome & ISS_ABORT_WNR)};
+    if (syndrome & BIT64(29))
+        return (struct data_register){(unsigned int)FIELD_GET(ISS_SYSREG_RT, syndrome), syndrome & 1};
+    return (struct data_register){32, false};
+}
+
+// vectors.S has saved register n before the shorter way; the others, and what the frame has of EL2's, are an older
+// exit's. Number 31 is XZR, in the place of SP_EL0.
 static bool is_saved(unsigned int n, uint32_t syndrome)
 {
-    unsigned int rt = (unsigned int)FIELD_GET(ISS_ABORT_SRT, syndrome);
-    bool others = (syndrome & BIT64(31)) && !is_always_saved(rt);
+    struct data_register data = data_register(syndrome);
 
-    return is_always_saved(n) || others;
+    return is_always_saved(n) || (n == data.n && !data.read);
+}
+
+// vectors.S takes register n from the frame after the shorter way.
+static bool is_loaded(unsigned int n, uint32_t syndrome)
+{
+    struct data_register data = data_register(syndrome);
+
+    return is_always_saved(n) || (n == data.n && data.read);
 }
 
 static bool take_short_way(uint32_t syndrome)
 {
     struct trap_frame old;
+    bool taken;
 
     memset(&frame.sp_el0, 0xa5, sizeof(frame) - offsetof(struct trap_frame, sp_el0));
     for (unsigned int n = 0; n < 31; n++)
         if (!is_saved(n, syndrome))
             frame.x[n] = UINT64_C(0xa5a5a5a5a5a5a5a5) + n;
-    if (is_saved(10, syndrome))
+    if (is_saved(31, syndrome))
         frame.sp_el0 = 0;
     old = frame;
-    bool taken = syndrome & BIT64(31) ? trap_quick_abort(&frame, syndrome) : trap_quick(&frame, syndrome);
+    if (syndrome & BIT64(31))
+        taken = trap_quick_abort(&frame, syndrome);
+    else if (syndrome & BIT64(29))
+        taken = trap_quick_register(&frame, syndrome);
+    else
+        taken = trap_quick(&frame, syndrome);
     for (unsigned int n = 0; n < 31; n++)
-        fuzz_check(frame.x[n] == old.x[n] || (taken && is_saved(n, syndrome)));
+        fuzz_check(frame.x[n] == old.x[n] || (taken && is_loaded(n, syndrome)));
     fuzz_check(memcmp(&frame.sp_el1, &old.sp_el1, sizeof(frame) - offsetof(struct trap_frame, sp_el1)) == 0);
     return taken;
 }
@@ -449,7 +477,7 @@ static void check_registers(const struct state *quick, uint32_t syndrome)
     same("PC", pc, frame.elr_el2);
     same("PSTATE", pstate, frame.spsr_el2);
     for (unsigned int n = 0; n < 31; n++)
-        same("a register", is_saved(n, syndrome) ? quick->frame.x[n] : before.frame.x[n], frame.x[n]);
+        same("a register", is_loaded(n, syndrome) ? quick->frame.x[n] : before.frame.x[n], frame.x[n]);
 }
 
 static void return_to_guest(void)

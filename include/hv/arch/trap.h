@@ -10,11 +10,12 @@ void trap_from_irq(struct trap_frame *frame, unsigned int intid); // that trap_q
 void trap_from_fiq(struct trap_frame *frame);
 void trap_from_serror(struct trap_frame *frame);
 
-// The same, synchronous, by the shorter way, with ESR_EL2: x0 to x9, x16, x17 and x30 are saved in frame, and for an
-// abort the register that ISS.SRT names, nothing else. EC 0x20 and up goes to the second. True: done, the guest goes
-// on. False: nothing has happened yet.
-bool trap_quick(struct trap_frame *frame, uint32_t syndrome);
-bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome);
+// The same, synchronous, by the shorter way, with ESR_EL2. frame has x0 to x9, x16, x17 and x30 and nothing else, but
+// for the register that the syndrome names when it gives a value to the access. True: done, the guest goes on; a
+// register that takes a value from the access has it in the frame. False: nothing has happened yet.
+bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome);    // EC 0x20 and up; ISS.SRT names the register
+bool trap_quick_register(struct trap_frame *frame, uint32_t syndrome); // EC 0x08 to 0x0f, 0x18 to 0x1f; ISS.Rt does
+bool trap_quick(struct trap_frame *frame, uint32_t syndrome);          // every other EC; none does
 // The same for an IRQ: TRAP_QUICK_DONE, or the INTID that was acknowledged and is to be served the whole way.
 #define TRAP_QUICK_DONE (~0u)
 unsigned int trap_quick_irq(void);

@@ -6,6 +6,7 @@
 
 #include <hv/arch/abort.h>
 
+#include <hv/arch/abort_classify.h>
 #include <hv/arch/frame.h>
 #include <hv/arch/inject.h>
 #include <hv/arch/registers.h>
@@ -35,21 +36,10 @@ static bool is_big_endian(const struct vcpu *vcpu)
     return sctlr & (FIELD_GET(SPSR_ELX_M_EL, pstate) == 0 ? SCTLR_EL1_E0E : SCTLR_ELX_EE);
 }
 
-// Which stack pointer the guest's SP names.
-static bool is_sp_el1(const struct trap_frame *frame)
-{
-    return FIELD_GET(SPSR_ELX_M_EL, frame->spsr_el2) == 1 && (frame->spsr_el2 & SPSR_ELX_M_SP);
-}
-
-uint64_t abort_stack_pointer(const struct vcpu *vcpu)
-{
-    return is_sp_el1(vcpu->frame) ? vcpu->frame->sp_el1 : vcpu->frame->sp_el0;
-}
-
 // The stack pointers stand in their registers while EL2 runs: the way back does not load them from the frame.
 static void set_stack_pointer(struct vcpu *vcpu, uint64_t value)
 {
-    if (is_sp_el1(vcpu->frame)) {
+    if (frame_uses_sp_el1(vcpu->frame)) {
         vcpu->frame->sp_el1 = value;
         WRITE_SYSREG(SP_EL1, value);
     } else {
@@ -122,7 +112,7 @@ static void write_back(struct vcpu *vcpu, const struct abort_access *access)
     if (!access->writeback)
         return;
     if (access->base == 31)
-        set_stack_pointer(vcpu, abort_stack_pointer(vcpu) + (uint64_t)access->base_offset);
+        set_stack_pointer(vcpu, frame_stack_pointer(vcpu->frame) + (uint64_t)access->base_offset);
     else
         vcpu_set_reg(vcpu, access->base, vcpu_get_reg(vcpu, access->base) + (uint64_t)access->base_offset);
 }

@@ -3,7 +3,7 @@
 // (DDI 0487 D19.2.37, D8.14). Decides nothing that policy decides. Everything read here is the guest's and may have
 // changed since it faulted: what does not fit together is executed again (abort.c bounds how often).
 
-#include <hv/arch/abort.h>
+#include <hv/arch/abort_classify.h>
 
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
@@ -152,7 +152,7 @@ static void decode_memory(struct vcpu *vcpu, uint64_t esr, struct abort_plan *pl
 
 static uint64_t base_register(const struct vcpu *vcpu, unsigned int n)
 {
-    return n == 31 ? abort_stack_pointer(vcpu) : vcpu_get_reg(vcpu, n);
+    return n == 31 ? frame_stack_pointer(vcpu->frame) : vcpu_get_reg(vcpu, n);
 }
 
 // What a device access must fulfil beyond being a load or store: whole registers naturally aligned (memory of type

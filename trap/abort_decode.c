@@ -3,7 +3,7 @@
 // say (ESR_EL2.ISS.ISV = 0). One table of forms, first match wins; a form that cannot be emulated on a device has no
 // decoder but a name. Pure: the encoding is the guest's and may be anything.
 
-#include <hv/arch/abort.h>
+#include <hv/arch/abort_decode.h>
 
 #include <hv/bits.h>
 

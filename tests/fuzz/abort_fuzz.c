@@ -6,7 +6,7 @@
 
 #include <fuzz.h>
 
-#include <hv/arch/abort.h>
+#include <hv/arch/abort_decode.h>
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/simd_access.h>

@@ -3,7 +3,7 @@
 // tables, to hold trap/abort_decode.c to.
 #pragma once
 
-#include <hv/arch/abort.h>
+#include <hv/arch/abort_decode.h>
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <hv/arch/abort.h>
+#include <hv/arch/abort_decode.h>
 
 #include "a64_model.h"
 

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include <hv/arch/abort.h>
+#include <hv/arch/abort_classify.h>
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/simd_access.h>

@@ -24,3 +24,15 @@ static inline uint64_t frame_pstate_after(uint64_t pstate)
     __asm__("" : "+r"(pstate)); // one AND each: together they are no immediate
     return pstate & ~SPSR_ELX_SS;
 }
+
+// Whether the guest's SP is SP_EL1: it ran at EL1 with PSTATE.SP = 1 (DDI 0487 D1.2.2).
+static inline bool frame_uses_sp_el1(const struct trap_frame *frame)
+{
+    return FIELD_GET(SPSR_ELX_M_EL, frame->spsr_el2) == 1 && (frame->spsr_el2 & SPSR_ELX_M_SP);
+}
+
+// The stack pointer that the guest's SP named when it was trapped.
+static inline uint64_t frame_stack_pointer(const struct trap_frame *frame)
+{
+    return frame_uses_sp_el1(frame) ? frame->sp_el1 : frame->sp_el0;
+}

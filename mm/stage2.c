@@ -1,26 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stage-2 tables. Owns the tree under stage2->root and its pool of tables; everything below runs under stage2->lock.
+// Stage-2 tables. Owns the tree under stage2->root. All but stage2_meaning runs under stage2->lock.
 //
 // Who may hold what, by the state of a descriptor (level 1 is the root, level 3 the pages):
 //
-//   descriptor  | level | points to              | its bit in pool_used | made by              | gone by
-//   ------------+-------+------------------------+----------------------+----------------------+---------------------
-//   invalid     | 1-3   | nothing                | -                    | stage2_init, unmap   | map
-//   table       | 1-2   | one pool page that no  | set                  | map; splitting a     | unmap of the last
-//               |       | other descriptor names |                      | block (protect,      | entry; merging
-//               |       | and that is not empty  |                      | unmap)               | (map, protect)
-//   block, page | 2-3   | memory of others,      | -                    | map, protect,        | unmap, splitting
-//               |       | never freed here       |                      | merging, splitting   |
+//   descriptor  | level | points to              | that page in the pool | made by              | gone by
+//   ------------+-------+------------------------+-----------------------+----------------------+---------------------
+//   invalid     | 1-3   | nothing                | -                     | stage2_init, unmap   | map
+//   table       | 1-2   | one pool page that no  | used                  | map; splitting a     | unmap of the last
+//               |       | other descriptor names |                       | block (protect,      | entry; merging
+//               |       | and that is not empty  |                       | unmap)               | (map, protect)
+//   block, page | 2-3   | memory of others,      | -                     | map, protect,        | unmap, splitting
+//               |       | never freed here       |                       | merging, splitting   |
 //
-// A level-1 block is never made, but understood. Operations go over their range in pieces of at most 2 MiB and twice:
-// the first pass only looks (is all of it mapped, or none; how many tables are missing), the second changes and cannot
-// fail. Hardware walks the tables all the time, so only store() writes a live descriptor.
+// A level-1 block is never made, but understood.
+//
+// The problem: a guest runs on these tables while they change, on any CPU, and a change that ends half way leaves it
+// with memory that nobody meant it to have. The rule has two halves. An operation goes over its range twice, in pieces
+// of at most 2 MiB: the first pass only looks (is all of the range mapped, or none of it, and how many tables are
+// missing) and reserves these tables in the pool; the second pass changes, and cannot fail. And a live descriptor is
+// never changed into another one, but made invalid, forgotten by all TLBs, and only then written anew: only store()
+// writes descriptors that a table walker can reach, and it keeps this half.
 #include <hv/stage2.h>
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/fields.h>
 #include <hv/arch/s2_pte.h>
 #include <hv/arch/tlb.h>
+#include <hv/pool.h>
 #include <hv/string.h>
 
 #define PAGE_SIZE   KIB(4)
@@ -30,7 +36,7 @@
 #define BLOCK_LEVEL 2
 #define PAGE_LEVEL  3
 #define PA_BITS     48
-#define PERMISSIONS (STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE | STAGE2_DEVICE)
+#define PERMISSIONS (STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE | STAGE2_DEVICE | STAGE2_MEANING)
 
 /*@ predicate s2_range(struct ipa_range r) = r.size != 0 && r.base.v % PAGE_SIZE == 0 && r.size % PAGE_SIZE == 0 &&
                                              r.base.v + r.size <= BIT64(STAGE2_IPA_BITS);
@@ -81,44 +87,30 @@ static bool next_piece(struct piece *piece, const struct ipa_range *range)
 #define for_each_piece(name, range)                                                                                    \
     for (struct piece name = {.ipa = (range)->base, .size = 0}; next_piece(&(name), (range));)
 
-// ---- The pool
-// --------------------------------------------------------------------------------------------------------
+// ---- Tables of the pool
+// ----------------------------------------------------------------------------------------------
 
-static unsigned int pool_free(const struct stage2 *stage2) REQUIRES(stage2->lock)
-{
-    unsigned int count = STAGE2_POOL_PAGES;
-
-    for (uint64_t used = stage2->pool_used; used != 0; used &= used - 1)
-        count--;
-    return count;
-}
-
-// A table of invalid entries. The looking pass has made sure that there is one.
+// A table of invalid entries: one of those that the looking pass has reserved.
 static uint64_t *table_take(struct stage2 *stage2) REQUIRES(stage2->lock)
 {
-    unsigned int index = (unsigned int)__builtin_ctzll(~stage2->pool_used);
-    void *table = stage2->pool[index];
-
-    stage2->pool_used |= BIT64(index);
-    memset(table, 0, PAGE_SIZE);
-    return table;
+    stage2->reserved--;
+    return pool_take(stage2->pool);
 }
 
 // No walker may still see it: its descriptor went through store().
 static void table_give(struct stage2 *stage2, const uint64_t *table) REQUIRES(stage2->lock)
 {
-    size_t index = ((uintptr_t)table - (uintptr_t)stage2->pool) / PAGE_SIZE;
-
-    stage2->pool_used &= ~BIT64(index);
+    pool_give(stage2->pool, table);
 }
 
 // ---- The one place where a live descriptor changes
 // -------------------------------------------------------------------
 
 // Puts descriptor in place of *entry, which covers ipa at level. Over a valid entry this is break-before-make (DDI 0487
-// D8.14): the old entry is cleared and gone from every TLB and walk cache before the new one appears. Over an invalid
+// D8.14.1): the old entry is cleared and gone from every TLB and walk cache before the new one appears. Over an invalid
 // one nothing is cached. finish() completes the last store of an operation.
-static void store(uint64_t *entry, unsigned int level, ipa_t ipa, uint64_t descriptor)
+static void store(const struct stage2 *stage2, uint64_t *entry, unsigned int level, ipa_t ipa, uint64_t descriptor)
+    REQUIRES(stage2->lock)
 {
     volatile uint64_t *live = entry;
     uint64_t old = *live;
@@ -129,9 +121,9 @@ static void store(uint64_t *entry, unsigned int level, ipa_t ipa, uint64_t descr
         *live = S2_PTE_INVALID;
         barrier_complete_stores(); // every walker sees the hole before the TLBs forget
         if (s2_pte_is_table(old, level))
-            tlb_flush_stage2_all(); // what is cached below it has many addresses
+            tlb_flush_stage2_all(stage2_vttbr(stage2)); // what is cached below it has many addresses
         else
-            tlb_flush_stage2_ipa(ipa);
+            tlb_flush_stage2_ipa(stage2_vttbr(stage2), ipa);
     } else {
         barrier_order_stores(); // walkers see a new table's contents before its descriptor
     }
@@ -140,6 +132,8 @@ static void store(uint64_t *entry, unsigned int level, ipa_t ipa, uint64_t descr
 
 static void finish(struct stage2 *stage2) RELEASES(stage2->lock)
 {
+    pool_unreserve(stage2->pool, stage2->reserved);
+    stage2->reserved = 0;
     barrier_complete_stores(); // walkers of all CPUs see the new entries before the caller relies on them
     spinlock_release(&stage2->lock);
 }
@@ -174,7 +168,7 @@ static void split(struct stage2 *stage2, uint64_t *entry, unsigned int level, ip
         for (size_t i = 0; i < ENTRY_COUNT; i++)
             table[i] = s2_pte_leaf(level + 1, pa_add(pa, i * s2_pte_size(level + 1)), permissions);
     }
-    store(entry, level, ipa, s2_pte_table(pa_make((uintptr_t)table)));
+    store(stage2, entry, level, ipa, s2_pte_table(pa_make((uintptr_t)table)));
 }
 
 // The descriptor of ipa at level last, with the tables on the way made.
@@ -215,7 +209,7 @@ static void prune(struct stage2 *stage2, ipa_t ipa) REQUIRES(stage2->lock)
         table = table_pointer(*entry, level);
         if (!is_empty(table))
             return;
-        store(entry, level, ipa, S2_PTE_INVALID);
+        store(stage2, entry, level, ipa, S2_PTE_INVALID);
         table_give(stage2, table);
     }
 }
@@ -239,7 +233,7 @@ static bool merge(struct stage2 *stage2, ipa_t ipa, uint32_t permissions, bool a
         if (!s2_pte_is_valid(table[i]) || s2_pte_address(table[i], PAGE_LEVEL).v != pa.v + i * PAGE_SIZE ||
             (!any && s2_pte_permissions(table[i]) != permissions))
             return false;
-    store(entry, level, ipa, s2_pte_leaf(level, pa, permissions));
+    store(stage2, entry, level, ipa, s2_pte_leaf(level, pa, permissions));
     table_give(stage2, table);
     return true;
 }
@@ -276,7 +270,9 @@ static enum hv_status check_map(const struct ipa_range *range, pa_t pa, uint32_t
         return HV_ERR_ALIGN;
     if (pa.v >= BIT64(PA_BITS) || range->size > BIT64(PA_BITS) - pa.v)
         return HV_ERR_BOUNDS;
-    return (permissions & ~PERMISSIONS) == 0 ? HV_OK : HV_ERR_INVALID;
+    if ((permissions & ~PERMISSIONS) != 0 || (permissions & STAGE2_MEANING) > STAGE2_SHADOW)
+        return HV_ERR_INVALID;
+    return HV_OK;
 }
 
 // Whether all of piece is mapped (mapped = true), or none of it (false).
@@ -318,8 +314,8 @@ static unsigned int change_level(const struct stage2 *stage2, const struct piece
     return s2_pte_is_table(*entry, level) ? PAGE_LEVEL : BLOCK_LEVEL;
 }
 
-// The whole looking pass: HV_OK promises that the second pass succeeds.
-static enum hv_status look(const struct stage2 *stage2, const struct ipa_range *range, uint64_t offset, bool mapped)
+// The whole looking pass: HV_OK promises that the second pass succeeds, and has reserved the tables that it takes.
+static enum hv_status look(struct stage2 *stage2, const struct ipa_range *range, uint64_t offset, bool mapped)
     REQUIRES(stage2->lock)
 {
     unsigned int needed = 0;
@@ -330,13 +326,16 @@ static enum hv_status look(const struct stage2 *stage2, const struct ipa_range *
             return mapped ? HV_ERR_NOT_FOUND : HV_ERR_EXISTS;
         needed += tables_missing(stage2, &piece, change_level(stage2, &piece, offset), piece.ipa.v == range->base.v);
     }
-    return needed <= pool_free(stage2) ? HV_OK : HV_ERR_NO_MEMORY;
+    if (!pool_reserve(stage2->pool, needed))
+        return HV_ERR_NO_MEMORY;
+    stage2->reserved = needed;
+    return HV_OK;
 }
 
 // ---- The operations
 // --------------------------------------------------------------------------------------------------
 
-void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*pool)[4096], uint16_t vmid)
+void stage2_init(struct stage2 *stage2, uint64_t *root, struct pool *pool, uint16_t vmid)
 {
     memset(root, 0, PAGE_SIZE);
     *stage2 = (struct stage2){.lock = SPINLOCK(LOCK_STAGE2), .root = root, .pool = pool, .vmid = vmid};
@@ -351,7 +350,8 @@ static void map_piece(struct stage2 *stage2, const struct piece *piece, uint64_t
     for (uint64_t done = 0; done < piece->size; done += size) {
         ipa_t ipa = ipa_add(piece->ipa, done);
 
-        store(descend(stage2, ipa, level), level, ipa, s2_pte_leaf(level, pa_make(ipa.v + offset), permissions));
+        store(stage2, descend(stage2, ipa, level), level, ipa,
+              s2_pte_leaf(level, pa_make(ipa.v + offset), permissions));
     }
     (void)merge(stage2, piece->ipa, permissions, false);
 }
@@ -380,12 +380,12 @@ static void unmap_piece(struct stage2 *stage2, const struct piece *piece) REQUIR
     if (whole) {
         uint64_t old = *entry;
 
-        store(entry, level, piece->ipa, S2_PTE_INVALID);
+        store(stage2, entry, level, piece->ipa, S2_PTE_INVALID);
         if (s2_pte_is_table(old, level))
             table_give(stage2, table_pointer(old, level));
     } else {
         for (uint64_t done = 0; done < piece->size; done += PAGE_SIZE)
-            store(entry++, level, ipa_add(piece->ipa, done), S2_PTE_INVALID);
+            store(stage2, entry++, level, ipa_add(piece->ipa, done), S2_PTE_INVALID);
     }
     prune(stage2, piece->ipa);
 }
@@ -414,7 +414,8 @@ static void protect_piece(struct stage2 *stage2, const struct piece *piece, uint
         return;
     entry = descend(stage2, piece->ipa, level);
     for (uint64_t done = 0; done < piece->size; done += size, entry++)
-        store(entry, level, ipa_add(piece->ipa, done), s2_pte_leaf(level, s2_pte_address(*entry, level), permissions));
+        store(stage2, entry, level, ipa_add(piece->ipa, done),
+              s2_pte_leaf(level, s2_pte_address(*entry, level), permissions));
     (void)merge(stage2, piece->ipa, permissions, false);
 }
 
@@ -463,6 +464,26 @@ enum hv_status stage2_translate(struct stage2 *stage2, ipa_t ipa, pa_t *pa)
         return HV_ERR_NOT_FOUND;
     *pa = pa_add(entry.pa, ipa.v % entry.size);
     return HV_OK;
+}
+
+// Without the lock: between two loads another CPU may free a table and make it one of another place or level. So a
+// table is followed only when it lies in the pool, where nothing but descriptors is ever read, and the answer is the
+// meaning of some entry that stands, or stood a moment ago, in these tables.
+uint32_t stage2_meaning(const struct stage2 *stage2, ipa_t ipa)
+{
+    const uint64_t *table = stage2->root;
+
+    if (ipa.v >= BIT64(STAGE2_IPA_BITS))
+        return STAGE2_PLAIN;
+    for (unsigned int level = 1;; level++) {
+        uint64_t descriptor = __atomic_load_n(&table[(ipa.v / s2_pte_size(level)) % ENTRY_COUNT], __ATOMIC_RELAXED);
+
+        if (!s2_pte_is_table(descriptor, level))
+            return s2_pte_is_valid(descriptor) ? s2_pte_meaning(descriptor) : STAGE2_PLAIN;
+        table = table_pointer(descriptor, level);
+        if (!pool_has(stage2->pool, (uintptr_t)table))
+            return STAGE2_PLAIN;
+    }
 }
 
 uint64_t stage2_vttbr(const struct stage2 *stage2)

@@ -14,7 +14,7 @@ from rooms import FOLDERS
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
 STANDARD = {"stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "limits.h"}
-# Barriers and maintenance stand in barrier.h and tlb.c, and in assembly.
+# Barriers and maintenance stand in barrier.h and tlbi.h, and in assembly.
 BARRIER = re.compile(r'"[^"]*\b(dmb|dsb|isb|tlbi|at s1|at s12)\b[^"]*"')
 # Guest memory is reached through mm/guest_mem.c, whose accesses may fault. A cast of an address of its, or of any boxed
 # address, to a pointer stands only here, for the reason given.
@@ -59,9 +59,9 @@ def strip_comments(text):
 
 
 def barrier_faults(path, text):
-    if os.path.basename(path) in ("barrier.h", "tlb.c", "tlb.h") or not path.endswith((".c", ".h")):
+    if os.path.basename(path) in ("barrier.h", "tlbi.h") or not path.endswith((".c", ".h")):
         return []
-    return [f"{path}: {match[1]} outside barrier.h and tlb.c" for block in ASM.finditer(text)
+    return [f"{path}: {match[1]} outside barrier.h and tlbi.h" for block in ASM.finditer(text)
             for match in BARRIER.finditer(block[0])]
 
 

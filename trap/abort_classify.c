@@ -46,7 +46,7 @@ static void decide(struct abort_plan *plan, enum abort_verdict verdict, const ch
     plan->reason = reason;
 }
 
-static void classify_other(uint64_t fsc, struct abort_plan *plan)
+static void classify_other(const struct vcpu *vcpu, uint64_t fsc, struct abort_plan *plan)
 {
     decide(plan, ABORT_INJECT, "an unknown fault status");
     for (size_t i = 0; i < ARRAY_COUNT(other_faults); i++)
@@ -54,7 +54,7 @@ static void classify_other(uint64_t fsc, struct abort_plan *plan)
             decide(plan, (enum abort_verdict)other_faults[i].verdict, other_faults[i].reason);
     // Entries of this VMID: the guest left out break-before-make in its stage 1. Gone, the access is tried again.
     if (fsc == FSC_TLB_CONFLICT)
-        tlb_flush_stage2_all();
+        tlb_flush_stage2_all(stage2_vttbr(&vcpu->vm->stage2));
 }
 
 // Whether stage 2 now allows what faulted; *mapped says whether there is an entry at all.
@@ -250,7 +250,7 @@ void abort_classify(struct vcpu *vcpu, struct abort_plan *plan)
 
     *plan = (struct abort_plan){.verdict = ABORT_INJECT, .access.alignment = 1};
     if (fsc > FSC_PERMISSION + 3)
-        classify_other(fsc, plan);
+        classify_other(vcpu, fsc, plan);
     else if (esr & ISS_ABORT_S1PTW)
         classify_walk(vcpu, esr, plan);
     else if (!find_address(vcpu, fsc, &plan->address))

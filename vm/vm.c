@@ -12,6 +12,7 @@
 #include <hv/log_budget.h>
 #include <hv/monitor.h>
 #include <hv/policy.h>
+#include <hv/pool.h>
 #include <hv/telemetry.h>
 
 #define VMID 1
@@ -19,7 +20,8 @@
 struct vm vm0;
 
 static _Alignas(4096) uint64_t stage2_root[512];
-static _Alignas(4096) UNSET uint8_t stage2_pool[STAGE2_POOL_PAGES][4096];
+static _Alignas(4096) UNSET uint8_t stage2_pool[64][4096]; // of the guest's translation tables
+static struct pool table_pool;
 static const char *monitor_request;
 
 // A range that is not trapped: the device itself, when it is one of which any use ends with the guest, or the page that
@@ -81,7 +83,8 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
         vcpu->telemetry = &telemetry_cpu[i];
     }
     spinlock_init(&vm->power_lock, LOCK_VM_POWER);
-    stage2_init(&vm->stage2, stage2_root, stage2_pool, VMID);
+    pool_init(&table_pool, stage2_pool, ARRAY_COUNT(stage2_pool));
+    stage2_init(&vm->stage2, stage2_root, &table_pool, VMID);
     vgic_init(vm);
     vpl011_init(vm);
     vpl031_init(vm);

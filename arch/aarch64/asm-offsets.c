@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers that assembly needs, taken from the C types: compiled to assembly, from which the build makes asm-offsets.h.
 #include <hv/arch/frame.h>
-#include <hv/stage2.h>
 #include <hv/types.h>
 
 #define OFFSET(name, type, member) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(offsetof(type, member)))

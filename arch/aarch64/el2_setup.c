@@ -112,8 +112,8 @@ void el2_setup(void)
     };
 
     write_table(&features);
-    barrier_context();      // stage 2 is this VM's before its TLB entries go
-    tlb_flush_stage2_all(); // a reset need not have emptied the TLBs (DDI 0487 D8.13)
+    barrier_context();      // EL2's controls are in place before the TLB entries go
+    tlb_flush_all_guests(); // a reset need not have emptied the TLBs (DDI 0487 D8.13)
 }
 
 unsigned int el2_physical_address_bits(void)

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stage-2 descriptors, 4 KiB granule: the one place that knows their bits. Pure: no memory, no registers.
-// Every leaf is born with AF set and inner shareable; HCR_EL2.FWB is 0, so MemAttr is the Armv8.0 encoding; XN uses the
-// encoding that means the same with and without FEAT_XNX.
+// Stage-2 descriptors of the 4 KiB granule (DDI 0487 D8.3). This is the one place that knows their bits. It is pure: it
+// touches neither memory nor registers.
+//
+// Three choices hold for every leaf. Its access flag is set and it is inner shareable, so that no fault ever asks for
+// either. MemAttr has the encoding of Armv8.0, since HCR_EL2.FWB is 0 (D8.5.5). XN has the one encoding that means the
+// same with and without FEAT_XNX. For example a page at 0x42000000 that the guest may read, write and execute is
+// 0x420007ff: valid page 0x3, MemAttr 0xf << 2, S2AP 3 << 6, SH 3 << 8, AF 1 << 10.
 #include <hv/arch/s2_pte.h>
 
 #include <hv/arch/descriptor.h>
@@ -39,7 +43,7 @@ uint64_t s2_pte_leaf(unsigned int level, pa_t pa, uint32_t permissions)
         descriptor |= S2_DESC_S2AP_W;
     if ((permissions & STAGE2_EXECUTE) == 0)
         descriptor |= FIELD_PREP(S2_DESC_XN, S2_XN_NEVER);
-    return descriptor;
+    return descriptor | FIELD_PREP(S2_DESC_SOFTWARE, FIELD_GET(STAGE2_MEANING, permissions));
 }
 
 bool s2_pte_is_valid(uint64_t descriptor)
@@ -60,9 +64,14 @@ pa_t s2_pte_address(uint64_t descriptor, unsigned int level)
     return pa_make(s2_pte_is_table(descriptor, level) ? address : address & ~(s2_pte_size(level) - 1));
 }
 
+uint32_t s2_pte_meaning(uint64_t descriptor)
+{
+    return (uint32_t)FIELD_PREP(STAGE2_MEANING, FIELD_GET(S2_DESC_SOFTWARE, descriptor));
+}
+
 uint32_t s2_pte_permissions(uint64_t descriptor)
 {
-    uint32_t permissions = 0;
+    uint32_t permissions = s2_pte_meaning(descriptor);
 
     if ((descriptor & S2_DESC_S2AP_R) != 0)
         permissions |= STAGE2_READ;

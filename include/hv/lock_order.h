@@ -12,7 +12,8 @@
         row(RTC, "rtc")                     /* struct vpl031 */                                                        \
         row(VGIC, "vgic")                   /* struct vgic: what all vCPUs share */                                    \
         row(VGIC_CPU, "vgic cpu")           /* struct vgic_cpu: a vCPU's own interrupts */                             \
-        row(STAGE2, "stage 2")              /* struct stage2: tables and their pool */                                 \
+        row(STAGE2, "stage 2")              /* struct stage2: the tables of a view */                                  \
+        row(POOL, "table pool")             /* struct pool: which pages are tables */                                  \
         row(LOG_LIMIT, "log limit")         /* trace/log_budget.c, trace/log_verdict.c */                              \
         row(LOG, "log")                     /* trace/log.c: numbers of records, the ring */                            \
         row(CONSOLE, "console")             /* console/line.c: the serial line */

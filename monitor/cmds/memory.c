@@ -173,13 +173,10 @@ const char *key_memory(const struct monitor_words *words)
     struct stage2_entry entry;
     uint64_t ipa = GUEST_RAM_IPA;
     uint64_t mapped = 0;
-    unsigned int tables = 0;
 
     (void)words;
     if (monitor_refused() != NULL)
         return monitor_refused();
-    for (uint64_t used = monitor_vm()->stage2.pool_used; used != 0; used &= used - 1)
-        tables++;
     while (ipa < GUEST_RAM_IPA + GUEST_RAM_SIZE &&
            stage2_query(&monitor_vm()->stage2, ipa_make(ipa), &entry) == HV_OK) {
         uint64_t size = entry.size > 0 ? entry.size - (ipa & (entry.size - 1)) : KIB(4);
@@ -189,6 +186,6 @@ const char *key_memory(const struct monitor_words *words)
         ipa += size;
     }
     out("guest_ram=0x%x size_kib=%u mapped_kib=%lu tables=%u tables_max=%u\n", GUEST_RAM_IPA, GUEST_RAM_SIZE >> 10,
-        mapped >> 10, tables, STAGE2_POOL_PAGES);
+        mapped >> 10, monitor_vm()->stage2.pool->used, monitor_vm()->stage2.pool->count);
     return NULL;
 }

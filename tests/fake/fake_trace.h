@@ -19,8 +19,10 @@ enum fake_operation {
     FAKE_DSB_ISHST,
     FAKE_DSB_SY,
     FAKE_ISB,
-    FAKE_TLBI_STAGE2_IPA, // argument: the IPA
-    FAKE_TLBI_STAGE2_ALL,
+    FAKE_TLBI_IPAS2E1IS, // argument: the IPA
+    FAKE_TLBI_VMALLE1IS,
+    FAKE_TLBI_VMALLS12E1IS,
+    FAKE_TLBI_ALLE1,
     FAKE_CACHE_CLEAN,      // argument: address; cache_clean_poc
     FAKE_CACHE_INVALIDATE, // argument: address; cache_invalidate_poc
     FAKE_CACHE_SYNC,       // argument: address; cache_sync_instructions

@@ -2,10 +2,11 @@
 // Aborts of every kind, with any syndrome, instruction, register file and state of stage 2: what is emulated moves
 // exactly the bytes and registers that a second reading of the manual says, in either endianness; what is not leaves
 // all registers alone and has a reason.
-// Links: trap/abort.c trap/abort_classify.c trap/abort_decode.c arch/aarch64/inject.c
+// Links: trap/abort.c trap/abort_classify.c trap/abort_decode.c arch/aarch64/inject.c arch/aarch64/tlb.c
 
 #include <fuzz.h>
 
+#include <hv/arch/abort.h>
 #include <hv/arch/abort_decode.h>
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
@@ -65,6 +66,11 @@ enum trap_result trap_fault(struct vcpu *of, struct event *fault, enum trap_resu
     fuzz_check(reason != NULL && strlen(reason) > 5);
     setting.reason = reason;
     return outcome;
+}
+
+uint64_t stage2_vttbr(const struct stage2 *stage2)
+{
+    return FIELD_PREP(VTTBR_EL2_VMID, stage2->vmid);
 }
 
 enum hv_status stage2_query(struct stage2 *stage2, ipa_t ipa, struct stage2_entry *entry)

@@ -2,7 +2,8 @@
 // Hypercalls with any number and arguments, over a real stage 2 that is mapped, unmapped and protected meanwhile: what
 // reaches the console is exactly the guest's bytes at that address, and only where the guest may read all of them;
 // PSCI's answers and power states are those of a second reading of DEN 0022; no call changes anything else.
-// Links: trap/hypercall.c trap/psci.c mm/guest_mem.c mm/stage2.c arch/aarch64/s2_pte.c lib/range.c
+// Links: trap/hypercall.c trap/psci.c mm/guest_mem.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c
+// Links: arch/aarch64/s2_pte.c lib/range.c
 
 #include <fuzz.h>
 
@@ -12,6 +13,7 @@
 #include <hv/guest_mem.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
+#include <hv/pool.h>
 #include <hv/vm.h>
 
 #include <setjmp.h>
@@ -26,7 +28,8 @@ const uint8_t policy_verdict_index[KEY_COUNT] = {[KEY_PSCI_CPU_OFF] = 1};
 
 static _Alignas(4096) uint8_t memory[PAGES][4096];
 static _Alignas(4096) uint64_t root[512];
-static _Alignas(4096) uint8_t pool[STAGE2_POOL_PAGES][4096];
+static _Alignas(4096) uint8_t pages[64][4096];
+static struct pool pool;
 static uint8_t permissions[PAGES]; // of guest page n, which is host page (n * 3) % PAGES; 0xff: a hole
 static struct trap_frame frames[VCPUS];
 static struct telemetry telemetry;
@@ -301,7 +304,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&vm, 0, sizeof(vm));
     spinlock_init(&vm.power_lock, LOCK_VM_POWER);
     memset(permissions, 0xff, sizeof(permissions));
-    stage2_init(&vm.stage2, root, pool, 1);
+    pool_init(&pool, pages, ARRAY_COUNT(pages));
+    stage2_init(&vm.stage2, root, &pool, 1);
     vm.vcpu_count = VCPUS;
     for (unsigned int i = 0; i < VCPUS; i++)
         vm.vcpus[i] = (struct vcpu){

@@ -5,7 +5,7 @@
 // what it declines must be untouched.
 // Links: trap/trap_quick.c trap/trap.c trap/aarch32.c
 // Links: trap/abort.c trap/abort_classify.c
-// Links: trap/abort_decode.c arch/aarch64/inject.c trap/sysreg.c trap/sysreg_id.c
+// Links: trap/abort_decode.c arch/aarch64/inject.c arch/aarch64/tlb.c trap/sysreg.c trap/sysreg_id.c
 // Links: trap/dispatch.c trap/fault.c trap/hypercall.c trap/psci.c policy/policy.c policy/event_key.c trace/telemetry.c
 // Links: vdev/device.c vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c
 // Links: vdev/vgic/vgic_redist.c vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c
@@ -299,6 +299,11 @@ enum hv_status guest_mem_read(struct vm *of, ipa_t ipa, void *buffer, size_t siz
     if (size == 4)
         memcpy(buffer, &instructions[ipa.v / 4 % ARRAY_COUNT(instructions)], 4);
     return HV_OK;
+}
+
+uint64_t stage2_vttbr(const struct stage2 *stage2)
+{
+    return FIELD_PREP(VTTBR_EL2_VMID, stage2->vmid);
 }
 
 enum hv_status stage2_query(struct stage2 *stage2, ipa_t ipa, struct stage2_entry *entry)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guest memory access: what may be reached, across which edges, and that nothing moves when it may not.
-// Links: mm/guest_mem.c mm/stage2.c arch/aarch64/s2_pte.c lib/range.c
+// Links: mm/guest_mem.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c arch/aarch64/s2_pte.c lib/range.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include <fake_trace.h>
 #include <hv/arch/guarded.h>
 #include <hv/guest_mem.h>
+#include <hv/pool.h>
 #include <hv/vm.h>
 
 #define RW  (STAGE2_READ | STAGE2_WRITE)
@@ -21,7 +22,8 @@
 // Guest RAM of this test: pages of the host, of which page n of the guest is not page n of the host.
 static _Alignas(4096) uint8_t memory[8][4096];
 static _Alignas(4096) uint64_t root[512];
-static _Alignas(4096) uint8_t pool[STAGE2_POOL_PAGES][4096];
+static _Alignas(4096) uint8_t pages[64][4096];
+static struct pool pool;
 static struct vm vm;
 
 static void map(uint64_t ipa, unsigned int page, uint32_t permissions)
@@ -38,7 +40,8 @@ static int setup(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof(memory); i++)
         memory[i / 4096][i % 4096] = (uint8_t)(i / 4096 * 31 + i);
-    stage2_init(&vm.stage2, root, pool, 1);
+    pool_init(&pool, pages, ARRAY_COUNT(pages));
+    stage2_init(&vm.stage2, root, &pool, 1);
     map(RAM, 3, RW);
     map(RAM + KIB(4), 1, RW);
     map(RAM + KIB(8), 5, RW);

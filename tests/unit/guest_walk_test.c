@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guest's stage 1 in software: every granule, both halves, every fault, and tables full of noise.
-// Links: mm/guest_walk.c mm/guest_mem.c mm/stage2.c arch/aarch64/s2_pte.c lib/range.c
+// Links: mm/guest_walk.c mm/guest_mem.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c arch/aarch64/s2_pte.c lib/range.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include <hv/arch/descriptor.h>
 #include <hv/arch/registers.h>
 #include <hv/guest_walk.h>
+#include <hv/pool.h>
 #include <hv/vm.h>
 
 #define RAM       ((uint64_t)GUEST_RAM_IPA)
@@ -28,7 +29,8 @@
 
 static _Alignas(4096) uint8_t memory[RAM_SIZE];
 static _Alignas(4096) uint64_t root[512];
-static _Alignas(4096) uint8_t pool[STAGE2_POOL_PAGES][4096];
+static _Alignas(4096) uint8_t pages[64][4096];
+static struct pool pool;
 static struct vm vm;
 static struct guest_walk_registers registers;
 static struct guest_walk walk;
@@ -45,7 +47,8 @@ static int setup(void **state)
 
     (void)state;
     memset(memory, 0, sizeof(memory));
-    stage2_init(&vm.stage2, root, pool, 1);
+    pool_init(&pool, pages, ARRAY_COUNT(pages));
+    stage2_init(&vm.stage2, root, &pool, 1);
     assert_int_equal(stage2_map(&vm.stage2, &range, pa_make((uintptr_t)memory), STAGE2_READ), HV_OK);
     registers = (struct guest_walk_registers){
         .sctlr_el1 = SCTLR_ELX_M,

@@ -440,8 +440,10 @@ uint64_t log_suppressed(void)
 static int set_up(void **state)
 {
     (void)state;
+    static struct pool pool = {.count = 64};
     memset(&vm0, 0, sizeof(vm0));
     monitor_init(&vm0);
+    vm0.stage2.pool = &pool;
     vm0.vcpu_count = 2;
     vm0.guest_name = "a \"guest\"";
     for (unsigned int i = 0; i < 2; i++) {

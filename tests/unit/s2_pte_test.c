@@ -35,6 +35,10 @@ static const struct {
     {2, R | DV, 0x08000000, 0x0040000008000745},
     {2, R | W | X, 0xffffffe00000, 0x0000ffffffe007fd},
     {3, R | W | X, 0xfffffffff000, 0x0000fffffffff7ff},
+    // software's bits 58:55
+    {3, R | STAGE2_SHADOW, 0x42001000, 0x00c000004200177f},
+    {3, STAGE2_SHADOW, 0x42001000, 0x00c000004200173f},
+    {2, R | W | X | STAGE2_MEANING, 0x42000000, 0x07800000420007fd},
 };
 
 static void leaves_match_the_manual_and_decode_back(void **state)
@@ -47,6 +51,7 @@ static void leaves_match_the_manual_and_decode_back(void **state)
         assert_true(s2_pte_is_valid(descriptor));
         assert_false(s2_pte_is_table(descriptor, golden[i].level));
         assert_int_equal(s2_pte_permissions(descriptor), golden[i].permissions);
+        assert_int_equal(s2_pte_meaning(descriptor), golden[i].permissions & STAGE2_MEANING);
         assert_int_equal(s2_pte_address(descriptor, golden[i].level).v, golden[i].pa);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Stage 2: what the guest sees, the order of stores, barriers and TLB recipes, refusals that change nothing, and random
 // operations against an array.
-// Links: mm/stage2.c arch/aarch64/s2_pte.c
+// Links: mm/stage2.c mm/pool.c arch/aarch64/s2_pte.c arch/aarch64/tlb.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,7 +12,9 @@
 
 #include <fake_trace.h>
 #include <hv/arch/s2_pte.h>
+#include <hv/arch/registers.h>
 #include <hv/bits.h>
+#include <hv/pool.h>
 #include <hv/stage2.h>
 
 #define RWX (STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE)
@@ -22,15 +24,21 @@
 #define PA  UINT64_C(0x42000000)
 
 static _Alignas(4096) uint64_t root[512];
-static _Alignas(4096) uint8_t pool[STAGE2_POOL_PAGES][4096];
+#define POOL_PAGES 64
+
+static _Alignas(4096) uint8_t pages[POOL_PAGES][4096];
+static struct pool pool;
 static struct stage2 view;
 
 static int setup(void **state)
 {
     (void)state;
     memset(root, 0xa5, sizeof(root));
-    memset(pool, 0xa5, sizeof(pool));
-    stage2_init(&view, root, pool, 7);
+    memset(pages, 0xa5, sizeof(pages));
+    pool_init(&pool, pages, POOL_PAGES);
+    stage2_init(&view, root, &pool, 7);
+    fake_sysreg_reset();
+    fake_sysreg_set("VTTBR_EL2", stage2_vttbr(&view));
     fake_trace_reset();
     return 0;
 }
@@ -71,7 +79,8 @@ static struct stage2_entry query(uint64_t ipa)
 
 static unsigned int tables(void)
 {
-    return (unsigned int)__builtin_popcountll(view.pool_used);
+    assert_int_equal(pool.reserved, 0); // between operations
+    return pool.used;
 }
 
 static void assert_maps(uint64_t ipa, uint64_t pa, uint32_t permissions, uint64_t size)
@@ -99,14 +108,32 @@ static void assert_hole(uint64_t ipa, unsigned int level)
     assert_int_equal(out.v, 42);
 }
 
-// The steps since the last reset, without the lock's.
+static unsigned int flushes_of_ipa(void)
+{
+    return fake_trace_count_of(FAKE_TLBI_IPAS2E1IS);
+}
+
+static unsigned int flushes_of_all(void)
+{
+    return fake_trace_count_of(FAKE_TLBI_VMALLS12E1IS);
+}
+
+// The steps since the last reset, without the locks', and of a TLB recipe its first instruction alone (tlb_test.c).
 static void assert_steps(const struct fake_step *steps, size_t count)
 {
     size_t at = 0;
 
     for (uint64_t i = 0; i < fake_trace_count; i++) {
-        if (fake_trace[i].operation == FAKE_LOCK_ACQUIRE || fake_trace[i].operation == FAKE_LOCK_RELEASE)
+        switch (fake_trace[i].operation) {
+        case FAKE_LOCK_ACQUIRE:
+        case FAKE_LOCK_RELEASE:
+        case FAKE_TLBI_VMALLE1IS:
+        case FAKE_DSB_ISH:
+        case FAKE_ISB:
             continue;
+        default:
+            break;
+        }
         assert_true(at < count);
         assert_int_equal(fake_trace[i].operation, steps[at].operation);
         assert_int_equal(fake_trace[i].argument, steps[at].argument);
@@ -221,8 +248,8 @@ static void unmapping_a_whole_slot_of_pages_takes_one_flush(void **state)
     assert_int_equal(map(IPA + MIB(2), MIB(2), PA + MIB(4), RWX), HV_OK);
     fake_trace_reset();
     assert_int_equal(unmap(IPA, MIB(2)), HV_OK);
-    assert_int_equal(fake_trace_count_of(FAKE_TLBI_STAGE2_ALL), 1);
-    assert_int_equal(fake_trace_count_of(FAKE_TLBI_STAGE2_IPA), 0);
+    assert_int_equal(flushes_of_all(), 1);
+    assert_int_equal(flushes_of_ipa(), 0);
     assert_int_equal(tables(), 1);
 }
 
@@ -266,8 +293,8 @@ static void protect_of_a_whole_slot_merges_mixed_pages_at_once(void **state)
     fake_trace_reset();
     assert_int_equal(protect(IPA, MIB(2), RW), HV_OK);
     assert_maps(IPA, PA, RW, MIB(2));
-    assert_int_equal(fake_trace_count_of(FAKE_TLBI_STAGE2_ALL), 1);
-    assert_int_equal(fake_trace_count_of(FAKE_TLBI_STAGE2_IPA), 0);
+    assert_int_equal(flushes_of_all(), 1);
+    assert_int_equal(flushes_of_ipa(), 0);
 }
 
 static void pages_not_in_a_row_stay_pages(void **state)
@@ -296,6 +323,72 @@ static void a_level_1_block_is_understood(void **state)
     assert_maps(GIB(1) + MIB(4) + KIB(8), GIB(2) + MIB(4) + KIB(8), RWX, KIB(4));
 }
 
+static void an_entry_keeps_what_a_fault_on_it_means(void **state)
+{
+    (void)state;
+    assert_int_equal(map(IPA, MIB(2), PA, RWX), HV_OK);
+    assert_int_equal(map(IPA + MIB(2), KIB(4), PA + MIB(2), STAGE2_READ | STAGE2_SHADOW), HV_OK);
+    assert_int_equal(stage2_meaning(&view, ipa_make(IPA)), STAGE2_PLAIN);
+    assert_int_equal(stage2_meaning(&view, ipa_make(IPA + MIB(2) + 0x123)), STAGE2_SHADOW);
+    assert_maps(IPA + MIB(2), PA + MIB(2), STAGE2_READ | STAGE2_SHADOW, KIB(4));
+    // the page is hidden: the meaning stays
+    assert_int_equal(protect(IPA + MIB(2), KIB(4), STAGE2_SHADOW), HV_OK);
+    assert_int_equal(stage2_meaning(&view, ipa_make(IPA + MIB(2))), STAGE2_SHADOW);
+    // of nothing
+    assert_int_equal(stage2_meaning(&view, ipa_make(IPA + MIB(2) + KIB(4))), STAGE2_PLAIN);
+    assert_int_equal(stage2_meaning(&view, ipa_make(0)), STAGE2_PLAIN);
+    assert_int_equal(stage2_meaning(&view, ipa_make(BIT64(39))), STAGE2_PLAIN);
+    assert_int_equal(stage2_meaning(&view, ipa_make(UINT64_MAX)), STAGE2_PLAIN);
+}
+
+static void a_split_and_a_merge_keep_the_meaning(void **state)
+{
+    (void)state;
+    assert_int_equal(map(IPA, MIB(2), PA, RWX | STAGE2_SHADOW), HV_OK);
+    assert_int_equal(protect(IPA, KIB(4), RWX), HV_OK);
+    assert_int_equal(stage2_meaning(&view, ipa_make(IPA)), STAGE2_PLAIN);
+    assert_int_equal(stage2_meaning(&view, ipa_make(IPA + KIB(4))), STAGE2_SHADOW);
+    assert_int_equal(protect(IPA, KIB(4), RWX | STAGE2_SHADOW), HV_OK);
+    assert_maps(IPA, PA, RWX | STAGE2_SHADOW, MIB(2));
+}
+
+// Another CPU makes a table of the pool a leaf's table while this one looks: what it finds there is not followed.
+static void a_meaning_is_looked_for_in_tables_of_the_pool_alone(void **state)
+{
+    static const uint64_t elsewhere[512];
+
+    (void)state;
+    root[1] = s2_pte_table(pa_make((uintptr_t)elsewhere));
+    assert_int_equal(stage2_meaning(&view, ipa_make(GIB(1))), STAGE2_PLAIN);
+    root[1] = s2_pte_table(pa_make(0x42000000)); // would not answer
+    assert_int_equal(stage2_meaning(&view, ipa_make(GIB(1))), STAGE2_PLAIN);
+}
+
+// Two guests with the same addresses: a change of one is made under its VMID, whichever of them this CPU runs.
+static void two_views_do_not_see_each_other(void **state)
+{
+    static _Alignas(4096) uint64_t other_root[512];
+    struct stage2 other;
+    struct ipa_range r = range(IPA, MIB(2));
+    pa_t pa;
+
+    (void)state;
+    stage2_init(&other, other_root, &pool, 8);
+    assert_int_equal(map(IPA, MIB(2), PA, RWX), HV_OK);
+    assert_int_equal(stage2_map(&other, &r, pa_make(PA + MIB(64)), RWX), HV_OK);
+    assert_int_equal(tables(), 2);
+    fake_trace_reset();
+    assert_int_equal(stage2_protect(&other, &r, RX), HV_OK); // this CPU runs the guest of VMID 7
+    assert_int_equal(fake_trace_count_of(FAKE_SYSREG_WRITE), 2);
+    assert_int_equal(fake_sysreg_get("VTTBR_EL2"), stage2_vttbr(&view));
+    assert_maps(IPA, PA, RWX, MIB(2));
+    assert_int_equal(stage2_translate(&other, ipa_make(IPA), &pa), HV_OK);
+    assert_int_equal(pa.v, PA + MIB(64));
+    assert_int_equal(stage2_unmap(&other, &r), HV_OK);
+    assert_int_equal(tables(), 1);
+    assert_maps(IPA, PA, RWX, MIB(2));
+}
+
 // ---- Order
 // -----------------------------------------------------------------------------------------------------------
 
@@ -304,12 +397,16 @@ static void fresh_mappings_need_no_tlbi(void **state)
     (void)state;
     fake_trace_watch(&root[1]);
     assert_int_equal(map(IPA, MIB(768) + KIB(4), PA, RWX), HV_OK);
-    assert_int_equal(fake_trace_count_of(FAKE_TLBI_STAGE2_ALL), 0);
-    assert_int_equal(fake_trace_count_of(FAKE_TLBI_STAGE2_IPA), 0);
+    assert_int_equal(flushes_of_all(), 0);
+    assert_int_equal(flushes_of_ipa(), 0);
     // the new table is ordered before the descriptor that shows it
-    assert_int_equal(fake_trace[1].operation, FAKE_DMB_ISHST);
-    assert_int_equal(fake_trace[1].watched, 0);
-    assert_true(s2_pte_is_table(fake_trace[2].watched, 1));
+    for (uint64_t i = 0; i < fake_trace_count; i++) {
+        if (fake_trace[i].operation != FAKE_DMB_ISHST)
+            continue;
+        assert_int_equal(fake_trace[i].watched, 0);
+        assert_true(s2_pte_is_table(fake_trace[i + 1].watched, 1));
+        break;
+    }
     // and all of it is complete before the lock goes
     assert_int_equal(fake_trace[fake_trace_count - 2].operation, FAKE_DSB_ISHST);
     assert_int_equal(fake_trace[fake_trace_count - 1].operation, FAKE_LOCK_RELEASE);
@@ -327,7 +424,7 @@ static void a_live_block_changes_by_break_before_make(void **state)
     assert_steps(
         (const struct fake_step[]){
             {.operation = FAKE_DSB_ISHST, .watched = 0},
-            {.operation = FAKE_TLBI_STAGE2_IPA, .argument = IPA + MIB(2), .watched = 0},
+            {.operation = FAKE_TLBI_IPAS2E1IS, .argument = IPA + MIB(2), .watched = 0},
             {.operation = FAKE_DSB_ISHST, .watched = after},
         },
         3);
@@ -346,10 +443,10 @@ static void a_split_shows_the_table_only_when_the_block_is_gone(void **state)
     assert_steps(
         (const struct fake_step[]){
             {.operation = FAKE_DSB_ISHST, .watched = 0},
-            {.operation = FAKE_TLBI_STAGE2_IPA, .argument = IPA + KIB(4), .watched = 0},
+            {.operation = FAKE_TLBI_IPAS2E1IS, .argument = IPA + KIB(4), .watched = 0},
             // the page in the new table, in its turn
             {.operation = FAKE_DSB_ISHST, .watched = *entry},
-            {.operation = FAKE_TLBI_STAGE2_IPA, .argument = IPA + KIB(4), .watched = *entry},
+            {.operation = FAKE_TLBI_IPAS2E1IS, .argument = IPA + KIB(4), .watched = *entry},
             {.operation = FAKE_DSB_ISHST, .watched = *entry},
         },
         5);
@@ -371,9 +468,9 @@ static void a_merge_flushes_everything_before_the_block_appears(void **state)
     assert_steps(
         (const struct fake_step[]){
             {.operation = FAKE_DSB_ISHST, .watched = table},
-            {.operation = FAKE_TLBI_STAGE2_IPA, .argument = IPA + KIB(4), .watched = table},
+            {.operation = FAKE_TLBI_IPAS2E1IS, .argument = IPA + KIB(4), .watched = table},
             {.operation = FAKE_DSB_ISHST, .watched = 0},
-            {.operation = FAKE_TLBI_STAGE2_ALL, .watched = 0},
+            {.operation = FAKE_TLBI_VMALLS12E1IS, .watched = 0},
             {.operation = FAKE_DSB_ISHST, .watched = s2_pte_leaf(2, pa_make(PA), RWX)},
         },
         5);
@@ -392,23 +489,23 @@ static void a_change_to_the_same_stores_nothing(void **state)
 // --------------------------------------------------------------------------------------------------------
 
 static _Alignas(4096) uint64_t kept_root[512];
-static _Alignas(4096) uint8_t kept_pool[STAGE2_POOL_PAGES][4096];
-static uint64_t kept_used;
+static _Alignas(4096) uint8_t kept_pages[POOL_PAGES][4096];
+static struct pool kept_pool;
 
 static void keep(void)
 {
     memcpy(kept_root, root, sizeof(root));
-    memcpy(kept_pool, pool, sizeof(pool));
-    kept_used = view.pool_used;
+    memcpy(kept_pages, pages, sizeof(pages));
+    kept_pool = pool;
     fake_trace_reset();
 }
 
 static void assert_kept(void)
 {
     assert_memory_equal(kept_root, root, sizeof(root));
-    assert_memory_equal(kept_pool, pool, sizeof(pool));
-    assert_int_equal(kept_used, view.pool_used);
-    assert_int_equal(fake_trace_count_of(FAKE_TLBI_STAGE2_ALL) + fake_trace_count_of(FAKE_TLBI_STAGE2_IPA), 0);
+    assert_memory_equal(kept_pages, pages, sizeof(pages));
+    assert_memory_equal(&kept_pool, &pool, sizeof(pool));
+    assert_int_equal(flushes_of_all() + flushes_of_ipa(), 0);
     assert_int_equal(view.lock.held, 0);
 }
 
@@ -447,7 +544,8 @@ static void bad_arguments_are_refused(void **state)
     assert_int_equal(map(IPA, KIB(4), PA + 8, RWX), HV_ERR_ALIGN);
     assert_int_equal(map(IPA, KIB(4), BIT64(48), RWX), HV_ERR_BOUNDS);
     assert_int_equal(map(IPA, KIB(8), BIT64(48) - KIB(4), RWX), HV_ERR_BOUNDS);
-    assert_int_equal(map(IPA, KIB(4), PA, 0x10), HV_ERR_INVALID);
+    assert_int_equal(map(IPA, KIB(4), PA, 0x100), HV_ERR_INVALID);
+    assert_int_equal(map(IPA, KIB(4), PA, STAGE2_SHADOW + 0x10), HV_ERR_INVALID); // a meaning that nobody has given
     assert_int_equal(protect(IPA, KIB(4), 0x80000000), HV_ERR_INVALID);
     assert_int_equal(stage2_query(&view, ipa_make(BIT64(39)), &entry), HV_ERR_BOUNDS);
     assert_int_equal(stage2_translate(&view, ipa_make(UINT64_MAX), &pa), HV_ERR_BOUNDS);
@@ -488,8 +586,8 @@ static void an_exhausted_pool_refuses_and_changes_nothing(void **state)
     uint64_t at = IPA;
 
     (void)state;
-    assert_int_equal(map(IPA, MIB(2) * STAGE2_POOL_PAGES, PA, RWX), HV_OK);
-    for (; tables() < STAGE2_POOL_PAGES - 1; at += MIB(2))
+    assert_int_equal(map(IPA, MIB(2) * POOL_PAGES, PA, RWX), HV_OK);
+    for (; tables() < POOL_PAGES - 1; at += MIB(2))
         assert_int_equal(protect(at, KIB(4), RX), HV_OK);
     keep();
     // one table is left: everything that takes two must be refused whole
@@ -500,7 +598,7 @@ static void an_exhausted_pool_refuses_and_changes_nothing(void **state)
     assert_kept();
     // and what takes one is done
     assert_int_equal(map(GIB(8), MIB(2), PA, RWX), HV_OK);
-    assert_int_equal(tables(), STAGE2_POOL_PAGES);
+    assert_int_equal(tables(), POOL_PAGES);
     keep();
     assert_int_equal(protect(at, KIB(4), RX), HV_ERR_NO_MEMORY);
     assert_kept();
@@ -508,7 +606,7 @@ static void an_exhausted_pool_refuses_and_changes_nothing(void **state)
     assert_int_equal(protect(at, MIB(2), RX), HV_OK);
     assert_int_equal(unmap(at, MIB(2)), HV_OK);
     assert_int_equal(protect(IPA, MIB(2), RX), HV_OK);
-    assert_int_equal(tables(), STAGE2_POOL_PAGES - 1);
+    assert_int_equal(tables(), POOL_PAGES - 1);
 }
 
 // ---- Random operations against an array
@@ -546,7 +644,8 @@ static void model_check(void)
 
 static void model_step(size_t first, size_t count)
 {
-    static const uint32_t choices[] = {RWX, RX, RW, STAGE2_READ, STAGE2_EXECUTE, RW | STAGE2_DEVICE};
+    static const uint32_t choices[] = {
+        RWX, RX, RW, STAGE2_READ, STAGE2_EXECUTE, RW | STAGE2_DEVICE, RX | STAGE2_SHADOW};
     uint64_t ipa = MODEL_IPA + first * KIB(4);
     uint64_t pa = PA + (rand() % 4 == 0 ? KIB(4) : 0) + first * KIB(4);
     uint32_t permissions = choices[(size_t)rand() % (rand() % 2 ? 1 : ARRAY_COUNT(choices))];
@@ -622,6 +721,10 @@ int main(void)
         TEST(protect_of_a_whole_slot_merges_mixed_pages_at_once),
         TEST(pages_not_in_a_row_stay_pages),
         TEST(a_level_1_block_is_understood),
+        TEST(an_entry_keeps_what_a_fault_on_it_means),
+        TEST(a_split_and_a_merge_keep_the_meaning),
+        TEST(a_meaning_is_looked_for_in_tables_of_the_pool_alone),
+        TEST(two_views_do_not_see_each_other),
         TEST(fresh_mappings_need_no_tlbi),
         TEST(a_live_block_changes_by_break_before_make),
         TEST(a_split_shows_the_table_only_when_the_block_is_gone),

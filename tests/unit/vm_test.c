@@ -2,7 +2,7 @@
 // The VM's life: what vm_init maps, that a pause gathers every vCPU and stops the guest's clock, that late CPUs are
 // named and nobody is waited for without end.
 //
-// Links: vm/vm.c lib/range.c
+// Links: vm/vm.c lib/range.c mm/pool.c
 
 #include <hv/vm.h>
 
@@ -129,10 +129,10 @@ void monitor_open(const char *reason)
     opened = reason;
 }
 
-void stage2_init(struct stage2 *stage2, uint64_t *root, uint8_t (*tables)[4096], uint16_t vmid)
+void stage2_init(struct stage2 *stage2, uint64_t *root, struct pool *tables, uint16_t vmid)
 {
     (void)stage2, (void)root;
-    assert_non_null(tables);
+    assert_int_equal(tables->count, 64);
     assert_true(vmid >= 1);
 }
 

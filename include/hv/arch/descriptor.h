@@ -19,6 +19,8 @@
 #define S2_DESC_S2AP_R  BIT64(6)
 #define S2_DESC_S2AP_W  BIT64(7)
 #define S2_DESC_XN      GENMASK64(54, 53)
+// "IGNORED: reserved for software use": ariel keeps there what a fault means (STAGE2_MEANING)
+#define S2_DESC_SOFTWARE GENMASK64(58, 55)
 
 #define S2_MEMATTR_DEVICE_NGNRE 0x1
 #define S2_MEMATTR_NORMAL_WB    0xf

@@ -2,5 +2,17 @@
 // Our own bugs. Nothing that a guest, an image or a person at the monitor sends may reach it.
 #pragma once
 
-// Prints what and where, keeps the log ring, stops the other CPUs and parks. Any CPU, any time.
+#include <hv/types.h>
+
+// Prints what and where, keeps the log ring, stops the other CPUs and parks. Any CPU, any time, with any locks held.
 _Noreturn __attribute__((format(printf, 1, 2))) void panic(const char *format, ...);
+
+// The same in parts, for a caller that has more to say than one line (trap/el2_exception.c): panic_begin, then records
+// by log_panic, then panic_backtrace, then panic_end.
+//
+// Counts this CPU's reports; it parks for good when the report of a failed report fails too.
+void panic_begin(void);
+// Writes pc and the return addresses from frame pointer fp (x29) on, one record "backtrace" each.
+void panic_backtrace(uint64_t pc, uint64_t fp);
+// Asks the other CPUs to park and parks.
+_Noreturn void panic_end(void);

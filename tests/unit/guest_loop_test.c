@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which guests are in a loop of refused accesses, and that each place of one is told once.
-// Links: trap/guest_loop.c trace/telemetry.c policy/event_name.c lib/printf.c
+// Links: trace/guest_loop.c trace/telemetry.c policy/event_name.c lib/printf.c
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names of the keys, from the same tables that number them.
+// The names of the keys, from the same tables that number them, and of results.
 
 #include <hv/event_key.h>
 
 #include <hv/string.h>
+#include <hv/trap_result.h>
 
 // One row for each key, from the tables that number the keys: [KEY_x] = "name",
 #define CAUSE_NAME(id, ec, name, ...)     [KEY_CAUSE_##id] = name,
@@ -40,4 +41,11 @@ unsigned int event_key_find(const char *name)
         if (strcasecmp(event_key_name(key), name) == 0)
             return key;
     return KEY_COUNT;
+}
+
+const char *trap_result_name(unsigned int result)
+{
+    static const char *const names[TRAP_RESULT_COUNT] = {"done", "retry", "undef", "abort", "reflect", "stop"};
+
+    return result < TRAP_RESULT_COUNT ? names[result] : "?";
 }

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: the loops that the vCPUs are known to be in. Promises: no exit pays for the search: it reads, once a second,
-// the last events that telemetry keeps anyway. A loop of several places is found place by place.
+// The loops of refused accesses that guests are known to be in. A guest in such a loop would write the same record
+// thousands of times a second, or, where no row asks for a record, would look like a guest that works. No exit pays for
+// the search: it reads, once a second, the last events that telemetry keeps anyway, and counts how many of them were at
+// the same place, that is, had the same PC, address, key and direction. A loop of several places (a driver that asks
+// three absent registers in turn) is found place by place.
 #include <hv/guest_loop.h>
 
-#include <hv/cpu.h>
 #include <hv/event_name.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
-#include <hv/trap.h>
-#include <hv/vcpu.h>
+#include <hv/trap_result.h>
 
 #define LOOPS_MAX        4    // places of one vCPU
 #define EXITS_PER_SECOND 1000 // fewer are no loop
@@ -24,7 +25,7 @@ struct place {
     bool active;
 };
 
-// Each used by its own CPU only.
+// By the number of the CPU in the events. Each CPU uses its own.
 static struct {
     struct place places[LOOPS_MAX];
     uint64_t sequence; // of the last tick
@@ -38,7 +39,7 @@ static bool is_at(const struct place *place, const struct event *event)
 
 bool guest_loop_has(const struct event *event)
 {
-    const struct place *places = loops[cpu_id()].places;
+    const struct place *places = loops[event->cpu].places;
 
     for (unsigned int i = 0; i < LOOPS_MAX; i++)
         if (places[i].active && is_at(&places[i], event))
@@ -46,7 +47,7 @@ bool guest_loop_has(const struct event *event)
     return false;
 }
 
-// How many of the last events, all of which have ended, are at the same place.
+// How many of the last events are at the same place. The oldest slot is left out: it is that of the exit under way.
 static unsigned int count_at(const struct telemetry *telemetry, const struct place *place)
 {
     unsigned int count = 0;
@@ -56,7 +57,7 @@ static unsigned int count_at(const struct telemetry *telemetry, const struct pla
     return count;
 }
 
-// What is not refused a guest may well do for ever.
+// A guest may repeat for ever what it is not refused: a driver that polls a status register is no loop.
 static bool is_refused(const struct event *event)
 {
     return event->verdict == POLICY_DENY || event->result == TRAP_INJECT_UNDEF || event->result == TRAP_INJECT_ABORT;
@@ -79,7 +80,7 @@ static const char *name_of_device(const struct event *event)
                      "pc=0x0123456789abcdef esr=0x01234567 result=reflect per_second=999999999 row=127 at= why="
 _Static_assert(sizeof(LOOP_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
 
-static void record(const struct vcpu *vcpu, const struct event *event, uint64_t per_second)
+static void record(unsigned int vcpu, const struct event *event, uint64_t per_second)
 {
     const struct policy_row *row = &policy_rows[event->row];
     char name[EVENT_NAME_SIZE];
@@ -87,17 +88,19 @@ static void record(const struct vcpu *vcpu, const struct event *event, uint64_t 
     log_limited(LOG_LIMIT(LOG_SOURCE_LOOP, LOG_WARN), LOG_GUEST, "guest-loop",
                 "vcpu=%u key=%s op=%s device=%s addr=0x%lx pc=0x%lx esr=0x%x result=%s per_second=%lu row=%u at=%pQ "
                 "why=%pQ",
-                vcpu->id, event_name(event, name, sizeof(name)), event->write ? "write" : "read", name_of_device(event),
+                vcpu, event_name(event, name, sizeof(name)), event->write ? "write" : "read", name_of_device(event),
                 event->address, event->pc, event->syndrome, trap_result_name(event->result), per_second, event->row,
                 row->place, row->why);
 }
 
-// Puts the event's place into a free one and tells it; nothing when it is known, rare or there is no free one.
-static void notice(const struct vcpu *vcpu, const struct event *event, uint64_t exits)
+// Remembers the event's place and tells it, unless it is known already, is rare among the last exits, or LOOPS_MAX
+// places are known. exits is the number of all exits of the last second: of 5,000 exits, with half of the 256 last
+// events at this place, the record says per_second=2500.
+static void notice(const struct telemetry *telemetry, unsigned int vcpu, const struct event *event, uint64_t exits)
 {
-    struct place *places = loops[vcpu->id].places;
+    struct place *places = loops[event->cpu].places;
     struct place found = {event->pc, event->address, event->key, event->write, true};
-    unsigned int count = count_at(vcpu->telemetry, &found);
+    unsigned int count = count_at(telemetry, &found);
 
     if (guest_loop_has(event) || count < TELEMETRY_LAST / SHARE)
         return;
@@ -110,19 +113,19 @@ static void notice(const struct vcpu *vcpu, const struct event *event, uint64_t 
     }
 }
 
-void guest_loop_tick(const struct vcpu *vcpu)
+void guest_loop_tick(const struct telemetry *telemetry, unsigned int vcpu)
 {
-    const struct telemetry *telemetry = vcpu->telemetry;
-    struct place *places = loops[vcpu->id].places;
-    uint64_t exits = telemetry->sequence - loops[vcpu->id].sequence;
+    unsigned int cpu = telemetry->last[0].cpu; // as in each of its events
+    struct place *places = loops[cpu].places;
+    uint64_t exits = telemetry->sequence - loops[cpu].sequence;
 
-    loops[vcpu->id].sequence = telemetry->sequence;
+    loops[cpu].sequence = telemetry->sequence;
     for (unsigned int i = 0; i < LOOPS_MAX; i++)
         if (places[i].active && (exits < EXITS_PER_SECOND || count_at(telemetry, &places[i]) < TELEMETRY_LAST / SHARE))
             places[i].active = false;
     for (unsigned int i = 1; exits >= EXITS_PER_SECOND && i <= CANDIDATES; i++) {
         const struct event *event = &telemetry->last[(telemetry->sequence - i) % TELEMETRY_LAST];
         if (is_refused(event))
-            notice(vcpu, event, exits);
+            notice(telemetry, vcpu, event, exits);
     }
 }

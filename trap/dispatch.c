@@ -21,12 +21,6 @@
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 
-const char *trap_result_name(unsigned int result)
-{
-    static const char *const names[TRAP_RESULT_COUNT] = {"done", "retry", "undef", "abort", "reflect", "stop"};
-    return result < TRAP_RESULT_COUNT ? names[result] : "?";
-}
-
 static inline const struct policy_verdict *judge(struct event *event, const struct policy_verdict *verdicts)
 {
     const struct policy_verdict *verdict = &verdicts[event->write];

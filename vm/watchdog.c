@@ -116,7 +116,7 @@ void watchdog_tick(struct vcpu *vcpu)
         check_guest(vcpu);
         kernel_tables_look(vcpu);
     }
-    guest_loop_tick(vcpu);
+    guest_loop_tick(vcpu->telemetry, vcpu->id);
     if (vcpu->id == 0) {
         log_tick();
         console_tick();

@@ -5,21 +5,8 @@
 #pragma once
 
 #include <hv/event.h>
+#include <hv/trap_result.h>
 #include <hv/vcpu.h>
-
-// What becomes of the guest. trap.c (arch) is the only code that acts on it, and alone moves the guest's PC.
-enum trap_result {
-    TRAP_DONE,         // done: go on after the instruction
-    TRAP_RETRY,        // execute the instruction again
-    TRAP_INJECT_UNDEF, // the guest takes an Undefined Instruction exception at the instruction
-    TRAP_INJECT_ABORT, // the guest takes an abort (data or instruction, external or alignment, from its own syndrome)
-    TRAP_REFLECT,      // the guest takes the debug exception that was routed to EL2
-    TRAP_STOP,         // the VM stops, vm->stop_reason says why
-    TRAP_RESULT_COUNT,
-};
-
-// "done", "retry", "undef", "abort", "reflect", "stop"; "?" when out of range.
-const char *trap_result_name(unsigned int result);
 
 // EC 0x18: event->key names the register or is KEY_SYSREG_UNKNOWN; event->value is the register written, or receives
 // it.

@@ -609,14 +609,6 @@ static void serror_is_handed_on(void **state)
     assert_string_equal(served, "serror");
 }
 
-static void results_have_names(void **state)
-{
-    (void)state;
-    assert_string_equal(trap_result_name(TRAP_DONE), "done");
-    assert_string_equal(trap_result_name(TRAP_STOP), "stop");
-    assert_string_equal(trap_result_name(TRAP_RESULT_COUNT), "?");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -636,7 +628,6 @@ int main(void)
         cmocka_unit_test_setup(a_storm_of_interrupts_ends_the_exit, setup),
         cmocka_unit_test_setup(a_stuck_private_interrupt_is_turned_off_in_one_record, setup),
         cmocka_unit_test_setup(serror_is_handed_on, setup),
-        cmocka_unit_test_setup(results_have_names, setup),
     };
     return cmocka_run_group_tests(tests, map_device, NULL);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which guests are in a loop of refused accesses, and that each place of one is told once.
-// Links: trace/guest_loop.c trace/telemetry.c policy/event_name.c lib/printf.c
+// Links: trace/guest_loop.c trace/telemetry.c policy/event_name.c policy/event_key.c lib/printf.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,35 +15,18 @@
 #include <hv/policy.h>
 #include <hv/printf.h>
 #include <hv/telemetry.h>
-#include <hv/trap.h>
-#include <hv/vm.h>
+#include <hv/trap_result.h>
 
-static struct vm vm;
-static struct vcpu *vcpu = &vm.vcpus[2];
+static struct telemetry *const telemetry = &telemetry_cpu[2];
 static unsigned int told;
 static char last[512];
 
 const struct policy_row policy_rows[] = {{"policy/test.toml:5", "default", "no row names this", 10, POLICY_DENY}};
 static const struct policy_range flash = {.base = 0, .size = 0x08000000, .key = KEY_DEVICE_FLASH};
 
-unsigned int cpu_id(void)
-{
-    return 2;
-}
-
 const struct policy_range *policy_find_range(ipa_t ipa)
 {
     return ipa.v < flash.size ? &flash : NULL;
-}
-
-const char *event_key_name(unsigned int key)
-{
-    return key == KEY_DEVICE_FLASH ? "flash" : key == KEY_DEVICE_NONE ? "no-device" : "key";
-}
-
-const char *trap_result_name(unsigned int result)
-{
-    return result == TRAP_INJECT_ABORT ? "abort" : "other";
 }
 
 void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
@@ -69,7 +52,8 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
 
 static struct event refused(uint64_t pc, uint64_t address)
 {
-    return (struct event){.pc = pc,
+    return (struct event){.cpu = 2,
+                          .pc = pc,
                           .address = address,
                           .key = KEY_CAUSE_IABT,
                           .cause = KEY_CAUSE_IABT,
@@ -81,9 +65,10 @@ static struct event refused(uint64_t pc, uint64_t address)
 static void exits(const struct event *places, unsigned int place_count, unsigned int count)
 {
     for (unsigned int i = 0; i < count; i++) {
-        struct event *event = telemetry_begin(vcpu->telemetry);
+        struct event *event = telemetry_begin(telemetry);
         *event = places[i % place_count];
-        telemetry_end(vcpu->telemetry, event, 0);
+        event->cpu = 2;
+        telemetry_end(telemetry, event, 0);
     }
 }
 
@@ -92,10 +77,9 @@ static int setup(void **state)
     static const struct event other = {.verdict = POLICY_EMULATE, .key = KEY_CAUSE_WFI};
 
     (void)state;
-    vcpu->id = 2;
-    vcpu->telemetry = &telemetry_cpu[2];
+    telemetry_init(2);
     exits(&other, 1, 256);
-    guest_loop_tick(vcpu); // what was is over
+    guest_loop_tick(telemetry, 2); // what was is over
     told = 0;
     return 0;
 }
@@ -107,7 +91,7 @@ static void a_loop_is_told_once(void **state)
     (void)state;
     for (unsigned int second = 0; second < 20; second++) {
         exits(&event, 1, 50000);
-        guest_loop_tick(vcpu);
+        guest_loop_tick(telemetry, 2);
     }
     assert_int_equal(told, 1);
     assert_non_null(strstr(last, " device=flash addr=0x200 pc=0x200 "));
@@ -125,7 +109,7 @@ static void a_loop_of_several_places_is_told_place_by_place(void **state)
     (void)state;
     for (unsigned int second = 0; second < 20; second++) {
         exits(places, 3, 3000);
-        guest_loop_tick(vcpu);
+        guest_loop_tick(telemetry, 2);
     }
     assert_int_equal(told, 3);
     for (unsigned int i = 0; i < 3; i++)
@@ -138,16 +122,16 @@ static void what_ends_may_be_told_again(void **state)
 
     (void)state;
     exits(&event, 1, 5000);
-    guest_loop_tick(vcpu);
+    guest_loop_tick(telemetry, 2);
     assert_true(guest_loop_has(&event));
     exits(&other, 1, 5000);
-    guest_loop_tick(vcpu);
+    guest_loop_tick(telemetry, 2);
     assert_false(guest_loop_has(&event));
     exits(&event, 1, 5000);
-    guest_loop_tick(vcpu);
+    guest_loop_tick(telemetry, 2);
     assert_int_equal(told, 2);
     exits(&event, 1, 500); // slower: its records are worth reading again
-    guest_loop_tick(vcpu);
+    guest_loop_tick(telemetry, 2);
     assert_false(guest_loop_has(&event));
 }
 
@@ -158,13 +142,13 @@ static void what_is_no_loop_is_not_told(void **state)
 
     (void)state;
     exits(&polling, 1, 50000); // a driver
-    guest_loop_tick(vcpu);
+    guest_loop_tick(telemetry, 2);
     for (unsigned int i = 0; i < 40; i++)
         places[i] = refused(0x40000000 + 4 * i, 0); // somebody who looks for many things
     exits(places, 40, 40000);
-    guest_loop_tick(vcpu);
+    guest_loop_tick(telemetry, 2);
     exits(places, 1, 900); // now and then
-    guest_loop_tick(vcpu);
+    guest_loop_tick(telemetry, 2);
     assert_int_equal(told, 0);
 }
 

@@ -277,12 +277,6 @@ const char *selftest_memory(void)
     return NULL;
 }
 
-const char *trap_result_name(unsigned int result)
-{
-    (void)result;
-    return "done";
-}
-
 bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *interrupt)
 {
     (void)vcpu;

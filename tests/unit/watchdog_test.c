@@ -47,9 +47,9 @@ void log_tick(void)
     log_ticks++;
 }
 
-void guest_loop_tick(const struct vcpu *of)
+void guest_loop_tick(const struct telemetry *telemetry, unsigned int of)
 {
-    (void)of;
+    (void)telemetry, (void)of;
     loop_ticks++;
 }
 

@@ -21,6 +21,7 @@
 #include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/monitor_screen.h>
+#include <hv/panic.h>
 #include <hv/pl011.h>
 #include <hv/policy.h>
 #include <hv/printf.h>
@@ -109,6 +110,7 @@ _Noreturn void main_boot_cpu(void)
 {
     struct loader_error error;
 
+    panic_init();
     boot_options_read();
     screen_init(boot_options());
     monitor_init(&vm0);

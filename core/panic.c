@@ -8,16 +8,13 @@
 
 #include <hv/arch/stacks.h>
 #include <hv/cpu.h>
+#include <hv/fatal.h>
 #include <hv/log.h>
 #include <hv/memory_map.h>
 #include <hv/printf.h>
-#include <hv/stage1.h>
 #include <hv/types.h>
 
 #define BACKTRACE_DEPTH 16
-
-SEALED uint64_t __stack_chk_guard; // set by boot.S
-_Noreturn void __stack_chk_fail(void);
 
 extern char text_start[], text_end[], stacks_start[], stacks_end[], panic_stacks[];
 
@@ -89,7 +86,12 @@ _Noreturn void panic(const char *format, ...)
     panic_end();
 }
 
-_Noreturn void __stack_chk_fail(void)
+static void report_fatal(const char *reason)
 {
-    panic("stack protector: a canary is overwritten");
+    panic("%s", reason);
+}
+
+void panic_init(void)
+{
+    fatal_set_report(report_fatal);
 }

@@ -43,7 +43,7 @@ smallest = $(if $(filter 1,$(LLVM)),-Oz,-Os)
 HOT := trap/trap_quick vdev/device vdev/vgic/vgic_redist vdev/vpl011 vdev/vgic/vgic vdev/vgic/vgic_lr
 optimization = $(if $(filter $(HOT:%=$(OBJECTS)/%.c.o),$@),-O2,$(smallest))
 # The compiler itself makes calls to what is in these, when it is too late to compile them with the rest.
-whole_program = $(if $(filter %.S.o %.s $(OBJECTS)/lib/string.c.o $(OBJECTS)/core/panic.c.o,$@),, \
+whole_program = $(if $(filter %.S.o %.s $(OBJECTS)/lib/string.c.o $(OBJECTS)/lib/fatal.c.o,$@),, \
                      -flto $(if $(filter 1,$(LLVM)),,-flto-partition=one -fipa-pta))
 # memcpy must not be compiled into a call of itself.
 $(OBJECTS)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)

@@ -6,8 +6,8 @@
 #include <hv/spinlock.h>
 
 #include <hv/cpu.h>
+#include <hv/fatal.h>
 #include <hv/memory_map.h>
-#include <hv/panic.h>
 #include <hv/printf.h>
 #include <hv/types.h>
 
@@ -30,7 +30,11 @@ static const char *name_of(const struct spinlock *lock)
 
 static COLD _Noreturn void stop(const char *what, const struct spinlock *lock, const struct spinlock *other)
 {
-    panic("lock order: %s %s%s%s", name_of(lock), what, other != NULL ? " " : "", other != NULL ? name_of(other) : "");
+    char reason[128];
+
+    format_text(reason, sizeof(reason), "lock order: %s %s%s%s", name_of(lock), what, other != NULL ? " " : "",
+                other != NULL ? name_of(other) : "");
+    fatal(reason);
 }
 
 static void check_order(const struct spinlock *lock)

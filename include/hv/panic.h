@@ -16,3 +16,6 @@ void panic_begin(void);
 void panic_backtrace(uint64_t pc, uint64_t fp);
 // Asks the other CPUs to park and parks.
 _Noreturn void panic_end(void);
+
+// Makes the report that of fatal() (fatal.h) too. The first thing on the boot CPU.
+void panic_init(void);

@@ -5,9 +5,6 @@
 
 #include <hv/types.h>
 
-// Of a variable that is written before the MMU is on: read-only from then on.
-#define SEALED __attribute__((section(".bss.sealed")))
-
 // The values of MAIR_EL2, TCR_EL2, TTBR0_EL2 and SCTLR_EL2, in the order in which stage1_enable reads them.
 struct stage1_registers {
     uint64_t mair;

@@ -56,4 +56,7 @@ static inline gva_t gva_add(gva_t a, uint64_t n)
 // An object that boot does not clear (hypervisor.ld.S): whoever uses it writes it before reading it.
 #define UNSET __attribute__((section(".bss.unset")))
 
+// An object that nobody can write once stage 1 is on (stage1.c). Boot clears it, and writes it before that.
+#define SEALED __attribute__((section(".bss.sealed")))
+
 #define ARRAY_COUNT(a) (sizeof(a) / sizeof((a)[0]))

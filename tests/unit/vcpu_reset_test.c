@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A vCPU's registers at reset: every row of the table that this CPU has is written with its value, and no other; what
 // no row can say (frame, V registers, ACTLR_EL1, a pending SError).
-// Links: arch/aarch64/vcpu.c arch/aarch64/vcpu_registers.c
+// Links: arch/aarch64/vcpu_reset.c arch/aarch64/vcpu_registers.c
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -9,6 +9,7 @@
 #include <hv/pool.h>
 
 #include <hv/bits.h>
+#include <hv/spinlock.h>
 #include <hv/string.h>
 
 #define WORD_BITS 64

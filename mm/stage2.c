@@ -27,6 +27,7 @@
 #include <hv/arch/s2_pte.h>
 #include <hv/arch/tlb.h>
 #include <hv/pool.h>
+#include <hv/spinlock.h>
 #include <hv/string.h>
 
 #define PAGE_SIZE   KIB(4)

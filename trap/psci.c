@@ -8,6 +8,7 @@
 #include <hv/event_key.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
+#include <hv/spinlock.h>
 #include <hv/vm.h>
 
 #define PSCI_SUCCESS            0

@@ -17,6 +17,7 @@
 #include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vgic.h>
+#include <hv/vtimer.h>
 
 #define UNLIKELY(condition) __builtin_expect(condition, 0)
 

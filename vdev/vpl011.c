@@ -22,6 +22,7 @@
 #include <hv/console.h>
 #include <hv/hyp_timer.h>
 #include <hv/memory_map.h>
+#include <hv/spinlock.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>

@@ -16,6 +16,7 @@
 #include <hv/arch/registers.h>
 #include <hv/hyp_timer.h>
 #include <hv/memory_map.h>
+#include <hv/spinlock.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>

@@ -13,7 +13,9 @@
 #include <hv/monitor.h>
 #include <hv/policy.h>
 #include <hv/pool.h>
+#include <hv/spinlock.h>
 #include <hv/telemetry.h>
+#include <hv/vtimer.h>
 
 #define VMID 1
 
@@ -79,6 +81,7 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
         struct vcpu *vcpu = &vm->vcpus[i];
         vcpu->vm = vm;
         vcpu->id = i;
+        vcpu->cpu = i;
         vcpu->power = VCPU_OFF;
         vcpu->telemetry = &telemetry_cpu[i];
     }

@@ -2,12 +2,13 @@
 // The architectural state of a vCPU at reset (PSCI CPU_ON, DEN 0022 6.4; DDI 0487 D1.4). Nothing of it is switched
 // while the vCPU lives, since each has a CPU of its own.
 
-#include <hv/vcpu.h>
+#include <hv/arch/vcpu_reset.h>
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/simd_access.h>
 #include <hv/arch/vcpu_registers.h>
+#include <hv/machine.h>
 #include <hv/string.h>
 
 #define SPSR_RESET (SPSR_ELX_D | SPSR_ELX_A | SPSR_ELX_I | SPSR_ELX_F | SPSR_M_EL1H)

@@ -2,36 +2,7 @@
 // The spinlock of EL2. Each lock has a rank, which says what may be taken while it is held: see lock_order.h.
 #pragma once
 
-#include <stdint.h>
-
-#include <hv/lock_order.h>
-
-#ifdef __clang__
-#define THREAD_ANNOTATION(x) __attribute__((x))
-#else
-#define THREAD_ANNOTATION(x)
-#endif
-#define GUARDED_BY(lock)   THREAD_ANNOTATION(guarded_by(lock))
-#define REQUIRES(lock)     THREAD_ANNOTATION(requires_capability(lock))
-#define ACQUIRES(lock)     THREAD_ANNOTATION(acquire_capability(lock))
-#define RELEASES(lock)     THREAD_ANNOTATION(release_capability(lock))
-#define NO_THREAD_ANALYSIS THREAD_ANNOTATION(no_thread_safety_analysis)
-
-struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
-    uint32_t held;
-    uint32_t rank; // enum lock_rank
-};
-
-// Says to clang which lock guards a field. In C an attribute of a field cannot name a lock in the same structure, so
-// one role stands for the locks of all objects of a kind: the kind's own functions, which take and release the lock,
-// acquire and release the role, and a field that is GUARDED_BY it is an error everywhere else. A role is declared and
-// never defined.
-struct THREAD_ANNOTATION(capability("role")) lock_role {
-    char none;
-};
-
-// A free lock of that rank, for an object that is initialized where it is defined.
-#define SPINLOCK(of_rank) {.rank = (of_rank)}
+#include <hv/lock.h>
 
 // Makes lock free, with its rank. Before anybody else can know it.
 static inline void spinlock_init(struct spinlock *lock, enum lock_rank rank)

@@ -4,7 +4,7 @@
 #pragma once
 
 #include <hv/range.h>
-#include <hv/spinlock.h>
+#include <hv/lock.h>
 #include <hv/types.h>
 
 #define STAGE2_IPA_BITS 39

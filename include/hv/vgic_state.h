@@ -4,7 +4,7 @@
 #pragma once
 
 #include <hv/memory_map.h>
-#include <hv/spinlock.h>
+#include <hv/lock.h>
 #include <hv/types.h>
 
 #define VGIC_SPI_BANKS 2                           // INTIDs 32 .. 95: UART, RTC, PCIe and virtio-mmio of QEMU virt

@@ -1,51 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest machine: its vCPUs, its stage 2, its devices. No guest state lives outside it.
+// The life of a VM. Its data: machine.h.
 #pragma once
 
+#include <hv/machine.h>
 #include <hv/memory_map.h>
-#include <hv/spinlock.h>
+#include <hv/status.h>
 #include <hv/stage2.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
 #include <hv/vpl011.h>
 #include <hv/vpl031.h>
-
-// How far the guest's virtual counter starts ahead of the physical one, in ticks: room for CNTVOFF_EL2 to grow below 0.
-#define VM_VIRTUAL_LEAD (UINT64_C(1) << 50)
-
-enum vm_state {
-    VM_RUNNING,
-    VM_PAUSING, // a CPU gathers the vCPUs; the guest's time still runs
-    VM_PAUSED,  // every vCPU waits in EL2; virtual time stands still
-    VM_STOPPED, // as paused, for good: only reset leaves it
-};
-
-// The page in uart comes behind what each exit uses: small offsets are short code.
-// NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
-struct vm {
-    enum vm_state state;        // written by vm.c only
-    const char *stop_reason;    // why it stopped; NULL unless VM_STOPPED
-    const char *guest_name;     // "diagnostic guest", "Linux Image" ...
-    unsigned int vcpu_count;    // 1 .. CPU_MAX
-    struct spinlock power_lock; // guards the step from VCPU_OFF to VCPU_ON_PENDING
-    struct vcpu vcpus[CPU_MAX];
-    struct stage2 stage2;
-    struct vgic vgic;
-    struct vpl011 uart;
-    uint64_t entry_ipa;
-    uint64_t boot_argument;  // x0 of vCPU 0 at reset: the DTB's IPA, or 0
-    uint64_t pause_started;  // CNTPCT_EL0 when it was paused
-    uint64_t virtual_lead;   // what the guest's counter is ahead of the machine's at boot: VM_VIRTUAL_LEAD or 0
-    uint64_t virtual_offset; // CNTVOFF_EL2 of every vCPU: paused_ticks - virtual_lead; with a lead never above 0
-    uint64_t paused_ticks;   // counter ticks of the pauses since boot that have ended
-    struct vpl031 rtc;
-};
-
-// Counter ticks spent paused since boot, a pause that lasts included; now is CNTPCT_EL0.
-static inline uint64_t vm_paused_ticks(const struct vm *vm, uint64_t now)
-{
-    return vm->paused_ticks + (vm->state <= VM_PAUSING ? 0 : now - vm->pause_started);
-}
 
 // The one VM of this build.
 extern struct vm vm0;

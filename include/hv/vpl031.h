@@ -5,23 +5,11 @@
 #pragma once
 
 #include <hv/mmio.h>
-#include <hv/spinlock.h>
 #include <hv/trap.h>
 #include <hv/types.h>
+#include <hv/vpl031_state.h>
 
 struct vm;
-
-struct vpl031 {
-    struct spinlock lock; // guards all
-    uint32_t offset;      // the guest's clock less the machine's, in seconds, modulo 2^32
-    uint32_t load;        // RTCLR as written last
-    uint32_t match;       // RTCMR
-    uint32_t mask;        // RTCIMSC
-    uint32_t raw;         // RTCRIS
-    bool level;           // what the interrupt line was last set to
-    bool armed;           // the alarm is to come,
-    uint32_t due;         // when the machine's clock shows this
-};
 
 // The machine's clock; no alarm. On the boot CPU, before any vCPU runs.
 void vpl031_init(struct vm *vm);

@@ -10,6 +10,7 @@
 #include <hv/policy.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
+#include <hv/vtimer.h>
 
 static void show_deadline(const char *name, uint64_t control, uint64_t deadline, uint64_t now)
 {

@@ -14,6 +14,7 @@
 #include <hv/log_budget.h>
 #include <hv/policy.h>
 #include <hv/pool.h>
+#include <hv/spinlock.h>
 #include <hv/vm.h>
 
 #include <setjmp.h>

@@ -210,7 +210,7 @@ def test_fault_reasons_are_the_codes():
 
 def test_states_and_steps_are_named_as_in_the_code():
     text = section("docs/ARCHITECTURE.md", "## vCPUs, pause and resume")
-    states = re.findall(r"^    VM_([A-Z]+)", text_of("include/hv/vm.h"), re.M)
+    states = re.findall(r"^    VM_([A-Z]+)", text_of("include/hv/machine.h"), re.M)
     assert len(states) > 2 and all(state in text for state in states)
 
 

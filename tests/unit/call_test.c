@@ -10,6 +10,7 @@
 #include <hv/log_budget.h>
 #include <hv/policy.h>
 #include <hv/policy.h>
+#include <hv/spinlock.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 

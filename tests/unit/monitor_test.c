@@ -25,6 +25,7 @@
 #include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vm.h>
+#include <hv/vtimer.h>
 #include <policy_tables.c>
 
 #include <ctype.h>

@@ -10,6 +10,7 @@
 #include <hv/policy.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
+#include <hv/vtimer.h>
 
 #include <policy_tables.c>
 

@@ -15,6 +15,7 @@
 #include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vm.h>
+#include <hv/vtimer.h>
 
 static struct vm vm;
 static struct trap_frame frame;

@@ -14,6 +14,7 @@
 #include <hv/monitor.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
+#include <hv/vtimer.h>
 
 #include <setjmp.h>
 #include <stdarg.h>

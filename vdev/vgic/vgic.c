@@ -31,6 +31,7 @@
 #include <hv/arch/registers.h>
 #include <hv/gicv3.h>
 #include <hv/policy.h>
+#include <hv/spinlock.h>
 #include <hv/string.h>
 
 struct vgic_view vgic_view_of(struct vm *vm, struct vcpu *owner, unsigned int intid)

@@ -6,6 +6,7 @@
 #include "vgic_internal.h"
 
 #include <hv/arch/barrier.h>
+#include <hv/spinlock.h>
 
 #define GICD_CTLR    0x0000
 #define GICD_TYPER   0x0004

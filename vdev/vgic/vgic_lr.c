@@ -15,6 +15,7 @@
 #include <hv/arch/registers.h>
 #include <hv/gicv3.h>
 #include <hv/policy.h>
+#include <hv/spinlock.h>
 
 // clang-format off
 #define LR_LIST(LR) LR(0) LR(1) LR(2) LR(3) LR(4) LR(5) LR(6) LR(7) LR(8) LR(9) LR(10) LR(11) LR(12) LR(13) LR(14) LR(15)

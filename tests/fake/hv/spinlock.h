@@ -5,30 +5,8 @@
 #pragma once
 
 #include <fake_trace.h>
-#include <hv/lock_order.h>
+#include <hv/lock.h>
 #include <stdint.h>
-
-#ifdef __clang__
-#define THREAD_ANNOTATION(x) __attribute__((x))
-#else
-#define THREAD_ANNOTATION(x)
-#endif
-#define GUARDED_BY(lock)   THREAD_ANNOTATION(guarded_by(lock))
-#define REQUIRES(lock)     THREAD_ANNOTATION(requires_capability(lock))
-#define ACQUIRES(lock)     THREAD_ANNOTATION(acquire_capability(lock))
-#define RELEASES(lock)     THREAD_ANNOTATION(release_capability(lock))
-#define NO_THREAD_ANALYSIS THREAD_ANNOTATION(no_thread_safety_analysis)
-
-struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
-    uint32_t held;
-    uint32_t rank;
-};
-
-struct THREAD_ANNOTATION(capability("role")) lock_role {
-    char none;
-};
-
-#define SPINLOCK(of_rank) {.rank = (of_rank)}
 
 // One bit for each rank that is held.
 __attribute__((weak)) uint32_t fake_lock_ranks;

@@ -171,6 +171,26 @@ static inline uint64_t fault_address(uint32_t syndrome)
     return page | (READ_SYSREG(FAR_EL2) & 0xfff);
 }
 
+static COLD const struct policy_range *other_range(struct vcpu *vcpu, uint64_t ipa)
+{
+    const struct policy_range *range = policy_find_range(ipa_make(ipa));
+
+    if (range != NULL)
+        vcpu->range = range;
+    return range;
+}
+
+// The range of the policy that has ipa, or NULL. Drivers access one device many times in a row, so the range of this
+// vCPU's last access is tried first: wherever a board has its devices, only the first access to another one searches.
+static inline const struct policy_range *range_of(struct vcpu *vcpu, uint64_t ipa)
+{
+    const struct policy_range *last = vcpu->range;
+
+    if (UNLIKELY(last == NULL || ipa - last->base >= last->size))
+        return other_range(vcpu, ipa);
+    return last;
+}
+
 // What a store of size bytes gives the device.
 static inline uint64_t register_part(uint64_t value, unsigned int size)
 {
@@ -189,9 +209,9 @@ bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
     unsigned int size = 1u << FIELD_GET(ISS_ABORT_SAS, syndrome);
     bool write = syndrome & ISS_ABORT_WNR;
 
-    if (UNLIKELY(!policy_is_quick(ipa_make(ipa))))
+    const struct policy_range *range = range_of(vcpu, ipa);
+    if (UNLIKELY(range == NULL || !(range->widths & size)))
         return false;
-    const struct policy_range *range = policy_quick_range(ipa_make(ipa));
     struct policy_verdict verdict = range->verdict[write];
     // The pending and active states of either kind of GIC frame come from other CPUs. Who waits for these runs what
     // they ask of this one, and that may need the whole frame, or change ELR_EL2 and SPSR_EL2 by an exception

@@ -15,6 +15,7 @@
 #include <hv/vpl031_state.h>
 #include <hv/vtimer_state.h>
 
+struct policy_range;
 struct telemetry;
 struct vm;
 
@@ -42,10 +43,11 @@ struct vcpu_held {
 struct vcpu {
     struct trap_frame *frame; // at the top of its CPU's EL2 stack; valid while that CPU is in EL2
     struct vm *vm;
-    struct telemetry *telemetry; // its counters and last events
-    uint32_t id;                 // which of its VM's vCPUs it is: 0 .. vm->vcpu_count - 1, the guest's MPIDR_EL1.Aff0
-    uint32_t cpu;                // the physical CPU on which it runs, and no other: 0 .. cpu_count() - 1
-    uint32_t request;            // VCPU_REQUEST_*
+    struct telemetry *telemetry;      // its counters and last events
+    const struct policy_range *range; // of the last device access that the quick way took; NULL: none yet
+    uint32_t id;      // which of its VM's vCPUs it is: 0 .. vm->vcpu_count - 1, the guest's MPIDR_EL1.Aff0
+    uint32_t cpu;     // the physical CPU on which it runs, and no other: 0 .. cpu_count() - 1
+    uint32_t request; // VCPU_REQUEST_*
     enum vcpu_power power;
     bool waiting;          // in EL2's idle loop: frame and EL1 registers stand still
     bool step_owned;       // step owns MDSCR_EL1.SS and MDCR_EL2.TDE

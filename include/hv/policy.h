@@ -74,13 +74,6 @@ struct policy_controls {
 
 #define POLICY_ROW_MAX 128
 
-// policy_quick[n] is about the n-th 64 KiB from POLICY_QUICK_BASE, where all devices are that ariel emulates: the index
-// in policy_ranges of the one device there, when all of it is in one range and any width is allowed; else
-// policy_range_count. As many as one mask bounds.
-#define POLICY_QUICK_BASE  0x08000000
-#define POLICY_QUICK_SHIFT 16
-#define POLICY_QUICK_COUNT 512
-
 extern const char policy_name[];
 extern const struct policy_verdict policy_verdicts[][2]; // the pairs that occur: [0] read, [1] write or call
 extern const uint8_t policy_verdict_index[KEY_COUNT];
@@ -89,29 +82,12 @@ extern const unsigned int policy_log_budget;      // records a second that all o
 extern const unsigned int policy_row_count;       // 1 .. POLICY_ROW_MAX; row 0 is the default
 extern const struct policy_range policy_ranges[]; // one more than policy_range_count: the last is empty, all denied
 extern const unsigned int policy_range_count;
-extern const uint8_t policy_quick[POLICY_QUICK_COUNT];
 extern const struct policy_controls policy_controls;
 
 // What is decided about a key: [0] read, [1] write or call.
 static inline const struct policy_verdict *policy_verdicts_of(unsigned int key)
 {
     return policy_verdicts[policy_verdict_index[key]];
-}
-
-static inline bool policy_is_quick(ipa_t ipa)
-{
-    return (ipa.v - POLICY_QUICK_BASE) >> POLICY_QUICK_SHIFT < POLICY_QUICK_COUNT;
-}
-
-// For such an ipa only: the range to which it belongs if it is in a device at all, or the empty one, which denies
-// everything: then policy_find_range knows.
-static inline const struct policy_range *policy_quick_range(ipa_t ipa)
-{
-    uint64_t piece = bounded_index((ipa.v - POLICY_QUICK_BASE) >> POLICY_QUICK_SHIFT, POLICY_QUICK_COUNT);
-    const struct policy_range *range = &policy_ranges[policy_quick[piece]];
-
-    __asm__("" : "+r"(range)); // one pointer, not an index computed again for every field
-    return range;
 }
 
 // What the policy compiler promises of its ranges (tests/tools/test_policy_compile.py).

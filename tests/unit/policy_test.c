@@ -57,31 +57,6 @@ static void every_edge_is_found(void **state)
     assert_null(policy_find_range(ipa_make(GUEST_RAM_IPA)));
 }
 
-// The quick answer is the right one, or one that denies; and it is there for the devices that a policy emulates whole.
-static void quick_ranges_are_the_ranges(void **state)
-{
-    (void)state;
-    for (uint64_t ipa = POLICY_QUICK_BASE - KIB(64); ipa < GIB(1); ipa += KIB(4)) {
-        if (!policy_is_quick(ipa_make(ipa)))
-            continue;
-        const struct policy_range *quick = policy_quick_range(ipa_make(ipa));
-        if (quick == &policy_ranges[policy_range_count])
-            continue;
-        assert_int_equal(quick->widths, 15);
-        if (find_slowly(ipa) != NULL) // else behind the device's end, and refused by its emulation
-            assert_ptr_equal(quick, find_slowly(ipa));
-    }
-    assert_false(policy_is_quick(ipa_make(UINT64_MAX)));
-    assert_false(policy_is_quick(ipa_make(POLICY_QUICK_BASE - 1)));
-    assert_false(policy_is_quick(ipa_make(POLICY_QUICK_BASE + ((uint64_t)POLICY_QUICK_COUNT << POLICY_QUICK_SHIFT))));
-    const struct policy_range *none = &policy_ranges[policy_range_count];
-    assert_int_equal(none->size, 0);
-    assert_int_equal((none->verdict[0].flags | none->verdict[1].flags) & POLICY_FLAG_QUICK, 0);
-    for (unsigned int i = 0; i < policy_range_count; i++)
-        if (policy_ranges[i].key == KEY_DEVICE_GICD || policy_ranges[i].key == KEY_DEVICE_PL011)
-            assert_ptr_equal(policy_quick_range(ipa_make(policy_ranges[i].base)), &policy_ranges[i]);
-}
-
 static void devices_are_where_they_are(void **state)
 {
     (void)state;
@@ -134,13 +109,9 @@ static void actions_have_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranges_are_sorted_and_disjoint),
-        cmocka_unit_test(every_edge_is_found),
-        cmocka_unit_test(quick_ranges_are_the_ranges),
-        cmocka_unit_test(devices_are_where_they_are),
-        cmocka_unit_test(what_no_guest_may_have_is_never_passed_on),
-        cmocka_unit_test(verdicts_point_into_the_tables),
-        cmocka_unit_test(actions_have_names),
+        cmocka_unit_test(ranges_are_sorted_and_disjoint), cmocka_unit_test(every_edge_is_found),
+        cmocka_unit_test(devices_are_where_they_are),     cmocka_unit_test(what_no_guest_may_have_is_never_passed_on),
+        cmocka_unit_test(verdicts_point_into_the_tables), cmocka_unit_test(actions_have_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

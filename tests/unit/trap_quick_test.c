@@ -23,6 +23,7 @@
 
 #define QUICK          {POLICY_EMULATE, POLICY_FLAG_QUICK, 1}
 #define WORD_READ      0x93810007u // EC 0x24, 32 bits, ISV, 4 bytes, Rt = x1, translation fault at level 3
+#define NARROW_IPA     UINT64_C(0xf09010000)
 #define PC             0x40001000u
 #define ID_REGISTER(n) (0x62300001u | (n) << 1 | 1u << 5) // MRS x1, S3_0_C0_C<n>_0
 
@@ -33,12 +34,11 @@ const struct policy_range policy_ranges[] = {
     {GICD_IPA, GICD_SIZE, KEY_DEVICE_GICD, 0xf, 0, {QUICK, QUICK}},
     {GICR_IPA, 0xf60000, KEY_DEVICE_GICR, 0xf, 0, {QUICK, QUICK}},
     {PL011_IPA, PL011_SIZE, KEY_DEVICE_PL011, 0xf, 0, {QUICK, QUICK}},
+    {NARROW_IPA, 0x1000, KEY_DEVICE_PL031, 0x4, 0, {QUICK, QUICK}}, // 4 bytes alone
     {UINT64_MAX, 0, KEY_DEVICE_NONE, 0, 0, {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}},
 };
-const unsigned int policy_range_count = 3;
+const unsigned int policy_range_count = 4;
 // Const tables of the build, under second names that the test may write.
-uint8_t quick[POLICY_QUICK_COUNT];
-__asm__(".globl policy_quick\n.set policy_quick, quick");
 uint16_t id_keys[64];
 __asm__(".globl sysreg_id_key\n.set sysreg_id_key, id_keys");
 const uint16_t call_psci_keys[2][PSCI_COUNT];
@@ -114,13 +114,6 @@ static int setup(void **state)
     answer = TRAP_DONE;
     for (unsigned int i = 0; i < ARRAY_COUNT(id_keys); i++)
         id_keys[i] = KEY_SYSREG_UNKNOWN;
-    for (unsigned int i = 0; i < POLICY_QUICK_COUNT; i++) {
-        uint64_t base = POLICY_QUICK_BASE + ((uint64_t)i << POLICY_QUICK_SHIFT);
-        unsigned int n = 0;
-        while (n < policy_range_count && base - policy_ranges[n].base >= policy_ranges[n].size)
-            n++;
-        quick[i] = (uint8_t)n;
-    }
     return 0;
 }
 
@@ -139,6 +132,32 @@ static void a_word_of_a_device_is_done(void **state)
     assert_int_equal(fake_sysreg_get("ELR_EL2"), PC + 4);
     assert_int_equal(telemetry.sequence, 1);
     assert_int_equal(telemetry.row_count[1], 1);
+}
+
+// Wherever the device of the last access was: below, above, in a hole, and behind the last one.
+static void each_device_is_found_after_each_other(void **state)
+{
+    static const uint64_t places[] = {
+        GICD_IPA + 4, GICR_IPA + 8, PL011_IPA + 0x18, PL011_IPA + 0xffc, GICD_IPA + GICD_SIZE - 4, GICR_IPA};
+    (void)state;
+    for (unsigned int first = 0; first < ARRAY_COUNT(places); first++) {
+        for (unsigned int next = 0; next < ARRAY_COUNT(places); next++) {
+            assert_true(access_at(places[first], WORD_READ));
+            assert_true(access_at(places[next], WORD_READ));
+            assert_int_equal(frame.x[1], places[next]);
+            assert_false(access_at(PL011_IPA + PL011_SIZE, WORD_READ));
+            assert_false(access_at(GICD_IPA - 4, WORD_READ));
+        }
+    }
+}
+
+// A width that the policy's row does not have is for the whole way to refuse.
+static void a_width_that_the_range_denies_is_left_alone(void **state)
+{
+    (void)state;
+    assert_true(access_at(NARROW_IPA, WORD_READ));
+    assert_false(access_at(NARROW_IPA, WORD_READ & ~UINT32_C(0xc00000))); // 1 byte
+    assert_false(access_at(NARROW_IPA, WORD_READ | UINT32_C(0xc00000)));  // 8 bytes
 }
 
 static void every_register_can_be_stored_and_loaded(void **state)
@@ -364,6 +383,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_word_of_a_device_is_done, setup),
+        cmocka_unit_test_setup(each_device_is_found_after_each_other, setup),
+        cmocka_unit_test_setup(a_width_that_the_range_denies_is_left_alone, setup),
         cmocka_unit_test_setup(every_register_can_be_stored_and_loaded, setup),
         cmocka_unit_test_setup(a_permission_fault_is_the_uarts, setup),
         cmocka_unit_test_setup(what_asks_other_cpus_is_left_alone, setup),

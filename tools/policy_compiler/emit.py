@@ -4,8 +4,6 @@ import os
 
 from .model import REGISTERS, place_of, quoted
 
-# policy_quick, as policy.h has it
-QUICK_BASE, QUICK_SHIFT, QUICK_COUNT = 0x08000000, 16, 512
 # sysreg_slots, as hv/arch/sysreg.h has it
 SLOT_COUNT = 64
 
@@ -81,23 +79,6 @@ def sysreg_lookup(keys):
                   wrap(ids.get(slot, "KEY_SYSREG_UNKNOWN") for slot in range(64)), "};\n"]
 
 
-def quick_ranges(ranges):
-    """policy_quick of hv/policy.h: a device is refused by its emulation behind its end, so that need not be looked at."""
-    result = []
-    for piece in range(QUICK_COUNT):
-        base = QUICK_BASE + (piece << QUICK_SHIFT)
-        end = base + (1 << QUICK_SHIFT)
-        here = [i for i, r in enumerate(ranges) if r["base"] < end and r["base"] + r["size"] > base]
-        alone = here[0] if len(here) == 1 else None
-        if alone is not None:
-            key, start, size = ranges[alone]["key"], ranges[alone]["base"], ranges[alone]["size"]
-            whole = start <= max(base, key.base) and start + size >= min(end, key.base + key.size)
-            if not whole or ranges[alone]["widths"] != 15:
-                alone = None
-        result.append(len(ranges) if alone is None else alone)
-    return result
-
-
 def wrap(items, width=110):
     lines, line = [], ""
     for item in items:
@@ -125,10 +106,7 @@ def generate(policy):
             for r in policy.ranges]
     out += ["    {UINT64_MAX, 0, KEY_DEVICE_NONE, 0, 0, {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}},"]
     out += ["};\n", f"const unsigned int policy_range_count = {len(policy.ranges)};\n",
-            f"_Static_assert(POLICY_QUICK_BASE == {QUICK_BASE:#x} && POLICY_QUICK_SHIFT == {QUICK_SHIFT} && "
-            f"POLICY_QUICK_COUNT == {QUICK_COUNT}, \"emit.py\");",
-            "const uint8_t policy_quick[POLICY_QUICK_COUNT] = {"]
-    out += [wrap(map(str, quick_ranges(policy.ranges))), "};\n", "const struct policy_controls policy_controls = {"]
+            "const struct policy_controls policy_controls = {"]
     for register in REGISTERS:
         bits = sorted(bit for bit in policy.bits if bit.startswith(register + "_"))
         out.append(f"    .{register.lower()} = {' | '.join(bits) or '0'},")

@@ -8,6 +8,8 @@
 BUILD ?= build
 ## folder of what depends on no policy: EL2's objects and the guest; policies of one build can share it
 OBJECTS ?= $(BUILD)
+## the board that it is for: a name in platform/
+PLATFORM ?= virt
 ## a policy's name in policy/, or the path of a .toml file
 POLICY ?= diag
 ## 1: the diagnostic guest powers the machine off after its summary
@@ -67,6 +69,10 @@ $(error POLICY=$(POLICY): no file $(POLICY_FILE); there are: $(basename $(notdir
 endif
 endif
 
+ifeq ($(wildcard platform/$(PLATFORM).h),)
+$(error PLATFORM=$(PLATFORM): no board platform/$(PLATFORM).h; there are: $(basename $(notdir $(wildcard platform/*.h))))
+endif
+
 # A suite's tests are in the file of its name. Another guest has its own.
 SUITES := $(basename $(notdir $(wildcard guest/suites/*.c)))
 ifeq ($(origin GUEST_MAIN),file)
@@ -83,7 +89,7 @@ include mk/toolchain.mk
 
 # The rooms of the hypervisor, ground first, and those of the guests (scripts/rooms.py reads them here): no file needs
 # one of a later room, and none needs another in a circle (scripts/graph.py)
-ROOMS := lib policy arch/aarch64 trace mm drivers core console vdev vdev/vgic vm debug trap monitor monitor/cmds boot
+ROOMS := lib platform policy arch/aarch64 trace mm drivers core console vdev vdev/vgic vm debug trap monitor monitor/cmds boot
 GUEST_ROOMS := guest/lib guest/suites guest/bench guest
 HV_SOURCES := $(sort $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S %/$(if $(filter 1,$(LOCKS)),spinlock.c,spinlock_checked.c),$(HV_SOURCES))
@@ -123,7 +129,7 @@ $(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(OBJECTS)/hypervisor.ld
 	$(call say,LD,$@)
 	$(Q)$(HV_LINK) -T $(OBJECTS)/hypervisor.ld -o $@ $(HV_OBJECTS)
 	$(Q)sed -i -E 's!\S*/cc\w{6}\.(ltrans|debug)!\1!' $(BUILD)/hypervisor.map
-	$(Q)$(PYTHON) scripts/check_layout.py --hypervisor $@
+	$(Q)$(PYTHON) scripts/check_layout.py --platform $(PLATFORM) --hypervisor $@
 
 $(BUILD)/hypervisor.map: $(BUILD)/hypervisor.elf ;
 
@@ -182,13 +188,13 @@ policy-show: | tools
 $(GENERATED)/version.h: $(GENERATED)/version.stamp
 	$(Q)echo '#define ARIEL_VERSION "$(VERSION)"' > $@
 
-# Linker scripts take the addresses of memory_map.h through the preprocessor.
+# Linker scripts take the addresses of memory_map.h and of the board through the preprocessor.
 $(OBJECTS)/hypervisor.ld: $(wildcard arch/aarch64/*.lds.S arch/aarch64/*.ld.S) $(FLAGS_STAMP)
 $(OBJECTS)/guest.ld: guest/guest.ld.S $(FLAGS_STAMP)
 $(OBJECTS)/bench.ld: guest/bench/bench.ld.S $(FLAGS_STAMP)
 $(OBJECTS)/hypervisor.ld $(OBJECTS)/guest.ld $(OBJECTS)/bench.ld:
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) -E -P -x assembler-with-cpp -undef -D__LINKER__ -Iinclude -MMD -MP -MF $@.d -MT $@ -o $@ $<
+	$(Q)$(CC) -E -P -x assembler-with-cpp -undef -D__LINKER__ -Iinclude $(PLATFORM_FLAGS) -MMD -MP -MF $@.d -MT $@ -o $@ $<
 
 # A stamp changes when its value does: another POLICY, other flags or another compiler rebuild what depends on them, and
 # no more: EL2's objects do not depend on the guest's variables, nor on the policy.

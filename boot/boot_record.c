@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns the page at BOOT_RECORD_PA. Promises: a record is believed only when its check fits, so that memory which lost
-// its contents with the power is never taken for one. It needs no key: nobody but EL2 can write there.
+// Owns the page platform.boot_record. Promises: a record is believed only when its check fits, so that memory which
+// lost its contents with the power is never taken for one. It needs no key: nobody but EL2 can write there.
 #include "boot_record.h"
 
 #include <hv/arch/cache.h>
+#include <hv/platform.h>
 
 #define BOOT_RECORD_MAGIC UINT64_C(0x544f4f424c455241) // "ARELBOOT"
 #define RECORD_WORDS      (sizeof(struct boot_record) / sizeof(uint64_t))
@@ -12,7 +13,7 @@ _Static_assert(sizeof(struct boot_record) <= BOOT_RECORD_SIZE);
 
 static struct boot_record *record_page(void)
 {
-    return (struct boot_record *)BOOT_RECORD_PA;
+    return (struct boot_record *)platform.boot_record.base;
 }
 
 // A sum in which each word's place counts, and which no memory of one repeated byte fulfils.

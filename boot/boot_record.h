@@ -9,7 +9,7 @@
 
 enum boot_guest {
     BOOT_GUEST_BUNDLED = 1, // nothing was loaded: the bundled diagnostic guest
-    BOOT_GUEST_IMAGE,       // an arm64 Image at LINUX_IMAGE_PA
+    BOOT_GUEST_IMAGE,       // an arm64 Image at the beginning of guest RAM
 };
 
 struct boot_record {
@@ -17,7 +17,7 @@ struct boot_record {
     uint64_t guest;    // enum boot_guest
     uint64_t image[8]; // the Image's header, 64 bytes
     uint64_t dtb;      // the device tree's first eight bytes: magic and size
-    uint64_t initrd;   // the first eight bytes at LINUX_INITRD_PA
+    uint64_t initrd;   // the first eight bytes at LINUX_INITRD_IPA
     uint64_t check;    // boot_record_check() of the words before it
 };
 

@@ -2,13 +2,15 @@
 // A guest that came with a list of its pieces (hv/guest_manifest.h). QEMU wrote list and pieces anew at this reset, so
 // nothing here depends on what a guest left. The list is checked so that a mistake is named before the guest starts;
 // EL2's safety does not depend on it.
+#include <hv/platform.h>
+
 #include "loader_parts.h"
 
 #define RAM_END (GUEST_RAM_IPA + GUEST_RAM_SIZE)
 
 static const void *piece_memory(const struct guest_piece *piece)
 {
-    return (const void *)(piece->ipa - GUEST_RAM_IPA + GUEST_RAM_PA);
+    return (const void *)(piece->ipa - GUEST_RAM_IPA + platform.guest_ram.base);
 }
 
 static bool holds(const struct guest_piece *piece, uint64_t ipa)

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which guest this boot runs. What decides is what the person loaded, never what a guest left in its RAM, which a warm
 // reset keeps: the list that QEMU writes at each reset; else, for a command line typed by hand, what the first boot
-// found and remembers (boot_record.h); at the first boot itself, when no guest has run, what lies at LINUX_IMAGE_PA.
+// found and remembers (boot_record.h); at the first boot itself, when no guest has run, what lies at the
+// beginning of guest RAM.
 
 #include <hv/loader.h>
 
 #include <hv/arch/cache.h>
+#include <hv/platform.h>
 #include <hv/string.h>
 
 #include "boot_record.h"
@@ -13,10 +15,16 @@
 
 extern const char guest_image_start[], guest_image_end[];
 
+// Where EL2 finds what a guest will see at ipa.
+static void *guest_memory(uint64_t ipa)
+{
+    return (void *)(platform.guest_ram.base + (ipa - GUEST_RAM_IPA));
+}
+
 // Kernels before 5.8 ask to stand text_offset bytes above a 2 MiB boundary.
 static void place_image(uint64_t offset, uint64_t size)
 {
-    uint8_t *image = (uint8_t *)LINUX_IMAGE_PA;
+    uint8_t *image = guest_memory(GUEST_RAM_IPA);
 
     if (offset == 0)
         return;
@@ -37,13 +45,13 @@ static bool is_initrd(uint64_t start)
     return false;
 }
 
-// The Image at LINUX_IMAGE_PA. initrd is what the first boot found in the initrd's place.
+// The Image at the beginning of guest RAM. initrd is what the first boot found in the initrd's place.
 static bool load_image(struct vm *vm, uint64_t initrd, struct loader_error *error)
 {
-    const struct image_header *image = (const struct image_header *)LINUX_IMAGE_PA;
-    uint64_t limit = (is_initrd(initrd) ? LINUX_INITRD_PA : LINUX_DTB_PA) - LINUX_IMAGE_PA;
+    const struct image_header *image = guest_memory(GUEST_RAM_IPA);
+    uint64_t limit = (is_initrd(initrd) ? LINUX_INITRD_IPA : LINUX_DTB_IPA) - GUEST_RAM_IPA;
 
-    if (!loader_check_image(image, limit, error) || !loader_check_dtb((const void *)LINUX_DTB_PA, error))
+    if (!loader_check_image(image, limit, error) || !loader_check_dtb(guest_memory(LINUX_DTB_IPA), error))
         return false;
     vm->guest_name = "Linux Image";
     vm->entry_ipa = GUEST_RAM_IPA + image->text_offset;
@@ -56,8 +64,8 @@ static void load_diagnostic_guest(struct vm *vm)
 {
     size_t size = (size_t)(guest_image_end - guest_image_start);
 
-    memcpy((void *)GUEST_RAM_PA, guest_image_start, size);
-    cache_clean_poc((void *)GUEST_RAM_PA, size); // the guest starts with its MMU off
+    memcpy(guest_memory(GUEST_ENTRY_IPA), guest_image_start, size);
+    cache_clean_poc(guest_memory(GUEST_ENTRY_IPA), size); // the guest starts with its MMU off
     vm->guest_name = "diagnostic guest";
     vm->entry_ipa = GUEST_ENTRY_IPA;
     vm->boot_argument = 0;
@@ -66,9 +74,10 @@ static void load_diagnostic_guest(struct vm *vm)
 // What lies at each place that the loader looks at.
 static struct boot_record look(void)
 {
-    struct boot_record found = {.dtb = *(const uint64_t *)LINUX_DTB_PA, .initrd = *(const uint64_t *)LINUX_INITRD_PA};
+    struct boot_record found = {.dtb = *(const uint64_t *)guest_memory(LINUX_DTB_IPA),
+                                .initrd = *(const uint64_t *)guest_memory(LINUX_INITRD_IPA)};
 
-    memcpy(found.image, (const void *)LINUX_IMAGE_PA, sizeof(found.image));
+    memcpy(found.image, guest_memory(GUEST_RAM_IPA), sizeof(found.image));
     return found;
 }
 
@@ -114,7 +123,7 @@ static bool load_again(struct vm *vm, const struct boot_record *first, struct lo
 
 bool loader_load(struct vm *vm, struct loader_error *error)
 {
-    const struct guest_manifest *list = (const struct guest_manifest *)GUEST_MANIFEST_PA;
+    const struct guest_manifest *list = (const void *)platform.guest_manifest.base;
     const struct boot_record *first = boot_record_find();
 
     if (list->magic == GUEST_MANIFEST_MAGIC)

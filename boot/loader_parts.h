@@ -31,5 +31,5 @@ bool loader_check_image(const struct image_header *image, uint64_t limit, struct
 // Whether a device tree is at dtb.
 bool loader_check_dtb(const void *dtb, struct loader_error *error);
 
-// Loads what the list at GUEST_MANIFEST_PA names: nothing has to be moved, so it only checks. As loader_load.
+// Loads what the list of pieces (guest_manifest.h) names: nothing has to be moved, so it only checks. As loader_load.
 bool loader_load_listed(struct vm *vm, const struct guest_manifest *list, struct loader_error *error);

@@ -7,7 +7,6 @@
 #include <version.h>
 
 #include <hv/arch/el2_setup.h>
-#include <hv/arch/guarded.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/stacks.h>
 #include <hv/arch/sysreg.h>
@@ -23,6 +22,7 @@
 #include <hv/monitor_screen.h>
 #include <hv/panic.h>
 #include <hv/pl011.h>
+#include <hv/platform.h>
 #include <hv/policy.h>
 #include <hv/printf.h>
 #include <hv/stage1.h>
@@ -32,7 +32,7 @@
 #include <hv/vtimer.h>
 #include <hv/watchdog.h>
 
-#define RAM_NEEDED (GUEST_RAM_PA + GUEST_RAM_SIZE - RAM_PA)
+#include "board.h"
 
 extern char stacks_start[];
 
@@ -56,29 +56,6 @@ static _Noreturn void refuse(const char *reason, const char *name, uint64_t valu
     monitor_open_for_person(reason);
     for (;;)
         console_receive();
-}
-
-// Bytes of RAM, to a MiB: what answers. EL2 itself lies below the guest's.
-static uint64_t ram_found(void)
-{
-    uint64_t found = GUEST_RAM_PA - RAM_PA, value;
-
-    while (found < RAM_NEEDED && guarded_device_read(pa_make(RAM_PA + found + MIB(1) - 8), 8, &value))
-        found += MIB(1);
-    return found;
-}
-
-static void check_machine(void)
-{
-    uint64_t value;
-
-    if (!el2_has_gicv3())
-        refuse("no GICv3: give QEMU -M virt,virtualization=on,gic-version=3", "id_aa64pfr0_gic",
-               FIELD_GET(ID_AA64PFR0_EL1_GIC, READ_SYSREG(ID_AA64PFR0_EL1)), 1);
-    if (gicv3_cpu_count() > CPU_MAX)
-        refuse("too many CPUs: give QEMU -smp 8 or less", "cpus", gicv3_cpu_count(), CPU_MAX);
-    if (!guarded_device_read(pa_make(RAM_PA + RAM_NEEDED - 8), 8, &value))
-        refuse("too little RAM: give QEMU -m 1G or more", "ram_bytes", ram_found(), RAM_NEEDED);
 }
 
 // What a person must know before the guest has the line.
@@ -109,6 +86,7 @@ static _Noreturn void run(struct vcpu *vcpu)
 _Noreturn void main_boot_cpu(void)
 {
     struct loader_error error;
+    struct board_fault fault;
 
     panic_init();
     boot_options_read();
@@ -120,11 +98,12 @@ _Noreturn void main_boot_cpu(void)
     stage1_enable();
     struct vcpu *vcpu = adopt_vcpu(0);
     memset(vcpu->frame, 0, sizeof(*vcpu->frame));
-    log_init();
+    log_init_at((void *)platform.log_ring.base);
     log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, policy_name);
     say_keys();
     el2_log_features();
-    check_machine();
+    if (!board_check(&fault))
+        refuse(fault.reason, fault.name, fault.value, fault.bound);
     enum hv_status status = vm_init(&vm0, gicv3_cpu_count());
     if (status == HV_ERR_INVALID)
         refuse("the policy's tables map a device that no guest may have: compile them with tools/policy_compile.py",
@@ -134,7 +113,7 @@ _Noreturn void main_boot_cpu(void)
     gicv3_init_distributor();
     sysreg_init();
     prepare_cpu(vcpu);
-    gicv3_enable(PL011_INTID, 0);
+    gicv3_enable(platform.uarts[0].intid, 0);
     if (!cpu_start_others(vm0.vcpu_count))
         vm0.vcpu_count = cpu_count();
     if (!loader_load(&vm0, &error))

@@ -12,6 +12,7 @@
 #include <hv/arch/registers.h>
 #include <hv/log.h>
 #include <hv/memory_map.h>
+#include <hv/platform.h>
 
 #define GICD_CTLR      0x0000
 #define GICD_TYPER     0x0004
@@ -39,7 +40,6 @@
 #define GICR_TYPER_LAST 0x10
 #define WAKER_SLEEP     0x02
 #define WAKER_CHILDREN  0x04
-#define GICR_FRAMES_MAX (0xf60000 / GICR_STRIDE) // what fits QEMU virt's region
 #define PRIORITY_SPI    0x80808080u
 #define PRIORITY_OWN    0xa0a0a0a0u // SGIs and PPIs
 #define WAIT_POLLS      100000u
@@ -61,14 +61,14 @@ static void wait_for(uint64_t address, uint32_t mask, uint32_t value, const char
 
 static uint64_t frame_at(unsigned int index)
 {
-    return (uint64_t)GICR_PA + (uint64_t)index * GICR_STRIDE;
+    return platform.gicr.base + (uint64_t)index * platform.gicr_stride;
 }
 
 unsigned int gicv3_cpu_count(void)
 {
-    unsigned int index = 0;
+    unsigned int index = 0, last = (unsigned int)(platform.gicr.size / platform.gicr_stride) - 1;
 
-    while (index < GICR_FRAMES_MAX - 1 && !(io_read64(frame_at(index) + GICR_TYPER) & GICR_TYPER_LAST))
+    while (index < last && !(io_read64(frame_at(index) + GICR_TYPER) & GICR_TYPER_LAST))
         index++;
     return index + 1;
 }
@@ -93,7 +93,7 @@ static uint64_t find_redistributor(uint64_t wanted)
 
 void gicv3_init_distributor(void)
 {
-    uint64_t base = GICD_PA;
+    uint64_t base = platform.gicd.base;
     unsigned int banks = (io_read32(base + GICD_TYPER) & GICD_TYPER_LINES) + 1;
 
     io_write32(base + GICD_CTLR, 0);
@@ -148,7 +148,7 @@ void gicv3_init_cpu(unsigned int cpu)
     affinity[cpu] = own_affinity();
     redistributor[cpu] = base;
     gicv3_enable(GICV3_SGI_KICK, cpu);
-    gicv3_enable(INTID_MAINTENANCE, cpu);
+    gicv3_enable(platform.maintenance_intid, cpu);
 }
 
 void gicv3_enable(unsigned int intid, unsigned int cpu)
@@ -161,8 +161,9 @@ void gicv3_enable(unsigned int intid, unsigned int cpu)
         io_write32(redistributor[cpu] + GICR_SGI + GICD_ISENABLER, (uint32_t)bit);
         return;
     }
-    io_write64(GICD_PA + GICD_IROUTER + 8 * (uint64_t)intid, (affinity[cpu] & 0xffffff) | (affinity[cpu] >> 24) << 32);
-    io_write32(GICD_PA + GICD_ISENABLER + 4 * (uint64_t)(intid / 32), (uint32_t)bit);
+    io_write64(platform.gicd.base + GICD_IROUTER + 8 * (uint64_t)intid,
+               (affinity[cpu] & 0xffffff) | (affinity[cpu] >> 24) << 32);
+    io_write32(platform.gicd.base + GICD_ISENABLER + 4 * (uint64_t)(intid / 32), (uint32_t)bit);
 }
 
 void gicv3_disable(unsigned int intid, unsigned int cpu)
@@ -175,8 +176,8 @@ void gicv3_disable(unsigned int intid, unsigned int cpu)
         io_write32(redistributor[cpu] + GICR_SGI + GICD_ICENABLER, (uint32_t)bit);
         wait_for(redistributor[cpu] + GICR_CTLR, GICR_CTLR_RWP, 0, "disable");
     } else {
-        io_write32(GICD_PA + GICD_ICENABLER + 4 * (uint64_t)(intid / 32), (uint32_t)bit);
-        wait_for(GICD_PA + GICD_CTLR, GICD_CTLR_RWP, 0, "disable");
+        io_write32(platform.gicd.base + GICD_ICENABLER + 4 * (uint64_t)(intid / 32), (uint32_t)bit);
+        wait_for(platform.gicd.base + GICD_CTLR, GICD_CTLR_RWP, 0, "disable");
     }
 }
 

@@ -9,6 +9,7 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/memory_map.h>
+#include <hv/platform.h>
 
 static void (*handlers[HYP_TIMER_USERS])(void);
 static uint64_t deadlines[CPU_MAX][HYP_TIMER_USERS];
@@ -45,7 +46,7 @@ void hyp_timer_init_cpu(void)
     program(own);
     WRITE_SYSREG(CNTHP_CTL_EL2, CNTX_CTL_ENABLE);
     barrier_context(); // an old deadline is gone before the interrupt is let in
-    gicv3_enable(INTID_HYP_TIMER, cpu_id());
+    gicv3_enable(platform.hyp_timer_intid, cpu_id());
 }
 
 void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)

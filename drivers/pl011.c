@@ -6,7 +6,7 @@
 #include <hv/pl011.h>
 
 #include <hv/arch/io.h>
-#include <hv/memory_map.h>
+#include <hv/platform.h>
 
 #define UARTDR    0x000
 #define UARTFR    0x018
@@ -18,21 +18,20 @@
 #define UARTIMSC  0x038
 #define UARTICR   0x044
 
-#define DR_DATA       0xff
-#define DR_BE         0x400 // BREAK: the line was low for longer than a character
-#define FR_RXFE       0x10  // receive FIFO empty
-#define FR_TXFF       0x20  // transmit FIFO full
-#define LCR_H_FEN     0x10  // FIFOs on
-#define LCR_H_WLEN_8  0x60  // 8 bits, no parity, one stop bit
-#define CR_UARTEN     0x001
-#define CR_TXE        0x100
-#define CR_RXE        0x200
-#define IFLS_RX_1_8   0x0 // interrupt from 1/8 full on: typed characters must not wait
-#define INT_RX        0x10
-#define INT_RT        0x40 // receive timeout: fewer bytes than the level, and silence since
-#define INT_ALL       0x7ff
-#define BAUD_INTEGER  13 // 115200 from 24 MHz; QEMU does not look
-#define BAUD_FRACTION 1
+#define DR_DATA      0xff
+#define DR_BE        0x400 // BREAK: the line was low for longer than a character
+#define FR_RXFE      0x10  // receive FIFO empty
+#define FR_TXFF      0x20  // transmit FIFO full
+#define LCR_H_FEN    0x10  // FIFOs on
+#define LCR_H_WLEN_8 0x60  // 8 bits, no parity, one stop bit
+#define CR_UARTEN    0x001
+#define CR_TXE       0x100
+#define CR_RXE       0x200
+#define IFLS_RX_1_8  0x0 // interrupt from 1/8 full on: typed characters must not wait
+#define INT_RX       0x10
+#define INT_RT       0x40 // receive timeout: fewer bytes than the level, and silence since
+#define INT_ALL      0x7ff
+#define BAUD_RATE    115200
 
 // Polls of a full transmit FIFO before a byte is given up: about 0.1 s on the slowest host we run on. A serial line at
 // 115200 baud takes 87 us for a byte, so only a UART that is stuck gets there.
@@ -42,12 +41,12 @@ static uint64_t dropped;
 
 static uint32_t uart_read(unsigned int offset)
 {
-    return io_read32((uint64_t)PL011_PA + offset);
+    return io_read32(platform.uarts[0].base + offset);
 }
 
 static void uart_write(unsigned int offset, uint32_t value)
 {
-    io_write32((uint64_t)PL011_PA + offset, value);
+    io_write32(platform.uarts[0].base + offset, value);
 }
 
 void pl011_listen(bool on)
@@ -57,11 +56,15 @@ void pl011_listen(bool on)
 
 void pl011_init(void)
 {
+    // The clock is divided by 16 times the baud rate: the integer part of that and its 64ths have a register each
+    // (DDI 0183 3.3.6). 24 MHz / (16 * 115200) is 13.02: 13, and 1 of 64.
+    uint32_t divisor = (uint32_t)((UINT64_C(64) * platform.uarts[0].clock_hz / 16 + BAUD_RATE / 2) / BAUD_RATE);
+
     // LCR_H and the divisors may only change while the UART is off (DDI 0183 3.3.7); the write of LCR_H latches them.
     uart_write(UARTCR, 0);
     uart_write(UARTICR, INT_ALL);
-    uart_write(UARTIBRD, BAUD_INTEGER);
-    uart_write(UARTFBRD, BAUD_FRACTION);
+    uart_write(UARTIBRD, divisor / 64);
+    uart_write(UARTFBRD, divisor % 64);
     uart_write(UARTLCR_H, LCR_H_FEN | LCR_H_WLEN_8);
     uart_write(UARTIFLS, IFLS_RX_1_8);
     pl011_listen(true);

@@ -34,7 +34,9 @@ COMMON_CFLAGS := $(if $(filter 1,$(LLVM)),-fdebug-compilation-dir=.) \
 
 # EL2 keeps frame pointers, since panic() walks them, and leaves x10 to x15 and x18 to the guest (vectors.S). It is
 # optimized as a whole.
-HV_CPPFLAGS := -Iinclude -I$(GENERATED) $(if $(filter 1,$(SAN)),-DHV_SAN=1)
+# The board's header is named from the root, and no other is.
+PLATFORM_FLAGS := -I. -DPLATFORM_HEADER='<platform/$(PLATFORM).h>'
+HV_CPPFLAGS := -Iinclude -I$(GENERATED) $(PLATFORM_FLAGS) $(if $(filter 1,$(SAN)),-DHV_SAN=1)
 HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -fstack-protector-strong \
             -fno-omit-frame-pointer $(foreach n,10 11 12 13 14 15 18,-ffixed-x$(n)) \
             $(if $(filter 1,$(SAN)),-fsanitize=undefined -fsanitize-trap=undefined)

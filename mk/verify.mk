@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Tests, static gates and the release.
 
-HOST_COMMON := -std=gnu2x -g -Itests/fake -Iinclude -I$(GENERATED) \
+HOST_COMMON := -std=gnu2x -g -Itests/fake -Iinclude -I$(GENERATED) -I. -DPLATFORM_HEADER='<platform/virt.h>' \
                $(filter-out -Wmissing-prototypes -Wcast-qual -Wthread-safety,$(WARNINGS))
 HOST_CFLAGS := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all $(HOST_COMMON)
 COVERAGE_CFLAGS := -O0 --coverage $(HOST_COMMON)

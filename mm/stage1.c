@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// EL2's own address space: one identity map, built once by the boot CPU and shared by all. Text is read-only and
-// executable, rodata read-only, these tables too once the MMU is on, all else read-write and never executable. Guard
-// pages under the stacks, page 0 and everything not named here stay unmapped. The flash that the machine may boot from
-// is read-only, so that not even an error of EL2's programs it. 4 KiB granule, 39 bits, level 1 root (DDI 0487 D8.3).
+// EL2's own address space: one identity map, built once by the boot CPU and shared by all. It has three duties. EL2's
+// text is read-only and executable, and nothing else can be executed. Its constants, and these tables too once the MMU
+// is on, are read-only. Guard pages under the stacks, page 0 and whatever is not named here stay unmapped, so that a
+// stray pointer faults instead of reaching a device. The flash that the machine may boot from is read-only, so that not
+// even an error of EL2's programs it. The translation has a granule of 4 KiB and 39 bits of address: a table at level 1
+// whose entries cover 1 GiB each, below it tables whose entries cover 2 MiB, and below those pages (DDI 0487 D8.2.7).
 
 #include <hv/stage1.h>
 
@@ -11,6 +13,7 @@
 #include <hv/arch/registers.h>
 #include <hv/arch/stacks.h>
 #include <hv/memory_map.h>
+#include <hv/platform.h>
 
 #define PAGE_SIZE  KIB(4)
 #define BLOCK_SIZE MIB(2)
@@ -28,52 +31,86 @@ enum { ATTR_DEVICE, ATTR_NORMAL };
 extern char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], bss_start[],
     bss_end[], sealed_start[], sealed_end[], hv_end[];
 
-// Level 3 tables for the two 2 MiB pieces the image may lie in, and for the one that survives a reset.
-enum { PIECE_IMAGE_LOW, PIECE_IMAGE_HIGH, PIECE_SURVIVES, PIECE_COUNT };
-
-#define SURVIVES_PA (GUEST_RAM_PA - BLOCK_SIZE)
-
-_Static_assert(HV_PA % PAGE_SIZE == 0 && HV_PA - RAM_PA + HV_MAX_SIZE <= 2 * BLOCK_SIZE);
-_Static_assert(LOG_RING_PA >= SURVIVES_PA && GUEST_MANIFEST_PA >= SURVIVES_PA && BOOT_RECORD_PA >= SURVIVES_PA);
+// Tables below the root. One is taken for each GiB in which something is mapped, and one more for each 2 MiB that are
+// mapped by pages. A board needs about eight. The last one is never part of the map: it takes the descriptors for which
+// there is no table, and stage1_is_complete then says so.
+#define TABLES 16
 
 static SEALED _Alignas(4096) uint64_t root[ENTRIES];
-static SEALED _Alignas(4096) uint64_t devices[ENTRIES]; // 0 .. 1 GiB
-static SEALED _Alignas(4096) uint64_t memory[ENTRIES];  // 1 .. 2 GiB
-static SEALED _Alignas(4096) uint64_t pieces[PIECE_COUNT][ENTRIES];
+static SEALED _Alignas(4096) uint64_t tables[TABLES][ENTRIES];
+static SEALED unsigned int tables_taken;
 
 // What stage1_enable (boot.S) loads. Cleaned to memory, since other CPUs read it with their MMU off.
 SEALED struct stage1_registers stage1_registers;
 
-static uint64_t *piece_of(uint64_t address)
+static uint64_t *take_table(void)
 {
-    if (address >= SURVIVES_PA)
-        return pieces[PIECE_SURVIVES];
-    return pieces[(address - RAM_PA) / BLOCK_SIZE == 0 ? PIECE_IMAGE_LOW : PIECE_IMAGE_HIGH];
+    return tables[tables_taken < TABLES - 1 ? tables_taken++ : TABLES - 1];
 }
 
-static void map_pages(uint64_t start, uint64_t end, uint64_t attributes)
+static uint64_t *next_table(uint64_t *entry)
 {
-    for (uint64_t page = start; page < end; page += PAGE_SIZE)
-        piece_of(page)[page / PAGE_SIZE % ENTRIES] = page | attributes | DESC_TABLE;
+    if (*entry == 0)
+        *entry = (uint64_t)take_table() | DESC_VALID | DESC_TABLE;
+    return (uint64_t *)(*entry & ~(uint64_t)(DESC_VALID | DESC_TABLE));
 }
 
-static void map_blocks(uint64_t *table, uint64_t start, uint64_t end, uint64_t attributes)
+// The descriptor of the 2 MiB in which address lies, and that of its page, with the tables that lead there.
+static uint64_t *block_descriptor(uint64_t address)
 {
-    for (uint64_t block = start; block < end; block += BLOCK_SIZE)
-        table[block / BLOCK_SIZE % ENTRIES] = block | attributes;
+    return &next_table(&root[address / GIB(1) % ENTRIES])[address / BLOCK_SIZE % ENTRIES];
 }
 
-static uint64_t table_entry(const uint64_t *table)
+static uint64_t *page_descriptor(uint64_t address)
 {
-    return (uint64_t)table | DESC_VALID | DESC_TABLE;
+    return &next_table(block_descriptor(address))[address / PAGE_SIZE % ENTRIES];
 }
 
-static void unmap_guard_pages(void)
+// Maps start .. end - 1, both multiples of a page: blocks where a whole one fits, else pages. What shares 2 MiB with
+// something else is mapped by pages on both sides, since no two ranges overlap (scripts/check_layout.py).
+static void map(uint64_t start, uint64_t end, uint64_t attributes)
 {
-    for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++) {
-        uint64_t guard = (uint64_t)stacks_start + cpu * STACK_STRIDE;
-        piece_of(guard)[guard / PAGE_SIZE % ENTRIES] = 0;
+    while (start < end) {
+        bool block = start % BLOCK_SIZE == 0 && end - start >= BLOCK_SIZE;
+        if (block)
+            *block_descriptor(start) = start | attributes;
+        else
+            *page_descriptor(start) = start | attributes | DESC_TABLE;
+        start += block ? BLOCK_SIZE : PAGE_SIZE;
     }
+}
+
+static void map_range(const struct platform_range *range, uint64_t attributes)
+{
+    map(range->base, range->base + range->size, attributes);
+}
+
+static void map_image(void)
+{
+    map((uint64_t)text_start, (uint64_t)text_end, TEXT);
+    map((uint64_t)rodata_start, (uint64_t)rodata_end, RODATA);
+    map((uint64_t)data_start, (uint64_t)sealed_start, DATA);
+    map((uint64_t)sealed_start, (uint64_t)sealed_end, RODATA);
+    map((uint64_t)sealed_end, (uint64_t)hv_end, DATA);
+    for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++)
+        *page_descriptor((uint64_t)stacks_start + cpu * STACK_STRIDE) = 0; // the guard page under its stack
+}
+
+static void map_devices(void)
+{
+    struct platform_range flash = platform.flash;
+
+    if (flash.size != 0 && flash.base == 0) { // page 0 stays unmapped, and the rest of its block with it
+        flash.base += BLOCK_SIZE;
+        flash.size -= BLOCK_SIZE;
+    }
+    for (unsigned int i = 0; i < platform.uart_count; i++) // the console first: it can say what is missing
+        map(platform.uarts[i].base, platform.uarts[i].base + PAGE_SIZE, DEVICE);
+    map_range(&platform.gicd, DEVICE);
+    map_range(&platform.gicr, DEVICE);
+    map_range(&platform.rtc, DEVICE);
+    map_range(&platform.gpio, DEVICE);
+    map_range(&flash, DEVICE | S1_DESC_AP_RO);
 }
 
 // All that was written since reset went past the caches, since the MMU was off. Lines that were there before, of
@@ -88,22 +125,12 @@ static void drop_stale_lines(void)
 
 void stage1_init(void)
 {
-    root[0] = table_entry(devices);
-    root[1] = table_entry(memory);
-    map_blocks(devices, BLOCK_SIZE, FLASH_SIZE, DEVICE | S1_DESC_AP_RO);
-    map_blocks(devices, FLASH_SIZE, PL011_PA + BLOCK_SIZE, DEVICE);
-    map_blocks(memory, GUEST_RAM_PA, GUEST_RAM_PA + GUEST_RAM_SIZE, DATA);
-    memory[0] = table_entry(pieces[PIECE_IMAGE_LOW]);
-    memory[1] = table_entry(pieces[PIECE_IMAGE_HIGH]);
-    memory[(SURVIVES_PA - RAM_PA) / BLOCK_SIZE] = table_entry(pieces[PIECE_SURVIVES]);
-    map_pages((uint64_t)text_start, (uint64_t)text_end, TEXT);
-    map_pages((uint64_t)rodata_start, (uint64_t)rodata_end, RODATA);
-    map_pages((uint64_t)data_start, (uint64_t)hv_end, DATA);
-    map_pages((uint64_t)sealed_start, (uint64_t)sealed_end, RODATA);
-    map_pages(LOG_RING_PA, LOG_RING_PA + LOG_RING_SIZE, DATA);
-    map_pages(GUEST_MANIFEST_PA, GUEST_MANIFEST_PA + GUEST_MANIFEST_SIZE, RODATA);
-    map_pages(BOOT_RECORD_PA, BOOT_RECORD_PA + BOOT_RECORD_SIZE, DATA);
-    unmap_guard_pages();
+    map_image();
+    map_devices();
+    map_range(&platform.log_ring, DATA);
+    map_range(&platform.guest_manifest, RODATA);
+    map_range(&platform.boot_record, DATA);
+    map_range(&platform.guest_ram, DATA);
 
     stage1_registers = (struct stage1_registers){
         .mair = MAIR_DEVICE_NGNRE << 8 * ATTR_DEVICE | MAIR_NORMAL_WB << 8 * ATTR_NORMAL,
@@ -113,4 +140,9 @@ void stage1_init(void)
         .sctlr = SCTLR_EL2_RES1 | SCTLR_ELX_M | SCTLR_ELX_C | SCTLR_ELX_I | SCTLR_ELX_SA | SCTLR_ELX_WXN,
     };
     drop_stale_lines();
+}
+
+bool stage1_is_complete(void)
+{
+    return tables_taken < TABLES - 1;
 }

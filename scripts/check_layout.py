@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Holds the linked images to include/hv/memory_map.h: nothing overlaps, nothing is writable and executable, the entry
-is where QEMU jumps to. Runs after each link."""
+"""Holds the linked images to include/hv/memory_map.h and platform/<board>.h: nothing overlaps, nothing is writable and
+executable, the entry is where QEMU jumps to. Runs after each link."""
 
 import argparse
 import itertools
 import re
 import sys
+from pathlib import Path
 from typing import NamedTuple
 
 from elftools.common.exceptions import ELFError
@@ -26,11 +27,16 @@ class Region(NamedTuple):
         return f"{self.name} {self.base:#x}..{self.end:#x}"
 
 
-def read_memory_map(path=MEMORY_MAP):
-    """{name: value} of the header's integer #defines."""
+def read_defines(path):
+    """{name: value} of a header's integer #defines."""
     with open(path, encoding="utf-8") as file:
         rows = re.findall(r"^#define (\w+) +(0x[0-9a-f]+|\d+)$", file.read(), re.M)
     return {name: int(value, 0) for name, value in rows}
+
+
+def read_memory_map(path=MEMORY_MAP, platform="virt"):
+    """{name: value} of the guest's machine and of the board."""
+    return read_defines(path) | read_defines(Path(path).resolve().parents[2] / "platform" / f"{platform}.h")
 
 
 def overlaps(regions):
@@ -53,8 +59,8 @@ def map_faults(where):
     kept = [Region(name, where[f"{key}_PA"], where[f"{key}_PA"] + where[f"{key}_SIZE"])
             for name, key in (("guest manifest", "GUEST_MANIFEST"), ("boot record", "BOOT_RECORD"),
                               ("boot options", "BOOT_OPTIONS"))]
-    devices = [Region("GICD", where["GICD_PA"], where["GICD_PA"] + where["GICD_SIZE"]),
-               Region("GICR", where["GICR_PA"], where["GICR_PA"] + where["CPU_MAX"] * where["GICR_STRIDE"]),
+    devices = [Region("GICD", where["GICD_PA"], where["GICD_PA"] + where["GICD_PA_SIZE"]),
+               Region("GICR", where["GICR_PA"], where["GICR_PA"] + where["GICR_PA_SIZE"]),
                Region("PL011", where["PL011_PA"], where["PL011_PA"] + where["PL011_SIZE"])]
     faults = overlaps([*devices, hypervisor, log, *kept, ram]) + overlaps([image, initrd, dtb])
     for part in (image, initrd, dtb):
@@ -144,8 +150,9 @@ def main():
     parser = argparse.ArgumentParser(description="Check the linked images against the memory map.")
     parser.add_argument("--hypervisor", help="hypervisor ELF")
     parser.add_argument("--guest", help="diagnostic guest ELF")
+    parser.add_argument("--platform", default="virt", help="the board: a name in platform/")
     options = parser.parse_args()
-    where = read_memory_map()
+    where = read_memory_map(platform=options.platform)
     faults = [f"{MEMORY_MAP}: {fault}" for fault in map_faults(where)]
     try:
         if options.guest:

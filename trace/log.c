@@ -437,11 +437,6 @@ void log_guest_resets(void)
     spinlock_release(&state.lock);
 }
 
-void log_init(void)
-{
-    log_init_at((void *)(uintptr_t)LOG_RING_PA);
-}
-
 enum log_level log_set_level(enum log_level level)
 {
     spinlock_acquire(&state.lock);

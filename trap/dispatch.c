@@ -16,6 +16,7 @@
 #include <hv/hyp_timer.h>
 #include <hv/log_budget.h>
 #include <hv/monitor.h>
+#include <hv/platform.h>
 #include <hv/policy.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
@@ -120,7 +121,7 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
 // The device itself, on the guest's behalf: its PA is its IPA.
 static enum trap_result pass_mmio(struct event *event, unsigned int size)
 {
-    if (!device_may_pass(event->key, event->write))
+    if (!device_may_pass(event->key, event->write) || !platform_may_pass(event->address, size))
         return TRAP_INJECT_ABORT;
     bool done = event->write ? guarded_device_write(pa_make(event->address), size, event->value)
                              : guarded_device_read(pa_make(event->address), size, &event->value);

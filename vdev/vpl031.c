@@ -16,6 +16,7 @@
 #include <hv/arch/registers.h>
 #include <hv/hyp_timer.h>
 #include <hv/memory_map.h>
+#include <hv/platform.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
@@ -39,12 +40,13 @@
 // PeriphID0-3, PCellID0-3: an Arm PL031 r1p0.
 static const uint8_t identification[8] = {0x31, 0x10, 0x14, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
-// The machine's clock; 0 where none answers.
+// The board's clock; 0 where it has none, or none that answers.
 static uint32_t machine_clock(void)
 {
     uint64_t seconds = 0;
 
-    (void)guarded_device_read(pa_make(PL031_PA + RTCDR), 4, &seconds);
+    if (platform.rtc.size != 0)
+        (void)guarded_device_read(pa_make(platform.rtc.base + RTCDR), 4, &seconds);
     return (uint32_t)seconds;
 }
 

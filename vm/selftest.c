@@ -11,6 +11,7 @@
 #include <hv/vm.h>
 
 #include <hv/log_ring.h>
+#include <hv/platform.h>
 
 #define PAGE_SIZE KIB(4)
 #define EL2_BITS  39
@@ -78,7 +79,8 @@ static bool page_zero_is_unmapped(void)
 
 static const char *check_el2(void)
 {
-    const char *ram = (const char *)GUEST_RAM_PA, *log = (const char *)LOG_RING_PA;
+    const char *ram = (const char *)platform.guest_ram.base, *log = (const char *)platform.log_ring.base;
+    const char *flash = (const char *)platform.flash.base;
 
     if (64 - FIELD_GET(TCR_EL2_T0SZ, READ_SYSREG(TCR_EL2)) != EL2_BITS)
         return "TCR_EL2.T0SZ is not as built";
@@ -96,7 +98,7 @@ static const char *check_el2(void)
         !range_is(log, log + LOG_RING_SIZE, PAGE_SIZE, READ_WRITE) ||
         !range_is(ram, ram + GUEST_RAM_SIZE, MIB(2), READ_WRITE))
         return "EL2 data is executable or not writable";
-    if (!range_is((const char *)MIB(2), (const char *)FLASH_SIZE, MIB(2), READ_ONLY))
+    if (platform.flash.size != 0 && !range_is(flash + MIB(2), flash + platform.flash.size, MIB(2), READ_ONLY))
         return "EL2 can write the boot flash";
     if (!guard_pages_are_unmapped())
         return "a guard page under an EL2 stack is mapped";
@@ -113,12 +115,13 @@ static bool leaf_is_sound(const struct stage2_entry *entry, uint64_t ipa)
     if (entry->descriptor != s2_pte_leaf(entry->level, entry->pa, entry->permissions))
         return false;
     if (offset < GUEST_RAM_SIZE)
-        return entry->size <= GUEST_RAM_SIZE - offset && entry->pa.v == GUEST_RAM_PA + offset &&
+        return entry->size <= GUEST_RAM_SIZE - offset && entry->pa.v == platform.guest_ram.base + offset &&
                entry->permissions == (STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
     if (ipa == PL011_IPA)
         return entry->pa.v == (uintptr_t)vm0.uart.reg && entry->size == PL011_SIZE &&
                (entry->permissions & ~STAGE2_READ) == 0;
-    return entry->pa.v + entry->size <= RAM_PA && entry->permissions == (STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
+    return platform_may_pass(entry->pa.v, entry->size) &&
+           entry->permissions == (STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
 }
 
 static const char *check_stage2(struct vm *vm)
@@ -142,7 +145,7 @@ const char *selftest_memory(void)
 
     if (wrong == NULL)
         wrong = check_stage2(&vm0);
-    if (wrong == NULL && !log_ring_is_valid((const struct log_ring *)LOG_RING_PA))
+    if (wrong == NULL && !log_ring_is_valid((const struct log_ring *)platform.log_ring.base))
         wrong = "the log ring's header is damaged";
     return wrong;
 }

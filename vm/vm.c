@@ -11,6 +11,7 @@
 #include <hv/gicv3.h>
 #include <hv/log_budget.h>
 #include <hv/monitor.h>
+#include <hv/platform.h>
 #include <hv/policy.h>
 #include <hv/pool.h>
 #include <hv/spinlock.h>
@@ -38,6 +39,8 @@ static enum hv_status map_device(struct vm *vm, const struct policy_range *row)
 
     if (!shadow && !device_may_pass(row->key, true))
         return HV_ERR_INVALID;
+    if (!shadow && !platform_may_pass(row->base, row->size))
+        return HV_OK; // this board has no such device there: it stays trapped, and trap_mmio refuses the access
     vm->uart.shadow |= shadow;
     return status == HV_OK ? stage2_map(&vm->stage2, &range, pa, permissions) : status;
 }
@@ -93,7 +96,8 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
     vpl031_init(vm);
     enum hv_status status = ipa_range_make(ipa_make(GUEST_RAM_IPA), GUEST_RAM_SIZE, MIB(2), &ram);
     if (status == HV_OK)
-        status = stage2_map(&vm->stage2, &ram, pa_make(GUEST_RAM_PA), STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
+        status = stage2_map(&vm->stage2, &ram, pa_make(platform.guest_ram.base),
+                            STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
     return status == HV_OK ? map_devices(vm) : status;
 }
 

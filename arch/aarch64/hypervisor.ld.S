@@ -2,6 +2,7 @@
 // Where the hypervisor lies: text (R-X), rodata (R--) and data (RW-) each on pages of their own, so that stage 1 can hold W^X.
 #include <hv/arch/stacks.h>
 #include <hv/memory_map.h>
+#include PLATFORM_HEADER
 
 #define PAGE 0x1000
 

@@ -7,7 +7,7 @@
 #include <hv/arch/cache.h>
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
-#include <hv/memory_map.h>
+#include <hv/platform.h>
 
 #define PSCI_SYSTEM_OFF   0x84000008u
 #define PSCI_SYSTEM_RESET 0x84000009u
@@ -45,7 +45,8 @@ _Noreturn void firmware_power_off(void)
 
 _Noreturn void firmware_reset(void)
 {
-    cache_clean_poc((const void *)LOG_RING_PA, LOG_RING_SIZE); // the last records are in memory when the caches go
+    cache_clean_poc((const void *)platform.log_ring.base,
+                    platform.log_ring.size); // the last records are in memory when the caches go
     smc_call(PSCI_SYSTEM_RESET, 0, 0, 0);
     for (;;)
         cpu_wait_for_interrupt();

@@ -11,9 +11,9 @@ struct loader_error {
     uint64_t bound;
 };
 
-// Finds this boot's guest and checks that it can start. A list at GUEST_MANIFEST_PA (guest_manifest.h) names it, piece
-// by piece. Without one, the first boot since power came on looks at LINUX_IMAGE_PA: zeroes mean the bundled diagnostic
-// guest, an arm64 Image header means Linux, anything else is refused; each later boot runs what the first one found,
-// whatever a guest has left there. Fills vm->entry_ipa, boot_argument and guest_name. False: *error says what was
-// wrong, and no guest may start. Once, on the boot CPU, with the MMU on, before any guest runs.
+// Finds this boot's guest and checks that it can start. A list of pieces (guest_manifest.h) names it, piece
+// by piece. Without one, the first boot since power came on looks at the beginning of guest RAM: zeroes mean the
+// bundled diagnostic guest, an arm64 Image header means Linux, anything else is refused; each later boot runs what the
+// first one found, whatever a guest has left there. Fills vm->entry_ipa, boot_argument and guest_name. False: *error
+// says what was wrong, and no guest may start. Once, on the boot CPU, with the MMU on, before any guest runs.
 bool loader_load(struct vm *vm, struct loader_error *error);

@@ -55,10 +55,8 @@ enum log_source {
 };
 
 // Draws the tag, starts a new ring (what an earlier boot left stays for log_previous_for_each) and writes the first
-// record, "log-start". Once, on the boot CPU: the console and the mapping of the ring are ready, no guest has run.
-void log_init(void);
-
-// log_init with the ring at memory (LOG_RING_SIZE bytes, 8-byte aligned). For tests.
+// record, "log-start". The ring is at memory: LOG_RING_SIZE bytes, 8-byte aligned. Once, on the boot CPU: the console
+// and the mapping of the ring are ready, no guest has run.
 void log_init_at(void *memory);
 
 // Writes one record. event is a word ([a-z0-9-]+); format makes the named fields ("key=0x%lx name=%s"), already logfmt:

@@ -13,7 +13,10 @@ struct stage1_registers {
     uint64_t sctlr;
 };
 
-// Builds the tables from the linker's symbols. Once, on the boot CPU, before stage1_enable.
+// Builds the tables from the linker's symbols and the board's table (hv/platform.h). Once, on the boot CPU, before
+// stage1_enable.
 void stage1_init(void);
+// Whether all of it is mapped: a board may have its devices in more places than there are tables for.
+bool stage1_is_complete(void);
 // Turns this CPU's EL2 MMU and caches on. Touches no memory but stage1_registers, so that it may run with caches off.
 void stage1_enable(void);

@@ -4,6 +4,7 @@
 // PSCI's answers and power states are those of a second reading of DEN 0022; no call changes anything else.
 // Links: trap/hypercall.c trap/psci.c mm/guest_mem.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c
 // Links: arch/aarch64/s2_pte.c lib/range.c
+// Links: platform/platform.c
 
 #include <fuzz.h>
 

@@ -3,8 +3,11 @@
 // what the loader accepts fits, and what it refuses is named and leaves guest RAM alone. After a reset the guest that
 // ran runs again, whatever it left.
 // Links: boot/loader.c boot/loader_image.c boot/guest_manifest.c boot/boot_record.c
+// Links: platform/platform.c
 
 #include <fuzz.h>
+
+#include <platform/virt.h>
 
 #include <hv/arch/cache.h>
 #include <hv/arch/registers.h>

@@ -4,6 +4,7 @@
 // the row asks for one, and nothing reaches a device, a register or a call that the verdict does not let through.
 //
 // Links: trap/dispatch.c trap/fault.c policy/policy.c
+// Links: platform/platform.c
 
 #define main                 unit_main
 #define verdict_table        unit_verdicts

@@ -9,6 +9,7 @@
 // Links: trap/dispatch.c trap/fault.c trap/hypercall.c trap/psci.c policy/policy.c policy/event_key.c trace/telemetry.c
 // Links: vdev/device.c vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c
 // Links: vdev/vgic/vgic_redist.c vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c
+// Links: platform/platform.c
 
 #define VGIC_WORLD_HAS_POLICY
 #include "../unit/vgic_world.h"

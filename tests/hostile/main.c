@@ -3,6 +3,7 @@
 // typed: `<attack> <seed> <count>` makes count attacks of that kind with random numbers from seed, on every CPU where
 // the kind can, and prints the account: how many were made, and how many ended otherwise than they should. Whether EL2
 // still stands is then for others to say: tests/qemu/test_hostile.py.
+#include "../../platform/virt.h"
 #include "hostile.h"
 
 #include "lib/cpu.h"

@@ -32,8 +32,8 @@ LINE_END = re.compile(r"\r*\n")
 
 
 def memory_map(name):
-    """A number of include/hv/memory_map.h."""
-    text = (ROOT / "include/hv/memory_map.h").read_text()
+    """A number of include/hv/memory_map.h or of the board."""
+    text = (ROOT / "include/hv/memory_map.h").read_text() + (ROOT / "platform/virt.h").read_text()
     return int(re.search(rf"^#define {name} +(\w+)", text, re.M).group(1), 0)
 
 

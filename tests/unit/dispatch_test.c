@@ -3,6 +3,7 @@
 // its row says so.
 //
 // Links: trap/dispatch.c vdev/device.c
+// Links: platform/platform.c
 
 #include <hv/arch/guarded.h>
 #include <hv/arch/inject.h>
@@ -14,6 +15,7 @@
 #include <hv/guest_abi.h>
 #include <hv/hyp_timer.h>
 #include <hv/log.h>
+#include <hv/platform.h>
 #include <hv/policy.h>
 #include <hv/trap.h>
 #include <hv/vm.h>
@@ -31,6 +33,7 @@
 #define EMULATED UINT64_C(0x2222)
 #define REGISTER KEY_SYSREG_FIRST
 #define UART_FR  (PL011_IPA + 0x18)
+#define GPIO     0x09030018u // a register of the device that a policy can pass on (platform/virt.h)
 
 static struct trap_frame frame;
 static uint64_t moved;
@@ -262,9 +265,9 @@ static int setup(void **state)
 static int map_device(void **state)
 {
     (void)state;
-    void *page = mmap((void *)PL011_IPA, PL011_SIZE, PROT_READ | PROT_WRITE,
+    void *page = mmap((void *)platform.gpio.base, platform.gpio.size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
-    return page == (void *)PL011_IPA ? 0 : -1;
+    return page == (void *)platform.gpio.base ? 0 : -1;
 }
 
 // Every key has this verdict from now on.
@@ -398,11 +401,13 @@ static void a_device_by_each_action(void **state)
     assert_int_equal(device_value, 0x77);
     decree(POLICY_ALLOW, 0);
     range.key = KEY_DEVICE_PL061;
-    *(uint32_t *)UART_FR = HARDWARE;
-    assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
+    range.base = platform.gpio.base;
+    *(uint32_t *)GPIO = HARDWARE;
+    assert_int_equal(mmio(GPIO, false, 4), TRAP_DONE);
     assert_int_equal(event.value, HARDWARE);
-    assert_int_equal(mmio(UART_FR, true, 4), TRAP_DONE);
-    assert_int_equal(*(uint32_t *)UART_FR, 0x77);
+    assert_int_equal(mmio(GPIO, true, 4), TRAP_DONE);
+    assert_int_equal(*(uint32_t *)GPIO, 0x77);
+    range.base = PL011_IPA;
     decree(POLICY_DENY, 0);
     assert_int_equal(mmio(UART_FR, false, 4), TRAP_INJECT_ABORT);
     decree(POLICY_RAZ_WI, 0);
@@ -416,13 +421,25 @@ static void a_device_that_does_not_answer_is_the_guests_abort(void **state)
     (void)state;
     decree(POLICY_ALLOW, POLICY_FLAG_LOG);
     range.key = KEY_DEVICE_PL061;
-    fake_guarded_fault = (const void *)UART_FR;
+    range.base = platform.gpio.base;
+    fake_guarded_fault = (const void *)GPIO;
     for (unsigned int write = 0; write < 2; write++) {
-        assert_int_equal(mmio(UART_FR, write, 4), TRAP_INJECT_ABORT);
+        assert_int_equal(mmio(GPIO, write, 4), TRAP_INJECT_ABORT);
         assert_int_equal(event.result, TRAP_INJECT_ABORT);
         assert_int_equal(logged, write + 1);
     }
     fake_guarded_fault = NULL;
+}
+
+// Another board has something else there: its RAM, or EL2 itself.
+static void what_this_board_does_not_have_is_never_passed_on(void **state)
+{
+    (void)state;
+    decree(POLICY_ALLOW, 0);
+    range.key = KEY_DEVICE_PL061;
+    for (unsigned int write = 0; write < 2; write++) {
+        assert_int_equal(mmio(UART_FR, write, 4), TRAP_INJECT_ABORT);
+    }
 }
 
 // Tables that no policy compiles to: EL2 does not perform the access.
@@ -439,12 +456,13 @@ static void what_outlives_the_guest_or_writes_memory_is_never_passed_on(void **s
     };
     (void)state;
     decree(POLICY_ALLOW, 0);
+    range.base = platform.gpio.base;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         range.key = rows[i].key;
-        *(uint32_t *)UART_FR = HARDWARE;
-        assert_int_equal(mmio(UART_FR, false, 4), rows[i].reads ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(mmio(UART_FR, true, 4), rows[i].writes ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(*(uint32_t *)UART_FR, rows[i].writes ? 0x77 : HARDWARE);
+        *(uint32_t *)GPIO = HARDWARE;
+        assert_int_equal(mmio(GPIO, false, 4), rows[i].reads ? TRAP_DONE : TRAP_INJECT_ABORT);
+        assert_int_equal(mmio(GPIO, true, 4), rows[i].writes ? TRAP_DONE : TRAP_INJECT_ABORT);
+        assert_int_equal(*(uint32_t *)GPIO, rows[i].writes ? 0x77 : HARDWARE);
     }
 }
 
@@ -619,6 +637,7 @@ int main(void)
         cmocka_unit_test_setup(a_guest_that_was_sent_elsewhere_starts_there, setup),
         cmocka_unit_test_setup(a_device_by_each_action, setup),
         cmocka_unit_test_setup(a_device_that_does_not_answer_is_the_guests_abort, setup),
+        cmocka_unit_test_setup(what_this_board_does_not_have_is_never_passed_on, setup),
         cmocka_unit_test_setup(what_outlives_the_guest_or_writes_memory_is_never_passed_on, setup),
         cmocka_unit_test_setup(each_emulated_device_is_reached_at_its_offset, setup),
         cmocka_unit_test_setup(widths_and_holes_are_refused, setup),

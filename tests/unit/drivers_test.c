@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links: drivers/pl011.c drivers/gicv3.c
+// Links: platform/platform.c
 // The drivers of EL2's own hardware against small devices: what they write, and that no wait is endless.
 
 #include <setjmp.h>
@@ -8,6 +9,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <platform/virt.h>
 
 #include <hv/arch/io.h>
 #include <hv/arch/registers.h>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links: drivers/hyp_timer.c
+// Links: platform/platform.c
 // EL2's own timer: each CPU's earliest deadline is in the hardware, and each that has passed is called once.
 
 #include <setjmp.h>

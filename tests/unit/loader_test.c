@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loader: what the person loaded decides, at the first boot and after each reset; mistakes are named in full.
 // Links: boot/loader.c boot/loader_image.c boot/guest_manifest.c boot/boot_record.c
+// Links: platform/platform.c
+
+#include <platform/virt.h>
 
 #include <hv/guest_manifest.h>
 #include <hv/loader.h>

@@ -2,6 +2,9 @@
 // Trapped system registers: every row is found by its syndrome and nothing else is; the guest's ID registers hide what
 // ariel does not virtualize; each emulation does what its column says, and no access is made that the table forbids.
 // Links: trap/sysreg.c trap/sysreg_id.c lib/printf.c
+// Links: platform/platform.c
+
+#include <platform/virt.h>
 
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg.h>

@@ -3,6 +3,9 @@
 // named and nobody is waited for without end.
 //
 // Links: vm/vm.c lib/range.c mm/pool.c
+// Links: platform/platform.c
+
+#include <platform/virt.h>
 
 #include <hv/vm.h>
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links: vdev/vpl031.c
+// Links: platform/platform.c
 // The guest's clock: what it reads, that setting it moves its own offset alone, its alarm and interrupt, odd accesses.
 
 #include <setjmp.h>
@@ -8,6 +9,8 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <platform/virt.h>
 
 #include <hv/arch/guarded.h>
 #include <hv/arch/registers.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: vdev/vtimer.c drivers/hyp_timer.c
+// Links: vdev/vtimer.c drivers/hyp_timer.c platform/platform.c
 // Guest time: the offset, the forwarded virtual timer and its lateness, and the emulated physical timer.
 
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the watchdog tells, once each, and what it does not take for a hang.
-// Links: vm/watchdog.c policy/event_name.c trace/telemetry.c drivers/hyp_timer.c
+// Links: vm/watchdog.c policy/event_name.c trace/telemetry.c drivers/hyp_timer.c platform/platform.c
 #include <hv/watchdog.h>
 
 #include <hv/arch/registers.h>

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// The board "virt": QEMU virt,virtualization=on,gic-version=3.
+// Made by tools/platform_table.py from the board's device tree.
+#pragma once
+
+#define PLATFORM_NAME "virt"
+
+// From the beginning of RAM: EL2's image; what EL2 keeps over a reset; what stands behind the guest's RAM, and in it
+// what a loader puts there.
+#define RAM_PA            0x40000000
+#define HV_PA             0x40080000
+#define GUEST_MANIFEST_PA 0x41e00000
+#define BOOT_RECORD_PA    0x41e01000
+#define BOOT_OPTIONS_PA   0x41e02000
+#define LOG_RING_PA       0x41f00000
+#define GUEST_RAM_PA      0x42000000
+#define LINUX_IMAGE_PA    0x42000000
+#define LINUX_INITRD_PA   0x46000000
+#define LINUX_DTB_PA      0x71e00000
+
+// The GICv3 (IHI 0069): distributor and redistributors
+#define GICD_PA        0x08000000
+#define GICD_PA_SIZE   0x10000
+#define GICR_PA        0x080a0000
+#define GICR_PA_SIZE   0xf60000
+#define GICR_PA_STRIDE 0x20000
+
+// EL2's console; and UART(base, INTID, clock in Hz) for every PL011, the console first
+#define PL011_PA             0x09000000
+#define PLATFORM_UARTS(UART) UART(0x09000000, 33, 24000000)
+
+// Devices of which a guest may be given the real one, at the same address. Size 0: the board has none.
+#define PL031_PA      0x09010000
+#define PL031_PA_SIZE 0x1000
+#define FLASH_PA      0x00000000
+#define FLASH_PA_SIZE 0x8000000
+#define PL061_PA      0x09030000
+#define PL061_PA_SIZE 0x1000
+
+// virtio-mmio transports: each a stride after the one before, and its INTID one higher
+#define VIRTIO_PA     0x0a000000
+#define VIRTIO_STRIDE 0x200
+#define VIRTIO_COUNT  32
+#define VIRTIO_INTID  48
+
+// PPIs
+#define PPI_MAINTENANCE    25
+#define PPI_HYP_TIMER      26
+#define PPI_VIRTUAL_TIMER  27
+#define PPI_PHYSICAL_TIMER 30
+
+// CPU(MPIDR_EL1 affinity: Aff3 in bits 39:32, Aff2 to Aff0 in bits 23:0), in the order of CPU numbers. The first boots.
+// clang-format off
+#define PLATFORM_CPUS(CPU) CPU(0x0) CPU(0x1) CPU(0x2) CPU(0x3) CPU(0x4) CPU(0x5) CPU(0x6) CPU(0x7)
+// clang-format on

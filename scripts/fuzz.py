@@ -42,17 +42,8 @@ def targets():
             if name.endswith(("_fuzz.c", "_fuzz.py"))}
 
 
-def links_of(path):
-    """What its `// Links:` lines name; when it has none, those of the unit test whose world it includes."""
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    links = unit_tests.linked_files(text)
-    included = re.search(r'^#include "\.\./unit/(\w+_test\.c)"', text, re.M)
-    return links if links or not included else links_of(f"tests/unit/{included[1]}")
-
-
 def sources_of(source):
-    return [source, *links_of(source)]
+    return [source, *unit_tests.linked_files(source)]
 
 
 def build(name, source, mode, options):

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds and runs the host unit tests: tests/unit/<name>_test.c, with the real files that its `// Links:` lines name.
 
-A name there may have a `*`: `monitor/*.c` is every file of that room.
+A name there may have a `*`: `monitor/*.c` is every file of that room. A test without such a line has those of the file
+that it includes by a name in quotes: several tests can share a world.
 
 Objects are not shared between tests, so that each one sees exactly its own fakes. A test is built again when it, a
 file it links, or a header that one of them includes is newer than its program.
@@ -16,6 +17,7 @@ import shlex
 import subprocess
 import sys
 
+INCLUDED = re.compile(r'^#include "([^"]+)"', re.MULTILINE)
 LINKS = re.compile(r"^//\s*Links:\s*(.*)$", re.MULTILINE)
 PASSED = re.compile(r"\[  PASSED  \] (\d+) test")
 FAILED = re.compile(r"\[  FAILED  \] (\d+) test")
@@ -60,17 +62,21 @@ def compile_and_link(program, sources, options, stamp, libraries=("-lcmocka",)):
     return done.stderr if done.returncode else None
 
 
-def linked_files(text):
+def linked_files(path):
     """The files that the `// Links:` lines of a test name; a pattern that matches nothing stays, to be missed."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
     names = " ".join(LINKS.findall(text)).split()
+    if not names:
+        included = [os.path.normpath(os.path.join(os.path.dirname(path), name)) for name in INCLUDED.findall(text)]
+        return next((found for name in included if os.path.exists(name) and (found := linked_files(name))), [])
     return [path for name in names for path in (sorted(glob.glob(name)) if "*" in name else []) or [name]]
 
 
 def run_test(name, options, stamp):
     """(passed, failed, text to show)"""
     test = f"tests/unit/{name}_test.c"
-    with open(test, encoding="utf-8") as file:
-        links = linked_files(file.read())
+    links = linked_files(test)
     if not links:
         return 0, 1, f"{test}: no `// Links: <files>` line"
     sources = [test, *links]

@@ -3,9 +3,7 @@
 // ends in "ok" or "err ...", its rows are JSON with -j, and what is on the screen stays printable and bounded. The
 // world is that of its unit test.
 
-#define main unit_main
-#include "../unit/monitor_test.c"
-#undef main
+#include "../unit/monitor_world.h"
 
 #include <fuzz.h>
 
@@ -14,14 +12,14 @@
 
 static void check_screen(void)
 {
-    for (const char *c = shown; *c; c++)
+    for (const char *c = fake_console.input; *c; c++)
         fuzz_check(*c >= 0x20 && *c < 0x7f);
 }
 
 static void type_byte(int byte)
 {
-    sent_count = 0;
-    if (setjmp(machine_ended) == 0)
+    fake_console.length = 0;
+    if (setjmp(fake_machine_ended) == 0)
         monitor_input(byte);
     if (monitor_reply_deferred())
         monitor_end_reply(NULL);
@@ -116,8 +114,8 @@ static void run_line(struct fuzz_input *input)
     const char *last = run(line);
     if (last[0] != '\0' && !is_end(last))
         fail_msg("'%s' ended with '%s'", line, last);
-    if (last > sent && out_is_json()) {
-        sent[last - sent] = '\0'; // the rows alone
+    if (last > fake_console.text && out_is_json()) {
+        fake_console.text[last - fake_console.text] = '\0'; // the rows alone
         assert_json(line);
     }
 }
@@ -133,7 +131,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             type_byte(MONITOR_ATTENTION);
     }
     (void)set_up(NULL);
-    memset(memory, 0, sizeof(memory));
+    memset(fake_guest_memory, 0, sizeof(fake_guest_memory));
     while (input.size > 0) {
         if (fuzz_below(&input, 4) == 0)
             type_bytes(&input);

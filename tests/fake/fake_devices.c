@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: Apache-2.0
+// In the place of the virtual GIC and timer, and of the registers that can trap: constant answers to look at.
+#include <hv/arch/inject.h>
+#include <hv/arch/registers.h>
+#include <hv/arch/sysreg.h>
+#include <hv/arch/vcpu_registers.h>
+#include <hv/event_key.h>
+#include <hv/vgic.h>
+#include <hv/vm.h>
+#include <hv/vtimer.h>
+
+#include <stdio.h>
+#include <string.h>
+
+unsigned int fake_injected; // exceptions
+
+void inject_undef(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fake_injected++;
+}
+
+void inject_abort(struct vcpu *vcpu, gva_t far, bool instruction_fetch, bool write)
+{
+    (void)vcpu, (void)far, (void)instruction_fetch, (void)write;
+    fake_injected++;
+}
+
+void inject_serror(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    fake_injected++;
+}
+
+enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+{
+    *value = key;
+    return HV_OK;
+}
+
+enum hv_status sysreg_write(unsigned int key, uint64_t value)
+{
+    (void)key, (void)value;
+    return HV_ERR_UNSUPPORTED;
+}
+
+void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
+{
+    (void)snprintf(buffer, size, "S3_0_C0_C0_%u", syndrome % 8);
+}
+
+const struct vcpu_register vcpu_registers[VCPU_REGISTER_COUNT];
+
+unsigned int vcpu_register_find(const char *name)
+{
+    return strcmp(name, "TPIDR2_EL0") == 0 ? VCPU_REGISTER_TPIDR2_EL0 : VCPU_REGISTER_COUNT;
+}
+
+bool vcpu_register_read(unsigned int number, uint64_t *value)
+{
+    *value = number;
+    return true;
+}
+
+bool vcpu_register_write(unsigned int number, uint64_t value)
+{
+    (void)number, (void)value;
+    return false;
+}
+
+unsigned int aarch32_register_key(uint32_t syndrome, bool *upper)
+{
+    *upper = false;
+    return (syndrome & 0x3ff) == 0x2b ? KEY_PMCR_EL0 : KEY_SYSREG_UNKNOWN;
+}
+
+bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *interrupt)
+{
+    (void)vcpu;
+    *interrupt = (struct vgic_interrupt){.intid = (uint16_t)intid, .enabled = intid % 100 == 0};
+    return true;
+}
+
+enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsigned int intid)
+{
+    (void)vm, (void)vcpu_id;
+    return intid < 512 ? HV_OK : HV_ERR_BOUNDS;
+}
+
+void vgic_snapshot(struct vcpu *vcpu, struct vgic_snapshot *snapshot)
+{
+    (void)vcpu;
+    *snapshot = (struct vgic_snapshot){.lr_count = 4, .lr = {1}};
+}
+
+void vtimer_snapshot(struct vcpu *vcpu, struct vtimer_snapshot *snapshot)
+{
+    (void)vcpu;
+    *snapshot = (struct vtimer_snapshot){.frequency = 62500000, .physical_count = 1000, .virtual_count = 500};
+    snapshot->late[0] = 3;
+    snapshot->late[14] = 20;
+    snapshot->late[VTIMER_LATE_BUCKETS - 1] = 1;
+}

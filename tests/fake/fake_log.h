@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// In the place of trace/log*.c but for its names: three records, the first of them with what JSON must escape.
+#pragma once
+
+#include <hv/log.h>
+
+struct fake_log {
+    enum log_level level;
+    enum log_level quiet; // of log_quieten
+    unsigned int dumps;   // calls of log_dump
+    unsigned int records; // calls of log_record
+};
+extern struct fake_log fake_log;

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "fake_vm.h"
+
+#include <hv/arch/step.h>
+#include <hv/selftest.h>
+
+jmp_buf fake_machine_ended;
+unsigned int fake_steps;
+
+enum hv_status vm_pause(struct vm *vm)
+{
+    if (vm->state != VM_RUNNING)
+        return HV_ERR_STATE;
+    vm->state = VM_PAUSED;
+    return HV_OK;
+}
+
+enum hv_status vm_resume(struct vm *vm)
+{
+    if (vm->state != VM_PAUSED)
+        return HV_ERR_STATE;
+    vm->state = VM_RUNNING;
+    return HV_OK;
+}
+
+_Noreturn void vm_reset(struct vm *vm)
+{
+    (void)vm;
+    longjmp(fake_machine_ended, 1);
+}
+
+_Noreturn void vm_power_off(struct vm *vm)
+{
+    (void)vm;
+    longjmp(fake_machine_ended, 1);
+}
+
+void vcpu_moved(struct vcpu *vcpu)
+{
+    (void)vcpu;
+}
+
+void step_start(struct vcpu *vcpu, uint32_t count)
+{
+    (void)vcpu;
+    fake_steps += count;
+}
+
+const char *selftest_memory(void)
+{
+    return NULL;
+}

@@ -17,8 +17,8 @@ MACHINE = --smp=$(call quote,$(SMP)) --mem=$(call quote,$(MEM)) --cpu=$(call quo
 EXTRA = --extra=$(call quote,$(QEMU_EXTRA)) --console=$(call quote,$(CONSOLE))
 RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf $(MACHINE) $(EXTRA)
 
-# A guest of one's own: Image, initrd and device tree are made and checked by scripts/run_linux.py.
-RUN_GUEST = $(PYTHON) scripts/run_linux.py $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
+# A guest of one's own: Image, initrd and device tree are made and checked by tools/run_linux.py.
+RUN_GUEST = $(PYTHON) tools/run_linux.py $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
             --dtb=$(call quote,$(LINUX_DTB)) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
 
 ## a program or firmware at EL1 for `make run`, with POLICY=firmware by default: an Image, an ELF file or a flat binary

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The list of what was loaded for the guest: scripts/run_linux.py makes it (tools/guest_manifest.py), and QEMU writes
+// The list of what was loaded for the guest: tools/run_linux.py makes it (tools/guest_manifest.py), and QEMU writes
 // it to GUEST_MANIFEST_PA at each reset together with the guest's pieces. No guest reaches that page. Without a list,
 // as with a command line typed by hand, the loader goes by what it finds at LINUX_IMAGE_PA (loader.h).
 #pragma once

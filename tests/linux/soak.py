@@ -21,7 +21,7 @@ from pathlib import Path
 import pexpect
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "tests/qemu"), str(ROOT / "tests/linux"), str(ROOT / "scripts")]
+sys.path[:0] = [str(ROOT / "tests/qemu"), str(ROOT / "tests/linux"), str(ROOT / "scripts"), str(ROOT / "tools")]
 import run_linux  # noqa: E402  (folders, not packages)
 from fetch_linux import fetch  # noqa: E402
 from harness import ESCAPES, build_policy  # noqa: E402

@@ -22,7 +22,7 @@ from pathlib import Path
 import pexpect
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
 from run import qemu_command  # noqa: E402  (scripts/ is not a package)
 
 PROMPT = "ariel> "

@@ -192,7 +192,7 @@ def test_archive_is_reproducible_and_sums_hold(build, tmp_path):
         assert {entry.uid for entry in archive} == {0} and {entry.mtime for entry in archive} == {1700000000}
     assert names == sorted(names)
     for name in ("README.md", "LICENSE", "LICENSE-Apache-2.0.txt", "manifest.json", "SHA256SUMS", "hypervisor.elf",
-                 "hypervisor-linux.elf", "guest.bin", "policy/diag.toml", "tools/log_decode.py", "scripts/run_linux.py",
+                 "hypervisor-linux.elf", "guest.bin", "policy/diag.toml", "tools/log_decode.py", "tools/run_linux.py",
                  "CHANGELOG.md"):
         assert f"ariel-test/{name}" in names
     subprocess.run(["sha256sum", "--quiet", "-c", "SHA256SUMS"], cwd=tmp_path / "unpacked" / "ariel-test", check=True)
@@ -241,7 +241,7 @@ def test_linux_can_be_run_from_the_archive(unpacked, tmp_path):
     struct.pack_into("<QQQQ", kernel, 0, 0x14000000, 0, len(kernel), 0xA)
     kernel[56:60] = b"ARMd"
     (tmp_path / "Image").write_bytes(kernel)
-    code = ("import sys; sys.path.insert(0, 'scripts'); import run_linux; "
+    code = ("import sys; sys.path.insert(0, 'tools'); import run_linux; "
             "loads, words = run_linux.prepare(run_linux.arguments_of().parse_args()); print(words)")
     done = subprocess.run([sys.executable, "-c", code, "--policy", "policy/linux.toml", "--folder", tmp_path / "out",
                            "--image", tmp_path / "Image"], cwd=unpacked, capture_output=True, text=True)

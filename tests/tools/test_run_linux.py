@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""scripts/run_linux.py: what lies where in the guest's memory, what EL2 is told of it, and what is refused or warned of."""
+"""tools/run_linux.py: what lies where in the guest's memory, what EL2 is told of it, and what is refused or warned of."""
 
 import re
 import struct

@@ -7,7 +7,7 @@
 #include <hv/memory_map.h>
 
 #include "lib/call.h"
-#include "lib/cpu.h"
+#include "lib/registers.h"
 #include "lib/gic.h"
 #include "lib/mmio.h"
 #include "lib/print.h"

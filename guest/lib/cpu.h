@@ -6,17 +6,7 @@
 
 #include "lib/exception.h"
 #include "lib/layout.h"
-
-#define REG_TEXT_(name) #name
-#define REG_TEXT(name)  REG_TEXT_(name)
-#define READ_REG(name)                                                                                                 \
-    ({                                                                                                                 \
-        uint64_t value_;                                                                                               \
-        __asm__ volatile("mrs %0, " REG_TEXT(name) : "=r"(value_));                                                    \
-        value_;                                                                                                        \
-    })
-#define WRITE_REG(name, value)                                                                                         \
-    __asm__ volatile("msr " REG_TEXT(name) ", %0\n isb" : : "r"((uint64_t)(value)) : "memory")
+#include "lib/registers.h"
 
 // The 32-bit encoding of one instruction given as text: INSN("ldr x1, [x2], #8"). It is assembled, not executed here.
 #define INSN(text)                                                                                                     \
@@ -33,22 +23,6 @@
 #define INSN_MRS_X0(encoding) (0xd5200000u | (encoding))
 #define INSN_MSR_X0(encoding) (0xd5000000u | (encoding))
 #define INSN_NOP              0xd503201fu
-
-// This CPU's number, 0 .. CPU_MAX - 1 (MPIDR_EL1.Aff0).
-static inline unsigned int cpu_index(void)
-{
-    return (unsigned int)READ_REG(mpidr_el1) & 7;
-}
-
-static inline void cpu_irq_unmask(void)
-{
-    __asm__ volatile("msr daifclr, #2" ::: "memory");
-}
-
-static inline void cpu_irq_mask(void)
-{
-    __asm__ volatile("msr daifset, #2" ::: "memory");
-}
 
 // Every register that a trap must preserve.
 struct cpu_state {

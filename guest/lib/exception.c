@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the guest does with its exceptions: those that a test expects are recorded and stepped over; interrupts are
-// acknowledged and handed to the test's handler; anything else is reported to EL2 and ends the running test, and the
-// suite goes on. State is per CPU, so that a secondary CPU's exceptions cannot pass for the boot CPU's.
+// acknowledged and handed to the test's handler; anything else is reported to EL2 and handed to whoever runs the tests,
+// who ends the one that runs. State is per CPU, so that a secondary CPU's exceptions cannot pass for the boot CPU's.
 #include "lib/exception.h"
 
 #include <hv/guest_abi.h>
 #include <hv/memory_map.h>
 
 #include "lib/call.h"
-#include "lib/cpu.h"
 #include "lib/gic.h"
 #include "lib/print.h"
-#include "lib/test.h"
+#include "lib/registers.h"
 
 struct exception_cpu {
     bool expected;
@@ -21,6 +20,7 @@ struct exception_cpu {
 static struct exception_cpu cpus[CPU_MAX];
 static exception_el0_handler *el0_handler;
 static exception_irq_handler *irq_handler;
+static exception_unexpected_handler *unexpected_handler;
 
 void exception_expect(void)
 {
@@ -48,6 +48,11 @@ void exception_set_el0_handler(exception_el0_handler *handler)
 void exception_set_irq_handler(exception_irq_handler *handler)
 {
     irq_handler = handler;
+}
+
+void exception_set_unexpected_handler(exception_unexpected_handler *handler)
+{
+    unexpected_handler = handler;
 }
 
 static void record(struct exception *last, const struct exception_frame *frame)
@@ -104,5 +109,11 @@ void exception_handle(struct exception_frame *frame)
         return;
     }
     call_hvc(HVC_REPORT_EXCEPTION, frame->esr, frame->elr, frame->far);
-    test_abandon(frame);
+    print("# unexpected exception: vector %u ESR 0x%lx ELR 0x%lx FAR 0x%lx SPSR 0x%lx\n", (unsigned int)frame->slot,
+          frame->esr, frame->elr, frame->far, frame->spsr);
+    if (unexpected_handler)
+        unexpected_handler();
+    print("# no test to end: CPU %u stops here\n", cpu_index());
+    for (;;)
+        __asm__ volatile("wfi");
 }

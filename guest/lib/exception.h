@@ -79,6 +79,11 @@ void exception_set_el0_handler(exception_el0_handler *handler);
 typedef void exception_irq_handler(unsigned int intid);
 void exception_set_irq_handler(exception_irq_handler *handler);
 
+// Called after an exception that nobody expected was reported. Ends the running test and does not return, or returns
+// when this CPU runs no test; then the CPU stops. NULL: the CPU stops.
+typedef void exception_unexpected_handler(void);
+void exception_set_unexpected_handler(exception_unexpected_handler *handler);
+
 _Static_assert(__builtin_offsetof(struct exception_frame, spsr) == FRAME_SPSR, "start.S");
 _Static_assert(__builtin_offsetof(struct exception_frame, far) == FRAME_FAR, "start.S");
 _Static_assert(sizeof(struct exception_frame) == FRAME_SIZE && FRAME_SIZE % 16 == 0, "start.S");

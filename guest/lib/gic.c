@@ -5,8 +5,8 @@
 
 #include <hv/memory_map.h>
 
-#include "lib/cpu.h"
 #include "lib/mmio.h"
+#include "lib/registers.h"
 
 #define ICC_SRE_EL1     S3_0_C12_C12_5
 #define ICC_PMR_EL1     S3_0_C4_C6_0
@@ -17,7 +17,6 @@
 #define ICC_SGI1R_EL1   S3_0_C12_C11_5
 
 #define GICD_CTLR                  0x0000
-#define GICD_TYPER                 0x0004
 #define GICD_IGROUPR               0x0080
 #define GICD_ISENABLER             0x0100
 #define GICD_ICENABLER             0x0180
@@ -43,19 +42,12 @@ static uint64_t frame_of(unsigned int intid)
     return intid < 32 ? redistributor() + GICR_SGI_BASE : GICD_IPA;
 }
 
-bool gic_init(void)
+void gic_init_distributor(void)
 {
-    exception_expect();
-    uint32_t type = mmio_read32(GICD_IPA + GICD_TYPER);
-
-    if (exception_end().taken || !type)
-        return false;
     mmio_write32(GICD_IPA + GICD_CTLR, GICD_CTLR_ARE);
     mmio_write32(GICD_IPA + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1);
     for (unsigned int n = 0; n < WAIT_LIMIT && mmio_read32(GICD_IPA + GICD_CTLR) & GICD_CTLR_RWP; n++)
         ;
-    gic_init_cpu();
-    return true;
 }
 
 void gic_init_cpu(void)

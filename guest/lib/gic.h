@@ -12,6 +12,8 @@
 // Distributor and this CPU's redistributor and interface on; every interrupt of this CPU disabled. False when there is
 // no distributor to be had (its identification reads as 0 or aborts).
 bool gic_init(void);
+// The two halves of it, where the distributor is known to be there.
+void gic_init_distributor(void);
 void gic_init_cpu(void);
 // Enables one interrupt in Group 1 at priority (0 highest); an SPI goes to the boot CPU.
 void gic_enable(unsigned int intid, uint8_t priority);

@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-#include "lib/cpu.h"
+#include "lib/layout.h"
+#include "lib/registers.h"
 
 #define DESCRIPTOR_VALID  UINT64_C(1)
 #define DESCRIPTOR_TABLE  UINT64_C(3)

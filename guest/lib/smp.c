@@ -6,14 +6,22 @@
 #include <hv/memory_map.h>
 
 #include "lib/call.h"
-#include "lib/cpu.h"
+#include "lib/registers.h"
 
-#define STACK_SIZE 8192
-#define WAIT_S     30 // a host that is busy runs a CPU late, not never
+#define STACK_WORDS 1024
+#define WAIT_S      30 // a host that is busy runs a CPU late, not never
 
-static char stacks[CPU_MAX][STACK_SIZE] __attribute__((aligned(16)));
+static uint64_t stacks[CPU_MAX][STACK_WORDS] __attribute__((aligned(16)));
 static uint64_t unused;
 static void (*volatile functions[CPU_MAX])(void);
+
+// What a started CPU calls: the function, then PSCI CPU_OFF.
+static void run_function(void)
+{
+    functions[cpu_index()]();
+    __asm__ volatile("dsb sy" ::: "memory");
+    call_hvc(PSCI_CPU_OFF, 0, 0, 0);
+}
 
 unsigned int smp_cpu_count(void)
 {
@@ -31,8 +39,11 @@ int64_t smp_start(unsigned int cpu, void (*function)(void))
 
 int64_t smp_start_at(unsigned int cpu, void (*function)(void), void (*entry)(void), uint64_t *stack)
 {
+    uint64_t *top = &stacks[cpu][STACK_WORDS - 2]; // 16 bytes, so that the stack pointer stays aligned
+
     functions[cpu] = function;
-    *stack = (uint64_t)stacks[cpu] + STACK_SIZE;
+    *top = (uint64_t)run_function;
+    *stack = (uint64_t)top;
     __asm__ volatile("dsb sy" ::: "memory");
     return call_hvc(PSCI_CPU_ON, cpu, (uint64_t)entry, *stack);
 }
@@ -47,11 +58,4 @@ bool smp_wait_off(unsigned int cpu)
         __asm__ volatile("yield");
     }
     return false;
-}
-
-void smp_secondary_main(void)
-{
-    functions[cpu_index()]();
-    __asm__ volatile("dsb sy" ::: "memory");
-    call_hvc(PSCI_CPU_OFF, 0, 0, 0);
 }

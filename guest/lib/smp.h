@@ -27,6 +27,5 @@ int64_t smp_start(unsigned int cpu, void (*function)(void));
 int64_t smp_start_at(unsigned int cpu, void (*function)(void), void (*entry)(void), uint64_t *stack);
 // Waits, bounded, until function has returned and the CPU is off.
 bool smp_wait_off(unsigned int cpu);
-// Where CPU_ON begins, and the body of a started CPU.
+// Where CPU_ON begins (vectors.S).
 void guest_start_secondary(void);
-void smp_secondary_main(void);

@@ -57,8 +57,6 @@ struct test {
 // Marks the running test failed; only the first call of a test is printed.
 void test_fail(unsigned int line, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void test_skip(const char *reason);
-// Ends the running test as failed, from an exception that nobody expected. Does not return.
-_Noreturn void test_abandon(const struct exception_frame *frame);
 
 // Runs the tests whose "suite: name" begins with filter ("" = all) and prints TAP and the summary.
 void test_run(const char *filter);

@@ -94,7 +94,7 @@ GUEST_ROOMS := guest/lib guest/suites guest/bench guest
 HV_SOURCES := $(sort $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S %/$(if $(filter 1,$(LOCKS)),spinlock.c,spinlock_checked.c),$(HV_SOURCES))
 GUEST_SOURCES := $(sort guest/start.S $(wildcard guest/lib/*.[cS]) $(GUEST_MAIN))
-BENCH_SOURCES := $(sort $(wildcard guest/bench/*.c) guest/bench/start.S guest/lib/gic.c guest/lib/print.c)
+BENCH_SOURCES := $(sort $(filter-out %.ld.S,$(wildcard guest/bench/*.[cS])) guest/lib/gic.c guest/lib/print.c)
 
 HV_CODE := $(HV_SOURCES:%=$(OBJECTS)/%.o)
 HV_OBJECTS := $(HV_CODE) $(POLICY_TABLES).o

@@ -65,7 +65,7 @@ SCALING_CPUS = (1, 2, 4, 8)
 WALL = ("hvc-psci-version", "id-register-read", "gicd-typer-read", "uart-status-read", "sgi-to-self")
 WALL_ROUNDS = 2_000
 VIRTUAL_LEAD = 1 << 50  # VM_VIRTUAL_LEAD of include/hv/vm.h
-ROUNDS_OFFSET = 32  # bench_rounds in guest/bench/start.S
+ROUNDS_OFFSET = 32  # rounds in guest/bench/start.S
 ICOUNT = "-icount shift=0,sleep=off"
 
 

@@ -10,7 +10,7 @@
 #define BENCH_PRIORITY     0x80
 #define COUNTER_GRAIN      16 // instructions in one tick of the counter, under -icount shift=0
 
-extern const uint64_t bench_rounds; // in start.S
+extern uint64_t bench_rounds; // how often each operation is measured: a word of the Image header (start.S) says it
 
 // A function loop_<name>(operand, rounds, high) that runs body rounds times. The body may use, by these names:
 //   x4          operand: an address or a value

@@ -12,10 +12,10 @@
 
 #include <hv/memory_map.h>
 
-#include "lib/cpu.h"
 #include "lib/gic.h"
 #include "lib/mmio.h"
 #include "lib/print.h"
+#include "lib/registers.h"
 
 #define PSCI_OFF 0x84000008
 
@@ -42,10 +42,9 @@
 #define TEXT_(v) #v
 #define TEXT(v)  TEXT_(v)
 
-extern const char bench_timer_sled[];
+extern const char bench_timer_sled[]; // vectors.S
 
-void bench_main(uint64_t entered);
-_Noreturn void bench_unexpected(uint64_t esr, uint64_t elr, uint64_t far);
+void bench_main(uint64_t entered, uint64_t rounds);
 
 typedef void (*loop_fn)(uint64_t operand, uint64_t rounds, bool high);
 
@@ -67,42 +66,6 @@ LOOP(uart_polled, "2: ldr dataw, [x4, #0x18]\n tbnz dataw, #5, 2b\n mov dataw, #
 LOOP(first_touch, "ldr dataw, [x4]\n add x4, x4, #0x200, lsl #12")
 LOOP(sgi_self, "mov data, x4\n msr icc_sgi1r_el1, data\n" TAKE(BENCH_SGI))
 LOOP(spi, "mov dataw, #" TEXT(SPI_BIT) "\n str dataw, [x4]\n" TAKE(SPI_INTID))
-
-int64_t bench_call(uint64_t number, uint64_t a1, uint64_t a2, uint64_t a3)
-{
-    register uint64_t x0 __asm__("x0") = number;
-    register uint64_t x1 __asm__("x1") = a1;
-    register uint64_t x2 __asm__("x2") = a2;
-    register uint64_t x3 __asm__("x3") = a3;
-
-    __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3)::"memory");
-    return (int64_t)x0;
-}
-
-uint64_t bench_now(void)
-{
-    uint64_t ticks;
-    __asm__ volatile("isb\n mrs %0, cntvct_el0" : "=r"(ticks)::"memory");
-    return ticks;
-}
-
-static uint64_t nanoseconds_each(uint64_t ticks, uint64_t rounds)
-{
-    uint64_t ns = ticks * 1000000000 / READ_REG(cntfrq_el0);
-    return (ns + rounds / 2) / rounds;
-}
-
-void bench_say(const char *name, uint64_t ticks, uint64_t rounds)
-{
-    print("# cost %s %lu\n", name, nanoseconds_each(ticks, rounds));
-}
-
-void bench_say_both(const char *name, uint64_t ticks_x1, uint64_t ticks_x19, uint64_t rounds)
-{
-    uint64_t x1 = nanoseconds_each(ticks_x1, rounds), x19 = nanoseconds_each(ticks_x19, rounds);
-
-    print("# cost %s %lu x1 %lu x19 %lu\n", name, x1 > x19 ? x1 : x19, x1, x19);
-}
 
 static uint64_t ticks_of(loop_fn loop, uint64_t operand, uint64_t rounds, bool high)
 {
@@ -182,13 +145,6 @@ static void measure_one_cpu(void)
     measure_once("logged-exit", loop_logged_read, 0, LOGGED_ROUNDS);
 }
 
-_Noreturn void bench_unexpected(uint64_t esr, uint64_t elr, uint64_t far)
-{
-    print("\n# bench: unexpected exception ESR 0x%lx ELR 0x%lx FAR 0x%lx\n", esr, elr, far);
-    for (;;)
-        __asm__ volatile("wfi");
-}
-
 static void init_interrupts(void)
 {
     mmio_write32(GICD_IPA, 0x10); // affinity routing
@@ -200,10 +156,11 @@ static void init_interrupts(void)
     mmio_write32(GICD_ICFGR, 2u << (2 * (SPI_INTID % 16))); // edge-triggered
 }
 
-void bench_main(uint64_t entered)
+void bench_main(uint64_t entered, uint64_t rounds)
 {
     unsigned int cpu_count = bench_cpu_count();
 
+    bench_rounds = rounds;
     print("# bench entered at %lu of %lu Hz\n", entered, READ_REG(cntfrq_el0));
     init_interrupts();
     if (cpu_count == 1)

@@ -8,21 +8,19 @@
 
 #include <hv/memory_map.h>
 
-#include "lib/cpu.h"
 #include "lib/gic.h"
 #include "lib/mmio.h"
+#include "lib/registers.h"
 
 #define PSCI_CPU_ON   0xc4000003
 #define GICR_TYPER    0x8
 #define GICR_LAST     0x10
 #define GICR_PRIORITY 0x10404
-#define STACK_SIZE    1024
+#define STACK_WORDS   128
 
-extern const char bench_count_interrupt[], bench_start_secondary[];
+extern const char bench_count_interrupt[], bench_start_secondary[]; // vectors.S
 
-_Noreturn void bench_secondary(void);
-
-static char stacks[CPU_MAX][STACK_SIZE] __attribute__((aligned(16)));
+static uint64_t stacks[CPU_MAX][STACK_WORDS] __attribute__((aligned(16)));
 static struct {
     volatile uint64_t job;           // what all CPUs shall do, from 1 on
     volatile uint64_t done[CPU_MAX]; // the last job that a CPU has done
@@ -95,7 +93,8 @@ static void do_job(uint64_t job)
     }
 }
 
-_Noreturn void bench_secondary(void)
+// What a started CPU runs.
+static _Noreturn void run_jobs(void)
 {
     unsigned int cpu = cpu_index();
 
@@ -115,8 +114,11 @@ _Noreturn void bench_secondary(void)
 
 static void start(unsigned int cpu)
 {
+    uint64_t *top = &stacks[cpu][STACK_WORDS - 2]; // 16 bytes, so that the stack pointer stays aligned
+
+    *top = (uint64_t)run_jobs;
     shared.done[cpu] = shared.job;
-    (void)bench_call(PSCI_CPU_ON, cpu, (uint64_t)bench_start_secondary, (uint64_t)stacks[cpu] + STACK_SIZE);
+    (void)bench_call(PSCI_CPU_ON, cpu, (uint64_t)bench_start_secondary, (uint64_t)top);
     yield_until(&shared.up[cpu], 1);
 }
 

@@ -16,6 +16,7 @@
 struct account {
     uint64_t full;   // CNTPCT_EL0
     uint64_t held;   // held back and not told
+    uint64_t ever;   // held back since boot, told or not
     bool first_done; // this boot has written one
     uint8_t row;     // of a verdict's source
 };
@@ -71,6 +72,7 @@ enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uin
     *held = answer == LOG_HOLD ? 0 : account->held;
     if (answer == LOG_HOLD) {
         account->held++;
+        account->ever++;
         held_all++;
     } else {
         account->held = 0;
@@ -92,6 +94,7 @@ void log_budget_hold(unsigned int source, uint64_t count)
 
     spinlock_acquire(&budget_lock);
     accounts[source].held += count;
+    accounts[source].ever += count;
     accounts[source].full = quiet;
     held_all += count;
     spinlock_release(&budget_lock);
@@ -149,6 +152,25 @@ uint64_t log_budget_held(void)
 {
     spinlock_acquire(&budget_lock);
     uint64_t sum = held_all;
+    spinlock_release(&budget_lock);
+    return sum;
+}
+
+uint64_t log_budget_held_of(unsigned int source)
+{
+    spinlock_acquire(&budget_lock);
+    uint64_t held = accounts[source].ever;
+    spinlock_release(&budget_lock);
+    return held;
+}
+
+uint64_t log_budget_held_of_row(unsigned int row)
+{
+    uint64_t sum = 0;
+
+    spinlock_acquire(&budget_lock);
+    for (unsigned int source = LOG_SOURCE_VERDICT; source < LOG_SOURCE_ABORT; source++)
+        sum += accounts[source].row == row ? accounts[source].ever : 0;
     spinlock_release(&budget_lock);
     return sum;
 }

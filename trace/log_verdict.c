@@ -102,6 +102,30 @@ uint64_t log_suppressed(void)
     return log_budget_held();
 }
 
+// A key has up to four sources: verdicts and aborts, each read and written. Where it has fewer, the two functions that
+// make a source of an event give one that is another key's, which its name tells.
+uint64_t log_suppressed_of_key(unsigned int key)
+{
+    uint64_t sum = 0;
+
+    for (unsigned int n = 0; n < 4; n++) {
+        struct event event = {.key = (uint16_t)key, .write = n % 2 != 0};
+        unsigned int source = n < 2 ? log_source_of_verdict(&event) : log_source_of_abort(&event);
+        unsigned int named;
+        bool write;
+
+        (void)log_source_name(source, &named, &write);
+        if (named == key && write == event.write)
+            sum += log_budget_held_of(source);
+    }
+    return sum;
+}
+
+uint64_t log_suppressed_of_row(unsigned int row)
+{
+    return log_budget_held_of_row(row);
+}
+
 // ---- Maintenance by set and way
 
 static bool add_to_burst(const struct event *event)

@@ -158,6 +158,10 @@ uint32_t log_boots(void);
 // Records written since boot, and those held back since.
 uint64_t log_sequence(void);
 uint64_t log_suppressed(void);
+// Those held back of one event key (event_key.h: verdicts and aborts, reads and writes), and of one row of the policy.
+// A key and direction counts for the row that decided it last.
+uint64_t log_suppressed_of_key(unsigned int key);
+uint64_t log_suppressed_of_row(unsigned int row);
 
 // "info", "boot" ...; "?" when out of range.
 const char *log_level_name(unsigned int level);

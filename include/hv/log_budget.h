@@ -72,6 +72,9 @@ bool log_budget_spend(void);
 
 // Held back since boot.
 uint64_t log_budget_held(void);
+// Likewise, of one source; and of the verdicts' sources whose row is this one (log_budget_row).
+uint64_t log_budget_held_of(unsigned int source);
+uint64_t log_budget_held_of_row(unsigned int row);
 
 // The policy row of a verdict's source: the last one that spoke, by log_budget_ask's caller.
 void log_budget_set_row(unsigned int source, unsigned int row);

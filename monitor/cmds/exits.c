@@ -50,11 +50,12 @@ static void show_stat(unsigned int key, uint64_t total)
     if (count == 0)
         return;
     histogram_line(&stat, count, text);
-    out("group:%-8s key:%-23s count:%10lu percent:%3lu%% mean_ns:%9lu", group_names[key_group(key)],
-        event_key_name(key), count, count * 100 / (total > 0 ? total : 1), monitor_nanoseconds(stat.ticks / count));
+    out("group:%-8s key:%-23s count:%9lu percent:%3lu%% mean_ns:%9lu suppressed:%5lu", group_names[key_group(key)],
+        event_key_name(key), count, count * 100 / (total > 0 ? total : 1), monitor_nanoseconds(stat.ticks / count),
+        log_suppressed_of_key(key));
     if (out_is_json())
         out_numbers("buckets", stat.bucket, TELEMETRY_BUCKETS);
-    out_note(" |%s|", text);
+    out_note("|%s|", text);
     out("\n");
 }
 
@@ -106,7 +107,7 @@ static void top_keys(enum group group, uint64_t wanted)
     uint64_t total = fill_counts(counts, group);
     unsigned int best;
 
-    out_heading("%-8s %-23s %10s share %8s |log2 of ticks|", "group", "key", "count", "mean ns");
+    out_heading("%-8s %-23s %9s share %8s supp.|log2 of ticks|", "group", "key", "count", "mean ns");
     for (; wanted > 0 && largest(counts, KEY_COUNT, &best); wanted--) {
         show_stat(best, total);
         counts[best] = 0;

@@ -72,6 +72,16 @@ uint64_t log_sequence(void)
     return 3;
 }
 
+uint64_t log_suppressed_of_key(unsigned int key)
+{
+    return key < KEY_COUNT ? fake_log.suppressed_of_key[key] : 0;
+}
+
+uint64_t log_suppressed_of_row(unsigned int row)
+{
+    return row == fake_log.suppressed_row ? fake_log.suppressed_of_row : 0;
+}
+
 uint64_t log_suppressed(void)
 {
     return 0;

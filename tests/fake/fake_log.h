@@ -2,6 +2,7 @@
 // In the place of trace/log*.c but for its names: three records, the first of them with what JSON must escape.
 #pragma once
 
+#include <hv/event_key.h>
 #include <hv/log.h>
 
 struct fake_log {
@@ -9,5 +10,8 @@ struct fake_log {
     enum log_level quiet; // of log_quieten
     unsigned int dumps;   // calls of log_dump
     unsigned int records; // calls of log_record
+    uint64_t suppressed_of_key[KEY_COUNT];
+    uint64_t suppressed_of_row; // of the one row suppressed_row
+    unsigned int suppressed_row;
 };
 extern struct fake_log fake_log;

@@ -17,6 +17,13 @@ def test_every_cpu_model_reaches_the_guest(boot, cpu):
     ariel.expect_line(r"^TAP version 13$")
 
 
+def test_each_boot_says_how_to_reach_the_monitor_before_the_guest_has_the_line(boot):
+    ariel = boot()
+    ariel.expect_line(r"^-- Ctrl-\] opens the monitor; Ctrl-A x ends QEMU$")
+    assert not any("event=guest-enter" in line for line in ariel.lines)
+    ariel.expect_line(r"event=guest-enter ")
+
+
 @pytest.mark.parametrize("smp", range(2, 9))
 def test_every_cpu_count_comes_up(boot, smp):
     ariel = boot(smp=smp)

@@ -611,6 +611,9 @@ static void test_rate_limit(void **state)
     }
     assert_int_equal(count_events("event=verdict"), 10);
     assert_int_equal(log_suppressed() - held, 990);
+    assert_int_equal(log_suppressed_of_row(event.row), 990);
+    assert_int_equal(log_suppressed_of_key(event.key), 990);
+    assert_int_equal(log_suppressed_of_key(event.key + 1), 0);
     for (unsigned int i = 0; i < 1000; i++) { // a second in steps of a millisecond
         set_time(now + HZ / 1000);
         log_verdict(&event);

@@ -348,6 +348,20 @@ static void exc_top_row_sorts_counts_and_cuts(void **state)
     assert_null(strstr(fake_console.text, "more"));
 }
 
+static void suppressed_records_have_a_column(void **state)
+{
+    (void)state;
+    memset(telemetry_cpu, 0, sizeof(telemetry_cpu));
+    telemetry_cpu[0].stat[KEY_CAUSE_WFI][3] = 2;
+    fake_log.suppressed_of_key[KEY_CAUSE_WFI] = 990;
+    fake_log.suppressed_row = 1;
+    fake_log.suppressed_of_row = 77;
+    says("exc", "   990|");
+    says("exc -j", "\"suppressed\":990");
+    says("policy stat -j", "\"row\":1,\"count\":0,\"suppressed\":77,");
+    fake_log.suppressed_of_key[KEY_CAUSE_WFI] = fake_log.suppressed_of_row = 0;
+}
+
 static void a_list_that_is_cut_says_so(void **state)
 {
     (void)state;
@@ -432,6 +446,7 @@ int main(void)
         cmocka_unit_test_setup(a_word_too_many_is_never_ignored, set_up_screen),
         cmocka_unit_test_setup(numbers_are_said_in_the_base_in_which_they_were_typed, set_up_screen),
         cmocka_unit_test_setup(exc_top_row_sorts_counts_and_cuts, set_up_screen),
+        cmocka_unit_test_setup(suppressed_records_have_a_column, set_up_screen),
         cmocka_unit_test_setup(a_list_that_is_cut_says_so, set_up_screen),
         cmocka_unit_test_setup(an_error_is_said_whole, set_up_screen),
         cmocka_unit_test_setup(random_lines_get_a_reply, set_up_screen),

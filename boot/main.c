@@ -20,6 +20,7 @@
 #include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/monitor_screen.h>
+#include <hv/notify.h>
 #include <hv/panic.h>
 #include <hv/pl011.h>
 #include <hv/platform.h>
@@ -28,6 +29,8 @@
 #include <hv/stage1.h>
 #include <hv/telemetry.h>
 #include <hv/string.h>
+#include <hv/tick.h>
+#include <hv/vdev_interrupts.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 #include <hv/watchdog.h>
@@ -73,7 +76,7 @@ static void prepare_cpu(struct vcpu *vcpu)
     vgic_init_cpu(vcpu);
     hyp_timer_init_cpu();
     vtimer_init_cpu(vcpu);
-    watchdog_init_cpu();
+    tick_init_cpu();
 }
 
 static _Noreturn void run(struct vcpu *vcpu)
@@ -101,6 +104,8 @@ _Noreturn void main_boot_cpu(void)
     log_init_at((void *)platform.log_ring.base);
     log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, policy_name);
     say_keys();
+    cpu_init();
+    notify_register(monitor_notified);
     el2_log_features();
     if (!board_check(&fault))
         refuse(fault.reason, fault.name, fault.value, fault.bound);
@@ -112,8 +117,10 @@ _Noreturn void main_boot_cpu(void)
         refuse("the policy's direct devices do not fit stage 2", "ranges", policy_range_count, vm0.stage2.pool->count);
     gicv3_init_distributor();
     sysreg_init();
+    vdev_register_interrupts();
+    watchdog_init();
     prepare_cpu(vcpu);
-    gicv3_enable(platform.uarts[0].intid, 0);
+    console_listen();
     if (!cpu_start_others(vm0.vcpu_count))
         vm0.vcpu_count = cpu_count();
     if (!loader_load(&vm0, &error))

@@ -3,10 +3,10 @@
 // costs two comparisons and a store, a line a few more; what is kept is printable.
 #include <hv/guest_words.h>
 
-#include <hv/cpu.h>
+#include <hv/arch/cpu.h>
 #include <hv/log_budget.h>
+#include <hv/notify.h>
 #include <hv/string.h>
-#include <hv/vm.h>
 
 #define LINE_LENGTH 120
 #define OOPS_MANY   16
@@ -86,10 +86,10 @@ COLD void guest_words_tell(void)
     uint8_t kind = last_kind;
 
     if (kind == OOPS && __atomic_add_fetch(&oopses, 1, __ATOMIC_RELAXED) == OOPS_MANY)
-        vm_open_monitor("16 guest oopses");
+        notify_post(NOTIFY_GUEST_OOPSES);
     if (kind == PANIC_END) {
         if (!__atomic_exchange_n(&opened, true, __ATOMIC_RELAXED))
-            vm_open_monitor("guest panic");
+            notify_post(NOTIFY_GUEST_PANIC);
     } else if (kind == PANIC) {
         log_limited(LOG_LIMIT(LOG_SOURCE_PANIC, LOG_ERROR), LOG_GUEST, "guest-panic", "vcpu=%u text=%pQ", cpu_id(),
                     last);

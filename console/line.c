@@ -7,12 +7,18 @@
 // to the guest's UART through a queue.
 #include <hv/console.h>
 
+#include <hv/arch/cpu.h>
+#include <hv/gicv3.h>
 #include <hv/guest_words.h>
+#include <hv/irq.h>
+#include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/pl011.h>
+#include <hv/platform.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
 #include <hv/terminal_filter.h>
+#include <hv/tick.h>
 #include <hv/vm.h>
 
 #define HELD_SIZE    0x20000u // guest output that waits for the monitor to close: all of a kernel's dmesg
@@ -418,4 +424,40 @@ void console_receive(void)
         else
             console_guest_input((uint8_t)byte);
     }
+}
+
+static enum irq_end uart_interrupt(void *argument)
+{
+    (void)argument;
+    console_receive();
+    return IRQ_DONE;
+}
+
+// The UART takes nothing any more: told once, in the ring at least; when it has gone a second without loss, again.
+static void check_uart(void)
+{
+    static uint64_t known;
+    static bool silent;
+    uint64_t lost = pl011_dropped() - known;
+
+    if (lost != 0 && !silent)
+        log_record(LOG_ERROR, LOG_MONITOR, "uart-silent", "bytes=%lu", lost);
+    silent = lost != 0;
+    known = pl011_dropped();
+}
+
+// The UART's interrupt comes to the boot CPU, and so does the care for its queue.
+static void second_passed(void)
+{
+    if (cpu_id() == 0) {
+        console_tick();
+        check_uart();
+    }
+}
+
+void console_listen(void)
+{
+    irq_register(platform.uarts[0].intid, uart_interrupt, NULL);
+    tick_register(second_passed);
+    gicv3_enable(platform.uarts[0].intid, 0);
 }

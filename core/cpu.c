@@ -11,10 +11,11 @@
 #include <hv/arch/psci_firmware.h>
 #include <hv/arch/registers.h>
 #include <hv/gicv3.h>
+#include <hv/irq.h>
 #include <hv/log_budget.h>
 #include <hv/memory_map.h>
-#include <hv/monitor.h>
-#include <hv/vm.h>
+#include <hv/notify.h>
+#include <hv/panic.h>
 
 #define COUNTER_POLLS  256
 #define START_LIMIT_MS 10000
@@ -51,14 +52,6 @@ static COLD void serve_calls(unsigned int me)
     }
 }
 
-static COLD void serve_monitor_request(void)
-{
-    const char *reason = vm_take_monitor_request();
-
-    if (reason != NULL)
-        monitor_open(reason);
-}
-
 void cpu_serve_kick(void)
 {
     unsigned int me = cpu_id();
@@ -66,8 +59,25 @@ void cpu_serve_kick(void)
     cpu_yield(); // whoever waits comes here
     if (__atomic_load_n(&asked[me], __ATOMIC_RELAXED) != 0)
         serve_calls(me);
-    if (me == 0)
-        serve_monitor_request();
+    notify_serve();
+}
+
+static enum irq_end kicked(void *argument)
+{
+    (void)argument;
+    cpu_serve_kick();
+    return IRQ_DONE;
+}
+
+static void stop_others(void (*park)(void *argument))
+{
+    cpu_post_all(park, NULL);
+}
+
+void cpu_init(void)
+{
+    irq_register(GICV3_SGI_KICK, kicked, NULL);
+    panic_register(stop_others);
 }
 
 static void ask(uint32_t cpus, void (*function)(void *argument), void *argument)

@@ -6,8 +6,8 @@
 
 #include <hv/panic.h>
 
+#include <hv/arch/cpu.h>
 #include <hv/arch/stacks.h>
-#include <hv/cpu.h>
 #include <hv/fatal.h>
 #include <hv/log.h>
 #include <hv/memory_map.h>
@@ -54,10 +54,18 @@ static void park_call(void *argument)
     park();
 }
 
+static panic_stopper stop_others;
+
+void panic_register(panic_stopper stopper)
+{
+    stop_others = stopper;
+}
+
 // The other CPUs are asked to park and are not waited for: one of them may be what is broken.
 _Noreturn void panic_end(void)
 {
-    cpu_post_all(park_call, NULL);
+    if (stop_others != NULL)
+        stop_others(park_call);
     park();
 }
 

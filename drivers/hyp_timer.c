@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // EL2's own timer, and the deadlines of those who share it. Each CPU touches its own deadlines only, so there is no
-// lock. The timer is never off: the watchdog always has a deadline, and one of HYP_TIMER_NEVER does not come.
+// lock. The timer is never off: core/tick.c always has a deadline, and one of HYP_TIMER_NEVER does not come.
 
 #include <hv/hyp_timer.h>
 
 #include <hv/arch/barrier.h>
+#include <hv/arch/cpu.h>
 #include <hv/arch/registers.h>
-#include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/memory_map.h>
 #include <hv/platform.h>

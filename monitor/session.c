@@ -209,6 +209,11 @@ void monitor_open(const char *reason)
     open(reason, state() == CLOSED || state() == UNATTENDED ? UNATTENDED : OPEN);
 }
 
+void monitor_notified(enum notify_event event)
+{
+    monitor_open(notify_name(event));
+}
+
 void monitor_open_for_person(const char *reason)
 {
     open(reason, OPEN);

@@ -24,7 +24,7 @@ CAUSES = {
     "sysreg": ("quick_id_register", "trap_sysreg64"),
     "call": ("quick_call", "trap_call"),
     "abort": ("abort_handle",),
-    "interrupt": ("trap_irq",),
+    "interrupt": ("irq_serve",),
 }
 # Exits that may write registers whose change empties QEMU's software TLB, or empty it by TLBI
 MAY_FLUSH = {"pause": ("vm_pause", "vm_resume", "vcpu_wait"), "reset": ("vcpu_reset", "vm_reset"),

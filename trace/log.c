@@ -9,7 +9,6 @@
 #include <hv/log.h>
 
 #include <hv/console.h>
-#include <hv/cpu.h>
 #include <hv/log_budget.h>
 #include <hv/pl011.h>
 #include <hv/printf.h>
@@ -18,6 +17,7 @@
 #include <hv/string.h>
 #include <hv/terminal_filter.h>
 
+#include <hv/arch/cpu.h>
 #include <hv/arch/registers.h>
 
 #include <hv/log_ring.h>

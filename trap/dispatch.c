@@ -8,19 +8,12 @@
 #include <hv/arch/inject.h>
 #include <hv/arch/sysreg.h>
 #include <hv/call.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
 #include <hv/device.h>
-#include <hv/gicv3.h>
 #include <hv/guest_abi.h>
-#include <hv/hyp_timer.h>
 #include <hv/log_budget.h>
-#include <hv/monitor.h>
 #include <hv/platform.h>
 #include <hv/policy.h>
-#include <hv/vgic.h>
 #include <hv/vm.h>
-#include <hv/vtimer.h>
 
 static inline const struct policy_verdict *judge(struct event *event, const struct policy_verdict *verdicts)
 {
@@ -60,7 +53,7 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
         return event->verdict == POLICY_DENY ? refusal : TRAP_DONE;
     case POLICY_STOP:
         write_record(event);
-        vm_stop(vcpu->vm, "a policy row says stop");
+        vm_stop(vcpu->vm, NOTIFY_POLICY_STOP);
         return TRAP_STOP;
     case POLICY_PAUSE:
         if (vcpu_break_passed(vcpu, event))
@@ -192,63 +185,6 @@ enum trap_result trap_other(struct vcpu *vcpu, struct event *event)
 enum trap_result trap_debug(struct vcpu *vcpu, struct event *event)
 {
     return decide_alone(vcpu, event, TRAP_REFLECT);
-}
-
-static void drop_stray(unsigned int intid)
-{
-    gicv3_disable(intid, cpu_id());
-    log_limited(LOG_LIMIT(LOG_SOURCE_STRAY, LOG_WARN), LOG_IRQ, "stray", "intid=%u", intid);
-}
-
-static void serve_interrupt(struct vcpu *vcpu, unsigned int intid)
-{
-    switch (intid) {
-    case INTID_VIRTUAL_TIMER:
-        vtimer_interrupt(vcpu);
-        return; // the guest deactivates it (HW bit)
-    case INTID_PHYSICAL_TIMER:
-        vgic_forward(vcpu, intid);
-        return;
-    case INTID_HYP_TIMER:
-        hyp_timer_interrupt();
-        break;
-    case INTID_MAINTENANCE:
-        vgic_maintenance(vcpu);
-        break;
-    case GICV3_SGI_KICK:
-        cpu_serve_kick();
-        break;
-    case PL011_INTID:
-        console_receive();
-        break;
-    default:
-        drop_stray(intid);
-        break;
-    }
-    gicv3_deactivate(intid);
-}
-
-// At most this many in one exit, so that a storm cannot keep EL2 from the guest.
-#define INTERRUPTS_PER_EXIT 16
-
-// A PPI that comes as often with nothing between stays up whatever EL2 does (CNTHP, maintenance): without it the guest
-// goes on, with it never. SGIs and the UART's may well come so often.
-void trap_irq(struct vcpu *vcpu, unsigned int intid)
-{
-    unsigned int changed = 0;
-
-    for (unsigned int n = 1; intid < INTID_SPECIAL; n++) {
-        gicv3_drop_priority(intid);
-        serve_interrupt(vcpu, intid);
-        if (n == INTERRUPTS_PER_EXIT) {
-            if (changed == 0 && intid / 16 == 1)
-                drop_stray(intid);
-            break;
-        }
-        unsigned int next = gicv3_acknowledge();
-        changed |= next ^ intid;
-        intid = next;
-    }
 }
 
 void trap_serror(struct vcpu *vcpu, struct event *event)

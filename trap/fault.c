@@ -46,7 +46,7 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
         return outcome;
     if (verdict->action == POLICY_STOP) {
         outcome = TRAP_STOP;
-        reason = "a policy row says stop";
+        reason = notify_name(NOTIFY_POLICY_STOP);
     }
     bool pause = verdict->action == POLICY_PAUSE && outcome != TRAP_STOP;
     if (pause && vcpu_break_passed(vcpu, event))
@@ -55,7 +55,8 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
     event->logged = 1;
     record(event, outcome, reason);
     if (outcome == TRAP_STOP) {
-        vm_stop(vcpu->vm, reason);
+        // The one fault that ariel does not know how to go on from is fault status code 0x31 (abort_classify.c).
+        vm_stop(vcpu->vm, verdict->action == POLICY_STOP ? NOTIFY_POLICY_STOP : NOTIFY_DESCRIPTOR_UPDATE);
     } else if (pause) {
         vcpu_break(vcpu, event);
         return TRAP_RETRY;

@@ -77,7 +77,7 @@ static __attribute__((noinline)) int64_t report_exception(struct vcpu *vcpu)
 
 static int64_t pause(struct vcpu *vcpu)
 {
-    vm_break(vcpu->vm, "paused by guest");
+    vm_break(vcpu->vm, NOTIFY_GUEST_PAUSE);
     return HVC_SUCCESS;
 }
 

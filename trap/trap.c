@@ -11,6 +11,7 @@
 #include <hv/arch/step.h>
 #include <hv/arch/sysreg.h>
 #include <hv/gicv3.h>
+#include <hv/irq.h>
 #include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vgic.h>
@@ -221,7 +222,7 @@ static void trap_asynchronous(struct trap_frame *frame, uint8_t cause, unsigned 
     } else {
         event->syndrome = 0;
         event->address = intid;
-        trap_irq(vcpu, intid);
+        irq_serve(intid);
     }
     leave(vcpu, event);
 }

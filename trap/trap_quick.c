@@ -7,10 +7,10 @@
 #include <hv/arch/trap.h>
 
 #include <hv/arch/barrier.h>
+#include <hv/arch/cpu.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg.h>
 #include <hv/call.h>
-#include <hv/cpu.h>
 #include <hv/device.h>
 #include <hv/gicv3.h>
 #include <hv/policy.h>

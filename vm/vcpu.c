@@ -8,6 +8,7 @@
 #include <hv/arch/step.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
+#include <hv/irq.h>
 #include <hv/string.h>
 #include <hv/telemetry.h>
 #include <hv/trap.h>
@@ -57,7 +58,7 @@ COLD void vcpu_break(struct vcpu *vcpu, const struct event *event)
     held->value = event->write ? event->value : 0;
     memcpy(held->x, vcpu->frame->x, sizeof(held->x));
     memcpy(held->parts, vcpu->parts, sizeof(held->parts));
-    held->valid = vm_break(vcpu->vm, "a policy row says pause");
+    held->valid = vm_break(vcpu->vm, NOTIFY_POLICY_PAUSE);
 }
 
 void vcpu_moved(struct vcpu *vcpu)
@@ -78,7 +79,7 @@ static void wait_until_it_may_run(struct vcpu *vcpu)
 {
     __atomic_store_n(&vcpu->waiting, true, __ATOMIC_RELEASE);
     while (!may_run(vcpu)) {
-        trap_irq(vcpu, gicv3_acknowledge());
+        irq_serve(gicv3_acknowledge());
         if (!(__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) & VCPU_REQUEST_WAIT))
             cpu_wait_for_interrupt();
     }
@@ -111,6 +112,6 @@ void vcpu_wait_for_interrupt(struct vcpu *vcpu)
     __atomic_fetch_and(&vcpu->request, ~VCPU_REQUEST_SUSPEND, __ATOMIC_RELAXED);
     while (!vgic_has_pending(vcpu) && __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) == 0) {
         cpu_wait_for_interrupt();
-        trap_irq(vcpu, gicv3_acknowledge());
+        irq_serve(gicv3_acknowledge());
     }
 }

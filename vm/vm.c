@@ -25,7 +25,6 @@ struct vm vm0;
 static _Alignas(4096) uint64_t stage2_root[512];
 static _Alignas(4096) UNSET uint8_t stage2_pool[64][4096]; // of the guest's translation tables
 static struct pool table_pool;
-static const char *monitor_request;
 
 // A range that is not trapped: the device itself, when it is one of which any use ends with the guest, or the page that
 // answers reads in its place.
@@ -166,41 +165,26 @@ enum hv_status vm_resume(struct vm *vm)
     return HV_OK;
 }
 
-bool vm_break(struct vm *vm, const char *reason)
+bool vm_break(struct vm *vm, enum notify_event event)
 {
     if (vm_pause(vm) != HV_OK)
         return false;
-    vm_open_monitor(reason);
+    notify_post(event);
     return true;
 }
 
-void vm_stop(struct vm *vm, const char *reason)
+void vm_stop(struct vm *vm, enum notify_event event)
 {
     // Of several vCPUs that stop it at once only the first goes on, and the others come to wait for it.
     if (__atomic_exchange_n(&vm->state, VM_STOPPED, __ATOMIC_ACQ_REL) == VM_STOPPED)
         return;
-    vm->stop_reason = reason;
+    vm->stop_reason = notify_name(event);
     gather(vm, VM_STOPPED);
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
     log_write_held();
     log_counters();
-    log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", reason);
-    vm_open_monitor(reason);
-}
-
-void vm_open_monitor(const char *reason)
-{
-    if (cpu_id() == 0) {
-        monitor_open(reason);
-        return;
-    }
-    __atomic_store_n(&monitor_request, reason, __ATOMIC_RELEASE);
-    gicv3_send_sgi(GICV3_SGI_KICK, 0);
-}
-
-const char *vm_take_monitor_request(void)
-{
-    return __atomic_exchange_n(&monitor_request, NULL, __ATOMIC_ACQ_REL);
+    log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", vm->stop_reason);
+    notify_post(event);
 }
 
 _Noreturn void vm_reset(struct vm *vm)

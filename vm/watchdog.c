@@ -5,15 +5,14 @@
 #include <hv/watchdog.h>
 
 #include <hv/arch/registers.h>
-#include <hv/console.h>
 #include <hv/event_name.h>
-#include <hv/hyp_timer.h>
 #include <hv/guest_loop.h>
 #include <hv/log_budget.h>
 #include <hv/kernel_tables.h>
 #include <hv/monitor.h>
-#include <hv/pl011.h>
+#include <hv/notify.h>
 #include <hv/telemetry.h>
+#include <hv/tick.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
 
@@ -71,39 +70,18 @@ static void check_guest(struct vcpu *vcpu)
     else if (++vcpu->stuck_ticks == STUCK_MAX) {
         log_limited(LOG_LIMIT(LOG_SOURCE_HANG, LOG_WARN), LOG_GUEST, "guest-hang", "vcpu=%u pc=0x%lx", vcpu->id,
                     frame->elr_el2);
-        vm_open_monitor(masked ? "a vCPU has kept an interrupt waiting for 10 s, masked"
-                               : "a vCPU has met nothing but refused fetches for 10 s");
+        notify_post(masked ? NOTIFY_VCPU_MASKED : NOTIFY_VCPU_NO_VECTORS);
     }
-}
-
-// The UART takes nothing any more: told once, in the ring at least; when it has gone a second without loss, again.
-static void check_uart(void)
-{
-    static uint64_t known;
-    static bool silent;
-    uint64_t lost = pl011_dropped() - known;
-
-    if (lost != 0 && !silent)
-        log_record(LOG_ERROR, LOG_MONITOR, "uart-silent", "bytes=%lu", lost);
-    silent = lost != 0;
-    known = pl011_dropped();
-}
-
-static void set_next_tick(void)
-{
-    hyp_timer_set(HYP_TIMER_WATCHDOG, READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0));
 }
 
 static void second_passed(void)
 {
-    set_next_tick();
     watchdog_tick(vcpu_current());
 }
 
-void watchdog_init_cpu(void)
+void watchdog_init(void)
 {
-    hyp_timer_register(HYP_TIMER_WATCHDOG, second_passed);
-    set_next_tick();
+    tick_register(second_passed);
 }
 
 void watchdog_tick(struct vcpu *vcpu)
@@ -117,9 +95,6 @@ void watchdog_tick(struct vcpu *vcpu)
         kernel_tables_look(vcpu);
     }
     guest_loop_tick(vcpu->telemetry, vcpu->id);
-    if (vcpu->id == 0) {
+    if (vcpu->id == 0)
         log_tick();
-        console_tick();
-        check_uart();
-    }
 }

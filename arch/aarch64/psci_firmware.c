@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // PSCI calls from EL2 to the firmware (DEN 0022), and the idle instruction of a CPU.
 
+#include <hv/arch/cpu.h>
 #include <hv/arch/psci_firmware.h>
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/cache.h>
 #include <hv/arch/registers.h>
-#include <hv/cpu.h>
 #include <hv/platform.h>
 
 #define PSCI_SYSTEM_OFF   0x84000008u

@@ -5,7 +5,7 @@
 
 #include <hv/spinlock.h>
 
-#include <hv/cpu.h>
+#include <hv/arch/cpu.h>
 #include <hv/fatal.h>
 #include <hv/memory_map.h>
 #include <hv/printf.h>

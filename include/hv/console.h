@@ -51,6 +51,10 @@ bool console_is_transparent(void);
 // The guest took a byte from its UART: offers it those that wait. Any CPU; not with the UART's lock held.
 void console_guest_room(void);
 
+// From now on the UART's interrupt, taken by the CPU that calls this, brings what is typed, and console_tick is called
+// each second. Once, on the boot CPU, after gicv3_init_cpu.
+void console_listen(void);
+
 // Once a second, on the CPU that owns the UART. A guest that has not read for 10 seconds, with the queue full, holds
 // the serial line off no longer: bytes that it has no room for are dropped and counted, so that Ctrl-] comes through.
 void console_tick(void);

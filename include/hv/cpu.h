@@ -2,16 +2,16 @@
 // Physical CPUs: start, identity, and work on another CPU.
 #pragma once
 
+#include <hv/arch/cpu.h>
 #include <hv/types.h>
 
 // What another CPU has time for before it is called late. EL2 is never as slow, but a busy host can keep the thread
 // that is a CPU from running for hundreds of milliseconds.
 #define CPU_LATE_MS 2000
 
-// 0 .. CPU_MAX-1, of the CPU this runs on (MPIDR_EL1.Aff0).
-unsigned int cpu_id(void);
-// Stops this CPU until an interrupt is pending, masked or not.
-void cpu_wait_for_interrupt(void);
+// Registers the handler of EL2's SGI, and how a panic stops the other CPUs. Once, on the boot CPU, before any other CPU
+// starts.
+void cpu_init(void);
 // How many CPUs run ariel: 0 .. cpu_count() - 1.
 unsigned int cpu_count(void);
 // Starts CPUs 1 .. count - 1, each at main_secondary_cpu, one after the other. False, with a record, when one does not

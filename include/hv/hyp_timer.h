@@ -10,7 +10,7 @@ enum hyp_timer_user {
     HYP_TIMER_PHYSICAL_TIMER, // vdev/vtimer.c: the guest's emulated physical timer
     HYP_TIMER_UART,           // vdev/vpl011.c: what a PL011 does after a number of bit periods
     HYP_TIMER_RTC,            // vdev/vpl031.c: the alarm of the guest's clock
-    HYP_TIMER_WATCHDOG,       // vm/watchdog.c: once a second
+    HYP_TIMER_TICK,           // core/tick.c: once a second
     HYP_TIMER_USERS,
 };
 

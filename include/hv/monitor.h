@@ -3,6 +3,7 @@
 // UART's interrupt.
 #pragma once
 
+#include <hv/notify.h>
 #include <hv/types.h>
 
 #define MONITOR_ATTENTION 0x1d // Ctrl-]
@@ -15,6 +16,8 @@ void monitor_init(struct vm *vm);
 // The monitor opens by itself (prompt "ariel> "), saying why: "paused by guest", "guest panic" ... A guest can cause
 // that, so what is typed then is ignored until Enter alone, or Ctrl-], shows that a person is there. CPU 0 only.
 void monitor_open(const char *reason);
+// Opens it for an event of notify.h: registered there by boot/main.c.
+void monitor_notified(enum notify_event event);
 // A person has asked for it, or no guest has run that they could have been typing for: keys count at once. CPU 0 only.
 void monitor_open_for_person(const char *reason);
 // A BREAK came: opens the monitor; two in a row, with nothing typed between, are one for the guest, and close it.

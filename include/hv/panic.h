@@ -19,3 +19,7 @@ _Noreturn void panic_end(void);
 
 // Makes the report that of fatal() (fatal.h) too. The first thing on the boot CPU.
 void panic_init(void);
+
+// Called by panic_end on the CPU that parks: asks all other CPUs to run park(argument), and waits for none.
+typedef void (*panic_stopper)(void (*park)(void *argument));
+void panic_register(panic_stopper stopper);

@@ -33,9 +33,5 @@ enum trap_result trap_other(struct vcpu *vcpu, struct event *event);
 // A debug exception that the monitor's step does not own: the guest's, unless the verdict pauses or stops.
 enum trap_result trap_debug(struct vcpu *vcpu, struct event *event);
 
-// intid was acknowledged, while the guest ran or in EL2's idle loop (INTID_SPECIAL and above: there was none): serves
-// it and all that are pending.
-void trap_irq(struct vcpu *vcpu, unsigned int intid);
-
 // An SError interrupt was taken to EL2 while the guest ran: logged, and handed on to the guest.
 void trap_serror(struct vcpu *vcpu, struct event *event);

@@ -4,6 +4,7 @@
 
 #include <hv/machine.h>
 #include <hv/memory_map.h>
+#include <hv/notify.h>
 #include <hv/status.h>
 #include <hv/stage2.h>
 #include <hv/vcpu.h>
@@ -26,16 +27,12 @@ enum hv_status vm_pause(struct vm *vm);
 // Lets the vCPUs run again; the time spent paused is added to CNTVOFF_EL2. HV_ERR_STATE when not paused.
 enum hv_status vm_resume(struct vm *vm);
 
-// Pauses and opens the monitor, saying why (a constant string). False, and nothing done, when the VM is not running.
-bool vm_break(struct vm *vm, const char *reason);
+// Pauses the VM and posts event, which says why. False, and nothing done, when the VM is not running.
+bool vm_break(struct vm *vm, enum notify_event event);
 
-// Stops the VM for good, logs reason (a constant string) and opens the monitor.
-void vm_stop(struct vm *vm, const char *reason);
-
-// Opens the monitor from any CPU: it runs on the one that owns the UART.
-void vm_open_monitor(const char *reason);
-// The reason another CPU left there, or NULL; taken by the CPU that owns the UART.
-const char *vm_take_monitor_request(void);
+// Stops the VM for good, writes the record "vm-stop" with event's name, which is vm->stop_reason from now on, and posts
+// event.
+void vm_stop(struct vm *vm, enum notify_event event);
 
 // Lets the guest read the page of its UART's registers (vpl011.h) by itself, or makes it fault on each access. Any CPU
 // with the VM's VMID in VTTBR_EL2; takes the stage-2 lock. Errors are stage2_protect's: none, once vm_init has mapped

@@ -4,8 +4,8 @@
 
 struct vcpu;
 
-// From now on watchdog_tick is called once a second on this CPU. After hyp_timer_init_cpu.
-void watchdog_init_cpu(void);
+// Registers watchdog_tick for each second of each CPU (tick.h). Once, on the boot CPU, before the others start.
+void watchdog_init(void);
 
 // One look, on vcpu's CPU. Records slow-exit for an exit of this CPU that has just taken more than a second, el2-stall
 // for another CPU that has been in one exit as long, guest-hang (and opens the monitor) when vcpu has kept an interrupt

@@ -76,9 +76,9 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
     requested[vcpu->id] |= request;
 }
 
-bool vm_break(struct vm *of, const char *reason)
+bool vm_break(struct vm *of, enum notify_event event)
 {
-    (void)of, (void)reason;
+    (void)of, (void)event;
     broke = true;
     return true;
 }

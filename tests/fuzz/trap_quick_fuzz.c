@@ -164,15 +164,15 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
     note('r', vcpu->id + request);
 }
 
-void vm_stop(struct vm *of, const char *reason)
+void vm_stop(struct vm *of, enum notify_event event)
 {
-    (void)of, (void)reason;
+    (void)of, (void)event;
     note('s', 0);
 }
 
-bool vm_break(struct vm *of, const char *reason)
+bool vm_break(struct vm *of, enum notify_event event)
 {
-    (void)of, (void)reason;
+    (void)of, (void)event;
     note('p', 0);
     return true;
 }

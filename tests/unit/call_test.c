@@ -96,10 +96,10 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
     requested[vcpu->id] |= request;
 }
 
-bool vm_break(struct vm *in, const char *reason)
+bool vm_break(struct vm *in, enum notify_event event)
 {
     (void)in;
-    broke = reason;
+    broke = event == NOTIFY_GUEST_PAUSE ? "paused by guest" : "?";
     return true;
 }
 

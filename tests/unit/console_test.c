@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The serial line: lines of the guest, the log and the monitor stay apart, held output comes out whole or is counted,
 // and typed bytes reach the guest or the monitor, none lost while the queue has room.
-// Links: console/line.c console/terminal_filter.c
+// Links: console/line.c console/terminal_filter.c platform/platform.c
 #include <hv/console.h>
+#include <hv/gicv3.h>
 #include <hv/guest_words.h>
+#include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/pl011.h>
+#include <hv/platform.h>
 #include <hv/spinlock.h>
 #include <hv/vm.h>
 
@@ -17,6 +20,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include <irq.h>
 
 struct vm vm0;
 
@@ -57,6 +62,33 @@ bool vpl011_receive(struct vm *vm, uint16_t data)
     guest_room--;
     given[given_count++] = data == VPL011_BREAK ? 0xbb : (uint8_t)data;
     return true;
+}
+
+unsigned int cpu_id(void)
+{
+    return 0;
+}
+
+static uint64_t lost; // bytes that the UART did not take
+static const char *told;
+static unsigned int told_count;
+
+void gicv3_enable(unsigned int intid, unsigned int cpu)
+{
+    assert_int_equal(intid, platform.uarts[0].intid);
+    assert_int_equal(cpu, 0);
+}
+
+uint64_t pl011_dropped(void)
+{
+    return lost;
+}
+
+void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)level, (void)class, (void)format;
+    told = event;
+    told_count++;
 }
 
 bool monitor_is_open(void)
@@ -387,6 +419,25 @@ static void an_open_monitor_hears_though_the_queue_is_full(void **state)
     assert_int_equal(monitor_count, 1);
 }
 
+static void a_silent_uart_is_told_once(void **state)
+{
+    (void)state;
+    console_listen();
+    told_count = 0;
+    for (unsigned int i = 0; i < 5; i++) {
+        lost += 7; // the record's bytes, and the guest's
+        fake_tick_function();
+        assert_string_equal(told, "uart-silent");
+        assert_int_equal(told_count, 1);
+    }
+    fake_tick_function(); // it takes bytes again
+    assert_int_equal(told_count, 1);
+    lost++;
+    fake_tick_function();
+    assert_int_equal(told_count, 2);
+    fake_tick_function();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -404,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup(a_kernels_words_are_told_without_the_lock, set_up),
         cmocka_unit_test_setup(a_full_queue_holds_the_line_off, set_up),
         cmocka_unit_test_setup(a_guest_that_does_not_read_cannot_keep_the_monitor_away, set_up),
+        cmocka_unit_test_setup(a_silent_uart_is_told_once, set_up),
         cmocka_unit_test_setup(an_open_monitor_hears_though_the_queue_is_full, set_up),
     };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: core/cpu.c
+// Links: core/cpu.c core/notify.c
 // Calls between CPUs: they run once, where and while the caller waits for them, or never.
 
 #include <setjmp.h>
@@ -14,15 +14,17 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/log.h>
-#include <hv/monitor.h>
-#include <hv/vm.h>
+#include <hv/memory_map.h>
+
+#include <irq.h>
+#include <panic.h>
 
 static unsigned int here;    // the CPU that runs
 static bool others_answer;   // another CPU takes its kick at once
 static unsigned int dead;    // the CPU that the firmware refuses to start, or that
 static bool refused;         // is started and never comes up
 static unsigned int records; // of a late CPU
-static unsigned int ran_on, runs, nested;
+static unsigned int ran_on, runs, nested, parked;
 
 unsigned int cpu_id(void)
 {
@@ -58,16 +60,6 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
     records++;
 }
 
-void monitor_open(const char *reason)
-{
-    (void)reason;
-}
-
-const char *vm_take_monitor_request(void)
-{
-    return NULL;
-}
-
 void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
 {
     unsigned int caller = here;
@@ -87,6 +79,12 @@ static void count(void *argument)
     runs += *(unsigned int *)argument;
 }
 
+static void count_argument(void *argument)
+{
+    assert_null(argument);
+    parked++;
+}
+
 // A function that itself serves what is asked of its CPU does not meet itself again.
 static void count_and_serve(void *argument)
 {
@@ -104,7 +102,7 @@ static int setup(void **state)
     fake_sysreg_reset();
     fake_sysreg_set("CNTFRQ_EL0", 1000);
     here = 0;
-    records = runs = nested = dead = 0;
+    records = runs = nested = parked = dead = 0;
     others_answer = true;
     fake_yield = NULL;
     assert_true(cpu_start_others(4));
@@ -266,6 +264,26 @@ static void a_posted_function_outlives_a_call(void **state)
         cpu_serve_kick();
 }
 
+static void a_kick_is_served_and_a_panic_stops_the_others(void **state)
+{
+    unsigned int one = 1;
+    (void)state;
+    cpu_init();
+    assert_int_equal(fake_irq_intid, GICV3_SGI_KICK);
+    others_answer = false;
+    here = 1;
+    cpu_post_all(count, &one);
+    here = 2;
+    assert_int_equal(fake_irq_handler(fake_irq_argument), IRQ_DONE);
+    assert_int_equal(ran_on, 2);
+    assert_int_equal(runs, 1);
+    here = 1;
+    fake_panic_stopper(count_argument); // asks, and waits for nobody
+    for (here = 0; here < 4; here++)
+        cpu_serve_kick();
+    assert_int_equal(parked, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup(callers_do_not_queue, setup),
         cmocka_unit_test_setup(a_call_that_nobody_waits_for_never_runs, setup),
         cmocka_unit_test_setup(a_posted_function_outlives_a_call, setup),
+        cmocka_unit_test_setup(a_kick_is_served_and_a_panic_stops_the_others, setup),
         cmocka_unit_test_setup(a_cpu_that_does_not_come_up_is_told_and_left_out, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -84,9 +84,10 @@ void vcpu_break(struct vcpu *of, const struct event *at)
     broke++;
 }
 
-void vm_stop(struct vm *of, const char *reason)
+void vm_stop(struct vm *of, enum notify_event why)
 {
-    (void)of, (void)reason;
+    (void)of;
+    assert_int_equal(why, NOTIFY_POLICY_STOP);
     stopped++;
 }
 
@@ -556,69 +557,6 @@ static void a_debug_exception_is_the_guests_unless_a_row_says_otherwise(void **s
     }
 }
 
-static void interrupts_reach_their_owners(void **state)
-{
-    (void)state;
-    static const struct {
-        unsigned int intid;
-        const char *owner;
-        unsigned int deactivates;
-    } rows[] = {{INTID_VIRTUAL_TIMER, "vtimer", 0},
-                {INTID_PHYSICAL_TIMER, "forwarded", 0},
-                {INTID_HYP_TIMER, "hyp timer", 1},
-                {INTID_MAINTENANCE, "maintenance", 1},
-                {GICV3_SGI_KICK, "kick", 1},
-                {PL011_INTID, "console", 1},
-                {99, "stray", 1}};
-    for (unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
-        deactivated = 0;
-        pending[0] = rows[i].intid;
-        pending_count = 1;
-        trap_irq(vcpu, gicv3_acknowledge());
-        assert_string_equal(served, rows[i].owner);
-        assert_int_equal(deactivated, rows[i].deactivates);
-    }
-    served = "nobody";
-    trap_irq(vcpu, gicv3_acknowledge());
-    assert_string_equal(served, "nobody");
-}
-
-static void a_storm_of_interrupts_ends_the_exit(void **state)
-{
-    (void)state;
-    for (pending_count = 0; pending_count < ARRAY_COUNT(pending); pending_count++)
-        pending[pending_count] = PL011_INTID;
-    trap_irq(vcpu, gicv3_acknowledge());
-    assert_int_equal(pending_count, ARRAY_COUNT(pending) - 16);
-    assert_int_equal(disabled, INTID_SPURIOUS);
-}
-
-// Its line stays up whatever is done: the guest must go on all the same.
-static void a_stuck_private_interrupt_is_turned_off_in_one_record(void **state)
-{
-    static const unsigned int stuck[] = {INTID_MAINTENANCE, INTID_HYP_TIMER};
-    (void)state;
-    for (unsigned int i = 0; i < ARRAY_COUNT(stuck); i++) {
-        for (pending_count = 0; pending_count < 16; pending_count++)
-            pending[pending_count] = stuck[i];
-        pending[0] = GICV3_SGI_KICK; // the last of them: not stuck yet
-        trap_irq(vcpu, gicv3_acknowledge());
-        assert_int_equal(disabled, INTID_SPURIOUS);
-        served = "nobody";
-        for (pending_count = 0; pending_count < 17; pending_count++)
-            pending[pending_count] = stuck[i];
-        trap_irq(vcpu, gicv3_acknowledge());
-        assert_string_equal(served, "stray");
-        assert_int_equal(disabled, stuck[i]);
-        assert_int_equal(pending_count, 1); // and the exit ends
-        disabled = INTID_SPURIOUS;
-    }
-    for (pending_count = 0; pending_count < 16; pending_count++)
-        pending[pending_count] = GICV3_SGI_KICK; // another vCPU's doing
-    trap_irq(vcpu, gicv3_acknowledge());
-    assert_int_equal(disabled, INTID_SPURIOUS);
-}
-
 static void serror_is_handed_on(void **state)
 {
     (void)state;
@@ -643,9 +581,6 @@ int main(void)
         cmocka_unit_test_setup(widths_and_holes_are_refused, setup),
         cmocka_unit_test_setup(waits_and_the_rest, setup),
         cmocka_unit_test_setup(a_debug_exception_is_the_guests_unless_a_row_says_otherwise, setup),
-        cmocka_unit_test_setup(interrupts_reach_their_owners, setup),
-        cmocka_unit_test_setup(a_storm_of_interrupts_ends_the_exit, setup),
-        cmocka_unit_test_setup(a_stuck_private_interrupt_is_turned_off_in_one_record, setup),
         cmocka_unit_test_setup(serror_is_handed_on, setup),
     };
     return cmocka_run_group_tests(tests, map_device, NULL);

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <notify.h>
+
 #include <hv/arch/registers.h>
 #include <hv/guest_loop.h>
 #include <hv/log_budget.h>
@@ -74,10 +76,10 @@ const char *log_class_name(unsigned int class)
 
 const unsigned int policy_log_budget = 100;
 
-void vm_stop(struct vm *of, const char *reason)
+void vm_stop(struct vm *of, enum notify_event event)
 {
     assert_ptr_equal(of, &vm);
-    stopped = reason;
+    stopped = notify_name(event);
 }
 
 bool vcpu_break_passed(struct vcpu *of, const struct event *at)
@@ -134,7 +136,7 @@ static void test_stop_and_pause(void **state)
     fault(KEY_CAUSE_DABT, 0x09000010, 1, TRAP_INJECT_ABORT, TRAP_STOP);
     assert_string_equal(stopped, "a policy row says stop");
     fault(KEY_CAUSE_DABT, 0, 0, TRAP_STOP, TRAP_STOP);
-    assert_string_equal(stopped, "why");
+    assert_string_equal(stopped, "an unsupported hardware update of a descriptor");
     records = 0;
     fault(KEY_GUEST_RAM, 0x40000000, 0, TRAP_INJECT_ABORT, TRAP_RETRY);
     assert_int_equal(breaks, 1);

@@ -18,8 +18,10 @@
 
 #include <cmocka.h>
 
-static unsigned int records, opens;
-static const char *last_event, *opened;
+#include <notify.h>
+
+static unsigned int records;
+static const char *last_event;
 static uint64_t now;
 
 unsigned int cpu_id(void)
@@ -46,12 +48,6 @@ const char *log_class_name(unsigned int class)
 
 const unsigned int policy_log_budget = 100;
 
-void vm_open_monitor(const char *reason)
-{
-    opened = reason;
-    opens++;
-}
-
 // Prints text; returns the event of the record that its last told line got, or NULL.
 static const char *print(const char *text)
 {
@@ -74,7 +70,7 @@ static void test_kernel_words_are_told(void **state)
     assert_string_equal(print("~ # [    1.000000] BUG: scheduling while atomic\n"), "guest-oops");
     assert_string_equal(print("watchdog: BUG: soft lockup - CPU#1 stuck for 22s!\n"), "guest-oops");
     assert_string_equal(print("[  1.0] rcu: INFO: rcu_preempt self-detected stall on CPU\n"), "guest-oops");
-    assert_int_equal(opens, 0);
+    assert_int_equal(fake_notify_count, 0);
 }
 
 static void test_other_words_are_not(void **state)
@@ -115,21 +111,22 @@ static void test_a_flood_is_held_back(void **state)
 static void test_the_monitor_opens_once_at_many_oopses(void **state)
 {
     (void)state;
-    assert_int_equal(opens, 1); // the flood before
-    assert_string_equal(opened, "16 guest oopses");
+    assert_int_equal(fake_notify_count, 1); // the flood before
+    assert_int_equal(fake_notified, NOTIFY_GUEST_OOPSES);
     now += 1000;
     assert_string_equal(print("BUG: one more\n"), "guest-oops");
-    assert_int_equal(opens, 1);
+    assert_int_equal(fake_notify_count, 1);
 }
 
 static void test_the_monitor_opens_once_at_the_end(void **state)
 {
     (void)state;
-    opens = records = 0;
+    fake_notify_reset();
+    records = 0;
     for (unsigned int i = 0; i < 3; i++)
         assert_null(print("[    9.1] ---[ end Kernel panic - not syncing: x ]---\r\n"));
-    assert_int_equal(opens, 1);
-    assert_string_equal(opened, "guest panic");
+    assert_int_equal(fake_notify_count, 1);
+    assert_int_equal(fake_notified, NOTIFY_GUEST_PANIC);
     assert_int_equal(records, 0);
 }
 

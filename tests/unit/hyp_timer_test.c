@@ -53,7 +53,7 @@ static int setup(void **state)
     uart_calls = watchdog_calls = 0;
     again = 0;
     hyp_timer_register(HYP_TIMER_UART, uart_expired);
-    hyp_timer_register(HYP_TIMER_WATCHDOG, watchdog_expired);
+    hyp_timer_register(HYP_TIMER_TICK, watchdog_expired);
     fake_sysreg_set("CNTPCT_EL0", 100);
     for (here = 2; here-- > 0;)
         hyp_timer_init_cpu();
@@ -76,7 +76,7 @@ static void starts_on_and_without_deadlines(void **state)
 static void the_earliest_deadline_is_in_the_hardware(void **state)
 {
     (void)state;
-    hyp_timer_set(HYP_TIMER_WATCHDOG, 1000);
+    hyp_timer_set(HYP_TIMER_TICK, 1000);
     assert_int_equal(hardware(), 1000);
     hyp_timer_set(HYP_TIMER_UART, 500);
     assert_int_equal(hardware(), 500);
@@ -90,7 +90,7 @@ static void the_earliest_deadline_is_in_the_hardware(void **state)
 static void a_deadline_is_called_once_when_it_has_passed(void **state)
 {
     (void)state;
-    hyp_timer_set(HYP_TIMER_WATCHDOG, 1000);
+    hyp_timer_set(HYP_TIMER_TICK, 1000);
     hyp_timer_set(HYP_TIMER_UART, 500);
     fake_sysreg_set("CNTPCT_EL0", 499);
     hyp_timer_interrupt();

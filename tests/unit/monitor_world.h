@@ -32,6 +32,8 @@
 
 #include <cmocka.h>
 
+#include <notify.h>
+
 #define PROMPT "ariel> "
 #define HINTED PROMPT "(Enter alone: prompt) "
 

@@ -26,9 +26,10 @@ void vcpu_request(struct vcpu *of, uint32_t request)
     of->request |= request;
 }
 
-bool vm_break(struct vm *of, const char *reason)
+bool vm_break(struct vm *of, enum notify_event event)
 {
-    (void)of, (void)reason;
+    (void)of;
+    assert_int_equal(event, NOTIFY_STEP);
     breaks++;
     return true;
 }

@@ -67,9 +67,9 @@ void trap_serror(struct vcpu *of, struct event *event)
     (void)of, (void)event;
 }
 
-void trap_irq(struct vcpu *of, unsigned int intid)
+void irq_serve(unsigned int intid)
 {
-    (void)of, (void)intid;
+    (void)intid;
 }
 
 void abort_inject(struct vcpu *of)

@@ -26,6 +26,8 @@
 
 #include <cmocka.h>
 
+#include <notify.h>
+
 #define FREQUENCY UINT64_C(62500000)
 
 struct telemetry telemetry_cpu[CPU_MAX];
@@ -119,18 +121,6 @@ void cpu_serve_kick(void)
 void vcpu_request(struct vcpu *vcpu, uint32_t request)
 {
     vcpu->request |= request;
-}
-
-void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
-{
-    assert_int_equal(intid, GICV3_SGI_KICK);
-    assert_int_equal(cpu, 0);
-    kicks++;
-}
-
-void monitor_open(const char *reason)
-{
-    opened = reason;
 }
 
 void stage2_init(struct stage2 *stage2, uint64_t *root, struct pool *tables, uint16_t vmid)
@@ -363,31 +353,26 @@ static void a_cpu_that_does_not_come_is_named_and_not_waited_for(void **state)
     assert_int_equal(late, 2); // 1 and 3
 }
 
-static void a_break_opens_the_monitor_here_or_asks_cpu_0(void **state)
+static void a_break_pauses_and_says_why(void **state)
 {
     (void)state;
-    vm_break(&vm0, "why");
-    assert_string_equal(opened, "why");
-    assert_int_equal(kicks, 0);
-    opened = NULL;
-    this_cpu = 2;
-    assert_int_equal(vm_resume(&vm0), HV_OK);
-    vm_break(&vm0, "because");
-    assert_null(opened);
-    assert_int_equal(kicks, 1);
-    assert_string_equal(vm_take_monitor_request(), "because");
-    assert_null(vm_take_monitor_request());
+    fake_notify_reset();
+    assert_true(vm_break(&vm0, NOTIFY_POLICY_PAUSE));
+    assert_int_equal(vm0.state, VM_PAUSED);
+    assert_int_equal(fake_notified, NOTIFY_POLICY_PAUSE);
+    assert_false(vm_break(&vm0, NOTIFY_GUEST_PAUSE));
+    assert_int_equal(fake_notify_count, 1);
 }
 
 static void a_stop_is_for_good_and_keeps_its_first_reason(void **state)
 {
     (void)state;
-    vm_stop(&vm0, "first");
+    vm_stop(&vm0, NOTIFY_DESCRIPTOR_UPDATE);
     assert_int_equal(vm0.state, VM_STOPPED);
     assert_string_equal(recorded, "vm-stop");
-    vm_stop(&vm0, "second");
-    assert_string_equal(vm0.stop_reason, "first");
-    assert_string_equal(opened, "first");
+    vm_stop(&vm0, NOTIFY_POLICY_STOP);
+    assert_string_equal(vm0.stop_reason, "an unsupported hardware update of a descriptor");
+    assert_int_equal(fake_notified, NOTIFY_DESCRIPTOR_UPDATE);
     assert_int_equal(vm_pause(&vm0), HV_ERR_STATE);
     assert_int_equal(vm_resume(&vm0), HV_ERR_STATE);
 }
@@ -422,7 +407,7 @@ int main(void)
         cmocka_unit_test_setup(cntvoff_never_grows_above_0, setup),
         cmocka_unit_test_setup(cntvoff_is_never_below_0_where_a_deadline_must_not_wrap, setup),
         cmocka_unit_test_setup(a_cpu_that_does_not_come_is_named_and_not_waited_for, setup),
-        cmocka_unit_test_setup(a_break_opens_the_monitor_here_or_asks_cpu_0, setup),
+        cmocka_unit_test_setup(a_break_pauses_and_says_why, setup),
         cmocka_unit_test_setup(a_stop_is_for_good_and_keeps_its_first_reason, setup),
         cmocka_unit_test_setup(reset_and_power_off_are_recorded_first, setup),
     };

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// core/notify.c for tests of those who post: the last event and how many there were. The names are the real ones.
+#pragma once
+
+#include <hv/notify.h>
+
+__attribute__((weak)) enum notify_event fake_notified = NOTIFY_COUNT; // NOTIFY_COUNT: none since the last reset
+__attribute__((weak)) unsigned int fake_notify_count;
+
+static inline void fake_notify_reset(void)
+{
+    fake_notified = NOTIFY_COUNT;
+    fake_notify_count = 0;
+}
+
+__attribute__((weak)) void notify_post(enum notify_event event)
+{
+    fake_notified = event;
+    fake_notify_count++;
+}
+
+__attribute__((weak)) const char *notify_name(unsigned int event)
+{
+#define FAKE_NOTIFY_WORDS(id, words) words,
+    static const char *const names[NOTIFY_COUNT] = {NOTIFY_TABLE(FAKE_NOTIFY_WORDS)};
+
+    return event < NOTIFY_COUNT ? names[event] : "?";
+}

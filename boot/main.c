@@ -114,7 +114,8 @@ _Noreturn void main_boot_cpu(void)
         refuse("the policy's tables map a device that no guest may have: compile them with tools/policy_compile.py",
                "ranges", policy_range_count, 0);
     if (status != HV_OK)
-        refuse("the policy's direct devices do not fit stage 2", "ranges", policy_range_count, vm0.stage2.pool->count);
+        refuse("the policy's direct devices do not fit stage 2", "ranges", policy_range_count,
+               vm0.space.stage2.pool->count);
     gicv3_init_distributor();
     sysreg_init();
     vdev_register_interrupts();

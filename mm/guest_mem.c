@@ -6,7 +6,7 @@
 
 #include <hv/arch/cache.h>
 #include <hv/arch/guarded.h>
-#include <hv/vm.h>
+#include <hv/space.h>
 
 // A run of guest memory that is contiguous for EL2.
 struct extent {
@@ -14,14 +14,12 @@ struct extent {
     uint64_t size;
 };
 
-static const struct ipa_range guest_ram = {.base = {GUEST_RAM_IPA}, .size = GUEST_RAM_SIZE};
-
 // The part of range that one stage-2 entry translates, from its start.
-static enum hv_status first_extent(struct vm *vm, const struct ipa_range *range, uint32_t permissions,
+static enum hv_status first_extent(struct space *space, const struct ipa_range *range, uint32_t permissions,
                                    struct extent *extent)
 {
     struct stage2_entry entry;
-    enum hv_status status = stage2_query(&vm->stage2, range->base, &entry);
+    enum hv_status status = stage2_query(&space->stage2, range->base, &entry);
     uint64_t offset, left;
 
     if (status != HV_OK)
@@ -43,7 +41,8 @@ static bool advance(struct ipa_range *range, uint64_t size)
     return range->size != 0;
 }
 
-static enum hv_status make_range(struct vm *vm, ipa_t ipa, uint64_t size, uint32_t permissions, struct ipa_range *range)
+static enum hv_status make_range(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions,
+                                 struct ipa_range *range)
 {
     struct ipa_range rest;
     struct extent extent;
@@ -51,35 +50,35 @@ static enum hv_status make_range(struct vm *vm, ipa_t ipa, uint64_t size, uint32
 
     if (status != HV_OK)
         return status;
-    if (!ipa_range_contains(&guest_ram, range))
+    if (!space_has_ram(space, range))
         return HV_ERR_BOUNDS;
     rest = *range;
     do {
-        status = first_extent(vm, &rest, permissions, &extent);
+        status = first_extent(space, &rest, permissions, &extent);
         if (status != HV_OK)
             return status;
     } while (advance(&rest, extent.size));
     return HV_OK;
 }
 
-enum hv_status guest_mem_check(struct vm *vm, ipa_t ipa, uint64_t size, uint32_t permissions)
+enum hv_status guest_mem_check(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions)
 {
     struct ipa_range range;
 
-    return make_range(vm, ipa, size, permissions, &range);
+    return make_range(space, ipa, size, permissions, &range);
 }
 
-enum hv_status guest_mem_read(struct vm *vm, ipa_t ipa, void *buffer, size_t size)
+enum hv_status guest_mem_read(struct space *space, ipa_t ipa, void *buffer, size_t size)
 {
     uint8_t *to = buffer;
     struct ipa_range range;
     struct extent extent;
-    enum hv_status status = make_range(vm, ipa, size, 0, &range);
+    enum hv_status status = make_range(space, ipa, size, 0, &range);
 
     if (status != HV_OK)
         return status;
     do {
-        status = first_extent(vm, &range, 0, &extent);
+        status = first_extent(space, &range, 0, &extent);
         if (status != HV_OK)
             return status;
         if (guarded_copy(to, extent.pointer, extent.size) != 0)
@@ -89,19 +88,19 @@ enum hv_status guest_mem_read(struct vm *vm, ipa_t ipa, void *buffer, size_t siz
     return HV_OK;
 }
 
-enum hv_status guest_mem_write(struct vm *vm, ipa_t ipa, const void *buffer, size_t size)
+enum hv_status guest_mem_write(struct space *space, ipa_t ipa, const void *buffer, size_t size)
 {
     const uint8_t *from = buffer;
     struct ipa_range range;
     struct extent extent;
-    enum hv_status status = make_range(vm, ipa, size, 0, &range);
+    enum hv_status status = make_range(space, ipa, size, 0, &range);
 
     if (status != HV_OK)
         return status;
     do {
         uint64_t missed;
 
-        status = first_extent(vm, &range, 0, &extent);
+        status = first_extent(space, &range, 0, &extent);
         if (status != HV_OK)
             return status;
         missed = guarded_copy(extent.pointer, from, extent.size);

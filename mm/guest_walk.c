@@ -134,10 +134,10 @@ static bool too_large(const struct region *region, uint64_t address)
     return address >> region->pa_bits != 0;
 }
 
-static bool read_descriptor(struct vm *vm, const struct guest_walk_registers *registers, ipa_t address,
+static bool read_descriptor(struct space *space, const struct guest_walk_registers *registers, ipa_t address,
                             uint64_t *descriptor)
 {
-    if (guest_mem_read(vm, address, descriptor, sizeof(*descriptor)) != HV_OK)
+    if (guest_mem_read(space, address, descriptor, sizeof(*descriptor)) != HV_OK)
         return false;
     if ((registers->sctlr_el1 & SCTLR_ELX_EE) != 0)
         *descriptor = __builtin_bswap64(*descriptor);
@@ -186,7 +186,7 @@ static bool finish(const struct guest_walk_registers *registers, const struct re
     return true;
 }
 
-static bool walk_tables(struct vm *vm, const struct guest_walk_registers *registers, const struct region *region,
+static bool walk_tables(struct space *space, const struct guest_walk_registers *registers, const struct region *region,
                         gva_t va, struct guest_walk *walk)
 {
     uint64_t va_bits = va.v & GENMASK64(63 - region->tnsz, 0);
@@ -200,7 +200,7 @@ static bool walk_tables(struct vm *vm, const struct guest_walk_registers *regist
         struct guest_walk_step *step = &walk->steps[walk->step_count];
 
         *step = (struct guest_walk_step){.level = (uint8_t)level, .address = ipa_make(table + index * 8)};
-        if (!read_descriptor(vm, registers, step->address, &step->descriptor))
+        if (!read_descriptor(space, registers, step->address, &step->descriptor))
             return fail(walk, GUEST_WALK_TABLE_READ, level);
         walk->step_count++;
         if (!is_valid(region, level, step->descriptor))
@@ -229,7 +229,7 @@ static bool walk_flat(const struct region *region, gva_t va, struct guest_walk *
     return true;
 }
 
-bool guest_walk(struct vm *vm, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
+bool guest_walk(struct space *space, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
 {
     struct region region = find_region(registers, va);
     enum guest_walk_fault fault;
@@ -242,7 +242,7 @@ bool guest_walk(struct vm *vm, const struct guest_walk_registers *registers, gva
     fault = check_region(&region, registers->tcr_el1, va);
     if (fault != GUEST_WALK_NONE)
         return fail(walk, fault, 0);
-    return walk_tables(vm, registers, &region, va, walk);
+    return walk_tables(space, registers, &region, va, walk);
 }
 
 void guest_walk_registers_read(struct guest_walk_registers *registers)

@@ -5,6 +5,7 @@
 
 #include <hv/arch/registers.h>
 #include <hv/vcpu.h>
+#include <hv/vm.h>
 
 #define BELOW_STACK 16 // SP_EL1 may be the end of a stack, which nothing need be mapped behind
 
@@ -19,7 +20,7 @@ bool kernel_tables_have_stack(struct vcpu *vcpu, const struct kernel_tables *tab
 {
     struct guest_walk walk;
 
-    return guest_walk(vcpu->vm, &tables->registers, gva_make(tables->sp_el1 - BELOW_STACK), &walk);
+    return guest_walk(&vcpu->vm->space, &tables->registers, gva_make(tables->sp_el1 - BELOW_STACK), &walk);
 }
 
 void kernel_tables_look(struct vcpu *vcpu)

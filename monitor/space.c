@@ -98,13 +98,13 @@ static const char *read_part(const struct monitor_space *space, uint64_t va, uin
     struct guest_walk walk;
     uint64_t left;
 
-    if (!guest_walk(space->vcpu->vm, &space->tables.registers, gva_make(va), &walk))
+    if (!guest_walk(&space->vcpu->vm->space, &space->tables.registers, gva_make(va), &walk))
         return monitor_error("va 0x%lx: stage 1: %s, level %u%s", (unsigned long)va, guest_walk_fault_name(walk.fault),
                              walk.fault_level, monitor_space_hint(space, va));
     left = walk.size - (va & (walk.size - 1));
     if (*size > left)
         *size = (size_t)left;
-    if (guest_mem_read(space->vcpu->vm, walk.ipa, bytes, *size) != HV_OK)
+    if (guest_mem_read(&space->vcpu->vm->space, walk.ipa, bytes, *size) != HV_OK)
         return monitor_error("va 0x%lx is ipa 0x%lx, which is not all in guest RAM", (unsigned long)va,
                              (unsigned long)walk.ipa.v);
     return NULL;
@@ -115,7 +115,7 @@ const char *monitor_space_read(const struct monitor_space *space, uint64_t addre
     const char *error = NULL;
 
     if (space->kind == SPACE_IPA)
-        return guest_mem_read(monitor_vm(), ipa_make(address), bytes, size) == HV_OK
+        return guest_mem_read(&monitor_vm()->space, ipa_make(address), bytes, size) == HV_OK
                    ? NULL
                    : "the memory did not answer, or its mapping changed meanwhile";
     for (size_t done = 0; error == NULL && done < size;) {
@@ -133,10 +133,11 @@ const char *monitor_ipa_error(const char *ipa_word, uint64_t ipa, const char *si
     char ipa_text[24];
     char size_text[24];
     uint64_t number;
+    const struct ipa_range *ram = &monitor_vm()->space.ram[0].range;
 
     if (monitor_refused() != NULL)
         return monitor_refused();
-    status = guest_mem_check(monitor_vm(), ipa_make(ipa), size, STAGE2_READ);
+    status = guest_mem_check(&monitor_vm()->space, ipa_make(ipa), size, STAGE2_READ);
     if (status == HV_OK)
         return NULL;
     (void)format_text(ipa_text, sizeof(ipa_text), "0x%lx", (unsigned long)ipa);
@@ -147,8 +148,8 @@ const char *monitor_ipa_error(const char *ipa_word, uint64_t ipa, const char *si
         size_word = size_text;
     if (status == HV_ERR_NOT_FOUND)
         return monitor_error("%s + %s is not all mapped at stage 2", ipa_word, size_word);
-    return monitor_error("%s + %s (%s) is not in guest RAM 0x%x..0x%x", ipa_word, size_word, hv_status_name(status),
-                         GUEST_RAM_IPA, GUEST_RAM_IPA + GUEST_RAM_SIZE - 1);
+    return monitor_error("%s + %s (%s) is not in guest RAM 0x%lx..0x%lx", ipa_word, size_word, hv_status_name(status),
+                         (unsigned long)ram->base.v, (unsigned long)(ram->base.v + ram->size - 1));
 }
 
 const char *monitor_width(const char *word, unsigned int *width)

@@ -54,7 +54,7 @@ static void classify_other(const struct vcpu *vcpu, uint64_t fsc, struct abort_p
             decide(plan, (enum abort_verdict)other_faults[i].verdict, other_faults[i].reason);
     // Entries of this VMID: the guest left out break-before-make in its stage 1. Gone, the access is tried again.
     if (fsc == FSC_TLB_CONFLICT)
-        tlb_flush_stage2_all(stage2_vttbr(&vcpu->vm->stage2));
+        tlb_flush_stage2_all(stage2_vttbr(&vcpu->vm->space.stage2));
 }
 
 // Whether stage 2 now allows what faulted; *mapped says whether there is an entry at all.
@@ -62,7 +62,7 @@ static bool stage2_allows(struct vcpu *vcpu, uint64_t ipa, uint32_t permission, 
 {
     struct stage2_entry entry;
 
-    *mapped = stage2_query(&vcpu->vm->stage2, ipa_make(ipa), &entry) == HV_OK && entry.valid;
+    *mapped = stage2_query(&vcpu->vm->space.stage2, ipa_make(ipa), &entry) == HV_OK && entry.valid;
     return *mapped && (entry.permissions & permission) == permission;
 }
 
@@ -118,7 +118,7 @@ static bool walk_stage1(struct vcpu *vcpu, gva_t va, struct guest_walk *walk)
     struct guest_walk_registers registers;
 
     guest_walk_registers_read(&registers);
-    return guest_walk(vcpu->vm, &registers, va, walk);
+    return guest_walk(&vcpu->vm->space, &registers, va, walk);
 }
 
 // The 4 bytes at the guest's PC; A64 instructions are little-endian whatever SCTLR_EL1.EE says.
@@ -128,7 +128,7 @@ static bool read_instruction(struct vcpu *vcpu, uint32_t *instruction)
     struct guest_walk walk;
 
     return (pc & 3) == 0 && walk_stage1(vcpu, gva_make(pc), &walk) &&
-           guest_mem_read(vcpu->vm, walk.ipa, instruction, sizeof(*instruction)) == HV_OK;
+           guest_mem_read(&vcpu->vm->space, walk.ipa, instruction, sizeof(*instruction)) == HV_OK;
 }
 
 // The access as the faulting instruction has it. The instruction is read once; it may no longer be what faulted, so

@@ -55,11 +55,11 @@ static int64_t write_console(struct vcpu *vcpu)
 
     if (length == 0)
         return 0;
-    if (length > HVC_CONSOLE_WRITE_MAX || guest_mem_check(vcpu->vm, ipa, length, STAGE2_READ) != HV_OK)
+    if (length > HVC_CONSOLE_WRITE_MAX || guest_mem_check(&vcpu->vm->space, ipa, length, STAGE2_READ) != HV_OK)
         return HVC_INVALID_PARAMETERS;
     for (uint64_t done = 0; done < length; done += CONSOLE_PIECE) {
         size_t size = length - done < CONSOLE_PIECE ? length - done : CONSOLE_PIECE;
-        if (guest_mem_read(vcpu->vm, ipa_add(ipa, done), piece, size) != HV_OK)
+        if (guest_mem_read(&vcpu->vm->space, ipa_add(ipa, done), piece, size) != HV_OK)
             return HVC_INVALID_PARAMETERS;
         console_guest_text(piece, size);
     }

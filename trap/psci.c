@@ -28,9 +28,9 @@ static struct vcpu *vcpu_of(struct vm *vm, uint64_t affinity)
     return affinity < vm->vcpu_count ? &vm->vcpus[bounded_index(affinity, CPU_MAX)] : NULL;
 }
 
-static bool is_entry(uint64_t entry)
+static bool is_entry(const struct vm *vm, uint64_t entry)
 {
-    return entry >= GUEST_RAM_IPA && entry < GUEST_RAM_IPA + GUEST_RAM_SIZE && entry % 4 == 0;
+    return space_is_ram(&vm->space, ipa_make(entry)) && entry % 4 == 0;
 }
 
 static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint64_t context)
@@ -40,7 +40,7 @@ static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint
 
     if (target == NULL)
         return PSCI_INVALID;
-    if (!is_entry(entry))
+    if (!is_entry(vcpu->vm, entry))
         return PSCI_INVALID_ADDRESS;
     spinlock_acquire(&vcpu->vm->power_lock);
     if (target->power == VCPU_OFF) {
@@ -92,7 +92,7 @@ static int64_t cpu_suspend(struct vcpu *vcpu, uint32_t power_state, uint64_t ent
 {
     if (power_state & POWER_STATE_RESERVED)
         return PSCI_INVALID;
-    if ((power_state & POWER_STATE_POWERDOWN) && !is_entry(entry))
+    if ((power_state & POWER_STATE_POWERDOWN) && !is_entry(vcpu->vm, entry))
         return PSCI_INVALID_ADDRESS;
     vcpu_request(vcpu, VCPU_REQUEST_SUSPEND);
     return PSCI_SUCCESS;

@@ -7,12 +7,11 @@
 
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg_access.h>
-#include <hv/memory_map.h>
-#include <hv/platform.h>
 #include <hv/policy.h>
 #include <hv/printf.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
+#include <hv/vm.h>
 #include <hv/vtimer.h>
 
 #include "sysreg_id.h"
@@ -75,7 +74,7 @@ static enum hv_status write_by_address(unsigned int key, uint64_t value)
         return sysreg_access_write(INDEX(KEY_IC_IALLUIS), 0) ? HV_OK : HV_ERR_UNSUPPORTED;
     uint64_t par = sysreg_access_translate(gva_make(value), el0, zero);
     uint64_t pa = (par & PAR_EL1_PA) | (value & (KIB(4) - 1));
-    if ((par & PAR_EL1_F) || pa - platform.guest_ram.base >= GUEST_RAM_SIZE)
+    if ((par & PAR_EL1_F) || !space_owns(&vcpu_current()->vm->space, pa_make(pa)))
         return zero ? HV_ERR_FAULT : HV_OK;
     if (key == KEY_DC_IVAC) // what stage 2 makes of it (DDI 0487 D7.5.9)
         key = KEY_DC_CIVAC;

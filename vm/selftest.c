@@ -105,21 +105,22 @@ static const char *check_el2(void)
     return page_zero_is_unmapped() ? NULL : "page 0 of EL2 is mapped";
 }
 
-// A leaf says what s2_pte_leaf would write for its own meaning. Guest RAM leads to its backing, with all permissions,
-// and all else to devices, but for the page that answers for the UART: the one that cannot be written, on which
-// trap_quick.c relies.
-static bool leaf_is_sound(const struct stage2_entry *entry, uint64_t ipa)
+// A leaf says what s2_pte_leaf would write for its own permissions. Guest RAM leads to its backing, with all of them. A
+// shadow page (STAGE2_SHADOW) is that of the UART's registers, and cannot be written. All else leads to devices.
+static bool leaf_is_sound(const struct vm *vm, const struct stage2_entry *entry, uint64_t ipa)
 {
-    uint64_t offset = ipa - GUEST_RAM_IPA;
+    const struct space_ram *ram = space_find_ram(&vm->space, ipa_make(ipa));
 
     if (entry->descriptor != s2_pte_leaf(entry->level, entry->pa, entry->permissions))
         return false;
-    if (offset < GUEST_RAM_SIZE)
-        return entry->size <= GUEST_RAM_SIZE - offset && entry->pa.v == platform.guest_ram.base + offset &&
+    if (ram != NULL) {
+        uint64_t offset = ipa - ram->range.base.v;
+        return entry->size <= ram->range.size - offset && entry->pa.v == ram->pa.v + offset &&
                entry->permissions == (STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
-    if (ipa == PL011_IPA)
-        return entry->pa.v == (uintptr_t)vm0.uart.reg && entry->size == PL011_SIZE &&
-               (entry->permissions & ~STAGE2_READ) == 0;
+    }
+    if ((entry->permissions & STAGE2_MEANING) == STAGE2_SHADOW)
+        return ipa == PL011_IPA && entry->pa.v == (uintptr_t)vm->uart.reg && entry->size == PL011_SIZE &&
+               (entry->permissions & ~(STAGE2_READ | STAGE2_SHADOW)) == 0;
     return platform_may_pass(entry->pa.v, entry->size) &&
            entry->permissions == (STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
 }
@@ -128,12 +129,12 @@ static const char *check_stage2(struct vm *vm)
 {
     struct stage2_entry entry;
 
-    if (READ_SYSREG(VTTBR_EL2) != stage2_vttbr(&vm->stage2) || (READ_SYSREG(HCR_EL2) & HCR_EL2_VM) == 0)
+    if (READ_SYSREG(VTTBR_EL2) != stage2_vttbr(&vm->space.stage2) || (READ_SYSREG(HCR_EL2) & HCR_EL2_VM) == 0)
         return "stage 2 is off, or not this VM's";
     for (uint64_t ipa = 0; ipa < BIT64(STAGE2_IPA_BITS); ipa += entry.size) {
-        if (stage2_query(&vm->stage2, ipa_make(ipa), &entry) != HV_OK)
+        if (stage2_query(&vm->space.stage2, ipa_make(ipa), &entry) != HV_OK)
             return "stage 2 can't be read";
-        if (entry.valid && !leaf_is_sound(&entry, ipa))
+        if (entry.valid && !leaf_is_sound(vm, &entry, ipa))
             return "a stage-2 entry is not as map or protect would write it";
     }
     return NULL;

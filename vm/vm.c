@@ -30,18 +30,20 @@ static struct pool table_pool;
 // answers reads in its place.
 static enum hv_status map_device(struct vm *vm, const struct policy_range *row)
 {
-    bool shadow = row->mapping == POLICY_SHADOW;
-    pa_t pa = pa_make(shadow ? (uintptr_t)vm->uart.reg : row->base);
-    uint32_t permissions = shadow ? STAGE2_READ : STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE;
     struct ipa_range range;
     enum hv_status status = ipa_range_make(ipa_make(row->base), row->size, 4096, &range);
 
-    if (!shadow && !device_may_pass(row->key, true))
+    if (status != HV_OK)
+        return status;
+    if (row->mapping == POLICY_SHADOW) {
+        vm->uart.shadow = true;
+        return space_map_shadow(&vm->space, &range, pa_make((uintptr_t)vm->uart.reg));
+    }
+    if (!device_may_pass(row->key, true))
         return HV_ERR_INVALID;
-    if (!shadow && !platform_may_pass(row->base, row->size))
+    if (!platform_may_pass(row->base, row->size))
         return HV_OK; // this board has no such device there: it stays trapped, and trap_mmio refuses the access
-    vm->uart.shadow |= shadow;
-    return status == HV_OK ? stage2_map(&vm->stage2, &range, pa, permissions) : status;
+    return space_map_device(&vm->space, &range, pa_make(row->base));
 }
 
 static enum hv_status map_devices(struct vm *vm)
@@ -59,7 +61,7 @@ enum hv_status vm_show_uart(struct vm *vm, bool shown)
     struct ipa_range page;
     enum hv_status status = ipa_range_make(ipa_make(PL011_IPA), PL011_SIZE, 4096, &page);
 
-    return status == HV_OK ? stage2_protect(&vm->stage2, &page, shown ? STAGE2_READ : 0) : status;
+    return status == HV_OK ? space_show_shadow(&vm->space, &page, shown) : status;
 }
 
 // QEMU sets its timer for CNTV_CVAL_EL0 + CNTVOFF_EL2. When the sum wraps, 7.2 takes what is left: above 0 an offset
@@ -89,14 +91,13 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
     }
     spinlock_init(&vm->power_lock, LOCK_VM_POWER);
     pool_init(&table_pool, stage2_pool, ARRAY_COUNT(stage2_pool));
-    stage2_init(&vm->stage2, stage2_root, &table_pool, VMID);
+    space_init(&vm->space, stage2_root, &table_pool, VMID);
     vgic_init(vm);
     vpl011_init(vm);
     vpl031_init(vm);
     enum hv_status status = ipa_range_make(ipa_make(GUEST_RAM_IPA), GUEST_RAM_SIZE, MIB(2), &ram);
     if (status == HV_OK)
-        status = stage2_map(&vm->stage2, &ram, pa_make(platform.guest_ram.base),
-                            STAGE2_READ | STAGE2_WRITE | STAGE2_EXECUTE);
+        status = space_add_ram(&vm->space, &ram, pa_make(platform.guest_ram.base));
     return status == HV_OK ? map_devices(vm) : status;
 }
 

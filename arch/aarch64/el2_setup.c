@@ -73,7 +73,7 @@ static uint64_t hcrx_value(const struct el2_features *f)
     ROW(TCR2_EL2, S3_4_C2_C0_3, HAS(mmfr3, MMFR3, TCRX, 1), 0)                                                         \
     ROW(SCTLR2_EL2, S3_4_C1_C0_3, HAS(mmfr3, MMFR3, SCTLRX, 1), 0)                                                     \
     ROW(VTCR_EL2, VTCR_EL2, true, vtcr_value())                                                                        \
-    ROW(VTTBR_EL2, VTTBR_EL2, true, stage2_vttbr(&vm0.stage2))                                                         \
+    ROW(VTTBR_EL2, VTTBR_EL2, true, stage2_vttbr(&vm0.space.stage2))                                                   \
     ROW(CPTR_EL2, CPTR_EL2, true, CPTR_EL2_RES1 | CPTR_EL2_TZ | policy_controls.cptr_el2)                              \
     ROW(HSTR_EL2, HSTR_EL2, true, policy_controls.hstr_el2)                                                            \
     ROW(MDCR_EL2, MDCR_EL2, true, mdcr_value())                                                                        \

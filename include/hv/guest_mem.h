@@ -1,21 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The only way from EL2 into guest memory. Every range lies in guest RAM, whole, and is translated by stage 2, page by
-// page: holes and devices are refused before a byte moves. The copies themselves may fault (RAM that is not there)
-// without harm. Any CPU in EL2; takes the view's lock for each translation, never across a copy.
+// The only way from EL2 into guest memory. Every range lies in one piece of guest RAM, and is translated by stage 2,
+// page by page: holes and devices are refused before a byte moves. The copies themselves may fault (RAM that is not
+// there) without harm. Any CPU in EL2; takes the view's lock for each translation, never across a copy.
 #pragma once
 
 #include <hv/range.h>
 #include <hv/status.h>
 #include <hv/types.h>
 
-struct vm;
+struct space;
 
 // Whether the guest itself may access size bytes at ipa: they are guest RAM that stage 2 maps as Normal memory with all
 // of permissions (STAGE2_READ, STAGE2_WRITE). For calls that access memory on the guest's behalf. HV_ERR_EMPTY,
 // HV_ERR_WRAP, HV_ERR_BOUNDS (outside guest RAM), HV_ERR_NOT_FOUND (a stage-2 hole, or a permission lacks).
-enum hv_status guest_mem_check(struct vm *vm, ipa_t ipa, uint64_t size, uint32_t permissions);
+enum hv_status guest_mem_check(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions);
 // size bytes from ipa to buffer, whatever the guest's own permissions are. Errors as guest_mem_check: nothing moved;
 // HV_ERR_FAULT: the memory did not answer, buffer holds what came before.
-enum hv_status guest_mem_read(struct vm *vm, ipa_t ipa, void *buffer, size_t size);
+enum hv_status guest_mem_read(struct space *space, ipa_t ipa, void *buffer, size_t size);
 // The same way back. The bytes are visible to a guest with its caches off, and to its instruction fetch on all CPUs.
-enum hv_status guest_mem_write(struct vm *vm, ipa_t ipa, const void *buffer, size_t size);
+enum hv_status guest_mem_write(struct space *space, ipa_t ipa, const void *buffer, size_t size);

@@ -7,7 +7,7 @@
 
 #include <hv/types.h>
 
-struct vm;
+struct space;
 
 // Of the vCPU whose address it is.
 struct guest_walk_registers {
@@ -69,7 +69,7 @@ struct guest_walk {
 void guest_walk_registers_read(struct guest_walk_registers *registers);
 
 // Translates va. Returns whether it has an IPA (fault is GUEST_WALK_NONE); *walk is filled either way.
-bool guest_walk(struct vm *vm, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk);
+bool guest_walk(struct space *space, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk);
 
 // The sentence of a fault; "?" when out of range. Never NULL.
 const char *guest_walk_fault_name(unsigned int fault);

@@ -88,7 +88,7 @@ struct vm {
     unsigned int vcpu_count;    // 1 .. CPU_MAX
     struct spinlock power_lock; // guards the step from VCPU_OFF to VCPU_ON_PENDING
     struct vcpu vcpus[CPU_MAX];
-    struct stage2 stage2;
+    struct space space;
     struct vgic vgic;
     struct vpl011 uart;
     uint64_t entry_ipa;

@@ -5,8 +5,8 @@
 #include <hv/machine.h>
 #include <hv/memory_map.h>
 #include <hv/notify.h>
+#include <hv/space.h>
 #include <hv/status.h>
-#include <hv/stage2.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
 #include <hv/vpl011.h>

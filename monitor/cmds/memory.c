@@ -6,7 +6,6 @@
 
 #include <hv/guest_mem.h>
 #include <hv/log.h>
-#include <hv/memory_map.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_space.h>
@@ -39,12 +38,12 @@ static const char *write_words(const struct monitor_words *words)
         error = monitor_ipa_error(words->word[2], ipa, NULL, width);
     if (error != NULL)
         return error;
-    if (guest_mem_read(monitor_vm(), ipa_make(ipa), bytes, width) != HV_OK)
+    if (guest_mem_read(&monitor_vm()->space, ipa_make(ipa), bytes, width) != HV_OK)
         return unreadable;
     old = monitor_load(bytes, width);
     for (unsigned int i = 0; i < width; i++)
         bytes[i] = (uint8_t)(value >> 8 * i);
-    if (guest_mem_write(monitor_vm(), ipa_make(ipa), bytes, width) != HV_OK)
+    if (guest_mem_write(&monitor_vm()->space, ipa_make(ipa), bytes, width) != HV_OK)
         return unreadable;
     log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=mem ipa=0x%lx width=%u old=0x%lx new=0x%lx",
                (unsigned long)ipa, width, (unsigned long)old, (unsigned long)value);
@@ -101,7 +100,7 @@ static const char *find_words(const struct monitor_words *words)
     for (uint64_t done = 0; done + length <= size; done += 256) {
         uint64_t chunk = size - done < 256 + length - 1 ? size - done : 256 + length - 1;
 
-        if (guest_mem_read(monitor_vm(), ipa_make(ipa + done), bytes, chunk) != HV_OK)
+        if (guest_mem_read(&monitor_vm()->space, ipa_make(ipa + done), bytes, chunk) != HV_OK)
             return unreadable;
         for (uint64_t i = 0; i + length <= chunk && i < 256; i++) {
             if (bytes[i] != pattern[0] || memcmp(&bytes[i], pattern, length) != 0)
@@ -143,7 +142,7 @@ static const char *crc_words(const struct monitor_words *words)
     for (uint64_t done = 0; error == NULL && done < size; done += sizeof(bytes)) {
         size_t chunk = size - done < sizeof(bytes) ? (size_t)(size - done) : sizeof(bytes);
 
-        if (guest_mem_read(monitor_vm(), ipa_make(ipa + done), bytes, chunk) != HV_OK)
+        if (guest_mem_read(&monitor_vm()->space, ipa_make(ipa + done), bytes, chunk) != HV_OK)
             error = unreadable;
         else
             crc = crc32_add(crc, bytes, chunk);
@@ -167,25 +166,35 @@ const char *cmd_mem(const struct monitor_words *words)
     return monitor_error("mem '%s' is none of read, write, find, crc", words->word[1]);
 }
 
-// One-key: what stage 2 gives the guest, as ranges of equal permissions.
+// How many bytes of range stage 2 maps.
+static uint64_t mapped_of(struct space *space, const struct ipa_range *range)
+{
+    uint64_t end = range->base.v + range->size, mapped = 0;
+    struct stage2_entry entry;
+
+    for (uint64_t ipa = range->base.v; ipa < end; ipa += entry.size - ipa % entry.size) {
+        if (stage2_query(&space->stage2, ipa_make(ipa), &entry) != HV_OK)
+            break;
+        if (entry.valid)
+            mapped += entry.size - ipa % entry.size;
+    }
+    return mapped;
+}
+
+// One-key: how much of the guest's RAM stage 2 maps, and how many tables that takes.
 const char *key_memory(const struct monitor_words *words)
 {
-    struct stage2_entry entry;
-    uint64_t ipa = GUEST_RAM_IPA;
-    uint64_t mapped = 0;
+    struct space *space = &monitor_vm()->space;
+    uint64_t mapped = 0, size = 0;
 
     (void)words;
     if (monitor_refused() != NULL)
         return monitor_refused();
-    while (ipa < GUEST_RAM_IPA + GUEST_RAM_SIZE &&
-           stage2_query(&monitor_vm()->stage2, ipa_make(ipa), &entry) == HV_OK) {
-        uint64_t size = entry.size > 0 ? entry.size - (ipa & (entry.size - 1)) : KIB(4);
-
-        if (entry.valid)
-            mapped += size;
-        ipa += size;
+    for (unsigned int i = 0; i < space->ram_count; i++) {
+        size += space->ram[i].range.size;
+        mapped += mapped_of(space, &space->ram[i].range);
     }
-    out("guest_ram=0x%x size_kib=%u mapped_kib=%lu tables=%u tables_max=%u\n", GUEST_RAM_IPA, GUEST_RAM_SIZE >> 10,
-        mapped >> 10, monitor_vm()->stage2.pool->used, monitor_vm()->stage2.pool->count);
+    out("guest_ram=0x%lx size_kib=%lu mapped_kib=%lu tables=%u tables_max=%u\n", space->ram[0].range.base.v, size >> 10,
+        mapped >> 10, space->stage2.pool->used, space->stage2.pool->count);
     return NULL;
 }

@@ -5,13 +5,14 @@
 #include <hv/cpu.h>
 #include <hv/event_key.h>
 #include <hv/log.h>
-#include <hv/memory_map.h>
 #include <hv/monitor_candidates.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
+#include <hv/monitor_subject.h>
 #include <hv/policy.h>
 #include <hv/string.h>
 #include <hv/telemetry.h>
+#include <hv/vm.h>
 
 uint64_t monitor_row_count(unsigned int row)
 {
@@ -60,7 +61,7 @@ static const char *policy_test(const struct monitor_words *words)
     if (parse_u64(subject, &ipa)) {
         const struct policy_range *range = policy_find_range(ipa_make(ipa));
 
-        if (ipa >= GUEST_RAM_IPA && ipa - GUEST_RAM_IPA < GUEST_RAM_SIZE)
+        if (space_is_ram(&monitor_vm()->space, ipa_make(ipa)))
             return monitor_error("%s is guest RAM: the guest's own", subject);
         verdicts = range != NULL ? range->verdict : policy_verdicts_of(KEY_DEVICE_NONE);
         name = event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);

@@ -25,7 +25,7 @@ static bool trapped_ranges_are_unmapped(void)
 
     for (unsigned int i = 0; i < policy_range_count; i++)
         if (policy_ranges[i].mapping == POLICY_TRAPPED &&
-            stage2_query(&monitor_vm()->stage2, ipa_make(policy_ranges[i].base), &entry) == HV_OK && entry.valid)
+            stage2_query(&monitor_vm()->space.stage2, ipa_make(policy_ranges[i].base), &entry) == HV_OK && entry.valid)
             return false;
     return true;
 }

@@ -45,7 +45,7 @@ static const char *walk_stage2(ipa_t ipa)
 {
     struct stage2_entry entry;
     char text[4];
-    enum hv_status status = stage2_query(&monitor_vm()->stage2, ipa, &entry);
+    enum hv_status status = stage2_query(&monitor_vm()->space.stage2, ipa, &entry);
 
     if (status != HV_OK)
         return monitor_error("stage 2: ipa 0x%lx: %s", (unsigned long)ipa.v, hv_status_name(status));
@@ -109,11 +109,11 @@ static const char *walk_address(const struct walk_words *words)
 
     if (error != NULL)
         return error;
-    guest_walk(words->vcpu->vm, registers, gva_make(words->va), &walk);
+    guest_walk(&words->vcpu->vm->space, registers, gva_make(words->va), &walk);
     if (words->given) {
         *(walk.ttbr != 0 ? &registers->ttbr1_el1 : &registers->ttbr0_el1) = words->table;
         space.from = "-t";
-        guest_walk(words->vcpu->vm, registers, gva_make(words->va), &walk);
+        guest_walk(&words->vcpu->vm->space, registers, gva_make(words->va), &walk);
     }
     upper = walk.ttbr != 0;
     out("vcpu=%u el=%u table=%s value=0x%lx from=%s\n", words->vcpu->id, space.tables.el,

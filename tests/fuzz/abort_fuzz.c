@@ -80,7 +80,7 @@ enum hv_status stage2_query(struct stage2 *stage2, ipa_t ipa, struct stage2_entr
     return HV_OK;
 }
 
-enum hv_status guest_mem_read(struct vm *of, ipa_t ipa, void *buffer, size_t size)
+enum hv_status guest_mem_read(struct space *of, ipa_t ipa, void *buffer, size_t size)
 {
     (void)of, (void)ipa;
     fuzz_check(size == 4);
@@ -93,7 +93,7 @@ void guest_walk_registers_read(struct guest_walk_registers *registers)
     *registers = (struct guest_walk_registers){0};
 }
 
-bool guest_walk(struct vm *of, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
+bool guest_walk(struct space *of, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
 {
     (void)of, (void)registers;
     *walk = (struct guest_walk){.ipa = ipa_make(setting.walk_page | (va.v & 0xfff)), .step_count = 2, .fault_level = 3};

@@ -2,7 +2,7 @@
 // Hypercalls with any number and arguments, over a real stage 2 that is mapped, unmapped and protected meanwhile: what
 // reaches the console is exactly the guest's bytes at that address, and only where the guest may read all of them;
 // PSCI's answers and power states are those of a second reading of DEN 0022; no call changes anything else.
-// Links: trap/hypercall.c trap/psci.c mm/guest_mem.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c
+// Links: trap/hypercall.c trap/psci.c mm/guest_mem.c mm/space.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c
 // Links: arch/aarch64/s2_pte.c lib/range.c
 // Links: platform/platform.c
 
@@ -14,6 +14,7 @@
 #include <hv/guest_mem.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
+#include <guest_ram.h>
 #include <hv/pool.h>
 #include <hv/spinlock.h>
 #include <hv/vm.h>
@@ -102,9 +103,9 @@ static void change_page(unsigned int page, uint8_t wanted)
     struct ipa_range range = {.base = {GUEST_RAM_IPA + page * 4096u}, .size = 4096};
 
     if (permissions[page] != 0xff)
-        fuzz_check(stage2_unmap(&vm.stage2, &range) == HV_OK);
+        fuzz_check(stage2_unmap(&vm.space.stage2, &range) == HV_OK);
     if (wanted != 0xff)
-        fuzz_check(stage2_map(&vm.stage2, &range, pa_make((uintptr_t)memory[page * 3 % PAGES]), wanted) == HV_OK);
+        fuzz_check(stage2_map(&vm.space.stage2, &range, pa_make((uintptr_t)memory[page * 3 % PAGES]), wanted) == HV_OK);
     permissions[page] = wanted;
 }
 
@@ -294,7 +295,7 @@ static void make_call(struct fuzz_input *input)
     fuzz_check(memcmp(&frames[who], &old, sizeof(old)) == 0); // x0 is the caller's to write
     fuzz_check(result > 0 || printed_size == 0 || old.x[2] == 0);
     check_power(power, who, immediate == 0 ? (uint32_t)old.x[0] : 0, result, old.x);
-    fuzz_check(!vm.power_lock.held && !vm.stage2.lock.held);
+    fuzz_check(!vm.power_lock.held && !vm.space.stage2.lock.held);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -307,7 +308,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     spinlock_init(&vm.power_lock, LOCK_VM_POWER);
     memset(permissions, 0xff, sizeof(permissions));
     pool_init(&pool, pages, ARRAY_COUNT(pages));
-    stage2_init(&vm.stage2, root, &pool, 1);
+    space_init(&vm.space, root, &pool, 1);
+    fake_guest_ram(&vm.space);
     vm.vcpu_count = VCPUS;
     for (unsigned int i = 0; i < VCPUS; i++)
         vm.vcpus[i] = (struct vcpu){

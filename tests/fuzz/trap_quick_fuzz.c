@@ -276,21 +276,21 @@ void guest_walk_registers_read(struct guest_walk_registers *registers)
     *registers = (struct guest_walk_registers){0};
 }
 
-bool guest_walk(struct vm *of, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
+bool guest_walk(struct space *of, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
 {
     (void)of, (void)registers;
     *walk = (struct guest_walk){.ipa = ipa_make(va.v & (BIT64(39) - 1))};
     return true;
 }
 
-enum hv_status guest_mem_check(struct vm *of, ipa_t ipa, uint64_t size, uint32_t permissions)
+enum hv_status guest_mem_check(struct space *of, ipa_t ipa, uint64_t size, uint32_t permissions)
 {
     (void)of, (void)permissions;
     return ipa.v < GUEST_RAM_IPA || size > GUEST_RAM_SIZE ? HV_ERR_BOUNDS : HV_OK;
 }
 
 // The instruction at every PC is one of a few, by its address.
-enum hv_status guest_mem_read(struct vm *of, ipa_t ipa, void *buffer, size_t size)
+enum hv_status guest_mem_read(struct space *of, ipa_t ipa, void *buffer, size_t size)
 {
     static const uint32_t instructions[] = {0xb9400020, 0xa9000440, 0x3d800000, 0x885f7c20, 0xf8408420, 0xd50b7420};
 

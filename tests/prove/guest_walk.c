@@ -6,7 +6,7 @@
 
 extern volatile uint64_t any;
 
-enum hv_status guest_mem_read(struct vm *vm, ipa_t ipa, void *buffer, size_t size)
+enum hv_status guest_mem_read(struct space *vm, ipa_t ipa, void *buffer, size_t size)
 {
     (void)vm;
     (void)ipa;

@@ -97,7 +97,7 @@ uint64_t stage2_vttbr(const struct stage2 *stage2)
     return FIELD_PREP(VTTBR_EL2_VMID, stage2->vmid);
 }
 
-enum hv_status guest_mem_read(struct vm *of, ipa_t ipa, void *buffer, size_t size)
+enum hv_status guest_mem_read(struct space *of, ipa_t ipa, void *buffer, size_t size)
 {
     (void)of;
     (void)ipa;
@@ -113,7 +113,7 @@ void guest_walk_registers_read(struct guest_walk_registers *registers)
     *registers = (struct guest_walk_registers){0};
 }
 
-bool guest_walk(struct vm *of, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
+bool guest_walk(struct space *of, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
 {
     (void)of;
     (void)registers;

@@ -21,6 +21,8 @@
 
 #include <cmocka.h>
 
+#include <guest_ram.h>
+
 #define PSCI_INVALID         (-2)
 #define PSCI_ALREADY_ON      (-4)
 #define PSCI_ON_PENDING      (-5)
@@ -76,7 +78,7 @@ void console_guest_text(const uint8_t *text, size_t length)
     printed_size += length;
 }
 
-enum hv_status guest_mem_check(struct vm *in, ipa_t ipa, uint64_t size, uint32_t permissions)
+enum hv_status guest_mem_check(struct space *in, ipa_t ipa, uint64_t size, uint32_t permissions)
 {
     (void)in, (void)permissions;
     return ipa.v >= GUEST_RAM_IPA && ipa.v + size > ipa.v && ipa.v + size <= GUEST_RAM_IPA + GUEST_RAM_SIZE
@@ -84,7 +86,7 @@ enum hv_status guest_mem_check(struct vm *in, ipa_t ipa, uint64_t size, uint32_t
                : HV_ERR_BOUNDS;
 }
 
-enum hv_status guest_mem_read(struct vm *in, ipa_t ipa, void *buffer, size_t size)
+enum hv_status guest_mem_read(struct space *in, ipa_t ipa, void *buffer, size_t size)
 {
     (void)in;
     memset(buffer, 'a' + (int)(ipa.v % 26), size);
@@ -121,6 +123,7 @@ static int setup(void **state)
     memset(&frame, 0, sizeof(frame));
     memset(&vm, 0, sizeof(vm));
     spinlock_init(&vm.power_lock, LOCK_VM_POWER);
+    fake_guest_ram(&vm.space);
     memset(requested, 0, sizeof(requested));
     printed_size = 0;
     broke = NULL;

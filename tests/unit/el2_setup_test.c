@@ -20,7 +20,7 @@ struct vm vm0;
 
 uint64_t stage2_vttbr(const struct stage2 *stage2)
 {
-    assert_ptr_equal(stage2, &vm0.stage2);
+    assert_ptr_equal(stage2, &vm0.space.stage2);
     return 0x1000047000000;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guest memory access: what may be reached, across which edges, and that nothing moves when it may not.
-// Links: mm/guest_mem.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c arch/aarch64/s2_pte.c lib/range.c
+// Links: mm/guest_mem.c mm/space.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c arch/aarch64/s2_pte.c lib/range.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +12,7 @@
 #include <fake_trace.h>
 #include <hv/arch/guarded.h>
 #include <hv/guest_mem.h>
+#include <guest_ram.h>
 #include <hv/pool.h>
 #include <hv/vm.h>
 
@@ -30,7 +31,7 @@ static void map(uint64_t ipa, unsigned int page, uint32_t permissions)
 {
     struct ipa_range range = {.base = {ipa}, .size = 4096};
 
-    assert_int_equal(stage2_map(&vm.stage2, &range, pa_make((uintptr_t)memory[page]), permissions), HV_OK);
+    assert_int_equal(stage2_map(&vm.space.stage2, &range, pa_make((uintptr_t)memory[page]), permissions), HV_OK);
 }
 
 // Pages 0, 1, 2 of the guest are 3, 1, 5 of the host; a hole; a device; a page only for reading, one only for fetching;
@@ -41,7 +42,8 @@ static int setup(void **state)
     for (size_t i = 0; i < sizeof(memory); i++)
         memory[i / 4096][i % 4096] = (uint8_t)(i / 4096 * 31 + i);
     pool_init(&pool, pages, ARRAY_COUNT(pages));
-    stage2_init(&vm.stage2, root, &pool, 1);
+    space_init(&vm.space, root, &pool, 1);
+    fake_guest_ram(&vm.space);
     map(RAM, 3, RW);
     map(RAM + KIB(4), 1, RW);
     map(RAM + KIB(8), 5, RW);
@@ -60,18 +62,18 @@ static void reads_and_writes_cross_pages(void **state)
     uint8_t buffer[4096 + 200], back[sizeof(buffer)];
 
     (void)state;
-    assert_int_equal(guest_mem_read(&vm, ipa_make(RAM + 4000), buffer, sizeof(buffer)), HV_OK);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(RAM + 4000), buffer, sizeof(buffer)), HV_OK);
     assert_memory_equal(buffer, memory[3] + 4000, 96);
     assert_memory_equal(buffer + 96, memory[1], 4096);
     assert_memory_equal(buffer + 96 + 4096, memory[5], 104);
 
     for (size_t i = 0; i < sizeof(buffer); i++)
         buffer[i] = (uint8_t)(i * 3);
-    assert_int_equal(guest_mem_write(&vm, ipa_make(RAM + 4000), buffer, sizeof(buffer)), HV_OK);
+    assert_int_equal(guest_mem_write(&vm.space, ipa_make(RAM + 4000), buffer, sizeof(buffer)), HV_OK);
     assert_memory_equal(memory[3] + 4000, buffer, 96);
     assert_memory_equal(memory[1], buffer + 96, 4096);
     assert_memory_equal(memory[5], buffer + 96 + 4096, 104);
-    assert_int_equal(guest_mem_read(&vm, ipa_make(RAM + 4000), back, sizeof(back)), HV_OK);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(RAM + 4000), back, sizeof(back)), HV_OK);
     assert_memory_equal(back, buffer, sizeof(buffer));
 }
 
@@ -80,13 +82,13 @@ static void the_edges_of_ram_are_exact(void **state)
     uint8_t byte = 0x5a, two[2];
 
     (void)state;
-    assert_int_equal(guest_mem_read(&vm, ipa_make(RAM), &byte, 1), HV_OK);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(RAM), &byte, 1), HV_OK);
     assert_int_equal(byte, memory[3][0]);
-    assert_int_equal(guest_mem_read(&vm, ipa_make(END - 1), &byte, 1), HV_OK);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(END - 1), &byte, 1), HV_OK);
     assert_int_equal(byte, memory[7][4095]);
-    assert_int_equal(guest_mem_read(&vm, ipa_make(END - 1), two, 2), HV_ERR_BOUNDS);
-    assert_int_equal(guest_mem_read(&vm, ipa_make(END), &byte, 1), HV_ERR_BOUNDS);
-    assert_int_equal(guest_mem_read(&vm, ipa_make(RAM - 1), two, 2), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(END - 1), two, 2), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(END), &byte, 1), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(RAM - 1), two, 2), HV_ERR_BOUNDS);
 }
 
 static void bad_ranges_move_nothing(void **state)
@@ -115,10 +117,10 @@ static void bad_ranges_move_nothing(void **state)
     memcpy(kept, memory, sizeof(memory));
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++) {
         buffer[0] = 0x77;
-        assert_int_equal(guest_mem_read(&vm, ipa_make(rows[i].ipa), buffer, rows[i].size), rows[i].status);
+        assert_int_equal(guest_mem_read(&vm.space, ipa_make(rows[i].ipa), buffer, rows[i].size), rows[i].status);
         assert_int_equal(buffer[0], 0x77);
-        assert_int_equal(guest_mem_write(&vm, ipa_make(rows[i].ipa), buffer, rows[i].size), rows[i].status);
-        assert_int_equal(guest_mem_check(&vm, ipa_make(rows[i].ipa), rows[i].size, STAGE2_READ), rows[i].status);
+        assert_int_equal(guest_mem_write(&vm.space, ipa_make(rows[i].ipa), buffer, rows[i].size), rows[i].status);
+        assert_int_equal(guest_mem_check(&vm.space, ipa_make(rows[i].ipa), rows[i].size, STAGE2_READ), rows[i].status);
         assert_memory_equal(kept, memory, sizeof(memory));
     }
     assert_int_equal(fake_trace_count_of(FAKE_CACHE_SYNC), 0);
@@ -129,14 +131,14 @@ static void check_asks_for_the_guests_permissions(void **state)
     uint8_t byte = 1;
 
     (void)state;
-    assert_int_equal(guest_mem_check(&vm, ipa_make(RAM), KIB(12), RW), HV_OK);
-    assert_int_equal(guest_mem_check(&vm, ipa_make(RAM + KIB(20)), 8, STAGE2_READ), HV_OK);
-    assert_int_equal(guest_mem_check(&vm, ipa_make(RAM + KIB(20)), 8, RW), HV_ERR_NOT_FOUND);
-    assert_int_equal(guest_mem_check(&vm, ipa_make(RAM + KIB(24)), 8, STAGE2_READ), HV_ERR_NOT_FOUND);
-    assert_int_equal(guest_mem_check(&vm, ipa_make(RAM + KIB(24) - 4), 8, STAGE2_READ), HV_ERR_NOT_FOUND);
+    assert_int_equal(guest_mem_check(&vm.space, ipa_make(RAM), KIB(12), RW), HV_OK);
+    assert_int_equal(guest_mem_check(&vm.space, ipa_make(RAM + KIB(20)), 8, STAGE2_READ), HV_OK);
+    assert_int_equal(guest_mem_check(&vm.space, ipa_make(RAM + KIB(20)), 8, RW), HV_ERR_NOT_FOUND);
+    assert_int_equal(guest_mem_check(&vm.space, ipa_make(RAM + KIB(24)), 8, STAGE2_READ), HV_ERR_NOT_FOUND);
+    assert_int_equal(guest_mem_check(&vm.space, ipa_make(RAM + KIB(24) - 4), 8, STAGE2_READ), HV_ERR_NOT_FOUND);
     // a person at the monitor may do both
-    assert_int_equal(guest_mem_write(&vm, ipa_make(RAM + KIB(20)), &byte, 1), HV_OK);
-    assert_int_equal(guest_mem_read(&vm, ipa_make(RAM + KIB(24)), &byte, 1), HV_OK);
+    assert_int_equal(guest_mem_write(&vm.space, ipa_make(RAM + KIB(20)), &byte, 1), HV_OK);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(RAM + KIB(24)), &byte, 1), HV_OK);
 }
 
 static void writes_are_made_visible_to_fetches(void **state)
@@ -148,7 +150,7 @@ static void writes_are_made_visible_to_fetches(void **state)
 
     (void)state;
     fake_trace_watch((const uint64_t *)(const void *)(memory[1]));
-    assert_int_equal(guest_mem_write(&vm, ipa_make(RAM + 4092), words, 8), HV_OK);
+    assert_int_equal(guest_mem_write(&vm.space, ipa_make(RAM + 4092), words, 8), HV_OK);
     for (uint64_t i = 0; i < fake_trace_count; i++) {
         if (fake_trace[i].operation != FAKE_CACHE_CLEAN && fake_trace[i].operation != FAKE_CACHE_SYNC)
             continue;
@@ -167,11 +169,11 @@ static void memory_that_does_not_answer_is_a_fault(void **state)
 
     (void)state;
     fake_guarded_fault = memory[1] + 100;
-    assert_int_equal(guest_mem_read(&vm, ipa_make(RAM), buffer, sizeof(buffer)), HV_ERR_FAULT);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(RAM), buffer, sizeof(buffer)), HV_ERR_FAULT);
     assert_memory_equal(buffer, memory[3], 4096);
     assert_memory_equal(buffer + 4096, memory[1], 100);
     assert_int_equal(buffer[4096 + 100], 0);
-    assert_int_equal(guest_mem_write(&vm, ipa_make(RAM), buffer, sizeof(buffer)), HV_ERR_FAULT);
+    assert_int_equal(guest_mem_write(&vm.space, ipa_make(RAM), buffer, sizeof(buffer)), HV_ERR_FAULT);
     assert_int_equal(fake_trace_count_of(FAKE_CACHE_SYNC), 2);
 }
 
@@ -185,12 +187,12 @@ static void blocks_are_taken_whole(void **state)
     (void)state;
     assert_non_null(block);
     memset(block, 0x3c, MIB(2));
-    assert_int_equal(stage2_map(&vm.stage2, &range, pa_make((uintptr_t)block), RW), HV_OK);
+    assert_int_equal(stage2_map(&vm.space.stage2, &range, pa_make((uintptr_t)block), RW), HV_OK);
     fake_trace_reset();
-    assert_int_equal(guest_mem_read(&vm, ipa_make(RAM + MIB(4) + 1), buffer, sizeof(buffer)), HV_OK);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(RAM + MIB(4) + 1), buffer, sizeof(buffer)), HV_OK);
     assert_memory_equal(buffer, block + 1, sizeof(buffer));
     assert_int_equal(fake_trace_count_of(FAKE_LOCK_ACQUIRE), 2); // to look, and to copy
-    assert_int_equal(guest_mem_read(&vm, ipa_make(RAM + MIB(6) - 1), buffer, 2), HV_ERR_NOT_FOUND);
+    assert_int_equal(guest_mem_read(&vm.space, ipa_make(RAM + MIB(6) - 1), buffer, 2), HV_ERR_NOT_FOUND);
     free(block);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guest's stage 1 in software: every granule, both halves, every fault, and tables full of noise.
-// Links: mm/guest_walk.c mm/guest_mem.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c arch/aarch64/s2_pte.c lib/range.c
+// Links: mm/guest_walk.c mm/guest_mem.c mm/space.c
+// Links: mm/stage2.c mm/pool.c arch/aarch64/tlb.c arch/aarch64/s2_pte.c lib/range.c
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@
 #include <hv/arch/descriptor.h>
 #include <hv/arch/registers.h>
 #include <hv/guest_walk.h>
+#include <guest_ram.h>
 #include <hv/pool.h>
 #include <hv/vm.h>
 
@@ -48,8 +50,9 @@ static int setup(void **state)
     (void)state;
     memset(memory, 0, sizeof(memory));
     pool_init(&pool, pages, ARRAY_COUNT(pages));
-    stage2_init(&vm.stage2, root, &pool, 1);
-    assert_int_equal(stage2_map(&vm.stage2, &range, pa_make((uintptr_t)memory), STAGE2_READ), HV_OK);
+    space_init(&vm.space, root, &pool, 1);
+    fake_guest_ram(&vm.space);
+    assert_int_equal(stage2_map(&vm.space.stage2, &range, pa_make((uintptr_t)memory), STAGE2_READ), HV_OK);
     registers = (struct guest_walk_registers){
         .sctlr_el1 = SCTLR_ELX_M,
         .tcr_el1 = TCR_4K_48,
@@ -67,7 +70,7 @@ static void put(unsigned int n, uint64_t index, uint64_t descriptor)
 
 static bool walk_to(uint64_t va)
 {
-    return guest_walk(&vm, &registers, gva_make(va), &walk);
+    return guest_walk(&vm.space, &registers, gva_make(va), &walk);
 }
 
 static void assert_ipa(uint64_t va, uint64_t ipa, uint64_t size)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "monitor_world.h"
 
+#include <guest_ram.h>
+
 #include <hv/arch/descriptor.h>
 #include <policy_tables.c>
 
@@ -92,7 +94,8 @@ int set_up(void **state)
     (void)state;
     memset(&vm0, 0, sizeof(vm0));
     monitor_init(&vm0);
-    vm0.stage2.pool = &pool;
+    vm0.space.stage2.pool = &pool;
+    fake_guest_ram(&vm0.space);
     vm0.vcpu_count = fake_cpu_count = 2;
     vm0.guest_name = "a \"guest\"";
     for (unsigned int i = 0; i < 2; i++) {

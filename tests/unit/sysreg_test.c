@@ -13,6 +13,7 @@
 #include <hv/policy.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
+#include <hv/vm.h>
 #include <hv/vtimer.h>
 
 #include <policy_tables.c>
@@ -23,6 +24,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+
+#include <guest_ram.h>
 
 #define COUNT (KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST)
 
@@ -41,6 +44,7 @@ static bool absent[COUNT];
 static unsigned int reads, writes, last_written;
 static uint64_t last_value, sgi, sgi0, par;
 static bool translated_el0, translated_write;
+static struct vm vm;
 static struct vcpu vcpu;
 static struct trap_frame frame;
 
@@ -110,6 +114,8 @@ static int prepare(void **state)
     memset(absent, 0, sizeof(absent));
     memset(&vcpu, 0, sizeof(vcpu));
     vcpu.frame = &frame;
+    vcpu.vm = &vm;
+    fake_guest_ram(&vm.space);
     for (unsigned int i = 0; i < COUNT; i++)
         hardware[i] = ~UINT64_C(0);
     sysreg_init();

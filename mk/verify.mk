@@ -158,6 +158,11 @@ graph:
 	$(Q)mkdir -p $(BUILD)
 	$(Q)$(PYTHON) scripts/graph.py --build $(BUILD)/graph --svg $(BUILD)/graph.svg
 
+## bytes of text, rodata, data and bss by room, of the image, and of each release
+.PHONY: size
+size: all
+	$(Q)$(PYTHON) scripts/size.py --build $(BUILD)/graph --elf $(BUILD)/hypervisor.elf
+
 ## every header compiles by itself
 .PHONY: check-headers
 check-headers:

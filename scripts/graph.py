@@ -10,7 +10,7 @@ whole-program optimization, so that each object still says by its undefined symb
 that stands in an inline function of a header is among them. The dependency files name the headers that were included.
 A header is one with the file that defines what it declares, and belongs to that file's room. When several files define
 it, the header is a file by itself, in the last of their rooms. A header of include/hv that declares nothing which any
-file defines (types, tables, fields) is the ground.
+file defines (types, tables, fields) belongs to the first room, the ground.
 Python files need what they import.
 """
 
@@ -28,7 +28,7 @@ from elftools.elf.elffile import ELFFile
 
 from rooms import GUEST_ROOMS, WHOLE_ROOMS
 
-GROUND = "include/hv"
+OFFSETS = "arch/aarch64/asm-offsets.c"
 PYTHON_ROOMS = ("tools/policy_compiler", "scripts", "tools")
 COMMENT = re.compile(r"//[^\n]*|/\*.*?\*/", re.S)
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]', re.M)
@@ -235,16 +235,21 @@ def compiled(folder, rooms):
     return found
 
 
+def hypervisor_sources(folder):
+    """The sources of read_c for EL2: also the policy's tables, which are generated, and asm-offsets.c, from which a header
+    is made and no object."""
+    sources = compiled(folder, WHOLE_ROOMS)
+    tables = f"{folder}/generated/policy_tables.c"
+    sources[tables] = (tables + ".o", tables + ".o.d", "policy")
+    sources[OFFSETS] = (None, f"{folder}/{OFFSETS.replace('.c', '.s.d')}", room_of_file(OFFSETS, WHOLE_ROOMS))
+    return sources
+
+
 def read_tree(folder):
     """The graphs of EL2, the guests and the Python files of this tree, whose objects are in folder."""
-    hypervisor = compiled(folder, WHOLE_ROOMS)
-    tables = f"{folder}/generated/policy_tables.c"
-    hypervisor[tables] = (tables + ".o", tables + ".o.d", "policy")
-    offsets = "arch/aarch64/asm-offsets.c"
-    hypervisor[offsets] = (None, f"{folder}/arch/aarch64/asm-offsets.s.d", "arch/aarch64")
     python = sorted(path for room in PYTHON_ROOMS for path in glob.glob(f"{room}/*.py"))
-    return [read_c("EL2", (GROUND, *WHOLE_ROOMS), hypervisor, {f"{folder}/generated/asm-offsets.h": offsets}),
-            read_c("guest", (GROUND, *GUEST_ROOMS), compiled(folder, GUEST_ROOMS)),
+    return [read_c("EL2", WHOLE_ROOMS, hypervisor_sources(folder), {f"{folder}/generated/asm-offsets.h": OFFSETS}),
+            read_c("guest", ("include/hv", *GUEST_ROOMS), compiled(folder, GUEST_ROOMS)),
             read_python("Python", PYTHON_ROOMS, python)]
 
 

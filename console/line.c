@@ -57,14 +57,33 @@ static uint64_t input_dropped;
 static uint32_t queue_waiting; // what is in the queue: bytes, and a BREAK
 static bool transparent;       // Ctrl-] is the guest's
 
+static void put_raw(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        pl011_put((uint8_t)text[i]);
+}
+
+// A line of a panic's report. No lock is taken and the state of the line is not looked at: the CPU that panicked may
+// have been in the middle of either. So the first one ends whatever stands on the line and makes the terminal readable.
+static void panic_line(const char *text, size_t length)
+{
+    static bool begun;
+
+    if (!begun)
+        put_raw(TERMINAL_RESET "\r\n", sizeof(TERMINAL_RESET "\r\n") - 1);
+    begun = true;
+    put_raw(text, length);
+    put_raw("\r\n", 2);
+}
+
 // The lock is not taken: the MMU is still off, and no other CPU runs.
 void console_init(bool raw) NO_THREAD_ANALYSIS
 {
-    static const char reset[] = "\r\n" TERMINAL_RESET "\r\n"; // whatever the guest was printing at the reset ends
+    static const struct log_sink sink = {console_line, panic_line};
 
-    for (size_t i = 0; i < sizeof(reset) - 1; i++)
-        pl011_put((uint8_t)reset[i]);
+    put_raw("\r\n" TERMINAL_RESET "\r\n", sizeof("\r\n" TERMINAL_RESET "\r\n") - 1); // what a guest was printing ends
     console.filter.raw = raw;
+    log_set_sink(&sink);
 }
 
 static void put(uint8_t byte) REQUIRES(console_lock)

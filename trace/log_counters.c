@@ -3,7 +3,6 @@
 // nothing; one record per key and per policy row that is not zero.
 #include <hv/log.h>
 
-#include <hv/cpu.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 
@@ -18,11 +17,11 @@ static uint64_t bound_of_rank(const struct telemetry_stat *stat, uint64_t rank)
     return bucket + 1 < TELEMETRY_BUCKETS ? UINT64_C(1) << bucket : 0;
 }
 
-static void record_key(unsigned int key)
+static void record_key(unsigned int key, unsigned int cpu_count)
 {
     struct telemetry_stat stat;
 
-    telemetry_sum(key, cpu_count(), &stat);
+    telemetry_sum(key, cpu_count, &stat);
     uint64_t count = telemetry_count(&stat);
     if (count != 0) {
         // Half of the exits took less than p50 ticks, 99 of 100 less than p99: bounds of log2 buckets.
@@ -31,11 +30,11 @@ static void record_key(unsigned int key)
     }
 }
 
-static void record_row(unsigned int row)
+static void record_row(unsigned int row, unsigned int cpu_count)
 {
     uint64_t count = 0;
 
-    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++) {
+    for (unsigned int cpu = 0; cpu < cpu_count; cpu++) {
         count += telemetry_cpu[cpu].row_count[row];
     }
     if (count != 0) {
@@ -44,13 +43,13 @@ static void record_row(unsigned int row)
     }
 }
 
-void log_counters(void)
+void log_counters(unsigned int cpu_count)
 {
     log_flush();
     for (unsigned int key = 0; key < KEY_COUNT; key++) {
-        record_key(key);
+        record_key(key, cpu_count);
     }
     for (unsigned int row = 0; row < policy_row_count; row++) {
-        record_row(row);
+        record_row(row, cpu_count);
     }
 }

@@ -183,7 +183,7 @@ void vm_stop(struct vm *vm, enum notify_event event)
     gather(vm, VM_STOPPED);
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
     log_write_held();
-    log_counters();
+    log_counters(vm->vcpu_count);
     log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", vm->stop_reason);
     notify_post(event);
 }
@@ -192,7 +192,7 @@ _Noreturn void vm_reset(struct vm *vm)
 {
     monitor_release_guest();
     log_begin_end();
-    log_counters();
+    log_counters(vm->vcpu_count);
     log_record(LOG_INFO, LOG_VM, "vm-reset", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());
     log_end();
     firmware_reset();
@@ -202,7 +202,7 @@ _Noreturn void vm_power_off(struct vm *vm)
 {
     monitor_release_guest();
     log_begin_end();
-    log_counters();
+    log_counters(vm->vcpu_count);
     log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());
     log_end();
     firmware_power_off();

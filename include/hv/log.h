@@ -3,7 +3,8 @@
 // the tag drawn at boot. Events and their fields: log_schema.h and docs/LOG.md. The last records stay in a ring at
 // LOG_RING_PA that survives a crash and a warm reset.
 //
-// Any CPU in EL2 may call any function here. Lock order: the log's lock, then the console's.
+// Any CPU in EL2 may call any function here. Records go out to a sink, which the console registers: the log knows
+// neither the console nor the UART.
 #pragma once
 
 #include <hv/event.h>
@@ -54,14 +55,26 @@ enum log_source {
     LOG_SOURCE_TABLE(LOG_SOURCE_ENUM) LOG_SOURCE_VERDICT, // log_source_of_verdict, log_source_of_abort
 };
 
+// Where records become visible. Each function gets a whole line, without its end.
+struct log_sink {
+    // One line at a time, in the order of the records, from any CPU; none of the log's locks is held. It writes no
+    // record.
+    void (*line)(const char *text, size_t length);
+    // The same for the report of a panic: it may wait for no lock, since whoever holds it may have died.
+    void (*panic_line)(const char *text, size_t length);
+};
+
+// From now on records go to sink, which stays valid. Until then they go to the ring only. At boot, before log_init.
+void log_set_sink(const struct log_sink *sink);
+
 // Draws the tag, starts a new ring (what an earlier boot left stays for log_previous_for_each) and writes the first
 // record, "log-start". The ring is at memory: LOG_RING_SIZE bytes, 8-byte aligned. Once, on the boot CPU: the console
 // and the mapping of the ring are ready, no guest has run.
 void log_init_at(void *memory);
 
 // Writes one record. event is a word ([a-z0-9-]+); format makes the named fields ("key=0x%lx name=%s"), already logfmt:
-// values with blanks or quotes go through %pQ, which quotes and escapes. Any CPU; takes the log's lock; never fails:
-// fields that do not fit a record (LOG_LINE_MAX) are left out and it is marked cut=1.
+// values with blanks or quotes go through %pQ, which quotes and escapes. Any CPU; takes the log's lock, and then the
+// sink's; never fails: fields that do not fit a record (LOG_LINE_MAX) are left out and it is marked cut=1.
 __attribute__((format(printf, 4, 5))) void log_record(enum log_level level, enum log_class class, const char *event,
                                                       const char *format, ...);
 
@@ -112,10 +125,11 @@ void log_boot_done(void);
 // half of the ring that this one has, so that a loop of resets leaves the other half alone.
 void log_guest_resets(void);
 
-// No other CPU is cut off in the middle of a record when the machine is reset: from here on those that have one wait.
+// Before the machine is reset or powered off: waits until the records that other CPUs have under way are out, and keeps
+// them from writing further ones.
 void log_end(void);
 
-// As log_record at level error and class panic, but waits for no lock for long and writes to the UART itself: another
+// As log_record at level error and class panic, but waits for no lock for long and uses the sink's panic_line: another
 // CPU, or this one, may have died with the log's lock or the console's.
 __attribute__((format(printf, 2, 3))) void log_panic(const char *event, const char *format, ...);
 
@@ -133,8 +147,9 @@ void log_tick(void);
 // has no place for comes in one record ("of=others").
 void log_flush(void);
 
-// Writes the telemetry counters as records: "counters" per key and "row" per policy row that is not zero.
-void log_counters(void);
+// Writes the telemetry counters of CPUs 0 .. cpu_count - 1, summed, as records: "counters" per key and "row" per policy
+// row that is not zero.
+void log_counters(unsigned int cpu_count);
 
 // Records below level go to the ring only, not to the console; with LOG_LEVEL_COUNT all of them. Returns the old level.
 enum log_level log_set_level(enum log_level level);

@@ -221,7 +221,7 @@ const char *cmd_exc(const struct monitor_words *words)
     if (strcmp(words->word[1], "reset") == 0)
         return key_counters_reset(words);
     if (strcmp(words->word[1], "log") == 0) {
-        log_counters();
+        log_counters(cpu_count());
         return NULL;
     }
     return monitor_error("exc '%s' is none of top, last, log, reset", words->word[1]);

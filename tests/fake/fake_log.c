@@ -59,8 +59,9 @@ void log_clear(void)
 {
 }
 
-void log_counters(void)
+void log_counters(unsigned int cpu_count)
 {
+    (void)cpu_count;
 }
 
 void log_flush(void)

@@ -10,6 +10,7 @@
 #include <hv/pl011.h>
 #include <hv/platform.h>
 #include <hv/spinlock.h>
+#include <hv/terminal_filter.h>
 #include <hv/vm.h>
 
 #include <setjmp.h>
@@ -21,7 +22,7 @@
 
 #include <cmocka.h>
 
-#include <irq.h>
+#include <fake_irq.h>
 
 struct vm vm0;
 
@@ -89,6 +90,13 @@ void log_record(enum log_level level, enum log_class class, const char *event, c
     (void)level, (void)class, (void)format;
     told = event;
     told_count++;
+}
+
+static const struct log_sink *sink;
+
+void log_set_sink(const struct log_sink *of)
+{
+    sink = of;
 }
 
 bool monitor_is_open(void)
@@ -419,6 +427,20 @@ static void an_open_monitor_hears_though_the_queue_is_full(void **state)
     assert_int_equal(monitor_count, 1);
 }
 
+// The report of a panic goes out whatever lock is held, and ends what stands on the line.
+static void a_panic_takes_no_lock(void **state)
+{
+    (void)state;
+    console_init(false);
+    sent_count = 0;
+    guest("half a li");
+    sink->line("ariel: x", 8);
+    expect_sent("half a li\r\nariel: x\r\n");
+    sink->panic_line("ariel: panic", 12);
+    sink->panic_line("ariel: more", 11);
+    expect_sent(TERMINAL_RESET "\r\nariel: panic\r\nariel: more\r\n");
+}
+
 static void a_silent_uart_is_told_once(void **state)
 {
     (void)state;
@@ -455,6 +477,7 @@ int main(void)
         cmocka_unit_test_setup(a_kernels_words_are_told_without_the_lock, set_up),
         cmocka_unit_test_setup(a_full_queue_holds_the_line_off, set_up),
         cmocka_unit_test_setup(a_guest_that_does_not_read_cannot_keep_the_monitor_away, set_up),
+        cmocka_unit_test_setup(a_panic_takes_no_lock, set_up),
         cmocka_unit_test_setup(a_silent_uart_is_told_once, set_up),
         cmocka_unit_test_setup(an_open_monitor_hears_though_the_queue_is_full, set_up),
     };

@@ -16,8 +16,8 @@
 #include <hv/log.h>
 #include <hv/memory_map.h>
 
-#include <irq.h>
-#include <panic.h>
+#include <fake_irq.h>
+#include <fake_panic.h>
 
 static unsigned int here;    // the CPU that runs
 static bool others_answer;   // another CPU takes its kick at once

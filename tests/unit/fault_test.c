@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <notify.h>
+#include <fake_notify.h>
 
 #include <hv/arch/registers.h>
 #include <hv/guest_loop.h>

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include <notify.h>
+#include <fake_notify.h>
 
 static unsigned int records;
 static const char *last_event;

@@ -19,7 +19,7 @@
 #include <hv/log.h>
 #include <hv/tick.h>
 
-#include <panic.h>
+#include <fake_panic.h>
 
 #define SECOND 1000
 #define SPI    33

@@ -32,7 +32,7 @@
 
 #include <cmocka.h>
 
-#include <notify.h>
+#include <fake_notify.h>
 
 #define PROMPT "ariel> "
 #define HINTED PROMPT "(Enter alone: prompt) "

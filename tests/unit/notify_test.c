@@ -14,7 +14,7 @@
 #include <hv/gicv3.h>
 #include <hv/notify.h>
 
-#include <panic.h>
+#include <fake_panic.h>
 
 static unsigned int here, kicks, told_count;
 static enum notify_event told[8];

@@ -26,7 +26,7 @@
 
 #include <cmocka.h>
 
-#include <notify.h>
+#include <fake_notify.h>
 
 #define FREQUENCY UINT64_C(62500000)
 
@@ -99,8 +99,9 @@ void log_routine(enum log_class class, const char *event, const char *format, ..
     recorded = event;
 }
 
-void log_counters(void)
+void log_counters(unsigned int cpu_count)
 {
+    (void)cpu_count;
 }
 
 unsigned int cpu_id(void)

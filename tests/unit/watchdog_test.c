@@ -20,8 +20,8 @@
 
 #include <cmocka.h>
 
-#include <irq.h>
-#include <notify.h>
+#include <fake_irq.h>
+#include <fake_notify.h>
 
 #define SECOND 1000
 

@@ -151,6 +151,12 @@ coverage: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/coverage --cc "$(HOSTCC)" --cflags "$(COVERAGE_CFLAGS)"
 	$(Q)gcovr --root . --object-directory $(BUILD)/coverage $(ROOMS:%=--filter '%/') $(BUILD)/coverage
 
+## draws the pictures of docs/ (docs/*.dot) by Graphviz, to be read on light and dark pages
+.PHONY: pictures
+pictures:
+	$(Q)scripts/bootstrap graph
+	$(Q)for dot in docs/*.dot; do $(PYTHON) scripts/draw.py $$dot $${dot%.dot}.svg || exit 1; done
+
 ## which room needs which: arrows against the order, circles of files, and a picture of it in build/graph.svg
 .PHONY: graph
 graph:

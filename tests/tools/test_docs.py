@@ -3,6 +3,7 @@
 
 import collections
 import functools
+import html
 import re
 import subprocess
 import sys
@@ -157,6 +158,22 @@ def test_layout_names_every_folder():
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_no_machine_and_no_banner(name):
     assert not re.search(r"/home/|/root/|TODO|FIXME", text_of(name))
+
+
+# ---- pictures
+
+
+@pytest.mark.parametrize("dot", sorted((ROOT / "docs").glob("*.dot")), ids=lambda path: path.stem)
+def test_a_picture_is_drawn_from_what_stands_beside_it(dot):
+    """`make pictures` draws it; this needs no Graphviz: every word of the one is in the other."""
+    svg = dot.with_suffix(".svg").read_text(encoding="utf-8")
+    source = re.sub(r"//.*", "", dot.read_text(encoding="utf-8"))
+    said = {html.escape(line.strip(), quote=False).replace("'", "&#39;")
+            for label in re.findall(r'\blabel = "([^"]*)"', source) for line in label.split("\\n")}
+    drawn = {text.strip().replace("&#160;", " ").replace("&#45;", "-")
+             for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)}
+    assert {re.sub(" +", " ", text) for text in drawn} == {re.sub(" +", " ", text) for text in said}
+    assert "prefers-color-scheme: dark" in svg and "currentColor" in svg and "black" not in svg and "white" not in svg
 
 
 # ---- docs/ARCHITECTURE.md

@@ -100,9 +100,9 @@ HV_CODE := $(HV_SOURCES:%=$(OBJECTS)/%.o)
 HV_OBJECTS := $(HV_CODE) $(POLICY_TABLES).o
 GUEST_OBJECTS := $(GUEST_SOURCES:%=$(OBJECTS)/%.o)
 BENCH_OBJECTS := $(BENCH_SOURCES:%=$(OBJECTS)/%.o)
-PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin map symbols)
+PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin img map symbols)
 
-## the hypervisor with its guest: build/hypervisor.elf, .bin, .map, .symbols; and the guest of `make bench`
+## the hypervisor with its guest: build/hypervisor.elf, .img (an arm64 Image), .bin, .map, .symbols; and the guest of `make bench`
 all: $(PRODUCTS) $(OBJECTS)/bench.bin $(OBJECTS)/compile_commands.json $(if $(filter build,$(BUILD)),compile_commands.json)
 
 ## the hypervisor with each policy in policy/: build/hypervisor-<policy>.elf
@@ -130,6 +130,11 @@ $(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(OBJECTS)/hypervisor.ld
 	$(Q)$(HV_LINK) -T $(OBJECTS)/hypervisor.ld -o $@ $(HV_OBJECTS)
 	$(Q)sed -i -E 's!\S*/cc\w{6}\.(ltrans|debug)!\1!' $(BUILD)/hypervisor.map
 	$(Q)$(PYTHON) scripts/check_layout.py --platform $(PLATFORM) --hypervisor $@
+
+# The flat image begins with the header of an arm64 Image (boot/boot.S).
+%.img: %.bin
+	$(call say,IMG,$@)
+	$(Q)cp $< $@
 
 $(BUILD)/hypervisor.map: $(BUILD)/hypervisor.elf ;
 

@@ -1,11 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// From reset to C: the boot CPU at _start (QEMU enters it at the ELF's entry), the others at secondary_start (PSCI CPU_ON).
+// From reset to C: the boot CPU at _start, the others at secondary_start (PSCI CPU_ON).
 // Leaves each CPU with a clean stack under its trap frame, its vectors, and interrupts masked.
 #include <asm-offsets.h>
 #include <hv/arch/stacks.h>
 #include <hv/memory_map.h>
+#include PLATFORM_HEADER
 
 #define CURRENT_EL_EL2 0x8
+// Of an Image: little-endian, pages of 4 KiB, and bit 3 clear: as near to the beginning of RAM as text_offset says
+#define IMAGE_FLAGS    0x2
+#define UARTDR         0x00
+#define UARTFR         0x18
+#define UARTFR_TXFF    5 // bit: the transmit FIFO is full (DDI 0183 3.3.3)
 #define SCTLR_EL2_RES1 0x30c50830
 
 .macro load_address register, symbol
@@ -25,7 +31,23 @@
 .section .text.boot, "ax"
 .global _start
 _start:
+    // ariel begins as an arm64 Image does (Linux Documentation/arch/arm64/booting.rst), so that whatever starts a kernel
+    // at EL2 can start it: a bootloader, or QEMU's -kernel. The ELF file's entry is here too.
+    b enter
+    .long 0
+    .quad HV_PA - RAM_PA // text_offset, from the beginning of RAM (a multiple of 2 MiB)
+    .quad image_size     // with .bss and the stacks (hypervisor.ld.S)
+    .quad IMAGE_FLAGS
+    .quad 0, 0, 0
+    .ascii "ARM\x64"
+    .long 0
+
+enter:
     msr daifset, #0xf
+    adr x0, _start
+    ldr x1, =_start
+    cmp x0, x1
+    b.ne wrong_place
     mrs x1, CurrentEL
     cmp x1, #CURRENT_EL_EL2
     b.ne wrong_exception_level
@@ -72,6 +94,64 @@ secondary_start:
     mov x29, xzr
     bl main_secondary_cpu
     b .
+
+// Loaded at x0 instead of x1. Nothing that the linker placed is where the code expects it: this needs neither memory nor
+// a stack, only the UART, which the loader has used before.
+wrong_place:
+    mov x19, x0
+    mov x20, x1
+    adr x0, loaded_at_text
+    bl put_text
+    mov x0, x19
+    bl put_hex
+    adr x0, linked_at_text
+    bl put_text
+    mov x0, x20
+    bl put_hex
+    adr x0, load_there_text
+    bl put_text
+2:  wfi
+    b 2b
+
+// The text at x0, up to its zero byte. Clobbers x0 to x3.
+put_text:
+    mov x3, x30
+1:  ldrb w1, [x0], #1
+    cbz w1, 2f
+    bl put_byte
+    b 1b
+2:  ret x3
+
+// x0 in 16 hexadecimal digits. Clobbers x0 to x4.
+put_hex:
+    mov x3, x30
+    mov w4, #16
+1:  ror x0, x0, #60 // the highest digit comes to the lowest place
+    and w1, w0, #0xf
+    cmp w1, #10
+    add w2, w1, #('a' - 10)
+    add w1, w1, #'0'
+    csel w1, w1, w2, lo
+    bl put_byte
+    subs w4, w4, #1
+    b.ne 1b
+    ret x3
+
+// The byte w1. Clobbers x2 and w5.
+put_byte:
+    ldr x2, =PL011_PA
+1:  ldr w5, [x2, #UARTFR]
+    tbnz w5, #UARTFR_TXFF, 1b
+    str w1, [x2, #UARTDR]
+    ret
+
+loaded_at_text:
+    .asciz "ariel: loaded at 0x"
+linked_at_text:
+    .asciz ", but it runs at 0x"
+load_there_text:
+    .asciz " only (board " PLATFORM_NAME "): load it there, or build it for this board\r\n"
+    .balign 4
 
 // Entered at EL1 or EL3: x1 = CurrentEL
 wrong_exception_level:

@@ -6,6 +6,7 @@ executable, the entry is where QEMU jumps to. Runs after each link."""
 import argparse
 import itertools
 import re
+import struct
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -121,6 +122,19 @@ def memory_size(elf, where):
     return max(ends, default=where["HV_PA"]) - where["HV_PA"] + where["LOG_RING_SIZE"]
 
 
+def image_header_faults(elf, where, size):
+    """What a bootloader would read wrongly in the header of an arm64 Image, with which the hypervisor begins."""
+    text = elf.get_section_by_name(".text")
+    header = text.data()[:64] if text else b""
+    if len(header) < 64 or header[56:60] != b"ARM\x64":
+        return ["does not begin with the header of an arm64 Image"]
+    offset, length, flags = struct.unpack_from("<3Q", header, 8)
+    wanted = (where["HV_PA"] - where["RAM_PA"], size, 0x2)
+    return [f"Image header: {name} {found:#x}, not {right:#x}"
+            for name, found, right in zip(("text_offset", "image_size", "flags"), (offset, length, flags), wanted)
+            if found != right]
+
+
 def hypervisor_faults(path, where):
     with open(path, "rb") as file:
         elf = ELFFile(file)
@@ -136,6 +150,7 @@ def hypervisor_faults(path, where):
             faults += [fault for fault in overlaps([image, log, guest]) if fault.startswith("image")]
             if base != where["HV_PA"]:
                 faults.append(f"linked at {base:#x}, not {where['HV_PA']:#x}")
+            faults += image_header_faults(elf, where, (end - base + 0xfff) & ~0xfff)
         return faults, read_only_size(elf), memory_size(elf, where)
 
 

@@ -77,6 +77,7 @@ SECTIONS
     } :data
     . = ALIGN(PAGE);
     hv_end = .;
+    image_size = hv_end - HV_PA; // for the header of the arm64 Image (boot.S)
 
     ASSERT(hv_end - HV_PA <= HV_MAX_SIZE, "the hypervisor is larger than HV_MAX_SIZE")
     ASSERT(hv_end <= LOG_RING_PA, "the hypervisor reaches into the log ring")

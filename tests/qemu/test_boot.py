@@ -43,6 +43,21 @@ def test_more_memory_changes_nothing_for_the_guest(boot):
     boot(mem="2G").expect_line(r"^TAP version 13$")
 
 
+@pytest.mark.parametrize("smp", (1, 4))
+def test_a_bootloader_starts_it_as_an_arm64_image(boot, smp):
+    """QEMU places the Image by its header, and enters it at EL2 with a device tree in x0."""
+    ariel = boot(elf="build/hypervisor.img", smp=smp)
+    ariel.expect_line(rf"event=guest-enter guest=\"diagnostic guest\" .* vcpus={smp} ")
+    ariel.expect_line(r"^# ariel-guest: \d+ passed, 0 failed, ", wait=120)
+
+
+@pytest.mark.parametrize("place", (0x40200000, 0x40201230))
+def test_an_image_in_another_place_says_where_it_runs(boot, place):
+    image = f"-device loader,file=build/hypervisor.img,addr={place:#x},force-raw=on"
+    ariel = boot(elf="/dev/null", extra=f"{image} -device loader,addr={place:#x},cpu-num=0")
+    ariel.expect_line(rf"^ariel: loaded at 0x{place:016x}, but it runs at 0x0000000040080000 only \(board virt\)")
+
+
 @pytest.mark.parametrize("machine, why", [
     ({"extra": "-M virtualization=off"}, r"^ariel: entered at EL1, needs EL2"),
     ({"extra": "-M secure=on"}, r"^ariel: entered at EL3, needs EL2"),

@@ -72,6 +72,7 @@ def build(tmp_path):
         (folder / f"hypervisor-{policy.stem}.elf").write_bytes((folder / "hypervisor.elf").read_bytes())
     make_image(folder, "guest", 0x40000000)
     (folder / "guest.symbols").unlink()
+    (folder / "hypervisor.img").write_bytes((folder / "hypervisor.bin").read_bytes())
     return folder
 
 
@@ -99,8 +100,8 @@ def test_declared_products_pass(build):
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("name", ["hypervisor.elf", "hypervisor.bin", "hypervisor.map", "hypervisor.symbols",
-                                  "guest.bin"])
+@pytest.mark.parametrize("name", ["hypervisor.elf", "hypervisor.bin", "hypervisor.img", "hypervisor.map",
+                                  "hypervisor.symbols", "guest.bin"])
 def test_missing_product(build, name):
     (build / name).unlink()
     assert f"release: {name}: missing" in refusals(build)

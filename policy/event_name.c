@@ -3,7 +3,7 @@
 
 #include <hv/event_name.h>
 
-#include <hv/arch/sysreg.h>
+#include <hv/arch/esr_fields.h>
 #include <hv/event_key.h>
 
 const char *event_name(const struct event *event, char *buffer, size_t size)

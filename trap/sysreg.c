@@ -8,7 +8,6 @@
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg_access.h>
 #include <hv/policy.h>
-#include <hv/printf.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
@@ -213,26 +212,4 @@ enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event)
         return emulate_other(vcpu, event);
     event->value = sysreg_id_value[INDEX(event->key)];
     return TRAP_DONE;
-}
-
-void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
-{
-    uint64_t ec = FIELD_GET(ESR_ELX_EC, syndrome);
-    unsigned int op1 = (unsigned int)FIELD_GET(ISS_SYSREG_OP1, syndrome);
-    unsigned int crn = (unsigned int)FIELD_GET(ISS_SYSREG_CRN, syndrome);
-    unsigned int crm = (unsigned int)FIELD_GET(ISS_SYSREG_CRM, syndrome);
-    unsigned int op2 = (unsigned int)FIELD_GET(ISS_SYSREG_OP2, syndrome);
-
-    if (ec == ESR_EC_CP15_64 || ec == ESR_EC_CP14_64)
-        (void)format_text(buffer, size, "CP%u_%u_C%u", ec == ESR_EC_CP15_64 ? 15u : 14u,
-                          (unsigned int)FIELD_GET(ISS_MCRR_OPC1, syndrome), crm);
-    else if (ec == ESR_EC_CP15 || ec == ESR_EC_CP14 || ec == ESR_EC_VMRS)
-        (void)format_text(buffer, size, "CP%u_%u_C%u_C%u_%u",
-                          ec == ESR_EC_CP15   ? 15u
-                          : ec == ESR_EC_CP14 ? 14u
-                                              : 10u,
-                          op1, crn, crm, op2);
-    else
-        (void)format_text(buffer, size, "S%u_%u_C%u_C%u_%u", (unsigned int)FIELD_GET(ISS_SYSREG_OP0, syndrome), op1,
-                          crn, crm, op2);
 }

@@ -3,9 +3,9 @@
 // only: the same bytes serve explain, regs and sr.
 #include <hv/arch/esr_fields.h>
 
+#include <hv/arch/fields.h>
+#include <hv/printf.h>
 #include <hv/string.h>
-
-#define EC_SHIFT 26
 
 #define FIELDS(...)                                                                                                    \
     (const struct named_field[])                                                                                       \
@@ -87,7 +87,7 @@ static const struct field_table reserved = {"reserved exception class", NULL, 0}
 
 const struct field_table *esr_fields(uint64_t esr)
 {
-    unsigned int class = (unsigned int)(esr >> EC_SHIFT) & 0x3f;
+    unsigned int class = (unsigned int)FIELD_GET(ESR_ELX_EC, esr);
 
     for (size_t n = 0; n < ARRAY_COUNT(classes); n++) {
         if (class >= classes[n].first && class <= classes[n].last)
@@ -98,7 +98,7 @@ const struct field_table *esr_fields(uint64_t esr)
 
 bool esr_has_fault_status(uint64_t esr)
 {
-    unsigned int class = (unsigned int)(esr >> EC_SHIFT) & 0x3f;
+    unsigned int class = (unsigned int)FIELD_GET(ESR_ELX_EC, esr);
 
     return class == 0x20 || class == 0x21 || class == 0x24 || class == 0x25;
 }
@@ -159,4 +159,39 @@ const struct field_table *register_fields(const char *name)
 uint64_t named_field_get(const struct named_field *field, uint64_t value)
 {
     return (value << (63 - field->high)) >> (63 - field->high + field->low);
+}
+
+// The coprocessor that an AArch32 access was trapped from, by the exception class: 14 for debug, 15 for the rest, 10
+// for the floating-point identification registers that VMRS reads.
+static unsigned int coprocessor_of(uint64_t class)
+{
+    if (class == ESR_EC_CP15 || class == ESR_EC_CP15_64)
+        return 15;
+    return class == ESR_EC_CP14 || class == ESR_EC_CP14_64 ? 14 : 10;
+}
+
+void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
+{
+    uint64_t class = FIELD_GET(ESR_ELX_EC, syndrome);
+    unsigned int op1 = (unsigned int)FIELD_GET(ISS_SYSREG_OP1, syndrome);
+    unsigned int crn = (unsigned int)FIELD_GET(ISS_SYSREG_CRN, syndrome);
+    unsigned int crm = (unsigned int)FIELD_GET(ISS_SYSREG_CRM, syndrome);
+    unsigned int op2 = (unsigned int)FIELD_GET(ISS_SYSREG_OP2, syndrome);
+
+    switch (class) {
+    case ESR_EC_CP15_64:
+    case ESR_EC_CP14_64:
+        (void)format_text(buffer, size, "CP%u_%u_C%u", coprocessor_of(class),
+                          (unsigned int)FIELD_GET(ISS_MCRR_OPC1, syndrome), crm);
+        break;
+    case ESR_EC_CP15:
+    case ESR_EC_CP14:
+    case ESR_EC_VMRS:
+        (void)format_text(buffer, size, "CP%u_%u_C%u_C%u_%u", coprocessor_of(class), op1, crn, crm, op2);
+        break;
+    default:
+        (void)format_text(buffer, size, "S%u_%u_C%u_C%u_%u", (unsigned int)FIELD_GET(ISS_SYSREG_OP0, syndrome), op1, crn,
+                          crm, op2);
+        break;
+    }
 }

@@ -44,11 +44,6 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
     return HV_ERR_UNSUPPORTED;
 }
 
-void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
-{
-    (void)snprintf(buffer, size, "S3_0_C0_C0_%u", syndrome % 8);
-}
-
 const struct vcpu_register vcpu_registers[VCPU_REGISTER_COUNT];
 
 unsigned int vcpu_register_find(const char *name)

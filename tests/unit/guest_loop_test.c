@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which guests are in a loop of refused accesses, and that each place of one is told once.
-// Links: trace/guest_loop.c trace/telemetry.c policy/event_name.c policy/event_key.c lib/printf.c
+// Links: trace/guest_loop.c trace/telemetry.c policy/event_name.c arch/aarch64/esr_fields.c policy/event_key.c lib/printf.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -27,12 +27,6 @@ static const struct policy_range flash = {.base = 0, .size = 0x08000000, .key = 
 const struct policy_range *policy_find_range(ipa_t ipa)
 {
     return ipa.v < flash.size ? &flash : NULL;
-}
-
-void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
-{
-    (void)syndrome;
-    snprintf(buffer, size, "S3");
 }
 
 void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)

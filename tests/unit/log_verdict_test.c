@@ -2,7 +2,7 @@
 // Records of verdicts: what they cite, how many a guest can cause, and that all that is held back is told; counters.
 // Links: trace/log.c trace/log_start.c trace/log_held.c trace/log_panic.c trace/log_read.c trace/log_budget.c
 // Links: trace/log_ring.c trace/log_verdict.c trace/log_counters.c trace/log_names.c trace/telemetry.c
-// Links: policy/event_name.c lib/printf.c lib/siphash.c
+// Links: policy/event_name.c arch/aarch64/esr_fields.c lib/printf.c lib/siphash.c
 #include "log_world.h"
 
 static void test_the_longest_reason_is_whole(void **state)
@@ -35,6 +35,7 @@ static void test_verdict_cites_its_row(void **state)
                     "addr=0x9010000 value=0x55 esr=0x93800006 row=1 at=policy/test.toml:17 "
                     "why=\"no \\\"counters\\\" here\" tag="));
     event.key = KEY_SYSREG_UNKNOWN;
+    event.syndrome = 0x623c0405; // MRS of S3_0_C1_C2_6
     event.write = 0;
     event.verdict = POLICY_STOP;
     log_verdict(&event);

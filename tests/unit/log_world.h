@@ -75,11 +75,6 @@ const char *event_key_name(unsigned int key)
     return key == KEY_CAUSE_WFI ? "wfi" : key == KEY_DC_CISW ? "DC_CISW" : key == KEY_CTR_EL0 ? "CTR_EL0" : "pl031";
 }
 
-void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
-{
-    snprintf(buffer, size, "S3_0_C1_C2_%u", syndrome & 7);
-}
-
 // What the policy compiler lets through at most: with the quotes of %pQ, POLICY_PLACE_MAX and POLICY_WHY_MAX bytes.
 #define TEN           "0 2 4 6 8 "
 #define LONGEST_PLACE TEN TEN TEN TEN "a.t:65"

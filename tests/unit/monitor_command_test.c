@@ -227,12 +227,12 @@ static void timer_says_how_late_interrupts_came(void **state)
 static void an_unknown_register_is_named_by_its_encoding(void **state)
 {
     (void)state;
-    telemetry_cpu[0].last[4] = (struct event){.sequence = 4, .syndrome = 0x62000003, .key = KEY_SYSREG_UNKNOWN};
+    telemetry_cpu[0].last[4] = (struct event){.sequence = 4, .syndrome = 0x62300003, .key = KEY_SYSREG_UNKNOWN};
     assert_string_equal(run("explain 4 0"), "ok");
-    assert_non_null(strstr(fake_console.text, "key=S3_0_C0_C0_3"));
+    assert_non_null(strstr(fake_console.text, "key=S3_0_C0_C1_0"));
     assert_null(strstr(fake_console.text, "unknown"));
     assert_string_equal(run("exc last 1"), "ok");
-    assert_non_null(strstr(fake_console.text, "S3_0_C0_C0_3"));
+    assert_non_null(strstr(fake_console.text, "S3_0_C0_C1_0"));
     telemetry_cpu[0].last[4].key = KEY_CNTP_CTL_EL0;
     assert_string_equal(run("explain 4 0"), "ok");
     assert_non_null(strstr(fake_console.text, "key=CNTP_CTL_EL0"));

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Trapped system registers: every row is found by its syndrome and nothing else is; the guest's ID registers hide what
 // ariel does not virtualize; each emulation does what its column says, and no access is made that the table forbids.
-// Links: trap/sysreg.c trap/sysreg_id.c lib/printf.c
+// Links: trap/sysreg.c trap/sysreg_id.c arch/aarch64/esr_fields.c lib/printf.c
 // Links: platform/platform.c
 
 #include <platform/virt.h>
 
 #include <hv/arch/registers.h>
+#include <hv/arch/esr_fields.h>
 #include <hv/arch/sysreg.h>
 #include <hv/arch/sysreg_access.h>
 #include <hv/memory_map.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the watchdog tells, once each, and what it does not take for a hang.
-// Links: vm/watchdog.c policy/event_name.c trace/telemetry.c platform/platform.c
+// Links: vm/watchdog.c policy/event_name.c arch/aarch64/esr_fields.c lib/printf.c trace/telemetry.c platform/platform.c
 #include <hv/watchdog.h>
 
 #include <hv/arch/registers.h>
@@ -65,12 +65,6 @@ const char *event_key_name(unsigned int key)
 {
     (void)key;
     return "key";
-}
-
-void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
-{
-    (void)syndrome, (void)size;
-    buffer[0] = '\0';
 }
 
 void kernel_tables_look(struct vcpu *of)

@@ -3,6 +3,8 @@
 // the monitor decodes. Pure tables.
 #pragma once
 
+#include <stddef.h>
+
 #include <hv/types.h>
 
 struct named_field {
@@ -30,3 +32,10 @@ bool esr_has_fault_status(uint64_t esr);
 const struct field_table *register_fields(const char *name);
 // The value of a field.
 uint64_t named_field_get(const struct named_field *field, uint64_t value);
+
+// The name of a register by its encoding, for those that no table of ours names. syndrome is ESR_ELx of a trapped MRS,
+// MSR, MRC, MCR, MRRC, MCRR or VMRS. Of AArch64 it is S<op0>_<op1>_C<n>_C<m>_<op2>, as assemblers spell it (DDI 0487
+// C5.1.2); of AArch32 CP<coprocessor>_<opc1>_C<n>_C<m>_<opc2>, or, for 64 bits, CP<coprocessor>_<opc1>_C<m>. buffer has
+// SYSREG_ENCODED_NAME_SIZE bytes or more.
+#define SYSREG_ENCODED_NAME_SIZE 24
+void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size);

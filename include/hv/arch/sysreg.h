@@ -57,7 +57,3 @@ enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event);
 // wrong direction or key; HV_ERR_FAULT when the guest's translation of an address fails. Never faults.
 enum hv_status sysreg_read(unsigned int key, uint64_t *value);
 enum hv_status sysreg_write(unsigned int key, uint64_t value);
-
-// For 'explain' and unknown registers: S<op0>_<op1>_C<n>_C<m>_<op2>, or, for AArch32, CP<coprocessor>_<opc1>_C<n>_C<m>_
-// <opc2>, of 64 bits CP<coprocessor>_<opc1>_C<m>; into buffer of at least 24 bytes.
-void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size);

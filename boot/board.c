@@ -36,9 +36,10 @@ static uint64_t look(uint64_t address)
 
 static bool check_gic(struct board_fault *fault)
 {
-    if (!el2_has_gicv3())
-        return differs(fault, "no GICv3: give QEMU -M virt,virtualization=on,gic-version=3", "id_aa64pfr0_gic",
-                       FIELD_GET(ID_AA64PFR0_EL1_GIC, READ_SYSREG(ID_AA64PFR0_EL1)), 1);
+    unsigned int gic = cpu_features_read().gic;
+
+    if (gic == 0)
+        return differs(fault, "no GICv3: give QEMU -M virt,virtualization=on,gic-version=3", "id_aa64pfr0_gic", gic, 1);
     uint64_t pidr2 = look(platform.gicd.base + GICD_PIDR2);
     uint64_t revision = FIELD_GET(GICD_PIDR2_ARCHREV, pidr2);
     if (pidr2 > UINT32_MAX || (revision != 3 && revision != 4))

@@ -61,6 +61,15 @@ static _Noreturn void refuse(const char *reason, const char *name, uint64_t valu
         console_receive();
 }
 
+static void log_features(void)
+{
+    struct cpu_features features = cpu_features_read();
+
+    log_routine(LOG_CPU, "features", "midr=0x%lx pa_bits=%u gic=%u vmid_bits=%u hafdbs=%u xnx=%u fgt=%u ecv=%u vhe=%u",
+                features.midr, features.pa_bits, features.gic, features.vmid_bits, features.hafdbs, features.xnx,
+                features.fgt, features.ecv, features.vhe);
+}
+
 // What a person must know before the guest has the line.
 static void say_keys(void)
 {
@@ -71,7 +80,16 @@ static void say_keys(void)
 
 static void prepare_cpu(struct vcpu *vcpu)
 {
-    el2_setup();
+    el2_setup(&(struct el2_values){
+        .hcr_el2 = policy_controls.hcr_el2,
+        .mdcr_el2 = policy_controls.mdcr_el2,
+        .cptr_el2 = policy_controls.cptr_el2,
+        .hstr_el2 = policy_controls.hstr_el2,
+        .cnthctl_el2 = policy_controls.cnthctl_el2,
+        .vttbr_el2 = stage2_vttbr(&vcpu->vm->space.stage2),
+        .vmpidr_el2 = READ_SYSREG(MPIDR_EL1),
+        .ipa_bits = STAGE2_IPA_BITS,
+    });
     gicv3_init_cpu(vcpu->id);
     vgic_init_cpu(vcpu);
     hyp_timer_init_cpu();
@@ -106,7 +124,7 @@ _Noreturn void main_boot_cpu(void)
     say_keys();
     cpu_init();
     notify_register(monitor_notified);
-    el2_log_features();
+    log_features();
     if (!board_check(&fault))
         refuse(fault.reason, fault.name, fault.value, fault.bound);
     enum hv_status status = vm_init(&vm0, gicv3_cpu_count());

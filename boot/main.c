@@ -37,7 +37,7 @@
 
 #include "board.h"
 
-extern char stacks_start[];
+extern char stacks_start[], secondary_start[];
 
 // This CPU's vCPU, whose frame lies on top of its stack (boot.S).
 static struct vcpu *adopt_vcpu(unsigned int cpu)
@@ -140,7 +140,7 @@ _Noreturn void main_boot_cpu(void)
     watchdog_init();
     prepare_cpu(vcpu);
     console_listen();
-    if (!cpu_start_others(vm0.vcpu_count))
+    if (!cpu_start_others(vm0.vcpu_count, (uint64_t)secondary_start))
         vm0.vcpu_count = cpu_count();
     if (!loader_load(&vm0, &error))
         refuse(error.reason, error.field, error.value, error.bound);

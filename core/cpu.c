@@ -167,10 +167,10 @@ void cpu_mark_running(void)
     __atomic_store_n(&running[cpu_id()], true, __ATOMIC_RELEASE);
 }
 
-bool cpu_start_others(unsigned int count)
+bool cpu_start_others(unsigned int count, uint64_t entry)
 {
     for (unsigned int cpu = 1; cpu < count; cpu++) {
-        int64_t result = firmware_cpu_on(cpu, cpu);
+        int64_t result = firmware_cpu_on(cpu, entry, cpu);
         uint64_t limit = deadline(START_LIMIT_MS);
         while (result == 0 && !__atomic_load_n(&running[cpu], __ATOMIC_ACQUIRE)) {
             cpu_yield();

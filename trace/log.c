@@ -12,6 +12,7 @@
 // anything that a guest can read.
 #include "log_parts.h"
 
+#include <hv/arch/cache.h>
 #include <hv/arch/cpu.h>
 #include <hv/arch/registers.h>
 #include <hv/log_budget.h>
@@ -200,4 +201,5 @@ void log_end(void) NO_THREAD_ANALYSIS
     while (__atomic_load_n(&log_state.turn, __ATOMIC_ACQUIRE) != log_state.next_ticket &&
            !__atomic_load_n(&log_state.panicked, __ATOMIC_RELAXED))
         cpu_yield();
+    cache_clean_poc(log_state.ring, sizeof(*log_state.ring));
 }

@@ -6,7 +6,7 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/step.h>
-#include <hv/cpu.h>
+#include <hv/arch/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/irq.h>
 #include <hv/string.h>

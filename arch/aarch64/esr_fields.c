@@ -190,8 +190,8 @@ void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
         (void)format_text(buffer, size, "CP%u_%u_C%u_C%u_%u", coprocessor_of(class), op1, crn, crm, op2);
         break;
     default:
-        (void)format_text(buffer, size, "S%u_%u_C%u_C%u_%u", (unsigned int)FIELD_GET(ISS_SYSREG_OP0, syndrome), op1, crn,
-                          crm, op2);
+        (void)format_text(buffer, size, "S%u_%u_C%u_C%u_%u", (unsigned int)FIELD_GET(ISS_SYSREG_OP0, syndrome), op1,
+                          crn, crm, op2);
         break;
     }
 }

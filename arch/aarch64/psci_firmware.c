@@ -1,22 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// PSCI calls from EL2 to the firmware (DEN 0022), and the idle instruction of a CPU.
+// PSCI calls from EL2 to the firmware (DEN 0022), this CPU's number, and its idle instruction.
 
-#include <hv/arch/cpu.h>
 #include <hv/arch/psci_firmware.h>
 
 #include <hv/arch/barrier.h>
-#include <hv/arch/cache.h>
+#include <hv/arch/cpu.h>
 #include <hv/arch/registers.h>
-#include <hv/platform.h>
 
 #define PSCI_SYSTEM_OFF   0x84000008u
 #define PSCI_SYSTEM_RESET 0x84000009u
 #define PSCI_CPU_ON_64    0xc4000003u
 
-extern char secondary_start[];
-
-// smc #0 by the SMC calling convention (DEN 0028): x0 - x3 in, x0 out, x4 - x17 may be lost; EL2's C does not have
-// x10 - x15 (vectors.S).
+// smc #0 by the SMC calling convention (DEN 0028 2.6): arguments in x0 to x3, the result in x0. The firmware may change
+// x4 to x17. Those of them that EL2's C uses are named as lost; it does not use x10 to x15, which hold the guest's
+// values while EL2 runs (vectors.S), so a call that a guest causes must not come back (SYSTEM_OFF, SYSTEM_RESET) or
+// must come before there is a guest (CPU_ON).
 static int64_t smc_call(uint32_t function, uint64_t a1, uint64_t a2, uint64_t a3)
 {
     register uint64_t x0 __asm__("x0") = function;
@@ -30,10 +28,10 @@ static int64_t smc_call(uint32_t function, uint64_t a1, uint64_t a2, uint64_t a3
     return (int64_t)x0;
 }
 
-int64_t firmware_cpu_on(unsigned int cpu, uint64_t context)
+int64_t firmware_cpu_on(uint64_t affinity, uint64_t entry, uint64_t context)
 {
-    barrier_complete(); // what the CPU will read is in memory before it starts
-    return smc_call(PSCI_CPU_ON_64, cpu, (uint64_t)secondary_start, context);
+    barrier_complete(); // what the other CPU will read is in memory before it starts
+    return smc_call(PSCI_CPU_ON_64, affinity, entry, context);
 }
 
 _Noreturn void firmware_power_off(void)
@@ -45,8 +43,6 @@ _Noreturn void firmware_power_off(void)
 
 _Noreturn void firmware_reset(void)
 {
-    cache_clean_poc((const void *)platform.log_ring.base,
-                    platform.log_ring.size); // the last records are in memory when the caches go
     smc_call(PSCI_SYSTEM_RESET, 0, 0, 0);
     for (;;)
         cpu_wait_for_interrupt();
@@ -59,7 +55,7 @@ unsigned int cpu_id(void)
 
 void cpu_wait_for_interrupt(void)
 {
-    // Stores that another CPU waits for (mailboxes, vcpu->waiting) are complete before this one may stop its clock.
+    // Another CPU may wait for a store of this one, which must not stay behind while this one's clock is stopped.
     barrier_complete();
     __asm__ volatile("wfi" ::: "memory");
 }

@@ -14,9 +14,10 @@
 void cpu_init(void);
 // How many CPUs run ariel: 0 .. cpu_count() - 1.
 unsigned int cpu_count(void);
-// Starts CPUs 1 .. count - 1, each at main_secondary_cpu, one after the other. False, with a record, when one does not
-// come up within ten seconds; those before it run. Once, on the boot CPU.
-bool cpu_start_others(unsigned int count);
+// Starts CPUs 1 .. count - 1 one after the other, each at the code at entry (a physical address: its MMU is off) with
+// its number in x0. False, with a record, when one does not come up within ten seconds; those before it run. Once, on
+// the boot CPU.
+bool cpu_start_others(unsigned int count, uint64_t entry);
 // A started CPU says that it runs.
 void cpu_mark_running(void);
 // Runs function(argument) in EL2 on each CPU of the set (bit n: CPU n): on all others at once, hastened by SGIs, and

@@ -126,7 +126,7 @@ void log_boot_done(void);
 void log_guest_resets(void);
 
 // Before the machine is reset or powered off: waits until the records that other CPUs have under way are out, and keeps
-// them from writing further ones.
+// them from writing further ones. Then what the ring holds is in memory, where it outlives the caches.
 void log_end(void);
 
 // As log_record at level error and class panic, but waits for no lock for long and uses the sink's panic_line: another

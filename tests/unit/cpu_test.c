@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#define ENTRY UINT64_C(0x41000100) // where the other CPUs start
+
 #include <hv/arch/psci_firmware.h>
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
@@ -35,10 +37,11 @@ void cpu_wait_for_interrupt(void)
 {
 }
 
-int64_t firmware_cpu_on(unsigned int cpu, uint64_t context)
+int64_t firmware_cpu_on(uint64_t cpu, uint64_t entry, uint64_t context)
 {
     unsigned int caller = here;
     assert_int_equal(cpu, context);
+    assert_int_equal(entry, ENTRY);
     if (cpu == dead)
         return refused ? -2 : 0;
     here = cpu;
@@ -105,7 +108,7 @@ static int setup(void **state)
     records = runs = nested = parked = dead = 0;
     others_answer = true;
     fake_yield = NULL;
-    assert_true(cpu_start_others(4));
+    assert_true(cpu_start_others(4, ENTRY));
     assert_int_equal(cpu_count(), 4);
     return 0;
 }
@@ -227,7 +230,7 @@ static void a_cpu_that_does_not_come_up_is_told_and_left_out(void **state)
     for (unsigned int i = 0; i < 2; i++) {
         refused = i == 0;
         records = 0;
-        assert_false(cpu_start_others(6));
+        assert_false(cpu_start_others(6, ENTRY));
         assert_int_equal(records, 1);
         assert_int_equal(cpu_count(), 4);
         assert_false(cpu_call(4, count, &one));

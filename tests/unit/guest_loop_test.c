@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which guests are in a loop of refused accesses, and that each place of one is told once.
-// Links: trace/guest_loop.c trace/telemetry.c policy/event_name.c arch/aarch64/esr_fields.c policy/event_key.c lib/printf.c
+// Links: trace/guest_loop.c trace/telemetry.c trace/event_name.c arch/aarch64/esr_fields.c policy/event_key.c
+// Links: lib/printf.c
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
 // clear, damage, resets by the guest.
 // Links: trace/log.c trace/log_start.c trace/log_held.c trace/log_panic.c trace/log_read.c trace/log_budget.c
 // Links: trace/log_ring.c trace/log_verdict.c trace/log_counters.c trace/log_names.c trace/telemetry.c
-// Links: policy/event_name.c arch/aarch64/esr_fields.c lib/printf.c lib/siphash.c
+// Links: trace/event_name.c arch/aarch64/esr_fields.c lib/printf.c lib/siphash.c
 #include "log_world.h"
 
 static void test_tag_differs_between_boots(void **state)

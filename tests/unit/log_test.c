@@ -3,7 +3,7 @@
 // order on the way to the sink, the panic path.
 // Links: trace/log.c trace/log_start.c trace/log_held.c trace/log_panic.c trace/log_read.c trace/log_budget.c
 // Links: trace/log_ring.c trace/log_verdict.c trace/log_counters.c trace/log_names.c trace/telemetry.c
-// Links: policy/event_name.c arch/aarch64/esr_fields.c lib/printf.c lib/siphash.c
+// Links: trace/event_name.c arch/aarch64/esr_fields.c lib/printf.c lib/siphash.c
 #include "../../trace/log_parts.h"
 #include "log_world.h"
 

@@ -2,7 +2,7 @@
 // A machine of two vCPUs for the tests of the monitor: the whole monitor and what is pure beside it is real, the rest
 // is faked. Tests and the fuzzer share it. What a test has no Links line for, it has from here.
 // Links: tests/unit/monitor_world.c monitor/*.c monitor/cmds/*.c
-// Links: policy/event_key.c policy/event_name.c policy/policy.c console/terminal_input.c trace/telemetry.c
+// Links: policy/event_key.c trace/event_name.c policy/policy.c console/terminal_input.c trace/telemetry.c
 // Links: trace/log_names.c arch/aarch64/esr_fields.c arch/aarch64/el1_regs.c mm/guest_walk.c mm/kernel_tables.c
 // Links: lib/parse.c lib/printf.c lib/status.c
 // Links: tests/fake/fake_console.c tests/fake/fake_cpu.c tests/fake/fake_devices.c tests/fake/fake_guest_memory.c

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the watchdog tells, once each, and what it does not take for a hang.
-// Links: vm/watchdog.c policy/event_name.c arch/aarch64/esr_fields.c lib/printf.c trace/telemetry.c platform/platform.c
+// Links: vm/watchdog.c trace/event_name.c arch/aarch64/esr_fields.c lib/printf.c trace/telemetry.c platform/platform.c
 #include <hv/watchdog.h>
 
 #include <hv/arch/registers.h>

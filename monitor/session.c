@@ -42,7 +42,6 @@ static struct {
     bool stepped;       // the last line was a step: Enter alone repeats it, as in gdb
     bool line_begun;    // UNATTENDED: the line that is being typed is not empty
     bool after_break;   // a BREAK opened it, and nothing was typed since
-    bool dump_asked;    // the guest asked for the log while the monitor was open; atomic
     bool paging;        // the pager holds the rest of a reply: keys are its
     bool burst;         // bytes of this line came right behind one another: a script's, or a paste
     uint64_t last_byte; // CNTPCT_EL0 when the last one came
@@ -103,28 +102,6 @@ static void say_state(const char *lead, const char *reason)
     say(text);
 }
 
-static void dump_if_asked(void)
-{
-    if (__atomic_exchange_n(&monitor.dump_asked, false, __ATOMIC_ACQ_REL))
-        log_dump();
-}
-
-void monitor_dump_log(void)
-{
-    __atomic_store_n(&monitor.dump_asked, true, __ATOMIC_RELEASE);
-    if (!monitor_is_open()) // or it closes now, and then one of the two finds the wish
-        dump_if_asked();
-}
-
-void monitor_release_guest(void)
-{
-    uint64_t dropped = console_hold_guest(false);
-
-    if (dropped > 0)
-        log_record(LOG_WARN, LOG_MONITOR, "guest-output-dropped", "bytes=%lu", (unsigned long)dropped);
-    dump_if_asked();
-}
-
 static void close_monitor(void)
 {
     monitor_leave_prompt();
@@ -132,7 +109,7 @@ static void close_monitor(void)
     screen_drop();
     monitor.paging = false;
     set_state(CLOSED);
-    monitor_release_guest();
+    console_release();
 }
 
 static void stop_waiting_for_steps(void)
@@ -172,7 +149,7 @@ static void open(const char *reason, enum monitor_state new_state)
     bool fresh = !has_prompt();
     bool stepping = !fresh && monitor_reply_deferred();
 
-    console_hold_guest(true);
+    console_hold();
     if (fresh)
         console_show_input("", 0, 0);
     if (!stepping || strcmp(reason, "step") != 0) {
@@ -368,7 +345,7 @@ static void attention_key(int byte)
 
 static void begin_attention(void)
 {
-    console_hold_guest(true);
+    console_hold();
     set_state(ATTENTION);
     monitor.keys = (struct terminal_input){0};
     console_show_input(PROMPT HINT, sizeof(PROMPT HINT) - 1, sizeof(PROMPT HINT) - 1);

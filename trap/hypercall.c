@@ -7,7 +7,6 @@
 #include <hv/guest_abi.h>
 #include <hv/guest_mem.h>
 #include <hv/log_budget.h>
-#include <hv/monitor.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
@@ -92,7 +91,7 @@ int64_t call_handle(struct vcpu *vcpu, unsigned int key)
     case KEY_HVC_DUMP_LOG:
         // The same result at once, later or never: a guest does not learn whether a person is there.
         if (log_budget_ask(LOG_SOURCE_DUMP, DUMPS_PER_SECOND, &held) == LOG_WRITE)
-            monitor_dump_log();
+            console_dump_log();
         return HVC_SUCCESS;
     case KEY_HVC_PAUSE:
         return pause(vcpu);

@@ -6,11 +6,11 @@
 
 #include <hv/arch/psci_firmware.h>
 #include <hv/arch/registers.h>
+#include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/device.h>
 #include <hv/gicv3.h>
 #include <hv/log_budget.h>
-#include <hv/monitor.h>
 #include <hv/platform.h>
 #include <hv/policy.h>
 #include <hv/pool.h>
@@ -190,7 +190,7 @@ void vm_stop(struct vm *vm, enum notify_event event)
 
 _Noreturn void vm_reset(struct vm *vm)
 {
-    monitor_release_guest();
+    console_release();
     log_begin_end();
     log_counters(vm->vcpu_count);
     log_record(LOG_INFO, LOG_VM, "vm-reset", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());
@@ -200,7 +200,7 @@ _Noreturn void vm_reset(struct vm *vm)
 
 _Noreturn void vm_power_off(struct vm *vm)
 {
-    monitor_release_guest();
+    console_release();
     log_begin_end();
     log_counters(vm->vcpu_count);
     log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());

@@ -9,7 +9,7 @@
 #include <hv/guest_loop.h>
 #include <hv/log_budget.h>
 #include <hv/kernel_tables.h>
-#include <hv/monitor.h>
+#include <hv/console.h>
 #include <hv/notify.h>
 #include <hv/telemetry.h>
 #include <hv/tick.h>
@@ -21,7 +21,7 @@
 // Where EL2 may stay: a guest waits in a trapped WFI, or the monitor answers a person.
 static bool is_expected(unsigned int key)
 {
-    return key == KEY_CAUSE_WFI || monitor_is_open();
+    return key == KEY_CAUSE_WFI || console_is_held();
 }
 
 // The exit of which this tick is part has not ended; a slow one before it has kept the tick waiting.

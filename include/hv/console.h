@@ -36,6 +36,16 @@ void console_show_input(const char *text, size_t length, size_t cursor);
 // were dropped since it was held.
 uint64_t console_hold_guest(bool hold);
 
+// A person has the serial line from now on (the monitor has opened): the guest's output waits.
+void console_hold(void);
+// The line is the guest's again: what waited goes out, then the log where the guest has asked for it meanwhile. When
+// the monitor closes, and before the machine ends with it open. Any CPU; the log's and the console's lock are taken.
+void console_release(void);
+// Whether a person has the line.
+bool console_is_held(void);
+// The guest asks for the log on the console: now, or when the line is the guest's again. Any CPU.
+void console_dump_log(void);
+
 // A byte for the guest from the serial line. One that its UART refuses waits in a bounded queue and is offered again;
 // while that is full the serial line is not read.
 void console_guest_input(uint8_t byte);

@@ -26,8 +26,3 @@ void monitor_break(void);
 bool monitor_is_open(void);
 // One byte typed while the monitor is open or after the attention key. CPU 0 only.
 void monitor_input(int byte);
-// The guest asks for the log on the console: now, or when the monitor closes. Any CPU.
-void monitor_dump_log(void);
-// What the guest has said while the monitor was open goes out: its output, and the log where it asked for that. When
-// the monitor closes, and before the machine ends with it open. Any CPU.
-void monitor_release_guest(void);

@@ -60,7 +60,7 @@ enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uin
     return LOG_WRITE;
 }
 
-void monitor_dump_log(void)
+void console_dump_log(void)
 {
     dumped = true;
 }

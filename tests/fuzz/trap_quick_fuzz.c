@@ -128,7 +128,7 @@ void log_verdict(const struct event *event)
     note('v', event->key);
 }
 
-void monitor_dump_log(void)
+void console_dump_log(void)
 {
     note('d', 0);
 }

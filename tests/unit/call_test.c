@@ -67,7 +67,7 @@ const char *log_class_name(unsigned int class)
 
 const unsigned int policy_log_budget = 100;
 
-void monitor_dump_log(void)
+void console_dump_log(void)
 {
     function_called();
 }
@@ -200,7 +200,7 @@ static void own_calls_answer(void **state)
     assert_int_equal(call(HVC_GET_STATUS, 0, 0, 0), 42);
     assert_int_equal(call(HVC_REPORT_EXCEPTION, 1, 2, 3), 0);
     fake_sysreg_set("CNTFRQ_EL0", 1000);
-    expect_function_call(monitor_dump_log);
+    expect_function_call(console_dump_log);
     assert_int_equal(call(HVC_DUMP_LOG, 0, 0, 0), 0);
     assert_int_equal(call(HVC_DUMP_LOG, 0, 0, 0), 0); // once a second
     assert_int_equal(call(HVC_PAUSE, 0, 0, 0), 0);

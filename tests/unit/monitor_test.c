@@ -217,19 +217,19 @@ static void keys_that_send_sequences_still_work(void **state)
 static void the_guests_wish_for_the_log_waits_for_the_end(void **state)
 {
     (void)state;
-    monitor_dump_log();
+    console_dump_log();
     assert_int_equal(fake_log.dumps, 1);
     type("\x1d\r");
-    monitor_dump_log();
-    monitor_dump_log();
+    console_dump_log();
+    console_dump_log();
     assert_int_equal(fake_log.dumps, 1);
     type("\x1d");
     assert_int_equal(fake_log.dumps, 2);
     type("\x1d\r\x1d");
     assert_int_equal(fake_log.dumps, 2);
     monitor_open("the guest panics");
-    monitor_dump_log();
-    monitor_release_guest(); // the machine ends with the monitor open
+    console_dump_log();
+    console_release(); // the machine ends with the monitor open
     assert_int_equal(fake_log.dumps, 3);
 }
 

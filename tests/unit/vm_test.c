@@ -14,7 +14,7 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/log.h>
-#include <hv/monitor.h>
+#include <hv/console.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 #include <hv/vtimer.h>
@@ -69,7 +69,7 @@ uint32_t log_hidden(void)
     return 0;
 }
 
-void monitor_release_guest(void)
+void console_release(void)
 {
     released = true;
 }

@@ -7,7 +7,7 @@
 #include <hv/guest_loop.h>
 #include <hv/log_budget.h>
 #include <hv/kernel_tables.h>
-#include <hv/monitor.h>
+#include <hv/console.h>
 #include <hv/telemetry.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
@@ -79,7 +79,7 @@ bool vgic_has_pending(struct vcpu *of)
     return pending;
 }
 
-bool monitor_is_open(void)
+bool console_is_held(void)
 {
     return monitor;
 }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Expressions as gdb has them, as far as they need no symbols: numbers and registers, added and subtracted, modulo
-// 2^64.
+// 2^64. A person may write "$sp+16" or "$sp + 16"; the second form comes here as three words. So monitor_expression
+// first puts the words together that belong to one expression: a word belongs to it while a term is still due, or when
+// it begins with an operator. What follows (the number of bytes in "mem read $sp + 16 64") is another argument.
 #include <hv/monitor_expression.h>
 
 #include <hv/bits.h>
@@ -39,7 +41,8 @@ static const char *take_term(const char *what, const char **text, struct vcpu *v
     return monitor_error("%s '%s' is not a number (decimal, or hexadecimal with 0x) or a $register", what, term);
 }
 
-// What text comes to: one word, an operator with a term behind it each time but the first.
+// The value of text, which is a term, or several with an operator before each but the first, without blanks. An
+// operator before the first is its sign.
 static const char *evaluate(const char *what, const char *text, struct vcpu *vcpu, uint64_t *value)
 {
     const char *error = NULL;
@@ -62,7 +65,7 @@ const char *monitor_expression(const char *what, const struct monitor_words *wor
 {
     char text[LINE_LENGTH_MAX + 1];
     size_t length = 0;
-    bool open = true; // a term is due: the first, or one behind an operator
+    bool open = true; // a term is still due: the first one, or the one behind an operator
 
     while (*at < words->count && (open || is_operator(words->word[*at][0]))) {
         size_t more = strlen(words->word[*at]);

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Line editing for the monitor: the keys of readline's emacs mode that hands know (arrows, Home, End, Delete, Ctrl-A B
-// D E F H K L N P U W). Escape sequences (ESC [ number ; number letter, ESC O letter) are consumed whole, known or not,
-// and a broken one costs at most itself. Only printable ASCII enters the line, whatever comes in.
+// Line editing for the monitor, with the keys that people know from readline's emacs mode: arrows, Home, End, Delete,
+// and Ctrl-A B D E F H K L N P U W.
+//
+// Bytes come one by one from a serial line, so a key that a terminal sends as several bytes is put together here. An
+// arrow key is ESC [ A; Delete is ESC [ 3 ~; some terminals send ESC O A. Such an escape sequence is consumed as a
+// whole, also when its key has no meaning here, and one that is broken costs no more than its own bytes: the state of
+// the parser is line->escape, and each byte either continues the sequence or ends it. Only printable ASCII (0x20 to
+// 0x7e) ever enters the line, whatever comes in.
 #include <hv/monitor_line.h>
 
 #include <hv/string.h>
@@ -42,7 +47,7 @@ bool monitor_line_insert(struct monitor_line *line, const char *text, size_t len
     return true;
 }
 
-// Removes [from, to); the cursor ends at from.
+// Removes the bytes from `from` to `to` - 1. The cursor is at `from` then.
 static enum monitor_line_result erase(struct monitor_line *line, size_t from, size_t to)
 {
     if (from >= to)
@@ -72,7 +77,8 @@ static size_t word_start(const struct monitor_line *line)
     return at;
 }
 
-// Shows the line `back` steps back in the history, 0 being what was typed before browsing.
+// Makes the line of the history that is `back` steps back the line being edited; 0 is what was typed before the first
+// of these steps, which line->draft keeps. LINE_REFUSED when the history is not as long.
 static enum monitor_line_result browse(struct monitor_line *line, uint32_t back)
 {
     uint32_t kept = line->history_count < LINE_HISTORY_COUNT ? line->history_count : LINE_HISTORY_COUNT;

@@ -1,7 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's output, gathered to whole lines, so that a record of another CPU never splits one, and folded to the
-// width of the terminal. One command at a time runs (on the CPU that owns the serial line), so one buffer is enough. A
-// line longer than the buffer is sent in pieces.
+// What a command says, on its way to the terminal. Two problems are solved here. A log record of another CPU may come
+// at any time and must not split a line: so bytes are gathered in one buffer and leave as whole lines. (A line longer
+// than the buffer is sent in pieces.) And a command must say the same to a person and, with -j, to a script: so it
+// writes rows, "vcpu=%u power=%s\n", and translate() makes of each row a format of printf.h in the form that was asked
+// for:
+//
+//     row                       "vcpu=%u power=%s\n"
+//     the text for a person     "vcpu=%u power=%s\n"                     vcpu=0 power=on
+//     JSON                      "{\"vcpu\":%u,\"power\":%pJ}\n"           {"vcpu":0,"power":"on"}
+//
+// The arguments are the same for both, in the same order. One command runs at a time, on the CPU that owns the serial
+// line, so one buffer is enough and nothing here takes a lock.
 #include <hv/monitor_out.h>
 
 #include <stdarg.h>
@@ -12,13 +21,13 @@
 #include <hv/printf.h>
 #include <hv/string.h>
 
-// translate() makes the formats from rows that the compiler has checked.
+// translate() makes formats at run time. That is safe because the compiler has checked the rows that they come from.
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
 
-#define FORMAT_MAX 1024                // a row, translated
-#define FIELD_MAX  64                  // the most that one step of it adds
-#define LINE_MAX   (LOG_LINE_MAX + 64) // a record and what stands around it
-#define INDENT     4u                  // blanks before what is folded
+#define FORMAT_MAX 1024                // bytes of a translated row
+#define FIELD_MAX  64                  // bytes that one step of the translation adds at most
+#define LINE_MAX   (LOG_LINE_MAX + 64) // bytes of a line: a log record and what stands around it
+#define INDENT     4u                  // blanks before the rest of a line that was folded
 
 _Static_assert(LINE_MAX > SCREEN_COLUMNS_MAX && INDENT < SCREEN_COLUMNS_MIN);
 
@@ -38,7 +47,7 @@ static bool folds(void)
     return !state.json && !state.whole && screen.columns != 0;
 }
 
-// Sends the first length bytes of the line as one.
+// Sends the first length bytes of the buffer as a line of its own, with the style from its column on.
 static void send_line(size_t length)
 {
     static const char *const begin[] = {[OUT_HEAD] = "\033[1m", [OUT_BAD] = "\033[31m", [OUT_WARN] = "\033[33m"};
@@ -60,7 +69,7 @@ static void send_line(size_t length)
     screen_write(text, used);
 }
 
-// Without blanks at its end, from there back to least.
+// length without the blanks at its end, but not less than least.
 static size_t trimmed(size_t length, size_t least)
 {
     while (length > least && state.line[length - 1] == ' ')
@@ -77,8 +86,8 @@ static void end_line(void)
     state.from = 0;
 }
 
-// The line is as long as the terminal is wide: what stands before its last blank goes out, the rest begins the next
-// line.
+// The line is as long as the terminal is wide, and goes on. What stands before its last blank is sent; the word behind
+// that blank begins the next line, indented. A line that is one word without a blank is cut where the terminal ends.
 static void fold(void)
 {
     size_t start = state.folded ? INDENT : 0;
@@ -157,7 +166,8 @@ static bool is_name(char byte)
     return (byte >= 'a' && byte <= 'z') || is_digit(byte) || byte == '_';
 }
 
-// The letters of the conversion at text, which end at *end; NULL when a row cannot have it.
+// text is a '%'. Returns the letters of its conversion ("u", "lx", "s"), which end at *end, behind flags and width; or
+// NULL when it is a conversion that a row cannot have (monitor_out.h lists those that it can).
 static const char *find_letters(const char *text, const char **end)
 {
     const char *letters = text + 1;
@@ -168,8 +178,8 @@ static const char *find_letters(const char *text, const char **end)
     return strchr(*letters == 'l' ? "ux" : "uxsd", (*end)[-1]) != NULL && (*end)[-1] != '\0' ? letters : NULL;
 }
 
-// The format for one field, whose name is length bytes; value is what follows '=' or ':'. Returns the end of the field
-// in the row, or NULL when its value is none.
+// Adds the format for one field to *format. The field's name is the length bytes at name; value is what follows '=' or
+// ':' in the row. Returns the end of the field in the row, or NULL when no value of a field stands there.
 static const char *translate_field(const char *name, size_t length, const char *value, char **format)
 {
     bool hex = *value == '0';
@@ -214,7 +224,9 @@ static const char *translate_stray(const char *row, char **format)
     return end;
 }
 
-// Makes a row, as monitor_out.h has it, a format of printf.h in the form of this reply. Each round goes on in the row.
+// Makes of a row, as monitor_out.h describes it, a format of printf.h in the form of this reply. Each round of the loop
+// takes one thing off the row: a field, a conversion that is no field's, or the text up to the next of these, which a
+// person sees and JSON does not have.
 static void translate(const char *row, char *format)
 {
     const char *last = &format[FORMAT_MAX - FIELD_MAX];

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// From a typed line to a command and its reply: words, -j, the count of arguments, the handler, and the last line,
-// which is always "ok" or "err <text>". Nothing here knows a command; the table is in commands.c.
+// From a typed line to a reply. The line is taken apart into words, -j is taken out, gdb's spellings become ariel's,
+// and the first word finds the command's row in the table (commands.c). The row's usage text says how many arguments
+// there may be: "[n [vcpu]]" is none, one or two, and alternatives stand between " | ". A line that does not fit is
+// answered with that text and never reaches the command's function, so no such function checks its number of words.
+// Whatever happens, the last line of the reply is "ok" or "err <text>", because scripts wait for one of the two.
 #include <hv/monitor_run.h>
 
 #include <hv/monitor_commands.h>
@@ -9,7 +12,8 @@
 #include <hv/monitor_reply.h>
 #include <hv/string.h>
 
-// Takes text apart in place; "..." makes one word of what has blanks. NULL, or what is wrong with it.
+// Takes text apart into words, in place: blanks become ends of strings. "..." makes one word of what has blanks in it.
+// -j is no word; *json says whether it was there. NULL, or what is wrong with the line.
 static const char *split(char *text, struct monitor_words *words, bool *json)
 {
     words->count = 0;
@@ -49,7 +53,8 @@ static void end_unless_deferred(const char *error)
         monitor_end_reply(error);
 }
 
-// gdb's x/4xw: the format is a word of its own. text has room for one byte more.
+// gdb writes the format right behind the command: x/4xw. It becomes a word of its own here: "x /4xw". text must have
+// room for the one byte more.
 static void part_format(char *text)
 {
     char *slash;
@@ -72,7 +77,9 @@ static void drop_word(struct monitor_words *words)
         words->word[n] = words->word[n + 1];
 }
 
-// gdb's and QEMU's info <what> is <what>; gdb's own names for what is there under another one.
+// gdb and QEMU say "info registers" where the command here is "registers": the word info is dropped. What gdb calls by
+// a name of its own is called by ours: "info" alone and "info threads" are status, and "info registers pc", which asks
+// for one register by its name, is "sr pc".
 static void translate_info(struct monitor_words *words)
 {
     uint64_t number;
@@ -83,13 +90,14 @@ static void translate_info(struct monitor_words *words)
         drop_word(words);
     if (strcmp(words->word[0], "i") == 0 || strcmp(words->word[0], "threads") == 0)
         words->word[0] = "status";
-    // info registers pc: one of them, by name
     if (words->count == 2 && monitor_find_command(words->word[0]) == monitor_find_command("regs") &&
         !parse_u64(words->word[1], &number))
         words->word[0] = "sr";
 }
 
-// Whether count arguments are what part of a usage asks for, up to its end or a " | "; *length is that far.
+// Whether count arguments are as many as part asks for. part is a usage text, or begins at one of its alternatives; it
+// ends with the text or before the next " | ", and *length is how long it is. Each word of it is an argument, one in []
+// may be left out, and "..." stands for any number more: "<ipa> ... [bytes [width]]" asks for one or more.
 static bool count_fits(const char *part, unsigned int count, unsigned int *length)
 {
     unsigned int required = 0;
@@ -103,7 +111,7 @@ static bool count_fits(const char *part, unsigned int count, unsigned int *lengt
             continue;
         if (*c == '|')
             break;
-        if (strncmp(c, "...", 3) == 0) { // any number more of what stands before it
+        if (strncmp(c, "...", 3) == 0) {
             total = MONITOR_WORDS_MAX;
             continue;
         }

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pager. A command runs to its end in one go, since it stands in an interrupt of the guest's CPU and nothing may
-// wait for a person there: what is behind the first page goes into a buffer, which the pager's keys empty.
+// The pager. A reply that is longer than the terminal must stop after a page until the person has read it. But a
+// command runs in the interrupt of the UART, on a CPU that a vCPU shares, and nothing may wait for a person there: the
+// guest would stand still meanwhile. So the command runs to its end at once. Its first page goes to the console, the
+// rest into held[], and the pager's keys take it from there, page by page, each key in an interrupt of its own.
 #include <hv/monitor_screen.h>
 
 #include <hv/boot_options.h>
@@ -14,11 +16,11 @@ struct screen_settings screen = {.columns = SCREEN_COLUMNS_DEFAULT};
 
 static UNSET char held[HELD_SIZE];
 static struct {
-    size_t first; // of what waits in held[]
-    size_t end;
-    uint64_t lost;      // bytes that did not fit
-    unsigned int lines; // of this page that are out
-    bool paging;
+    size_t first;       // what waits in held[] is from first
+    size_t end;         // to end - 1
+    uint64_t lost;      // bytes that did not fit into held[]
+    unsigned int lines; // lines of the present page that were sent
+    bool paging;        // this reply is held up after each page
 } pager;
 
 void screen_init(uint64_t options)

@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The address spaces that the monitor reads: guest physical (IPA), and virtual as a vCPU translates it now or as the
-// guest's kernel does. A vCPU's registers are taken once for a command, on its own CPU.
+// The address spaces in which a person names the guest's memory: by guest physical address (IPA), or by virtual
+// address, which goes through the guest's own translation tables (mm/guest_walk.c) first. The tables are those of
+// TTBR0_EL1 and TTBR1_EL1 of the vCPU, taken once for a command, on the CPU that has these registers.
+//
+// A kernel may hide itself from its programs (Linux calls that KPTI). While a program runs, TTBR1_EL1 then points at a
+// trampoline, tables that have the exception vectors and nothing else of the kernel, and no address of the kernel
+// translates. That can be told: the kernel's stack, right below SP_EL1, is not mapped. What helps is another value of
+// TTBR1_EL1, one in which that stack is mapped: find_kernel looks for it.
 #include <hv/monitor_space.h>
 
 #include <hv/cpu.h>
@@ -35,7 +41,7 @@ static const char *tables_now(struct vcpu *vcpu, struct kernel_tables *tables)
     return NULL;
 }
 
-// Whether this TTBR1_EL1 gives vcpu's kernel its stack: then it is what space goes on with.
+// Whether the kernel's stack of vcpu is mapped with this value of TTBR1_EL1. If it is, space uses it from now on.
 static bool take_if_kernel(struct monitor_space *space, struct vcpu *vcpu, uint64_t ttbr1)
 {
     struct kernel_tables tables = space->tables;
@@ -47,7 +53,8 @@ static bool take_if_kernel(struct monitor_space *space, struct vcpu *vcpu, uint6
     return true;
 }
 
-// The kernel's tables in place of a trampoline: those that EL2 has seen on this vCPU, else what another has.
+// Puts the kernel's tables in the place of a trampoline's: those in which EL2 has last seen the kernel's stack of this
+// vCPU mapped (it looks once a second, mm/kernel_tables.c), else those of another vCPU, as they are or were seen.
 static const char *find_kernel(struct monitor_space *space, struct vcpu *vcpu)
 {
     struct vm *vm = vcpu->vm;

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What runs: pause, resume, reset, halt, and the monitor itself: close, version.
+// pause, resume, reset, halt: whether the guest and the machine run; close leaves the monitor, version says what ariel
+// is. reset and halt do not return, so they are left for after the reply (monitor_after_reply): whoever typed them sees
+// "ok".
 #include <hv/monitor_cmds.h>
 
 #include <hv/monitor_out.h>

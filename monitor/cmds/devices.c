@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guest's time and interrupts as the monitor shows them: timer and gic. Both come as snapshots.
+// timer and gic: the guest's time and its interrupts. Both are snapshots: vdev copies what belongs to one vCPU on that
+// vCPU's CPU, whose registers have part of it, and the copy is shown here.
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/esr_fields.h>
@@ -22,7 +23,8 @@ static void show_deadline(const char *name, uint64_t control, uint64_t deadline,
     out(late ? " cval=0x%lx past_us=%lu\n" : " cval=0x%lx due_us=%lu\n", deadline, monitor_microseconds(ticks));
 }
 
-// How late the virtual timer's interrupts came to EL2: bucket n has those of less than 2^n ticks, the last all others.
+// How late the virtual timer's interrupts came to EL2. Bucket n counts those that were less than 2^n ticks late, and
+// not less than 2^(n-1); the last bucket counts all that were later. A row is shown for each bucket that is not empty.
 static void show_lateness(const uint64_t *late)
 {
     for (unsigned int n = 0; n < VTIMER_LATE_BUCKETS; n++) {

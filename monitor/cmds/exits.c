@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the guest did: exc (counters, latency, the last events), policy (rows, counts, the verdict on an access) and
-// log. Counters and events belong to running CPUs: what is read here may be one exit old, and an event that is
-// overwritten while it is copied is left out.
+// exc: what the guest did, as counts and latencies of its exits, and the last of them one by one. The counters and the
+// ring of events belong to the CPU that writes them on each exit, without a lock, and it goes on writing while they are
+// read here. So a count may be one exit old; an event is copied and then looked at again, and is left out when its slot
+// was used anew meanwhile (monitor_copy_event).
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/registers.h>
@@ -29,7 +30,8 @@ static enum group key_group(unsigned int key)
     return key < KEY_SYSREG_FIRST ? GROUP_DEVICE : GROUP_REGISTER;
 }
 
-// One character per bucket, up to the last used one: the share of the row's exits it holds.
+// A histogram as a line of text: a character for each bucket, blank where it is empty, else from "." for a small share
+// of the exits to "@" for all of them.
 static void histogram_line(const struct telemetry_stat *stat, uint64_t count, char *text)
 {
     static const char levels[] = ".:-=+*#%@";
@@ -81,7 +83,7 @@ static uint64_t fill_counts(uint64_t *counts, enum group group)
     return total;
 }
 
-// The largest count that is not 0 yet; false when all are.
+// Finds the largest of the counts; false when all of them are 0. Whoever has shown it sets it to 0 and asks again.
 static bool largest(const uint64_t *counts, unsigned int count, unsigned int *best)
 {
     *best = 0;
@@ -156,7 +158,8 @@ static const char *exc_top(const struct monitor_words *words)
     return NULL;
 }
 
-// The newest event not yet taken, over all CPUs: position[cpu] counts down from the sequence. False when none is left.
+// Takes the newest event of all CPUs that was not taken yet. Events of CPU n with a number of position[n] or above are
+// taken; *from is the CPU whose position went down by one. False when no CPU keeps an older one.
 static bool step_back(uint64_t *position, unsigned int *from)
 {
     uint64_t newest = 0;

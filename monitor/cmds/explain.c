@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// explain: one event, or a bare ESR value, in sentences: who did it, what it was, why it came to EL2 and why it got the
-// verdict it got, and what the guest was given. All words come from the tables of causes, registers, devices and calls
-// and from the policy's rows.
+// explain: one exit, or a bare value of ESR_EL2, in sentences. Who did it, what was it, which control bit sent it to
+// EL2, which row of the policy gave which verdict, and what did the guest get? Nothing is known here but how to ask:
+// all words come from the tables of causes, registers, devices and calls and from the policy's rows.
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/aarch32.h>

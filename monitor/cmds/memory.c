@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guest memory by IPA: mem write, find, crc (reading: cmds/read.c). Everything goes through guest_mem_read and
-// guest_mem_write, so a range is whole and in guest RAM or nothing happens; the work of one command is bounded, tighter
-// while the guest runs, because this CPU's vCPU waits meanwhile.
+// mem write, find and crc: guest memory by IPA (mem read is in read.c). Everything goes through guest_mem_read and
+// guest_mem_write, so a range that is not whole in guest RAM is refused before anything happens. A command runs in an
+// exit of the vCPU of this CPU, which waits meanwhile: so the work of one command is bounded, and the bound is lower
+// while the guest runs.
 #include <hv/monitor_cmds.h>
 
 #include <hv/guest_mem.h>
@@ -115,7 +116,7 @@ static const char *find_words(const struct monitor_words *words)
     return found > 0 ? NULL : "not found";
 }
 
-// CRC-32 (ISO 3309, as zlib's crc32), a nibble at a time.
+// CRC-32 (ISO 3309; zlib's crc32 is the same): the polynomial 0xedb88320, four bits at a time.
 static uint32_t crc32_add(uint32_t crc, const uint8_t *bytes, size_t size)
 {
     static const uint32_t table[16] = {

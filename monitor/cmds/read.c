@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reading guest memory: mem read, and gdb's and QEMU's x and xp. By IPA a range is whole and in guest RAM or nothing is
-// shown; by virtual address what can be translated is shown up to the address that cannot.
+// Reading guest memory: mem read, x as gdb spells it, and xp as QEMU does. All three become a struct reading and are
+// shown by read_memory. By IPA, a range that is not whole in guest RAM is refused and nothing is shown. By virtual
+// address, pages may be missing in the middle: what can be translated is shown, and the error names the address that
+// cannot.
 #include <hv/monitor_cmds.h>
 
 #include <hv/guest_mem.h>
@@ -103,7 +105,7 @@ static const char *show_memory(const struct reading *reading, const struct monit
     return error;
 }
 
-// A string of the guest at *address, which is then behind its end.
+// Shows a string of the guest that begins at *address; *address is the byte behind its end then.
 static const char *show_string(const struct reading *reading, const struct monitor_space *space, uint64_t *address)
 {
     char text[STRING_MAX * 4 + 1];
@@ -163,7 +165,7 @@ static const char *read_memory(const struct reading *reading)
     return error != NULL ? error : show_memory(reading, &space);
 }
 
-// gdb's /8xw: how many, how shown, how wide.
+// A format of gdb's: /8xw is eight numbers (8), hexadecimal (x), of four bytes each (w).
 static const char *parse_format(const char *format, struct reading *reading)
 {
     static const char units[] = "bhwg";
@@ -187,7 +189,8 @@ static const char *parse_format(const char *format, struct reading *reading)
     return NULL;
 }
 
-// words from *at: an address, and in mem read, xp and x without a format how many bytes, of what width.
+// The words from at on: an address, which may be several words (monitor_expression). Where no format has said it, two
+// more may follow: how many bytes, and of what width.
 static const char *parse_rest(const struct monitor_words *words, unsigned int at, bool formatted,
                               struct reading *reading)
 {

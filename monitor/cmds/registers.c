@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vCPU's registers: regs shows all, sr reads or writes one. They are taken on the vCPU's own CPU (cpu_call), between
-// two of the guest's instructions; a running guest goes on at once.
+// regs shows a vCPU's registers with their fields, sr shows or writes one. regs must show one moment: so the frame and
+// the registers of EL1 are copied in one call on the vCPU's own CPU, between two of the guest's instructions, and shown
+// from the copy. A running guest goes on at once.
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/el1_regs.h>

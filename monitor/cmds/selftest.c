@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// hv selftest: what must hold while ariel runs, looked at on the running machine.
+// hv selftest: what must hold while ariel runs, looked at on the running machine: EL2's MMU is on and no page is both
+// writable and executable, a device that must trap is not mapped at stage 2, every key has a row of the policy, every
+// CPU answers a call, and time passes.
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/registers.h>

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The state of the VM and of what it is made of: status, step, inject, vm walk, gic, timer, hv selftest. What runs on
-// another CPU is asked for with cpu_call.
+// The VM as a whole: status shows it, vcpu chooses the vCPU that is meant from then on, step lets one vCPU make steps.
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/inject.h>

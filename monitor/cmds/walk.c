@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// vm walk: where a guest virtual address leads, descriptor by descriptor, first through the guest's own tables
-// (guest_walk.h), then through stage 2; the step that fails is named.
+// vm walk: where a guest virtual address leads, descriptor by descriptor. First come the guest's own tables, which make
+// an IPA of it (mm/guest_walk.c), then stage 2, which makes a PA of that. The step that fails is named: a person sees
+// whether the guest has not mapped the address, or EL2 has not.
 #include <hv/monitor_cmds.h>
 
 #include <hv/guest_walk.h>

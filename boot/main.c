@@ -12,6 +12,7 @@
 #include <hv/arch/sysreg.h>
 #include <hv/arch/trap.h>
 #include <hv/boot_options.h>
+#include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
@@ -20,7 +21,6 @@
 #include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/monitor_screen.h>
-#include <hv/notify.h>
 #include <hv/panic.h>
 #include <hv/pl011.h>
 #include <hv/platform.h>
@@ -58,7 +58,7 @@ static _Noreturn void refuse(const char *reason, const char *name, uint64_t valu
     vm0.vcpus[0].waiting = true;
     monitor_open_for_person(reason);
     for (;;)
-        console_receive();
+        channel_poll();
 }
 
 static void log_features(void)
@@ -123,7 +123,6 @@ _Noreturn void main_boot_cpu(void)
     log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, policy_name);
     say_keys();
     cpu_init();
-    notify_register(monitor_notified);
     log_features();
     if (!board_check(&fault))
         refuse(fault.reason, fault.name, fault.value, fault.bound);
@@ -139,7 +138,7 @@ _Noreturn void main_boot_cpu(void)
     vdev_register_interrupts();
     watchdog_init();
     prepare_cpu(vcpu);
-    console_listen();
+    channel_listen();
     if (!cpu_start_others(vm0.vcpu_count, (uint64_t)secondary_start))
         vm0.vcpu_count = cpu_count();
     if (!loader_load(&vm0, &error))

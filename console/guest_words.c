@@ -1,25 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: the line that the guest is printing, and the last one in which its kernel spoke of trouble. Promises: a byte
-// costs two comparisons and a store, a line a few more; what is kept is printable.
+// What a guest's kernel says about its own end. A guest that panics stops, and nothing of it comes to EL2 any more but
+// the text that it prints: so each line is looked at for the words with which Linux begins such a text. A guest prints
+// a character an exit, and must not be slower for it: a byte costs two comparisons and a store, a line a few more.
 #include <hv/guest_words.h>
 
-#include <hv/arch/cpu.h>
 #include <hv/log_budget.h>
+#include <hv/machine.h>
 #include <hv/notify.h>
 #include <hv/string.h>
 
-#define LINE_LENGTH 120
-#define OOPS_MANY   16
+#define OOPS_MANY 16
 
 enum kind { OOPS, PANIC, PANIC_END };
 
 // How such a line begins, behind the kernel's "[   12.345678] ".
 static const struct {
-    char words[27];
+    char text[27];
     uint8_t length;
     uint8_t kind;
 } table[] = {
-#define BEGINS(words, kind) {words, sizeof(words) - 1, kind}
+#define BEGINS(text, kind) {text, sizeof(text) - 1, kind}
     BEGINS("Kernel panic - not syncing", PANIC),
     BEGINS("---[ end Kernel panic", PANIC_END),
     BEGINS("Internal error: ", OOPS),
@@ -29,76 +29,68 @@ static const struct {
 #undef BEGINS
 };
 
-// Guarded by the console's lock
-static char line[LINE_LENGTH + 1];
-static unsigned int line_length;
-static unsigned int bracket;       // where the first ']' of the line stands; 0: there is none
-static char last[LINE_LENGTH + 1]; // who reads it while it changes sees parts of two lines
-static uint8_t last_kind;
-
-static bool keep(const char *text)
+// Whether text begins with one of the table's words. Then it is kept as the last that was said, made printable.
+static bool keep(struct guest_words *words, const char *text)
 {
     unsigned int i = 0;
 
-    while (i < ARRAY_COUNT(table) && strncmp(text, table[i].words, table[i].length) != 0)
+    while (i < ARRAY_COUNT(table) && strncmp(text, table[i].text, table[i].length) != 0)
         i++;
     if (i == ARRAY_COUNT(table))
         return false;
-    last_kind = table[i].kind;
+    words->last_kind = table[i].kind;
     for (i = 0; text[i] != '\0'; i++)
-        last[i] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '?';
-    last[i] = '\0';
+        words->last[i] = text[i] >= ' ' && text[i] < 0x7f ? text[i] : '?';
+    words->last[i] = '\0';
     return true;
 }
 
-static __attribute__((noinline)) bool end_line(void)
+static __attribute__((noinline)) bool end_line(struct guest_words *words)
 {
-    while (line_length > 0 && line[line_length - 1] == '\r')
-        line_length--;
-    line[line_length] = '\0';
-    const char *at = &line[bracket < line_length ? bracket : 0]; // a bracket that did not fit lies behind the end
-    line_length = bracket = 0;
-    bool found = keep(line);
-    // A prompt may stand before what the kernel says, and a CPU's number behind the time.
+    while (words->line_length > 0 && words->line[words->line_length - 1] == '\r')
+        words->line_length--;
+    words->line[words->line_length] = '\0';
+    // The first ']' ends the time. One that did not fit the line lies behind its end, and is not looked at.
+    const char *at = &words->line[words->bracket < words->line_length ? words->bracket : 0];
+    words->line_length = words->bracket = 0;
+    bool found = keep(words, words->line);
+    // A shell's prompt may stand before what the kernel says ("~ # [   12.3] BUG: ..."), and the number of a CPU behind
+    // the time ("[   12.3][    T1] BUG: ..."). So what stands behind each ']' is looked at, until one is followed by
+    // the words.
     while (!found && at != NULL && *at == ']') {
         at += at[1] == ' ' ? 2 : 1;
-        found = keep(at);
+        found = keep(words, at);
         at = strchr(at, ']');
     }
     return found;
 }
 
-bool guest_words_byte(uint8_t byte)
+bool guest_words_byte(struct guest_words *words, uint8_t byte)
 {
     if (byte == '\n')
-        return end_line();
-    if (byte == ']' && bracket == 0)
-        bracket = line_length;
-    line[line_length] = (char)byte; // what does not fit goes where the end of the text will stand
-    line_length += line_length < LINE_LENGTH;
+        return end_line(words);
+    if (byte == ']' && words->bracket == 0)
+        words->bracket = words->line_length;
+    // A byte that does not fit is stored behind the text's last place, where the terminating 0 will stand.
+    words->line[words->line_length] = (char)byte;
+    words->line_length += words->line_length < GUEST_WORDS_LINE;
     return false;
 }
 
-COLD void guest_words_tell(void)
+COLD void guest_words_tell(struct guest_words *words)
 {
-    static bool opened;
-    static unsigned int oopses;
-    uint8_t kind = last_kind;
+    uint8_t kind = words->last_kind;
 
-    if (kind == OOPS && __atomic_add_fetch(&oopses, 1, __ATOMIC_RELAXED) == OOPS_MANY)
+    if (kind == OOPS && __atomic_add_fetch(&words->oopses, 1, __ATOMIC_RELAXED) == OOPS_MANY)
         notify_post(NOTIFY_GUEST_OOPSES);
     if (kind == PANIC_END) {
-        if (!__atomic_exchange_n(&opened, true, __ATOMIC_RELAXED))
+        if (!__atomic_exchange_n(&words->panic_told, true, __ATOMIC_RELAXED))
             notify_post(NOTIFY_GUEST_PANIC);
     } else if (kind == PANIC) {
-        log_limited(LOG_LIMIT(LOG_SOURCE_PANIC, LOG_ERROR), LOG_GUEST, "guest-panic", "vcpu=%u text=%pQ", cpu_id(),
-                    last);
+        log_limited(LOG_LIMIT(LOG_SOURCE_PANIC, LOG_ERROR), LOG_GUEST, "guest-panic", "vcpu=%u text=%pQ",
+                    vcpu_current()->id, words->last);
     } else {
-        log_limited(LOG_LIMIT(LOG_SOURCE_OOPS, LOG_ERROR), LOG_GUEST, "guest-oops", "vcpu=%u text=%pQ", cpu_id(), last);
+        log_limited(LOG_LIMIT(LOG_SOURCE_OOPS, LOG_ERROR), LOG_GUEST, "guest-oops", "vcpu=%u text=%pQ",
+                    vcpu_current()->id, words->last);
     }
-}
-
-const char *guest_words(void)
-{
-    return last;
 }

@@ -7,9 +7,9 @@
 // of them print.
 #include <hv/console.h>
 
+#include <hv/channel.h>
 #include <hv/log.h>
 
-static bool is_held;
 static bool dump_asked;
 
 static void dump_if_asked(void)
@@ -20,20 +20,18 @@ static void dump_if_asked(void)
 
 bool console_is_held(void)
 {
-    return __atomic_load_n(&is_held, __ATOMIC_SEQ_CST);
+    return channel_is_held();
 }
 
 void console_hold(void)
 {
-    __atomic_store_n(&is_held, true, __ATOMIC_SEQ_CST);
-    (void)console_hold_guest(true);
+    (void)channel_hold(true);
 }
 
 void console_release(void)
 {
-    uint64_t dropped = console_hold_guest(false);
+    uint64_t dropped = channel_hold(false);
 
-    __atomic_store_n(&is_held, false, __ATOMIC_SEQ_CST);
     if (dropped > 0)
         log_record(LOG_WARN, LOG_MONITOR, "guest-output-dropped", "bytes=%lu", (unsigned long)dropped);
     dump_if_asked();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The physical PL011 (Arm DDI 0183): the one serial line, owned by EL2. Polled transmission with a bounded wait,
 // interrupt-driven reception. Works before the MMU is on and before pl011_init (QEMU's UART sends at once). Callers
-// serialize: console/line.c holds the console lock around pl011_put; pl011_get has one caller, console_receive.
+// serialize: console/line.c holds the console lock around pl011_put; pl011_get is called on the boot CPU alone.
 
 #include <hv/pl011.h>
 

@@ -9,6 +9,7 @@
 #include <hv/monitor.h>
 
 #include <hv/arch/registers.h>
+#include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/log.h>
 #include <hv/monitor_commands.h>
@@ -171,11 +172,6 @@ static void open(const char *reason, enum monitor_state new_state)
         show_line();
 }
 
-void monitor_init(struct vm *vm)
-{
-    monitor_choose_vm(vm);
-}
-
 void monitor_open(const char *reason)
 {
     if (state() == CLOSED) {
@@ -186,9 +182,18 @@ void monitor_open(const char *reason)
     open(reason, state() == CLOSED || state() == UNATTENDED ? UNATTENDED : OPEN);
 }
 
-void monitor_notified(enum notify_event event)
+static void notified(enum notify_event event)
 {
     monitor_open(notify_name(event));
+}
+
+void monitor_init(struct vm *vm)
+{
+    static const struct channel_control control = {monitor_input, monitor_break};
+
+    monitor_choose_vm(vm);
+    channel_set_control(&control);
+    notify_register(notified);
 }
 
 void monitor_open_for_person(const char *reason)
@@ -200,7 +205,7 @@ void monitor_break(void)
 {
     if (state() == OPEN && monitor.after_break) {
         monitor.after_break = false;
-        console_guest_break();
+        channel_type_break();
         leave();
         return;
     }
@@ -320,10 +325,10 @@ static void attention_key(int byte)
     const struct monitor_command *command = monitor_find_key(byte);
     int next;
 
-    if (byte == MONITOR_ATTENTION || byte == KEY_INTERRUPT || byte == '\b' || byte == KEY_DELETE) {
+    if (byte == CHANNEL_ATTENTION || byte == KEY_INTERRUPT || byte == '\b' || byte == KEY_DELETE) {
         end_input_line();
-        if (byte == MONITOR_ATTENTION)
-            console_guest_input(MONITOR_ATTENTION);
+        if (byte == CHANNEL_ATTENTION)
+            channel_type(CHANNEL_ATTENTION);
         close_monitor();
         return;
     }
@@ -359,7 +364,7 @@ static void unattended_key(uint8_t byte)
     monitor.line.after_return = byte == '\r';
     if (second_of_pair)
         return;
-    if (byte == MONITOR_ATTENTION) {
+    if (byte == CHANNEL_ATTENTION) {
         begin_attention();
     } else if (byte != '\r' && byte != '\n') {
         monitor.line_begun = true;
@@ -383,7 +388,7 @@ static void key_byte(uint8_t byte)
         unattended_key(byte);
         break;
     case OPEN:
-        if (byte == MONITOR_ATTENTION)
+        if (byte == CHANNEL_ATTENTION)
             leave();
         else
             line_key(byte);
@@ -402,7 +407,7 @@ void monitor_input(int byte)
         return;
     monitor.after_break = false;
     if (state() == CLOSED) {
-        if (byte == MONITOR_ATTENTION)
+        if (byte == CHANNEL_ATTENTION)
             begin_attention();
         return;
     }

@@ -26,7 +26,7 @@ OPERATIONS = {
     "id-register-read": (("quick_id_register", "load_register"), ()),
     "gicd-typer-read": (("vgic_distributor_access", "load_register"), ("vgic_bank_access",)),
     "uart-status-read": (("vpl011_access", "load_register"), ("write_data", "access_word")),
-    "uart-write": (("console_guest_byte", "store_register"), ("push",)),
+    "uart-write": (("channel_put", "store_register"), ("push",)),
     "sgi-to-self": (("quick_sgi", "vgic_list", "store_register"), ()),
     "virtual-timer": (("vtimer_interrupt",), ("trap_wf",)),
 }

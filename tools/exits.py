@@ -18,7 +18,7 @@ START, LOST = 1 << 63, 1 << 62  # as in the plugin
 # What an exit was for, by the functions that it went through, inlined ones included; the first that fits.
 CAUSES = {
     "log": ("log_record",),
-    "console": ("vpl011_access", "console_receive", "console_guest_room"),
+    "console": ("vpl011_access", "channel_poll", "channel_room"),
     "gic": ("vgic_distributor_access", "vgic_redistributor_access", "vgic_write_sgi1r", "cpu_serve_kick", "vgic_maintenance"),
     "timer": ("vtimer_interrupt", "hyp_timer_interrupt", "vtimer_physical_read", "vtimer_physical_write"),
     "sysreg": ("quick_id_register", "trap_sysreg64"),

@@ -3,6 +3,7 @@
 
 #include <hv/call.h>
 
+#include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/guest_abi.h>
 #include <hv/guest_mem.h>
@@ -60,7 +61,7 @@ static int64_t write_console(struct vcpu *vcpu)
         size_t size = length - done < CONSOLE_PIECE ? length - done : CONSOLE_PIECE;
         if (guest_mem_read(&vcpu->vm->space, ipa_add(ipa, done), piece, size) != HV_OK)
             return HVC_INVALID_PARAMETERS;
-        console_guest_text(piece, size);
+        channel_put_text(vcpu->vm->uart.channel, piece, size);
     }
     return (int64_t)length;
 }

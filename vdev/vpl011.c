@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The guest's PL011 (Arm DDI 0183). Its transmit FIFO is always empty, because console_guest_byte takes every byte at
+// The guest's PL011 (Arm DDI 0183). Its transmit FIFO is always empty, because channel_put takes every byte at
 // once; its receive FIFO is filled by the console, which keeps what does not fit and is told when there is room. What
 // comes after a number of bit periods on the real part, the receive timeout and the transmit interrupt of bytes that
 // were sent before it was cleared, comes then here. No
@@ -19,7 +19,7 @@
 #include <hv/arch/barrier.h>
 #include <hv/arch/cache.h>
 #include <hv/arch/registers.h>
-#include <hv/console.h>
+#include <hv/channel.h>
 #include <hv/hyp_timer.h>
 #include <hv/memory_map.h>
 #include <hv/spinlock.h>
@@ -258,7 +258,7 @@ static COLD uint32_t read_data(struct vm *vm)
     tell = take_refused(uart);
     unlock_uart(uart);
     if (tell)
-        console_guest_room();
+        channel_room(uart->channel);
     return data;
 }
 
@@ -297,7 +297,7 @@ static __attribute__((noinline)) enum trap_result write_data(struct vm *vm, uint
         sent(vm, true, byte);
         return TRAP_DONE;
     }
-    console_guest_byte(byte);
+    channel_put(vm->uart.channel, byte);
     __atomic_store_n(&vm->uart.filled, true, __ATOMIC_RELAXED);
     if (!(__atomic_load_n(reg(&vm->uart, UARTRIS), __ATOMIC_RELAXED) & INT_TX))
         sent(vm, false, byte);
@@ -362,7 +362,7 @@ static COLD void write_register(struct vm *vm, uint32_t offset, uint32_t value)
     tell = take_refused(uart);
     unlock_uart(uart);
     if (tell)
-        console_guest_room();
+        channel_room(uart->channel);
 }
 
 // The word at offset & ~3, of which the access moves a part.
@@ -415,11 +415,19 @@ static void timer_expired(void)
     vpl011_time_goes_on(vcpu_current()->vm);
 }
 
+// What is typed for the guest. The console offers it again after channel_room when this says false.
+static bool take_typed(void *argument, uint16_t data)
+{
+    return vpl011_receive(argument, data == CHANNEL_BREAK ? VPL011_BREAK : data);
+}
+
 COLD void vpl011_init(struct vm *vm)
 {
     struct vpl011 *uart = &vm->uart;
+    struct channel *channel = uart->channel;
 
     memset(uart, 0, sizeof(*uart));
+    uart->channel = channel != NULL ? channel : channel_open(take_typed, vm); // a reset keeps it
     spinlock_init(&uart->lock, LOCK_UART);
     hyp_timer_register(HYP_TIMER_UART, timer_expired);
     *reg(uart, UARTCR) = CR_RESET;

@@ -7,7 +7,7 @@
 // id, the lock's name in reports
 #define LOCK_ORDER_TABLE(row)                                                                                          \
     row(VM_POWER, "vm power")               /* struct vm: a vCPU's step from off to on */                              \
-        row(CONSOLE_INPUT, "console input") /* console/line.c: what was typed and the guest has not read */            \
+        row(CONSOLE_INPUT, "console input") /* console/channel.c: what was typed and a guest has not read */           \
         row(UART, "uart")                   /* struct vpl011 */                                                        \
         row(RTC, "rtc")                     /* struct vpl031 */                                                        \
         row(VGIC, "vgic")                   /* struct vgic: what all vCPUs share */                                    \

@@ -6,18 +6,15 @@
 #include <hv/notify.h>
 #include <hv/types.h>
 
-#define MONITOR_ATTENTION 0x1d // Ctrl-]
-
 struct vm;
 
-// Commands are about vm until somebody chooses another one. Once, on the boot CPU, before any other function of these.
+// Commands are about vm until somebody chooses another one. Registers the monitor for what a person types at it
+// (channel.h) and for the events that open it (notify.h). Once, on the boot CPU, before any other function of these.
 void monitor_init(struct vm *vm);
 
 // The monitor opens by itself (prompt "ariel> "), saying why: "paused by guest", "guest panic" ... A guest can cause
 // that, so what is typed then is ignored until Enter alone, or Ctrl-], shows that a person is there. CPU 0 only.
 void monitor_open(const char *reason);
-// Opens it for an event of notify.h: registered there by boot/main.c.
-void monitor_notified(enum notify_event event);
 // A person has asked for it, or no guest has run that they could have been typing for: keys count at once. CPU 0 only.
 void monitor_open_for_person(const char *reason);
 // A BREAK came: opens the monitor; two in a row, with nothing typed between, are one for the guest, and close it.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The PL011 that the guest sees (Arm DDI 0183): FIFOs, levels, masks and its interrupt, PL011_INTID. Output goes to
-// console_guest_byte.
+// a channel (channel.h).
 #pragma once
 
 #include <hv/mmio.h>
@@ -14,7 +14,7 @@ void vpl011_init(struct vm *vm);
 // TRAP_DONE; TRAP_INJECT_ABORT for a 64-bit access and for one outside the device.
 enum trap_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value);
 // A character from the serial line for the guest, as UARTDR reads: a byte, or VPL011_BREAK. False when its FIFO is full
-// or its receiver is off: the caller keeps the character, and is called back through console_guest_room when the guest
+// or its receiver is off: the caller keeps the character, and is called back through channel_room when the guest
 // has made room, so that nothing is lost. The caller may hold the console's queue lock.
 bool vpl011_receive(struct vm *vm, uint16_t data);
 #define VPL011_BREAK 0x400u // UARTDR.BE, and data 0 (DDI 0183 3.3.1)

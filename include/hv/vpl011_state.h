@@ -10,13 +10,16 @@
 // Whoever holds the lock of a struct vpl011 has it (vdev/vpl011.c).
 extern struct lock_role vpl011_role;
 
+struct channel;
+
 struct vpl011 {
     // The registers as they read, by offset / 4; UARTDR as it reads while the receive FIFO is empty. Nothing else is on
     // their page: a policy may show it to the guest (vm_show_uart). Written under the lock, UARTFR and UARTRIS read
     // without.
     _Alignas(4096) uint32_t reg[1024];
-    struct spinlock lock; // guards all
-    bool shadow;          // stage 2 has reg's page, for the guest to read while the receive FIFO is empty
+    struct spinlock lock;    // guards all
+    struct channel *channel; // the guest's on the serial line
+    bool shadow;             // stage 2 has reg's page, for the guest to read while the receive FIFO is empty
     bool hidden GUARDED_BY(vpl011_role);  // it cannot now
     bool level GUARDED_BY(vpl011_role);   // what the interrupt line was last set to
     bool refused GUARDED_BY(vpl011_role); // vpl011_receive returned false since there was room last

@@ -2,6 +2,7 @@
 // console: whether Ctrl-] opens the monitor or is the guest's, for binary transfers.
 #include <hv/monitor_cmds.h>
 
+#include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
@@ -15,9 +16,9 @@ const char *cmd_console(const struct monitor_words *words)
 
         if (strcmp(words->word[1], "transparent") != 0 || (!on && strcmp(wanted, "off") != 0))
             return monitor_error("console takes 'transparent on' or 'transparent off'");
-        console_set_transparent(on);
+        channel_set_transparent(on);
     }
-    out("transparent=%s opens_monitor=%s\n", console_is_transparent() ? "on" : "off",
-        console_is_transparent() ? "break" : "ctrl-],break");
+    out("transparent=%s opens_monitor=%s\n", channel_is_transparent() ? "on" : "off",
+        channel_is_transparent() ? "break" : "ctrl-],break");
     return NULL;
 }

@@ -4,6 +4,7 @@
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/inject.h>
+#include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/log.h>
@@ -49,7 +50,7 @@ static const char *inject_irq(const struct monitor_words *words, struct vcpu *vc
 const char *key_break(const struct monitor_words *words)
 {
     (void)words;
-    console_guest_break();
+    channel_type_break();
     log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=break vcpu=0");
     return NULL;
 }

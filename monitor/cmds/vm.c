@@ -7,7 +7,7 @@
 #include <hv/arch/step.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
-#include <hv/guest_words.h>
+#include <hv/channel.h>
 #include <hv/log.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
@@ -56,12 +56,12 @@ const char *cmd_status(const struct monitor_words *words)
     out("vm=%s guest=%s", monitor_vm_state(), vm->guest_name == NULL ? "none" : vm->guest_name);
     if (vm->stop_reason != NULL)
         out(" reason=%s", vm->stop_reason);
-    if (guest_words()[0] != '\0')
-        out(" said=%s", guest_words());
+    if (channel_words()[0] != '\0')
+        out(" said=%s", channel_words());
     out("\nvcpus=%u policy=%s up_us=%lu paused_us=%lu\n", vm->vcpu_count, policy_name, monitor_microseconds(now),
         monitor_microseconds(vm_paused_ticks(vm, now)));
     out("records=%lu suppressed=%lu\n", log_sequence(), log_suppressed());
-    out("guest_dropped=%lu input_dropped=%lu uart_dropped=%lu\n", console_dropped(), console_input_dropped(),
+    out("guest_dropped=%lu input_dropped=%lu uart_dropped=%lu\n", channel_output_dropped(), channel_input_dropped(),
         pl011_dropped());
     for (unsigned int i = 0; i < vm->vcpu_count; i++)
         show_vcpu(&vm->vcpus[i]);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fake_console.h"
 
-#include <hv/guest_words.h>
 #include <hv/pl011.h>
 
 #include <setjmp.h>
@@ -16,7 +15,10 @@ struct fake_console fake_console;
 
 void fake_console_reset(void)
 {
+    const struct channel_control *control = fake_console.control; // it is registered once
+
     memset(&fake_console, 0, sizeof(fake_console));
+    fake_console.control = control;
 }
 
 void fake_console_clear(void)
@@ -52,13 +54,23 @@ void console_show_input(const char *text, size_t length, size_t cursor)
     fake_console.input[length] = '\0';
 }
 
-uint64_t console_hold_guest(bool hold)
+void channel_set_control(const struct channel_control *control)
+{
+    fake_console.control = control;
+}
+
+bool channel_is_held(void)
+{
+    return fake_console.hold;
+}
+
+uint64_t channel_hold(bool hold)
 {
     fake_console.hold = hold;
     return 0;
 }
 
-void console_guest_input(uint8_t byte)
+void channel_type(uint8_t byte)
 {
     size_t length = strlen(fake_console.guest_input);
 
@@ -68,27 +80,27 @@ void console_guest_input(uint8_t byte)
     }
 }
 
-void console_guest_break(void)
+void channel_type_break(void)
 {
-    console_guest_input(0xbb);
+    channel_type(0xbb);
 }
 
-void console_set_transparent(bool on)
+void channel_set_transparent(bool on)
 {
     fake_console.transparent = on;
 }
 
-bool console_is_transparent(void)
+bool channel_is_transparent(void)
 {
     return fake_console.transparent;
 }
 
-uint64_t console_dropped(void)
+uint64_t channel_output_dropped(void)
 {
     return 0;
 }
 
-uint64_t console_input_dropped(void)
+uint64_t channel_input_dropped(void)
 {
     return 0;
 }
@@ -104,7 +116,7 @@ uint64_t pl011_dropped(void)
     return 0;
 }
 
-const char *guest_words(void)
+const char *channel_words(void)
 {
     return "BUG: \"x\"";
 }

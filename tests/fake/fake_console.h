@@ -2,10 +2,12 @@
 // In the place of console/line.c and of the UART: what EL2 writes is kept, what the guest would get is kept.
 #pragma once
 
+#include <hv/channel.h>
 #include <hv/console.h>
 
 struct fake_console {
-    char text[1 << 20]; // what was written, terminated; begins anew when it is full
+    const struct channel_control *control; // what the monitor has registered
+    char text[1 << 20];                    // what was written, terminated; begins anew when it is full
     size_t length;
     char input[CONSOLE_INPUT_MAX + 1]; // the line being typed, prompt included
     bool hold;                         // the guest's output waits

@@ -26,3 +26,10 @@ __attribute__((weak)) const char *notify_name(unsigned int event)
 
     return event < NOTIFY_COUNT ? names[event] : "?";
 }
+
+__attribute__((weak)) notify_listener fake_notify_listener; // the last that was registered
+
+__attribute__((weak)) void notify_register(notify_listener listener)
+{
+    fake_notify_listener = listener;
+}

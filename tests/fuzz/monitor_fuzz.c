@@ -128,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned int i = 0; i < 4 && monitor_is_open(); i++) {
         type_byte(0x03); // ends what waits, and the attention key's question
         if (monitor_is_open())
-            type_byte(MONITOR_ATTENTION);
+            type_byte(CHANNEL_ATTENTION);
     }
     (void)set_up(NULL);
     memset(fake_guest_memory, 0, sizeof(fake_guest_memory));

@@ -7,10 +7,12 @@
 #include <fuzz.h>
 
 #include <hv/arch/registers.h>
-#include <hv/console.h>
+#include <hv/channel.h>
 #include <hv/hyp_timer.h>
 #include <hv/vm.h>
 #include <hv/vpl011.h>
+
+#include <fake_channel.h>
 
 static struct vm vm;
 static bool line;
@@ -59,15 +61,17 @@ enum hv_status vm_show_uart(struct vm *of, bool show)
     return HV_OK;
 }
 
-void console_guest_byte(uint8_t byte)
+void channel_put(struct channel *channel, uint8_t byte)
 {
+    (void)channel;
     fuzz_check(!vm.uart.lock.held);
     last_sent = byte;
     sent++;
 }
 
-void console_guest_room(void)
+void channel_room(struct channel *channel)
 {
+    (void)channel;
     fuzz_check(!vm.uart.lock.held);
     told++;
 }

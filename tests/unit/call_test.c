@@ -3,6 +3,7 @@
 // Links: trap/hypercall.c trap/psci.c lib/range.c trace/log_budget.c
 
 #include <hv/call.h>
+#include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/event_key.h>
 #include <hv/guest_abi.h>
@@ -72,8 +73,9 @@ void console_dump_log(void)
     function_called();
 }
 
-void console_guest_text(const uint8_t *text, size_t length)
+void channel_put_text(struct channel *channel, const uint8_t *text, size_t length)
 {
+    (void)channel;
     memcpy(printed + printed_size, text, length);
     printed_size += length;
 }

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The serial line: lines of the guest, the log and the monitor stay apart, held output comes out whole or is counted,
 // and typed bytes reach the guest or the monitor, none lost while the queue has room.
-// Links: console/line.c console/terminal_filter.c platform/platform.c
+// Links: console/channel.c console/line.c console/guest_words.c console/terminal_filter.c platform/platform.c
+#include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/gicv3.h>
-#include <hv/guest_words.h>
 #include <hv/log.h>
-#include <hv/monitor.h>
+#include <hv/machine.h>
 #include <hv/pl011.h>
 #include <hv/platform.h>
 #include <hv/spinlock.h>
 #include <hv/terminal_filter.h>
-#include <hv/vm.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,10 +22,10 @@
 #include <cmocka.h>
 
 #include <fake_irq.h>
+#include <fake_notify.h>
+#include <fake_panic.h>
 
-struct vm vm0;
-
-#define HELD 0x20000 // bytes, as console.c has it
+#define HELD 0x20000 // bytes, as channel.c has it
 
 static char sent[200000];
 static size_t sent_count;
@@ -36,7 +35,8 @@ static uint8_t given[0x11000];
 static size_t given_count, guest_room;
 static int monitor_bytes[64];
 static size_t monitor_count;
-static bool monitor_opened, listening = true;
+static bool listening = true;
+static struct channel *channel, *second;
 static const char *open_reason;
 
 void pl011_put(uint8_t byte)
@@ -55,14 +55,23 @@ int pl011_get(void)
     return typed_at < typed_count ? typed[typed_at++] : PL011_EMPTY;
 }
 
-bool vpl011_receive(struct vm *vm, uint16_t data)
+// The guest's UART
+static bool receive(void *argument, uint16_t data)
 {
-    assert_ptr_equal(vm, &vm0);
+    assert_ptr_equal(argument, &guest_room);
     if (guest_room == 0)
         return false;
     guest_room--;
-    given[given_count++] = data == VPL011_BREAK ? 0xbb : (uint8_t)data;
+    given[given_count++] = data == CHANNEL_BREAK ? 0xbb : (uint8_t)data;
     return true;
+}
+
+// Of a second guest
+static bool receive_nothing(void *argument, uint16_t data)
+{
+    (void)argument, (void)data;
+    fail();
+    return false;
 }
 
 unsigned int cpu_id(void)
@@ -99,34 +108,30 @@ void log_set_sink(const struct log_sink *of)
     sink = of;
 }
 
-bool monitor_is_open(void)
-{
-    return monitor_opened;
-}
-
-void monitor_break(void)
+static void take_break(void)
 {
     open_reason = "break";
-    monitor_opened = true;
+    (void)channel_hold(true);
 }
 
-void monitor_input(int byte)
+static void take_key(int byte)
 {
     monitor_bytes[monitor_count++] = byte;
 }
 
-static unsigned int words_told;
+static const struct channel_control control = {take_key, take_break};
 
-bool guest_words_byte(uint8_t byte)
+const char *log_class_name(unsigned int class)
 {
-    return byte == '!';
+    (void)class;
+    return "class";
 }
 
-// It may write a record, which takes the console's lock: a spin lock of the tests that is held stops here.
-void guest_words_tell(void)
+// It takes the console's lock, as a record does: a spin lock of the tests that is held stops here.
+void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
 {
-    console_line("told", 4);
-    words_told++;
+    (void)limit, (void)class, (void)format;
+    console_line(event, strlen(event));
 }
 
 static void expect_sent(const char *text)
@@ -139,7 +144,7 @@ static void expect_sent(const char *text)
 static void guest(const char *text)
 {
     while (*text != '\0')
-        console_guest_byte((uint8_t)*text++);
+        channel_put(channel, (uint8_t)*text++);
 }
 
 static void line(const char *text)
@@ -156,12 +161,11 @@ static int set_up(void **state)
 {
     (void)state;
     console_show_input("", 0, 0);
-    (void)console_hold_guest(false);
+    (void)channel_hold(false);
     line("");
     guest_room = SIZE_MAX;
-    console_guest_room();
+    channel_room(channel);
     sent_count = typed_count = typed_at = given_count = monitor_count = 0;
-    monitor_opened = false;
     return 0;
 }
 
@@ -170,7 +174,7 @@ static void type(const int *bytes, size_t count)
     memcpy(typed, bytes, count * sizeof(*bytes));
     typed_count = count;
     typed_at = 0;
-    console_receive();
+    channel_poll();
 }
 
 static void records_start_a_line(void **state)
@@ -191,9 +195,9 @@ static void guest_text_is_marked_and_escaped(void **state)
 
     (void)state;
     guest("open");
-    console_guest_text(text, sizeof(text) - 1);
-    console_guest_text((const uint8_t *)"", 0);
-    console_guest_text((const uint8_t *)"\n", 1);
+    channel_put_text(channel, text, sizeof(text) - 1);
+    channel_put_text(channel, (const uint8_t *)"", 0);
+    channel_put_text(channel, (const uint8_t *)"\n", 1);
     expect_sent("open\r\nguest: hi\r\nguest: ariel: seq=1\r\nguest: a\\\\b\\tc\\x1b[2J\\xff\\r!\r\nguest: \r\n");
 }
 
@@ -201,13 +205,13 @@ static void held_output_waits_its_turn(void **state)
 {
     (void)state;
     guest("before ");
-    console_hold_guest(true);
+    channel_hold(true);
     guest("after\n");
-    console_guest_text((const uint8_t *)"text", 4);
+    channel_put_text(channel, (const uint8_t *)"text", 4);
     console_write("reply\n", 6);
     line("record");
     expect_sent("before reply\r\nrecord\r\n");
-    assert_int_equal(console_hold_guest(false), 0);
+    assert_int_equal(channel_hold(false), 0);
     expect_sent("after\nguest: text\r\n");
     guest("now");
     expect_sent("now");
@@ -215,17 +219,17 @@ static void held_output_waits_its_turn(void **state)
 
 static void dropped_bytes_are_counted(void **state)
 {
-    uint64_t before = console_dropped();
+    uint64_t before = channel_output_dropped();
 
     (void)state;
-    console_hold_guest(true);
+    channel_hold(true);
     for (int i = 0; i < HELD + 5; i++)
-        console_guest_byte('x');
-    assert_int_equal(console_dropped() - before, 5);
-    assert_int_equal(console_hold_guest(false), 5);
+        channel_put(channel, 'x');
+    assert_int_equal(channel_output_dropped() - before, 5);
+    assert_int_equal(channel_hold(false), 5);
     assert_int_equal(sent_count, HELD);
-    console_hold_guest(true);
-    assert_int_equal(console_hold_guest(false), 0);
+    channel_hold(true);
+    assert_int_equal(channel_hold(false), 0);
 }
 
 static void a_typed_line_is_drawn_again(void **state)
@@ -266,7 +270,7 @@ static void a_long_line_is_cut(void **state)
 static void typed_bytes_find_their_reader(void **state)
 {
     (void)state;
-    type((const int[]){'a', 0, 0xff, MONITOR_ATTENTION}, 4);
+    type((const int[]){'a', 0, 0xff, CHANNEL_ATTENTION}, 4);
     assert_int_equal(given_count, 3);
     assert_int_equal(given[2], 0xff);
     assert_int_equal(monitor_count, 1);
@@ -279,23 +283,23 @@ static void typed_bytes_find_their_reader(void **state)
 
 static void refused_bytes_are_offered_again_in_order(void **state)
 {
-    uint64_t dropped = console_input_dropped();
+    uint64_t dropped = channel_input_dropped();
 
     (void)state;
     guest_room = 1;
     for (unsigned int i = 0; i < 300; i++)
-        console_guest_input((uint8_t)i);
+        channel_type((uint8_t)i);
     assert_int_equal(given_count, 1);
     guest_room = 100;
-    console_guest_room();
+    channel_room(channel);
     assert_int_equal(given_count, 101);
     guest_room = 1000;
-    console_guest_input(7);
+    channel_type(7);
     assert_int_equal(given_count, 301);
     for (unsigned int i = 0; i < 300; i++)
         assert_int_equal(given[i], (uint8_t)i);
     assert_int_equal(given[300], 7);
-    assert_int_equal(console_input_dropped(), dropped);
+    assert_int_equal(channel_input_dropped(), dropped);
 }
 
 // Behind the bytes that were typed before it and before those typed after it; two that wait are one.
@@ -303,16 +307,16 @@ static void a_break_waits_in_its_place(void **state)
 {
     (void)state;
     guest_room = 1;
-    console_guest_break();
+    channel_type_break();
     assert_int_equal(given_count, 1);
     assert_int_equal(given[0], 0xbb);
-    console_guest_input('a');
-    console_guest_break();
-    console_guest_input('b');
-    console_guest_break();
+    channel_type('a');
+    channel_type_break();
+    channel_type('b');
+    channel_type_break();
     assert_int_equal(given_count, 1);
     guest_room = 10;
-    console_guest_room();
+    channel_room(channel);
     assert_int_equal(given_count, 4);
     assert_memory_equal(given,
                         "\xbb"
@@ -320,60 +324,107 @@ static void a_break_waits_in_its_place(void **state)
                         "b",
                         4);
     guest_room = 0;
-    console_guest_break();
+    channel_type_break();
     guest_room = 10;
-    console_guest_room(); // nothing else waits
+    channel_room(channel); // nothing else waits
     assert_int_equal(given_count, 5);
 }
 
 static void transparent_input_is_all_the_guests(void **state)
 {
     (void)state;
-    console_set_transparent(true);
-    type((const int[]){MONITOR_ATTENTION, 'a'}, 2);
+    channel_set_transparent(true);
+    type((const int[]){CHANNEL_ATTENTION, 'a'}, 2);
     assert_int_equal(given_count, 2);
-    assert_int_equal(given[0], MONITOR_ATTENTION);
+    assert_int_equal(given[0], CHANNEL_ATTENTION);
     type((const int[]){PL011_BREAK}, 1);
     assert_string_equal(open_reason, "break"); // the way back
-    console_set_transparent(false);
-    type((const int[]){MONITOR_ATTENTION}, 1);
+    channel_set_transparent(false);
+    type((const int[]){CHANNEL_ATTENTION}, 1);
     assert_int_equal(given_count, 2);
 }
 
 static void a_full_queue_drops_and_counts(void **state)
 {
-    uint64_t dropped = console_input_dropped();
+    uint64_t dropped = channel_input_dropped();
 
     (void)state;
     guest_room = 0;
     for (unsigned int i = 0; i < 0x10000 + 3; i++)
-        console_guest_input((uint8_t)i);
-    assert_int_equal(console_input_dropped() - dropped, 3);
+        channel_type((uint8_t)i);
+    assert_int_equal(channel_input_dropped() - dropped, 3);
     guest_room = SIZE_MAX;
-    console_receive();
+    channel_poll();
     assert_int_equal(given_count, 0x10000);
 }
 
 static void a_kernels_words_are_told_without_the_lock(void **state)
 {
     (void)state;
-    guest("oops!");
-    expect_sent("oops!\r\ntold\r\n");
-    console_hold_guest(true);
-    guest("held!");
-    assert_int_equal(words_told, 2);
+    static struct vcpu vcpu;
+    fake_sysreg_set("TPIDR_EL2", (uint64_t)&vcpu);
+    guest("\n");
+    sent_count = 0;
+    guest("BUG: x\n");
+    expect_sent("BUG: x\nguest-oops\r\n");
+    channel_hold(true);
+    guest("BUG: held\n");
+    expect_sent("guest-oops\r\n");
+    assert_string_equal(channel_words(), "BUG: held");
+}
+
+// Only the channel in front reaches the line; each has a buffer, counters and words of its own.
+static void two_guests_do_not_see_each_other(void **state)
+{
+    uint64_t dropped = channel_output_dropped();
+    (void)state;
+    guest("first\n");
+    for (unsigned int i = 0; i < HELD + 5; i++)
+        channel_put(second, 'x');
+    channel_put_text(second, (const uint8_t *)"\nBUG: second\n", 13);
+    channel_room(second);
+    expect_sent("first\n");
+    assert_int_equal(channel_hold(true), 0);
+    assert_int_equal(channel_hold(false), 0);
+    assert_int_equal(sent_count, 0);
+    assert_int_equal(channel_output_dropped(), dropped);
+    assert_string_not_equal(channel_words(), "BUG: second");
+    type((const int[]){'a'}, 1);
+    assert_int_equal(given_count, 1);
+}
+
+static int open_channels(void **state)
+{
+    (void)state;
+    channel = channel_open(receive, &guest_room);
+    second = channel_open(receive_nothing, NULL);
+    channel_set_control(&control);
+    channel_listen();
+    return 0;
+}
+
+static void a_channel_too_many_is_a_bug(void **state)
+{
+    (void)state;
+    channel_open(receive, NULL);
+    channel_open(receive, NULL);
+    if (FAKE_PANIC_EXPECTED() == 0) {
+        channel_open(receive, NULL);
+        fail();
+    }
+    assert_string_equal(fake_panic_text, "channel: more than 4 are opened");
 }
 
 static void fill_queue(void)
 {
     guest_room = 0;
     for (unsigned int i = 0; i < 0x10000; i++)
-        console_guest_input((uint8_t)i);
+        channel_type((uint8_t)i);
 }
 
 static void a_full_queue_holds_the_line_off(void **state)
 {
-    uint64_t dropped = console_input_dropped();
+    uint64_t dropped = channel_input_dropped();
 
     (void)state;
     fill_queue();
@@ -381,37 +432,37 @@ static void a_full_queue_holds_the_line_off(void **state)
     assert_int_equal(typed_at, 0);
     assert_false(listening);
     guest_room = 0x7fff;
-    console_guest_room();
+    channel_room(channel);
     assert_false(listening); // until half of it is free
     guest_room = SIZE_MAX;
-    console_guest_room();
+    channel_room(channel);
     assert_true(listening);
-    console_receive();
+    channel_poll();
     assert_int_equal(given_count, 0x10003);
-    assert_int_equal(console_input_dropped(), dropped);
+    assert_int_equal(channel_input_dropped(), dropped);
 }
 
 static void a_guest_that_does_not_read_cannot_keep_the_monitor_away(void **state)
 {
-    uint64_t dropped = console_input_dropped();
+    uint64_t dropped = channel_input_dropped();
 
     (void)state;
     fill_queue();
-    type((const int[]){1, 2, MONITOR_ATTENTION}, 3);
-    for (unsigned int second = 0; second < 10; second++)
-        console_tick();
+    type((const int[]){1, 2, CHANNEL_ATTENTION}, 3);
+    for (unsigned int i = 0; i < 10; i++)
+        fake_tick_function();
     assert_false(listening);
-    console_tick();
+    fake_tick_function();
     assert_true(listening);
-    console_receive();
-    assert_int_equal(console_input_dropped() - dropped, 2);
+    channel_poll();
+    assert_int_equal(channel_input_dropped() - dropped, 2);
     assert_int_equal(monitor_count, 1);
     guest_room = 1;
-    console_guest_room(); // it reads again: nothing more is dropped
-    console_guest_input(0);
+    channel_room(channel); // it reads again: nothing more is dropped
+    channel_type(0);
     type((const int[]){4}, 1);
     assert_int_equal(typed_at, 0);
-    assert_int_equal(console_input_dropped() - dropped, 2);
+    assert_int_equal(channel_input_dropped() - dropped, 2);
 }
 
 static void an_open_monitor_hears_though_the_queue_is_full(void **state)
@@ -420,10 +471,9 @@ static void an_open_monitor_hears_though_the_queue_is_full(void **state)
     fill_queue();
     type((const int[]){'x'}, 1);
     assert_false(listening);
-    monitor_opened = true;
-    (void)console_hold_guest(true);
+    (void)channel_hold(true);
     assert_true(listening);
-    console_receive();
+    channel_poll();
     assert_int_equal(monitor_count, 1);
 }
 
@@ -444,7 +494,6 @@ static void a_panic_takes_no_lock(void **state)
 static void a_silent_uart_is_told_once(void **state)
 {
     (void)state;
-    console_listen();
     told_count = 0;
     for (unsigned int i = 0; i < 5; i++) {
         lost += 7; // the record's bytes, and the guest's
@@ -475,12 +524,14 @@ int main(void)
         cmocka_unit_test_setup(transparent_input_is_all_the_guests, set_up),
         cmocka_unit_test_setup(a_full_queue_drops_and_counts, set_up),
         cmocka_unit_test_setup(a_kernels_words_are_told_without_the_lock, set_up),
+        cmocka_unit_test_setup(two_guests_do_not_see_each_other, set_up),
         cmocka_unit_test_setup(a_full_queue_holds_the_line_off, set_up),
         cmocka_unit_test_setup(a_guest_that_does_not_read_cannot_keep_the_monitor_away, set_up),
         cmocka_unit_test_setup(a_panic_takes_no_lock, set_up),
         cmocka_unit_test_setup(a_silent_uart_is_told_once, set_up),
         cmocka_unit_test_setup(an_open_monitor_hears_though_the_queue_is_full, set_up),
+        cmocka_unit_test_setup(a_channel_too_many_is_a_bug, set_up),
     };
 
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_channels, NULL);
 }

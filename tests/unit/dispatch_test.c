@@ -218,11 +218,6 @@ void cpu_serve_kick(void)
     served = "kick";
 }
 
-void console_receive(void)
-{
-    served = "console";
-}
-
 void vgic_maintenance(struct vcpu *of)
 {
     (void)of;

@@ -10,7 +10,7 @@ static void attention_takes_one_key(void **state)
     (void)state;
     for (const char *key = keys; *key != '\0'; key++) {
         fake_console.length = 0;
-        monitor_input(MONITOR_ATTENTION);
+        monitor_input(CHANNEL_ATTENTION);
         assert_true(fake_console.hold);
         monitor_input(*key);
         assert_false(monitor_is_open());
@@ -35,7 +35,7 @@ static void anything_else_opens_the_prompt(void **state)
     assert_string_equal(fake_console.input, PROMPT "sta");
     type("\x03\x04");
     assert_false(monitor_is_open());
-    monitor_input(MONITOR_ATTENTION);
+    monitor_input(CHANNEL_ATTENTION);
     fake_console.uart_input = "e"; // a script's line, not a key
     monitor_input('h');
     assert_string_equal(fake_console.input, PROMPT "he");
@@ -176,7 +176,7 @@ static void a_break_can_reach_the_guest(void **state)
 {
     (void)state;
     fake_console.guest_input[0] = '\0';
-    monitor_input(MONITOR_ATTENTION);
+    monitor_input(CHANNEL_ATTENTION);
     monitor_input('b');
     assert_string_equal(fake_console.guest_input, "\xbb");
     assert_false(monitor_is_open());
@@ -294,7 +294,7 @@ static void random_bytes_do_no_harm(void **state)
         else if (kind == 1)
             type(random_word());
         else if (kind == 2)
-            monitor_input(random_below(40) == 0 ? MONITOR_ATTENTION : '\t');
+            monitor_input(random_below(40) == 0 ? CHANNEL_ATTENTION : '\t');
         else if (kind == 3 && random_below(50) == 0)
             monitor_open("chance");
         else if (kind == 4)

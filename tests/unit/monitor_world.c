@@ -115,7 +115,7 @@ int set_up(void **state)
     if (monitor_is_open()) {
         monitor_open_for_person("the test");
         monitor_input(0x03);
-        monitor_input(MONITOR_ATTENTION);
+        monitor_input(CHANNEL_ATTENTION);
     }
     assert_false(monitor_is_open());
     assert_int_equal(fake_log.quiet, LOG_DEBUG);

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// What channel.c uses of line.c: the line under its lock. Private to console/.
+#pragma once
+
+#include <hv/spinlock.h>
+#include <hv/types.h>
+
+// Guards all output, that which channels hold back too.
+extern struct spinlock console_lock;
+
+// Prints a byte of a guest's, tamed by the terminal filter.
+void line_put_guest(uint8_t byte) REQUIRES(console_lock);
+// Whether text stands on the line whose end was not sent yet.
+bool line_is_open(void) REQUIRES(console_lock);
+// Ends the line that is being typed, prompt included; it is not drawn again.
+void line_drop_input(void) REQUIRES(console_lock);

@@ -81,7 +81,7 @@ def test_smccc_calls_are_the_headers():
 
 
 def monitor_words():
-    return {word for row in monitor_table("monitor_commands") for word in (row[0], *row[1].split())}
+    return {word for row in monitor_table("command") for word in (row[0], *row[1].split())}
 
 
 def test_monitor_commands_exist():
@@ -93,7 +93,7 @@ def test_monitor_commands_exist():
 
 def test_every_monitor_command_is_in_the_readme():
     text = section("README.md", "## The monitor")
-    missing = [row[0] for row in monitor_table("monitor_commands") if f"`{row[0]}`" not in text]
+    missing = [row[0] for row in monitor_table("command") if f"`{row[0]}`" not in text]
     assert not set(missing) - {"close", "help"}  # under another name, or in a sentence
 
 

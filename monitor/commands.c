@@ -27,6 +27,7 @@ static void show_usage(const struct monitor_command *command)
     } while (*usage != '\0');
 }
 
+// A command's line in the list. JSON has in it what help <command> says to a person.
 static void help_row(const struct monitor_command *command)
 {
     out("name:%-8s help:%s", command->name, command->help);
@@ -77,6 +78,7 @@ static bool commands_are_sorted(void)
     return true;
 }
 
+// The table is this file's, so whether it is sorted is handed to the self test.
 static const char *cmd_hv(const struct monitor_words *words)
 {
     return monitor_selftest(words, commands_are_sorted());
@@ -157,6 +159,7 @@ static const char *key_help(const struct monitor_words *words)
     return NULL;
 }
 
+// The key *: a report to send to somebody. It ends with the first part that has an error.
 static const char *key_everything(const struct monitor_words *words)
 {
     static const monitor_handler parts[] = {cmd_status, key_memory, cmd_timer, cmd_regs, cmd_exc};

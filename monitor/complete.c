@@ -54,6 +54,7 @@ static bool matches(const char *word, size_t length, const char *typed, size_t t
     return length > 0 && length >= typed_length && begin_alike(word, typed, typed_length);
 }
 
+// Shows the candidates, as many to a line as fit, and "..." where they are more than LINES_MAX lines.
 static void list_all(monitor_candidate candidate, const char *list, const char *typed, size_t typed_length)
 {
     char text[COLUMNS];

@@ -66,6 +66,7 @@ static enum monitor_line_result move(struct monitor_line *line, size_t cursor)
     return LINE_CHANGED;
 }
 
+// Where Ctrl-W erases from: the start of the word before the cursor, or of the one before the blanks there.
 static size_t word_start(const struct monitor_line *line)
 {
     size_t at = line->cursor;
@@ -110,6 +111,7 @@ static enum monitor_line_result delete_here(struct monitor_line *line)
     return line->cursor < line->length ? erase(line, line->cursor, line->cursor + 1) : LINE_REFUSED;
 }
 
+// The last byte of an escape sequence: which key it was.
 static enum monitor_line_result escape_final(struct monitor_line *line, uint8_t byte)
 {
     // ESC [ number ~: the number names the key. Otherwise the letter does.
@@ -137,6 +139,8 @@ static enum monitor_line_result escape_final(struct monitor_line *line, uint8_t 
     }
 }
 
+// A byte within an escape sequence. It goes on with it, ends it, or, where it has no place there, ends it without
+// effect.
 static enum monitor_line_result escape_byte(struct monitor_line *line, uint8_t byte)
 {
     uint8_t state = line->escape;
@@ -161,6 +165,7 @@ static enum monitor_line_result escape_byte(struct monitor_line *line, uint8_t b
     return LINE_NONE;
 }
 
+// A control byte outside an escape sequence: keys with Ctrl, Backspace (0x7f or Ctrl-H, as terminals differ), Tab.
 static enum monitor_line_result control_byte(struct monitor_line *line, uint8_t byte)
 {
     switch (byte) {

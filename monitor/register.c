@@ -17,14 +17,15 @@ struct register_access {
     struct vcpu *vcpu;
     const char *name;
     bool write;
-    bool known;
+    bool known;  // there is a register of this name
     bool unsafe; // a value that EL2 must not return with
     enum hv_status status;
-    uint64_t old;
-    uint64_t value;
+    uint64_t old;   // what the register was
+    uint64_t value; // what to write
 };
 
-// The frame's slot for x0..x30, PC, SPSR_EL2, SP_EL0, SP_EL1, and SP, which is one of the two; NULL for other names.
+// The place in the trap frame of x0 to x30, PC, SPSR_EL2, SP_EL0 or SP_EL1; NULL for other names. SP is SP_EL1 when the
+// guest runs at EL1h (PSTATE.M = 0b0101), else SP_EL0.
 static uint64_t *frame_slot(struct trap_frame *frame, const char *name)
 {
     uint64_t n;
@@ -44,7 +45,8 @@ static uint64_t *frame_slot(struct trap_frame *frame, const char *name)
     return NULL;
 }
 
-// What no policy can have trapped.
+// A register that has no key, because no policy can have it trapped: EL2 reads and writes it on this CPU by a table of
+// such registers (vcpu_register_table.h).
 static void access_untrapped(struct register_access *access)
 {
     unsigned int number = vcpu_register_find(access->name);
@@ -54,6 +56,7 @@ static void access_untrapped(struct register_access *access)
         access->status = HV_ERR_UNSUPPORTED;
 }
 
+// A register that is not in the frame. One that can trap has a key, and is accessed as the policy's allow would do it.
 static void access_hardware(struct register_access *access)
 {
     unsigned int key = event_key_find(access->name);
@@ -67,8 +70,9 @@ static void access_hardware(struct register_access *access)
         access->status = sysreg_write(key, access->value);
 }
 
-// Whether EL2 may return with pstate where it would have returned with old: to a guest exception level at 64 bits, or
-// to the mode that the guest is in. Anything else in M would be an illegal return, at best.
+// Whether EL2 may return to the guest with pstate, where it would have returned with old. PSTATE.M may name EL0 or EL1
+// in AArch64, or stay what it is (a program in AArch32). Any other value would be an illegal exception return (DDI
+// 0487, "Illegal return events from AArch64 state"), or, with M = EL2h, a return to EL2 itself with the guest's PC.
 static bool pstate_is_safe(uint64_t pstate, uint64_t old)
 {
     uint64_t mode = pstate & (SPSR_ELX_M4 | SPSR_ELX_M);
@@ -77,6 +81,8 @@ static bool pstate_is_safe(uint64_t pstate, uint64_t old)
            mode == (old & (SPSR_ELX_M4 | SPSR_ELX_M));
 }
 
+// Writes a register that is in the frame, unless EL2 must not return with that value. A new PC also ends whatever the
+// vCPU was held at.
 static void write_slot(struct register_access *access, uint64_t *slot)
 {
     struct trap_frame *frame = access->vcpu->frame;
@@ -89,6 +95,8 @@ static void write_slot(struct register_access *access, uint64_t *slot)
         vcpu_moved(access->vcpu);
 }
 
+// Runs on the vCPU's own CPU, while the vCPU is in EL2. The names of the frame come first, so that SP_EL1 is what the
+// guest will have and not what EL2 has left in the hardware.
 static void access_register(void *argument)
 {
     struct register_access *access = argument;
@@ -110,8 +118,8 @@ static void access_register(void *argument)
     }
 }
 
-// The register that a person means by word: as gdb says it, with $; PSTATE, which gdb calls cpsr, is SPSR_EL2 here, and
-// fp and lr are x29 and x30.
+// The register that a person means by word. gdb puts a $ before it. PSTATE, which gdb calls cpsr, is in SPSR_EL2 while
+// the vCPU is in EL2; fp and lr are gdb's names of x29 and x30.
 const char *monitor_register_name(const char *word)
 {
     static const char *const also[][2] = {{"PSTATE", "SPSR_EL2"}, {"cpsr", "SPSR_EL2"}, {"fp", "x29"}, {"lr", "x30"}};

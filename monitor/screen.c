@@ -64,6 +64,7 @@ static size_t line_length(const char *text, size_t length)
     return n < length ? n + 1 : length;
 }
 
+// Keeps text for a later page. What does not fit is counted, and screen_end says so behind it.
 static void hold(const char *text, size_t length)
 {
     if (length > HELD_SIZE - pager.end) {

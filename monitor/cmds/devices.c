@@ -13,6 +13,7 @@
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 
+// A timer as its registers have it, and how far its deadline lies ahead or back, in microseconds.
 static void show_deadline(const char *name, uint64_t control, uint64_t deadline, uint64_t now)
 {
     bool late = deadline <= now;

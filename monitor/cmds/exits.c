@@ -21,6 +21,7 @@
 enum group { GROUP_CLASS, GROUP_CALL, GROUP_DEVICE, GROUP_REGISTER, GROUP_COUNT };
 static const char *const group_names[GROUP_COUNT] = {"class", "call", "device", "register"};
 
+// Keys are numbered by kind (event_key.h): causes, calls, devices, registers.
 static enum group key_group(unsigned int key)
 {
     if (key < KEY_HVC_FIRST)
@@ -41,6 +42,7 @@ static void histogram_line(const struct telemetry_stat *stat, uint64_t count, ch
     text[TELEMETRY_BUCKETS] = '\0';
 }
 
+// The counts of one key, summed over all CPUs; nothing when there are none. total: exits of all keys.
 static void show_stat(unsigned int key, uint64_t total)
 {
     char text[TELEMETRY_BUCKETS + 1];
@@ -68,6 +70,8 @@ static void show_rest(unsigned int rest, const char *group)
         out_note("%u more: 'exc top %s%s1000' shows them\n", rest, group, group[0] != '\0' ? " " : "");
 }
 
+// counts[key] becomes the number of exits of each key of group (GROUP_COUNT: of every group), 0 for the others. Returns
+// the number of all exits.
 static uint64_t fill_counts(uint64_t *counts, enum group group)
 {
     struct telemetry_stat stat;
@@ -103,6 +107,8 @@ static unsigned int count_nonzero(const uint64_t *counts, unsigned int count)
     return found;
 }
 
+// The wanted keys with the most exits, the largest first. There are some 600 keys, so looking for the largest anew for
+// each line is quick enough, and needs no sort.
 static void top_keys(enum group group, uint64_t wanted)
 {
     static uint64_t counts[KEY_COUNT];
@@ -118,6 +124,7 @@ static void top_keys(enum group group, uint64_t wanted)
     out_note("%lu exits\n", (unsigned long)total);
 }
 
+// The same for rows of the policy, by how often each decided.
 static void top_rows(uint64_t wanted)
 {
     static uint64_t counts[POLICY_ROW_MAX];
@@ -180,6 +187,8 @@ static bool step_back(uint64_t *position, unsigned int *from)
     return found;
 }
 
+// exc last [n]: goes back n events over all CPUs, by time, and shows from there to now, in order. The end is taken
+// first, so that exits that happen meanwhile do not push the list on.
 static const char *exc_last(const struct monitor_words *words)
 {
     uint64_t position[CPU_MAX] = {0};
@@ -203,6 +212,7 @@ static const char *exc_last(const struct monitor_words *words)
     return NULL;
 }
 
+// On each CPU for itself: a counter is written by its own CPU alone.
 static void reset_counters(void *argument)
 {
     (void)argument;

@@ -62,7 +62,7 @@ bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event
            (kept >= telemetry->logged || telemetry->sequence < sequence + TELEMETRY_LAST);
 }
 
-// Two lines, for 80 columns.
+// An event takes two lines on a terminal of 80 columns: who and what, and below it the address, value and verdict.
 static void show_event(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
@@ -145,6 +145,8 @@ static bool names_register(uint64_t esr)
     }
 }
 
+// The key of the register that a syndrome names. AArch32 programs reach some of the same registers by coprocessor
+// instructions, whose syndromes have another form (DDI 0487, ESR_ELx.ISS of the classes 0x03 to 0x08).
 static unsigned int register_key(uint64_t esr)
 {
     bool upper;
@@ -153,6 +155,7 @@ static unsigned int register_key(uint64_t esr)
                                                        : aarch32_register_key((uint32_t)esr, &upper);
 }
 
+// The line "esr": a syndrome's fields by their names, the fault that it reports, and the register that it names.
 static void explain_syndrome(uint64_t esr)
 {
     const struct field_table *table = esr_fields(esr);
@@ -176,6 +179,7 @@ static void explain_syndrome(uint64_t esr)
     out("\n");
 }
 
+// The five lines of an exit: who, what, esr, why, got.
 static void explain_event(const struct event *event)
 {
     const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
@@ -196,6 +200,8 @@ static void explain_event(const struct event *event)
     out(" ns=%lu\n", monitor_nanoseconds(event->exit - event->entry));
 }
 
+// explain esr <value>: the same for a bare value, as a crash report of a kernel has one. There is no event, so it
+// cannot say who it was and what became of it.
 static const char *explain_esr(const char *word)
 {
     uint64_t esr;

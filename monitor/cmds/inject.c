@@ -18,6 +18,7 @@ struct injection {
     const char *kind;
 };
 
+// On the vCPU's own CPU: an exception changes the EL1 registers, which are in that CPU's hardware.
 static void inject_here(void *argument)
 {
     struct injection *injection = argument;
@@ -32,6 +33,8 @@ static void inject_here(void *argument)
     vcpu_moved(vcpu);
 }
 
+// An interrupt is made pending in the virtual GIC, as if a device had asked for it. Whether the guest takes it depends
+// on the guest: it must be enabled, and of a priority that the guest does not mask.
 static const char *inject_irq(const struct monitor_words *words, struct vcpu *vcpu)
 {
     enum hv_status status;

@@ -9,7 +9,8 @@
 #include <hv/monitor_reply.h>
 #include <hv/string.h>
 
-// A record stays one line, to be searched, copied and decoded.
+// A record is not folded to the width of the terminal: it stays one line, so that it can be searched, copied and given
+// to the decoder.
 static void show_record(const char *line, size_t length, void *argument)
 {
     (void)length;
@@ -22,11 +23,14 @@ static void show_record(const char *line, size_t length, void *argument)
     out("record:%s\n", line);
 }
 
+// For counting records: log_for_each says how many there are.
 static void skip_record(const char *line, size_t length, void *argument)
 {
     (void)line, (void)length, (void)argument;
 }
 
+// log [-n N] [-c class]: the newest records of the ring, 20 unless told. Records that a budget holds back are told
+// first (log_flush), so that what is shown is complete.
 static const char *log_show(const struct monitor_words *words)
 {
     enum log_class class = LOG_CLASS_COUNT;
@@ -88,6 +92,7 @@ const char *cmd_log(const struct monitor_words *words)
     return log_show(words);
 }
 
+// The keys + and -: one step towards debug or towards error, and no further.
 static const char *shift_level(int step)
 {
     int level = (int)log_get_level() + step;

@@ -21,6 +21,7 @@
 
 static const char unreadable[] = "the memory did not answer, or its mapping changed meanwhile";
 
+// mem write <ipa> <value> [width]. The old value is shown and recorded with the new one: a person may want it back.
 static const char *write_words(const struct monitor_words *words)
 {
     unsigned int width = 4;
@@ -52,6 +53,7 @@ static const char *write_words(const struct monitor_words *words)
     return NULL;
 }
 
+// The words that mem find and mem crc begin with: an IPA and a number of bytes, which one command may go through.
 static const char *parse_scan(const struct monitor_words *words, uint64_t *ipa, uint64_t *size)
 {
     uint64_t max = monitor_vm()->state == VM_RUNNING ? SCAN_MAX : SCAN_PAUSED_MAX;
@@ -65,6 +67,7 @@ static const char *parse_scan(const struct monitor_words *words, uint64_t *ipa, 
     return error != NULL ? error : monitor_ipa_error(words->word[2], *ipa, words->word[3], *size);
 }
 
+// What to look for: a number, of width bytes, little-endian as memory has it; or else the bytes of the word itself.
 static unsigned int pattern_from(const char *word, unsigned int width, uint8_t *pattern)
 {
     uint64_t value;
@@ -79,6 +82,8 @@ static unsigned int pattern_from(const char *word, unsigned int width, uint8_t *
     return width;
 }
 
+// mem find: reads pieces that overlap by the length of the pattern less one, so that a place across two of them is
+// found.
 static const char *find_words(const struct monitor_words *words)
 {
     uint8_t pattern[PATTERN_MAX];

@@ -14,6 +14,7 @@
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
+// The counters of a row belong to the CPUs, each of which counts its own exits without a lock.
 uint64_t monitor_row_count(unsigned int row)
 {
     uint64_t count = 0;
@@ -23,7 +24,7 @@ uint64_t monitor_row_count(unsigned int row)
     return count;
 }
 
-// Two lines, for 80 columns.
+// A row takes two lines on a terminal of 80 columns: what it is about, and below it why it is there.
 void monitor_show_row(unsigned int n, bool with_count)
 {
     const struct policy_row *row = &policy_rows[n];
@@ -37,6 +38,7 @@ void monitor_show_row(unsigned int n, bool with_count)
     out(" why:%s\n", row->why);
 }
 
+// What the policy says about an access in one direction, and the row that says so.
 static void show_verdict(const char *name, const char *direction, const struct policy_verdict *verdict)
 {
     const struct policy_row *row = &policy_rows[verdict->row];
@@ -47,6 +49,8 @@ static void show_verdict(const char *name, const char *direction, const struct p
         (verdict->flags & POLICY_FLAG_LOG) != 0, row->why);
 }
 
+// policy test [read|write] <subject>: the verdict that an access would get, without making one. A number is an address
+// outside guest RAM; any other word is the name of a key.
 static const char *policy_test(const struct monitor_words *words)
 {
     const char *subject = words->word[words->count - 1];

@@ -33,6 +33,7 @@ struct reading {
     char letter; // gdb's; 'x' where there is none
 };
 
+// The first column: an address is shown by the name of the space that it is in, which only JSON has as a word.
 static void show_address(const struct reading *reading, uint64_t address)
 {
     if (reading->kind == SPACE_IPA)
@@ -79,12 +80,13 @@ static void show_values(const struct reading *reading, uint64_t address, const u
     }
 }
 
-// Bytes of a line of a dump, so that it fits 80 columns.
+// Bytes of a line of a dump: 16, or 8 where the address is long and each byte stands alone, so that it fits 80 columns.
 static unsigned int bytes_of_line(const struct reading *reading)
 {
     return reading->width == 1 && reading->address + reading->size > UINT32_MAX ? LINE_BYTES / 2 : LINE_BYTES;
 }
 
+// Reads and shows a line at a time. What was shown before an address that cannot be read stays.
 static const char *show_memory(const struct reading *reading, const struct monitor_space *space)
 {
     unsigned int line_bytes = bytes_of_line(reading);
@@ -146,6 +148,7 @@ static const char *read_strings(const struct reading *reading, const struct moni
     return error;
 }
 
+// Carries out a reading: checks it, opens its address space, and shows what is there.
 static const char *read_memory(const struct reading *reading)
 {
     struct monitor_space space;

@@ -31,6 +31,7 @@ static void take_snapshot(void *argument)
         snapshot->el1[i] = el1_register_read(i);
 }
 
+// A register by its name: a line with its value and its fields. ESR_EL1 has other fields for each class of exceptions.
 static void show_register(const struct vcpu *vcpu, const char *name, uint64_t value)
 {
     if (out_is_json())
@@ -46,6 +47,7 @@ static void show_register(const struct vcpu *vcpu, const char *name, uint64_t va
     out("\n");
 }
 
+// x0 to x30: three to a line for a person, an object each in JSON.
 static void show_general(const struct vcpu *vcpu, const struct trap_frame *frame)
 {
     char name[4] = "x0";

@@ -20,7 +20,7 @@ static void show_settings(void)
     out(" color=%s\n", screen.color ? "on" : "off");
 }
 
-// "off" is 0.
+// A setting that is a number in min .. max, or "off", which is 0.
 static const char *set_number(const char *what, const char *word, unsigned int min, unsigned int max, uint16_t *setting)
 {
     uint64_t value = 0;

@@ -33,6 +33,8 @@ const char *cmd_vcpu(const struct monitor_words *words)
     return error;
 }
 
+// A vCPU that waits in EL2 stands still, and its PC is exact. Of one that runs, the PC of its last exit is what is
+// known.
 static void show_vcpu(const struct vcpu *vcpu)
 {
     static const char *const power[] = {[VCPU_ON] = "on", [VCPU_OFF] = "off", [VCPU_ON_PENDING] = "starting"};

@@ -42,6 +42,8 @@ static void permissions_text(uint32_t permissions, char *text)
     text[3] = '\0';
 }
 
+// The second half: which descriptor of stage 2 the IPA meets. An invalid one is no fault of anybody: there EL2
+// emulates.
 static const char *walk_stage2(ipa_t ipa)
 {
     struct stage2_entry entry;
@@ -100,6 +102,7 @@ static const char *parse_walk(const struct monitor_words *words, struct walk_wor
     return error;
 }
 
+// Walks once to learn which of the two tables the address belongs to, and again with the table that -t has given.
 static const char *walk_address(const struct walk_words *words)
 {
     struct monitor_space space;

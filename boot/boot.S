@@ -72,12 +72,13 @@ enter:
     str x1, [x2]
     mov x11, xzr
     set_stack x11
+    load_address x0, secondary_start
     mov x29, xzr
     bl main_boot_cpu
     b .
 
 // x0 = CPU number (PSCI context id)
-.global secondary_start
+.global secondary_start // for gdb and tools/exits.py; EL2 has its address as the argument of main_boot_cpu
 secondary_start:
     msr daifset, #0xf
     msr spsel, #1
@@ -162,22 +163,3 @@ wrong_exception_level:
     bl main_wrong_exception_level
 2:  wfi
     b 2b
-
-// void stage1_enable(void): see stage1.h
-.global stage1_enable
-stage1_enable:
-    load_address x9, stage1_registers
-    ldp x10, x11, [x9]
-    ldp x12, x13, [x9, #16]
-    msr mair_el2, x10
-    msr tcr_el2, x11
-    msr ttbr0_el2, x12
-    // The registers above take effect before the TLB is emptied, and it is empty before the first translated access.
-    isb
-    tlbi alle2
-    ic iallu
-    dsb nsh
-    isb
-    msr sctlr_el2, x13
-    isb
-    ret

@@ -3,7 +3,8 @@
 #pragma once
 
 #include <hv/guest_manifest.h>
-#include <hv/loader.h>
+#include <hv/loader_error.h>
+#include <hv/machine.h>
 
 #define IMAGE_MAGIC     0x644d5241 // "ARM\x64"
 #define DTB_MAGIC       0xd00dfeed

@@ -37,7 +37,7 @@
 
 #include "board.h"
 
-extern char stacks_start[], secondary_start[];
+extern char stacks_start[];
 
 // This CPU's vCPU, whose frame lies on top of its stack (boot.S).
 static struct vcpu *adopt_vcpu(unsigned int cpu)
@@ -104,17 +104,17 @@ static _Noreturn void run(struct vcpu *vcpu)
     guest_start(vcpu->frame);
 }
 
-_Noreturn void main_boot_cpu(void)
+_Noreturn void main_boot_cpu(uint64_t secondary_entry)
 {
+    uint64_t options = boot_options_decode(*(const volatile uint64_t *)platform.boot_options.base);
     struct loader_error error;
     struct board_fault fault;
 
     panic_init();
-    boot_options_read();
-    screen_init(boot_options());
+    screen_init(options);
     monitor_init(&vm0);
     pl011_init();
-    console_init(boot_options() & BOOT_OPTIONS_RAW);
+    console_init(options & BOOT_OPTIONS_RAW);
     stage1_init();
     stage1_enable();
     struct vcpu *vcpu = adopt_vcpu(0);
@@ -139,7 +139,7 @@ _Noreturn void main_boot_cpu(void)
     watchdog_init();
     prepare_cpu(vcpu);
     channel_listen();
-    if (!cpu_start_others(vm0.vcpu_count, (uint64_t)secondary_start))
+    if (!cpu_start_others(vm0.vcpu_count, secondary_entry))
         vm0.vcpu_count = cpu_count();
     if (!loader_load(&vm0, &error))
         refuse(error.reason, error.field, error.value, error.bound);

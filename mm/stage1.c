@@ -40,7 +40,7 @@ static SEALED _Alignas(4096) uint64_t root[ENTRIES];
 static SEALED _Alignas(4096) uint64_t tables[TABLES][ENTRIES];
 static SEALED unsigned int tables_taken;
 
-// What stage1_enable (boot.S) loads. Cleaned to memory, since other CPUs read it with their MMU off.
+// What stage1_enable (stage1_enable.S) loads. Cleaned to memory, since other CPUs read it with their MMU off.
 SEALED struct stage1_registers stage1_registers;
 
 static uint64_t *take_table(void)

@@ -14,11 +14,6 @@
 #define BOOT_OPTIONS_COLUMNS GENMASK64(30, 16)    // its columns; 0 as above
 #define BOOT_OPTIONS_MARK    GENMASK64(63, 32)    // BOOT_OPTIONS_MAGIC: the word is one
 
-// Reads the word. Once, on the boot CPU, with its MMU off.
-void boot_options_read(void);
-// What was read: BOOT_OPTIONS_*; 0 where nothing was written.
-uint64_t boot_options(void);
-
 // The options that a word has: 0 unless it is marked as one.
 static inline uint64_t boot_options_decode(uint64_t word)
 {

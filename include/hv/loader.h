@@ -2,14 +2,8 @@
 // Finds the guest in memory, or loads the bundled one.
 #pragma once
 
-#include <hv/vm.h>
-
-struct loader_error {
-    const char *reason; // what was wrong and what to do
-    const char *field;  // the field's name: [a-z0-9_]+
-    uint64_t value;
-    uint64_t bound;
-};
+#include <hv/loader_error.h>
+#include <hv/machine.h>
 
 // Finds this boot's guest and checks that it can start. A list of pieces (guest_manifest.h) names it, piece
 // by piece. Without one, the first boot since power came on looks at the beginning of guest RAM: zeroes mean the

@@ -51,6 +51,22 @@ static bool check_gic(struct board_fault *fault)
     return true;
 }
 
+// The first CPU of the table is the one that boots, and the CPUs that are there are the first ones of the table.
+static bool check_cpus(struct board_fault *fault)
+{
+    uint64_t booted = READ_SYSREG(MPIDR_EL1) & MPIDR_AFFINITY;
+
+    if (platform_cpu_number(booted) != 0)
+        return differs(fault, "this board boots on another CPU: build for this machine's board (PLATFORM=)", "mpidr",
+                       booted, platform.cpus[0]);
+    for (unsigned int cpu = 0; cpu < gicv3_cpu_count(); cpu++)
+        if (!gicv3_has_cpu(cpu))
+            return differs(fault,
+                           "a CPU of this board has no redistributor: build for this machine's board (PLATFORM=)",
+                           "affinity", platform.cpus[cpu], gicv3_cpu_count());
+    return true;
+}
+
 static bool check_uart(struct board_fault *fault)
 {
     uint64_t low = look(platform.uarts[0].base + UARTPERIPHID0), high = look(platform.uarts[0].base + UARTPERIPHID1);
@@ -80,5 +96,5 @@ bool board_check(struct board_fault *fault)
     if (!stage1_is_complete())
         return differs(fault, "stage 1 has too few tables for this board: raise TABLES in mm/stage1.c", "complete", 0,
                        1);
-    return check_gic(fault) && check_uart(fault) && check_ram(fault);
+    return check_gic(fault) && check_cpus(fault) && check_uart(fault) && check_ram(fault);
 }

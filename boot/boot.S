@@ -52,6 +52,7 @@ enter:
     cmp x1, #CURRENT_EL_EL2
     b.ne wrong_exception_level
     msr spsel, #1
+    msr tpidr_el2, xzr // no vCPU yet (cpu_id, vectors.S)
     ldr w1, =SCTLR_EL2_RES1
     msr sctlr_el2, x1
     load_address x1, vectors
@@ -82,6 +83,7 @@ enter:
 secondary_start:
     msr daifset, #0xf
     msr spsel, #1
+    msr tpidr_el2, xzr // no vCPU yet (cpu_id, vectors.S)
     ldr w1, =SCTLR_EL2_RES1
     msr sctlr_el2, x1
     load_address x1, vectors

@@ -43,6 +43,7 @@ extern char stacks_start[];
 static struct vcpu *adopt_vcpu(unsigned int cpu)
 {
     struct vcpu *vcpu = &vm0.vcpus[cpu];
+    vcpu->cpu = cpu;
     vcpu->frame = (struct trap_frame *)(stacks_start + (cpu + 1) * STACK_STRIDE) - 1;
     WRITE_SYSREG(TPIDR_EL2, (uint64_t)vcpu);
     telemetry_init(cpu);

@@ -14,6 +14,7 @@
 #include <hv/irq.h>
 #include <hv/log_budget.h>
 #include <hv/memory_map.h>
+#include <hv/platform.h>
 #include <hv/notify.h>
 #include <hv/panic.h>
 
@@ -170,7 +171,7 @@ void cpu_mark_running(void)
 bool cpu_start_others(unsigned int count, uint64_t entry)
 {
     for (unsigned int cpu = 1; cpu < count; cpu++) {
-        int64_t result = firmware_cpu_on(cpu, entry, cpu);
+        int64_t result = firmware_cpu_on(platform.cpus[cpu], entry, cpu);
         uint64_t limit = deadline(START_LIMIT_MS);
         while (result == 0 && !__atomic_load_n(&running[cpu], __ATOMIC_ACQUIRE)) {
             cpu_yield();

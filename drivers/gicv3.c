@@ -73,11 +73,9 @@ unsigned int gicv3_cpu_count(void)
     return index + 1;
 }
 
-// MPIDR_EL1's affinity fields in the order of GICR_TYPER[63:32].
-static uint64_t own_affinity(void)
+// The affinity fields of an MPIDR_EL1 (Aff3 in bits 39:32) in the order of GICR_TYPER[63:32] (Aff3 in bits 31:24).
+static uint64_t packed_affinity(uint64_t mpidr)
 {
-    uint64_t mpidr = READ_SYSREG(MPIDR_EL1);
-
     return (mpidr & 0xffffff) | ((mpidr >> 8) & 0xff000000);
 }
 
@@ -89,6 +87,11 @@ static uint64_t find_redistributor(uint64_t wanted)
         if (io_read64(frame_at(index) + GICR_TYPER) >> 32 == wanted)
             return frame_at(index);
     return 0;
+}
+
+bool gicv3_has_cpu(unsigned int cpu)
+{
+    return find_redistributor(packed_affinity(platform.cpus[cpu])) != 0;
 }
 
 void gicv3_init_distributor(void)
@@ -130,7 +133,7 @@ static void init_redistributor(uint64_t base)
 
 void gicv3_init_cpu(unsigned int cpu)
 {
-    uint64_t base = find_redistributor(own_affinity());
+    uint64_t base = find_redistributor(packed_affinity(READ_SYSREG(MPIDR_EL1)));
 
     WRITE_SYSREG(ICC_SRE_EL2, SRE_EL2_ALL);
     barrier_context(); // the other ICC and ICH registers exist from here on
@@ -141,11 +144,12 @@ void gicv3_init_cpu(unsigned int cpu)
     WRITE_SYSREG(ICC_IGRPEN1_EL1, 1);
     barrier_context();
     if (base == 0 || cpu >= CPU_MAX) {
-        log_record(LOG_ERROR, LOG_IRQ, "gic-no-redistributor", "affinity=0x%lx", own_affinity());
+        log_record(LOG_ERROR, LOG_IRQ, "gic-no-redistributor", "affinity=0x%lx",
+                   packed_affinity(READ_SYSREG(MPIDR_EL1)));
         return;
     }
     init_redistributor(base);
-    affinity[cpu] = own_affinity();
+    affinity[cpu] = packed_affinity(READ_SYSREG(MPIDR_EL1));
     redistributor[cpu] = base;
     gicv3_enable(GICV3_SGI_KICK, cpu);
     gicv3_enable(platform.maintenance_intid, cpu);

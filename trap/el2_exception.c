@@ -9,11 +9,9 @@
 #include <hv/arch/extable.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/stacks.h>
-#include <hv/cpu.h>
 #include <hv/log.h>
 #include <hv/memory_map.h>
 #include <hv/panic.h>
-#include <hv/vm.h>
 
 #define EC_DATA_ABORT_EL2 0x25 // ESR_EL2.EC of a data abort taken without a change of exception level
 #define EC_BRK            0x3c // ESR_EL2.EC of BRK in AArch64 (both: DDI 0487 D19.2.37)
@@ -83,8 +81,6 @@ void trap_from_el2(struct own_exception *exception)
                                            "lower EL, AArch32"};
     struct trap_frame *frame = &exception->frame;
 
-    // vectors.S kept x0 in TPIDR_EL2 while it looked for the panic stack.
-    WRITE_SYSREG(TPIDR_EL2, (uint64_t)&vm0.vcpus[cpu_id()]);
     if (extable_fixup(&frame->elr_el2))
         return;
     panic_begin();

@@ -5,7 +5,6 @@
 #include <hv/arch/stacks.h>
 
 #define X(n) FRAME_X + 8 * (n)
-#define CPU_MASK 0x7
 
 // Saves what a function of EL2's C may overwrite, but for x0 and x1: x2..x9, x16, x17 and x30. It is compiled without
 // x10 to x15 (-ffixed-x10 ...), so that an exit that needs little saves little.
@@ -126,16 +125,18 @@
     exception_return
 .endm
 
-// A vector that no correct EL2 takes, or that reports a fault of EL2's own. Registers are all live and sp may be wrong: x0 waits
-// in TPIDR_EL2 (whose value main rebuilds from MPIDR_EL1) while it becomes the address of this CPU's panic stack.
+// A vector that no correct EL2 takes, or that reports a fault of EL2's own. Registers are all live and sp may be wrong, so
+// one register has to be given up before anything can be saved: x17, which guarded.S expects to lose and which a report
+// therefore shows as the address of the panic stack. This CPU's vCPU (TPIDR_EL2) says which CPU it is; before there is one
+// TPIDR_EL2 is 0 (boot.S) and the panic stack is CPU 0's, which then boots, or waits for the CPU that comes up.
 .macro vector_own number
     .balign 0x80
-    msr tpidr_el2, x0
-    mrs x0, mpidr_el1
-    and x0, x0, #CPU_MASK
-    lsl x0, x0, #PANIC_STACK_SHIFT
-    movk x0, #:abs_g1_nc:panic_stacks
-    stp x1, x2, [x0, #8]
+    mrs x17, tpidr_el2
+    cbz x17, 1f
+    ldr w17, [x17, #VCPU_CPU]
+1:  lsl x17, x17, #PANIC_STACK_SHIFT
+    movk x17, #:abs_g1_nc:panic_stacks
+    stp x0, x1, [x17]
     mov x1, #\number
     b own_exception
 .endm
@@ -256,17 +257,16 @@ guest_enter:
     restore_caller_saved
     exception_return
 
-// x0 = base of the panic stack, on which x1 and x2 wait at #8; x1 = vector number; TPIDR_EL2 = x0 of the fault.
+// x17 = base of the panic stack, on which x0 and x1 wait; x1 = number of the vector.
 own_exception:
-    mov x2, sp
+    mov x0, sp
     // From the top: the number of the vector and SP as they were, below them the frame.
-    add x0, x0, #PANIC_STACK_SIZE
-    stp x1, x2, [x0, #-16]
-    mov sp, x0
+    add x17, x17, #PANIC_STACK_SIZE
+    stp x1, x0, [x17, #-16]
+    mov sp, x17
     sub sp, sp, #(FRAME_SIZE + 16)
-    sub x0, x0, #PANIC_STACK_SIZE
-    ldp x1, x2, [x0, #8]
-    mrs x0, tpidr_el2
+    sub x17, x17, #PANIC_STACK_SIZE
+    ldp x0, x1, [x17]
     stp x0, x1, [sp, #X(0)]
     save_caller_saved
     save_rest

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Numbers that assembly needs, taken from the C types: compiled to assembly, from which the build makes asm-offsets.h.
 #include <hv/arch/frame.h>
+#include <hv/machine.h>
 #include <hv/types.h>
 
 #define OFFSET(name, type, member) __asm__ volatile("\n.ascii \"->" #name " %0\"" : : "i"(offsetof(type, member)))
@@ -24,4 +25,5 @@ void asm_offsets(void)
     OFFSET(FRAME_FAR, struct trap_frame, far_el2);
     OFFSET(FRAME_HPFAR, struct trap_frame, hpfar_el2);
     VALUE(FRAME_SIZE, sizeof(struct trap_frame));
+    OFFSET(VCPU_CPU, struct vcpu, cpu);
 }

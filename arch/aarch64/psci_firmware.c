@@ -5,7 +5,7 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/cpu.h>
-#include <hv/arch/registers.h>
+#include <hv/machine.h>
 
 #define PSCI_SYSTEM_OFF   0x84000008u
 #define PSCI_SYSTEM_RESET 0x84000009u
@@ -50,7 +50,9 @@ _Noreturn void firmware_reset(void)
 
 unsigned int cpu_id(void)
 {
-    return (unsigned int)FIELD_GET(MPIDR_EL1_AFF0, READ_SYSREG(MPIDR_EL1));
+    const struct vcpu *vcpu = vcpu_current();
+
+    return vcpu != NULL ? vcpu->cpu : 0;
 }
 
 void cpu_wait_for_interrupt(void)

@@ -16,6 +16,8 @@
 
 // Redistributor frames present (GICR_TYPER.Last ends the walk): the number of CPUs of the machine.
 unsigned int gicv3_cpu_count(void);
+// Whether CPU cpu (below platform.cpu_count) has a redistributor: one with its affinity in GICR_TYPER.
+bool gicv3_has_cpu(unsigned int cpu);
 // Distributor: Group 1, affinity routing; every SPI disabled. Once, on the boot CPU.
 void gicv3_init_distributor(void);
 // This CPU's redistributor, CPU interface (EOImode 1) and virtual interface. Once per CPU.

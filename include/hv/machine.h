@@ -112,7 +112,8 @@ static inline void vcpu_set_reg(struct vcpu *vcpu, unsigned int n, uint64_t valu
         vcpu->frame->x[n] = value;
 }
 
-// The vCPU of the CPU this runs on: TPIDR_EL2, set by main, never NULL once the vectors are in use.
+// The vCPU of the CPU this runs on: TPIDR_EL2, set by boot/main.c before anything can come from a
+// guest, and NULL (boot.S) before.
 static inline struct vcpu *vcpu_current(void)
 {
     return (struct vcpu *)READ_SYSREG(TPIDR_EL2);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: core/cpu.c core/notify.c
+// Links: core/cpu.c core/notify.c platform/platform.c
 // Calls between CPUs: they run once, where and while the caller waits for them, or never.
 
 #include <setjmp.h>
@@ -16,6 +16,7 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/log.h>
+#include <hv/platform.h>
 #include <hv/memory_map.h>
 
 #include <fake_irq.h>
@@ -37,9 +38,10 @@ void cpu_wait_for_interrupt(void)
 {
 }
 
-int64_t firmware_cpu_on(uint64_t cpu, uint64_t entry, uint64_t context)
+int64_t firmware_cpu_on(uint64_t affinity, uint64_t entry, uint64_t context)
 {
     unsigned int caller = here;
+    unsigned int cpu = platform_cpu_number(affinity);
     assert_int_equal(cpu, context);
     assert_int_equal(entry, ENTRY);
     if (cpu == dead)

@@ -18,6 +18,7 @@
 #include <hv/log.h>
 #include <hv/memory_map.h>
 #include <hv/pl011.h>
+#include <hv/platform.h>
 
 static uint32_t memory[0x1000000 / 4]; // 0x08000000 .. 0x09000000, what was written last
 static uint32_t uart[0x1000 / 4];
@@ -276,6 +277,18 @@ static void a_distributor_that_reads_back_wrong_is_told(void **state)
     assert_int_equal(records, 2);
 }
 
+// Redistributors are found by the whole affinity, and those of another board's CPUs are none of this one's.
+static void a_cpu_of_the_board_is_known_by_its_redistributor(void **state)
+{
+    (void)state;
+    frames = 4;
+    for (unsigned int cpu = 0; cpu < platform.cpu_count; cpu++)
+        assert_int_equal(gicv3_has_cpu(cpu), cpu < frames);
+    cluster = 0x00000100; // Aff1 = 1: the same numbers in Aff0
+    for (unsigned int cpu = 0; cpu < platform.cpu_count; cpu++)
+        assert_false(gicv3_has_cpu(cpu));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -288,6 +301,7 @@ int main(void)
         cmocka_unit_test_setup(the_cpu_interface, setup),
         cmocka_unit_test_setup(no_wait_is_endless, setup),
         cmocka_unit_test_setup(a_distributor_that_reads_back_wrong_is_told, setup),
+        cmocka_unit_test_setup(a_cpu_of_the_board_is_known_by_its_redistributor, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,8 @@
 // The CPU that this code runs on: its number, and its idle instruction. Work on other CPUs is in hv/cpu.h.
 #pragma once
 
-// 0 .. CPU_MAX-1, of the CPU this runs on (MPIDR_EL1.Aff0).
+// The number of the CPU this runs on, 0 .. CPU_MAX - 1: its row in the board's table (hv/platform.h). boot/main.c looks
+// for it once on each CPU, by the whole affinity in MPIDR_EL1, and keeps it with the CPU's vCPU (TPIDR_EL2). 0 before.
 unsigned int cpu_id(void);
 // Stops this CPU until an interrupt is pending, masked or not (WFI, DDI 0487 D1.6).
 void cpu_wait_for_interrupt(void);

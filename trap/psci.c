@@ -19,6 +19,8 @@
 #define PSCI_INVALID_ADDRESS    (-9)
 #define PSCI_MIGRATE_NOT_NEEDED 2
 
+#define VERSION_1_1 0x00010001 // major in bits 30:16, minor in bits 15:0, of SMCCC and PSCI alike
+
 #define POWER_STATE_POWERDOWN 0x00010000u
 #define POWER_STATE_RESERVED  0xfcfe0000u
 
@@ -58,7 +60,7 @@ static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint
     return PSCI_SUCCESS;
 }
 
-static int64_t cpu_off(struct vcpu *vcpu)
+int64_t psci_cpu_off(struct vcpu *vcpu)
 {
     log_limited(LOG_LIMIT(LOG_SOURCE_CPU_OFF, LOG_INFO), LOG_PSCI, "cpu-off", "vcpu=%u", vcpu->id);
     __atomic_store_n(&vcpu->power, VCPU_OFF, __ATOMIC_RELEASE);
@@ -104,49 +106,91 @@ static _Noreturn void system_reset(struct vcpu *vcpu)
     vm_reset(vcpu->vm);
 }
 
-// SYSTEM_RESET2: type 0 is a warm reset; anything else is not offered.
-static int64_t system_reset2(struct vcpu *vcpu, uint32_t type)
+// The functions of call_table.h. The 32-bit convention passes W1 to W3: the upper halves are not part of the arguments
+// (DEN 0028).
+
+static uint64_t argument(const struct vcpu *vcpu, unsigned int n)
 {
-    if (type != 0)
-        return PSCI_INVALID;
+    return vcpu_get_reg(vcpu, n);
+}
+
+static uint32_t argument32(const struct vcpu *vcpu, unsigned int n)
+{
+    return (uint32_t)vcpu_get_reg(vcpu, n);
+}
+
+int64_t smccc_version(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return VERSION_1_1;
+}
+
+int64_t smccc_arch_features(struct vcpu *vcpu)
+{
+    return arch_features(argument32(vcpu, 1));
+}
+
+int64_t psci_version(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return VERSION_1_1;
+}
+
+int64_t psci_features(struct vcpu *vcpu)
+{
+    return features(argument32(vcpu, 1));
+}
+
+int64_t psci_cpu_suspend_32(struct vcpu *vcpu)
+{
+    return cpu_suspend(vcpu, argument32(vcpu, 1), argument32(vcpu, 2));
+}
+
+int64_t psci_cpu_suspend_64(struct vcpu *vcpu)
+{
+    return cpu_suspend(vcpu, argument32(vcpu, 1), argument(vcpu, 2));
+}
+
+int64_t psci_cpu_on_32(struct vcpu *vcpu)
+{
+    return cpu_on(vcpu, argument32(vcpu, 1), argument32(vcpu, 2), argument32(vcpu, 3));
+}
+
+int64_t psci_cpu_on_64(struct vcpu *vcpu)
+{
+    return cpu_on(vcpu, argument(vcpu, 1), argument(vcpu, 2), argument(vcpu, 3));
+}
+
+int64_t psci_affinity_info_32(struct vcpu *vcpu)
+{
+    return affinity_info(vcpu, argument32(vcpu, 1), argument32(vcpu, 2));
+}
+
+int64_t psci_affinity_info_64(struct vcpu *vcpu)
+{
+    return affinity_info(vcpu, argument(vcpu, 1), argument(vcpu, 2));
+}
+
+int64_t psci_migrate_info_type(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return PSCI_MIGRATE_NOT_NEEDED;
+}
+
+int64_t psci_system_off(struct vcpu *vcpu)
+{
+    vm_power_off(vcpu->vm);
+}
+
+int64_t psci_system_reset(struct vcpu *vcpu)
+{
     system_reset(vcpu);
 }
 
-int64_t psci_call(struct vcpu *vcpu, unsigned int key)
+// Type 0 is a warm reset; anything else is not offered.
+int64_t psci_system_reset2(struct vcpu *vcpu)
 {
-    uint64_t x1 = vcpu_get_reg(vcpu, 1);
-    uint64_t x2 = vcpu_get_reg(vcpu, 2);
-    uint64_t x3 = vcpu_get_reg(vcpu, 3);
-
-    switch (key) {
-    case KEY_SMCCC_ARCH_FEATURES:
-        return arch_features((uint32_t)x1);
-    case KEY_PSCI_FEATURES:
-        return features((uint32_t)x1);
-    case KEY_PSCI_CPU_SUSPEND_32:
-        return cpu_suspend(vcpu, (uint32_t)x1, (uint32_t)x2);
-    case KEY_PSCI_CPU_SUSPEND_64:
-        return cpu_suspend(vcpu, (uint32_t)x1, x2);
-    case KEY_PSCI_CPU_OFF:
-        return cpu_off(vcpu);
-    case KEY_PSCI_CPU_ON_32:
-        return cpu_on(vcpu, (uint32_t)x1, (uint32_t)x2, (uint32_t)x3);
-    case KEY_PSCI_CPU_ON_64:
-        return cpu_on(vcpu, x1, x2, x3);
-    case KEY_PSCI_AFFINITY_INFO_32:
-        return affinity_info(vcpu, (uint32_t)x1, (uint32_t)x2);
-    case KEY_PSCI_AFFINITY_INFO_64:
-        return affinity_info(vcpu, x1, x2);
-    case KEY_PSCI_MIGRATE_INFO_TYPE:
-        return PSCI_MIGRATE_NOT_NEEDED;
-    case KEY_PSCI_SYSTEM_OFF:
-        vm_power_off(vcpu->vm);
-    case KEY_PSCI_SYSTEM_RESET:
-        system_reset(vcpu);
-    case KEY_PSCI_SYSTEM_RESET2_32:
-    case KEY_PSCI_SYSTEM_RESET2_64:
-        return system_reset2(vcpu, (uint32_t)x1);
-    default:
-        return PSCI_NOT_SUPPORTED;
-    }
+    if (argument32(vcpu, 1) != 0)
+        return PSCI_INVALID;
+    system_reset(vcpu);
 }

@@ -2,8 +2,8 @@
 // Hypercalls with any number and arguments, over a real stage 2 that is mapped, unmapped and protected meanwhile: what
 // reaches the console is exactly the guest's bytes at that address, and only where the guest may read all of them;
 // PSCI's answers and power states are those of a second reading of DEN 0022; no call changes anything else.
-// Links: trap/hypercall.c trap/psci.c mm/guest_mem.c mm/space.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c
-// Links: arch/aarch64/s2_pte.c lib/range.c
+// Links: trap/call_key.c trap/hypercall.c trap/psci.c mm/guest_mem.c mm/space.c mm/stage2.c mm/pool.c
+// Links: arch/aarch64/tlb.c arch/aarch64/s2_pte.c lib/range.c
 // Links: platform/platform.c
 
 #include <fuzz.h>
@@ -12,9 +12,11 @@
 #include <hv/call.h>
 #include <hv/channel.h>
 #include <hv/console.h>
+#include <hv/guest_abi.h>
 #include <hv/guest_mem.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
+#include <hv/telemetry.h>
 #include <guest_ram.h>
 #include <hv/pool.h>
 #include <hv/spinlock.h>

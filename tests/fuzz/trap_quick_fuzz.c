@@ -6,7 +6,8 @@
 // Links: trap/trap_quick.c trap/trap.c trap/aarch32.c
 // Links: trap/abort.c trap/abort_classify.c
 // Links: trap/abort_decode.c arch/aarch64/inject.c arch/aarch64/tlb.c trap/sysreg.c trap/sysreg_id.c
-// Links: trap/dispatch.c trap/fault.c trap/hypercall.c trap/psci.c policy/policy.c policy/event_key.c trace/telemetry.c
+// Links: trap/dispatch.c trap/fault.c trap/call_key.c trap/hypercall.c trap/psci.c policy/policy.c
+// Links: policy/event_key.c trace/telemetry.c
 // Links: vdev/device.c vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c
 // Links: vdev/vgic/vgic_redist.c vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c
 // Links: platform/platform.c

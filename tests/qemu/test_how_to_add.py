@@ -26,12 +26,12 @@ ADDITIONS = {
             ("#define HV_ID ", "#define HVC_PROBE 6 // x1 = a number; result: the next one\n\n#define HV_ID ")],
         "include/hv/call_table.h": [
             ("an exception that the guest could not handle\")",
-             "an exception that the guest could not handle\") \\\n    HVC_CALL(PROBE, 6, \"hvc-probe\", \"returns x1 + 1\")")],
+             "an exception that the guest could not handle\") \\\n    HVC_CALL(PROBE, 6, \"hvc-probe\", hvc_probe, \"returns x1 + 1\")")],
         "trap/hypercall.c": [
             ("#include <hv/guest_mem.h>\n", "#include <hv/guest_mem.h>\n#include <hv/probe.h>\n"),
-            ("    case KEY_HVC_UNKNOWN:\n",
-             "    case KEY_HVC_PROBE:\n        probe_send();\n        return (int64_t)vcpu_get_reg(vcpu, 1) + 1;\n"
-             "    case KEY_HVC_UNKNOWN:\n")],
+            ("int64_t hvc_pause(struct vcpu *vcpu)\n",
+             "int64_t hvc_probe(struct vcpu *vcpu)\n{\n    probe_send();\n"
+             "    return (int64_t)vcpu_get_reg(vcpu, 1) + 1;\n}\n\nint64_t hvc_pause(struct vcpu *vcpu)\n")],
     },
     "A monitor command": {
         "monitor/cmds/probe.c": """// SPDX-License-Identifier: Apache-2.0

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls by number: every number finds its key, PSCI answers with the right error codes, the console call is bounded.
-// Links: trap/hypercall.c trap/psci.c lib/range.c trace/log_budget.c
+// Links: trap/call_key.c trap/hypercall.c trap/psci.c lib/range.c trace/log_budget.c
 
 #include <hv/call.h>
 #include <hv/channel.h>

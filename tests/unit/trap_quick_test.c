@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: trap/trap_quick.c policy/policy.c
+// Links: trap/trap_quick.c trap/call_key.c policy/policy.c
 // The shorter way of an exit: what it takes, and what it must leave to trap_from_sync.
 
 #include <setjmp.h>
@@ -16,7 +16,9 @@
 #include <hv/cpu.h>
 #include <hv/device.h>
 #include <hv/gicv3.h>
+#include <hv/guest_abi.h>
 #include <hv/policy.h>
+#include <hv/telemetry.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
@@ -41,9 +43,31 @@ const unsigned int policy_range_count = 4;
 // Const tables of the build, under second names that the test may write.
 uint16_t id_keys[64];
 __asm__(".globl sysreg_id_key\n.set sysreg_id_key, id_keys");
-const uint16_t call_psci_keys[2][PSCI_COUNT];
 // As long as the real one, so that a read behind its end is seen.
 uint64_t sysreg_id_value[SYSREG_COUNT + 1];
+
+// What the calls that only return a number return.
+int64_t psci_version(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return 0x10001;
+}
+
+int64_t smccc_version(struct vcpu *vcpu)
+{
+    return psci_version(vcpu);
+}
+
+int64_t hvc_get_hv_id(struct vcpu *vcpu)
+{
+    (void)vcpu;
+    return HV_ID;
+}
+
+int64_t hvc_get_status(struct vcpu *vcpu)
+{
+    return (int64_t)vcpu->telemetry->sequence;
+}
 
 static struct vm vm;
 static struct trap_frame frame;

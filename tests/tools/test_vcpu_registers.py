@@ -2,9 +2,11 @@
 """The table of a vCPU's registers has every register that a guest can write, or here is why it does not."""
 
 import re
+import sys
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+import c_tables  # noqa: E402
 
 HIDDEN = "always trapped or refused where the CPU has it: no part of the guest's CPU"
 SOFTWARE = "always trapped: its value is EL2's own, or none"
@@ -27,13 +29,11 @@ UNTRAPPED = {"SPSR_EL1", "ELR_EL1", "SP_EL0", "SP_EL1", "PAR_EL1", "VBAR_EL1", "
 
 
 def table(name, macro):
-    text = (ROOT / "include/hv/arch" / name).read_text(encoding="utf-8").partition("#pragma once")[2]
-    rows = [[cell.strip() for cell in row.split(",")] for row in re.findall(rf"^ +{macro}\((.*?)\)", text, re.M)]
-    return {row[0]: (tuple(map(int, row[1:6])), row[6:]) for row in rows}
+    return {row[0]: (tuple(map(int, row[1:6])), row[6:]) for row in c_tables.rows(f"hv/arch/{name}", macro)}
 
 
-VCPU = table("vcpu_register_table.h", "REGISTER")
-TRAPPED = table("sysreg_table.h", "SYSREG")
+VCPU = table("vcpu_register_table.h", "VCPU_REGISTER_TABLE")
+TRAPPED = table("sysreg_table.h", "SYSREG_TABLE")
 
 
 def test_the_tables_were_read():

@@ -66,17 +66,21 @@ static uint64_t *page_descriptor(uint64_t address)
     return &next_table(block_descriptor(address))[address / PAGE_SIZE % ENTRIES];
 }
 
-// Maps start .. end - 1, both multiples of a page: blocks where a whole one fits, else pages. What shares 2 MiB with
-// something else is mapped by pages on both sides, since no two ranges overlap (scripts/check_layout.py).
+// Maps start .. end - 1, both multiples of a page: blocks where a whole one fits, else pages, and in one go what one
+// table holds of it. What shares 2 MiB with something else is mapped by pages on both sides, since no two ranges
+// overlap (scripts/check_layout.py).
 static void map(uint64_t start, uint64_t end, uint64_t attributes)
 {
     while (start < end) {
         bool block = start % BLOCK_SIZE == 0 && end - start >= BLOCK_SIZE;
-        if (block)
-            *block_descriptor(start) = start | attributes;
-        else
-            *page_descriptor(start) = start | attributes | DESC_TABLE;
-        start += block ? BLOCK_SIZE : PAGE_SIZE;
+        uint64_t size = block ? BLOCK_SIZE : PAGE_SIZE;
+        uint64_t *descriptor = block ? block_descriptor(start) : page_descriptor(start);
+        uint64_t in_table = size * ENTRIES - start % (size * ENTRIES);
+        uint64_t length = end - start < in_table ? (end - start) / size * size : in_table;
+
+        for (uint64_t offset = 0; offset < length; offset += size)
+            *descriptor++ = (start + offset) | attributes | (block ? 0 : DESC_TABLE);
+        start += length;
     }
 }
 

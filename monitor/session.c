@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// The monitor's states and keys. CLOSED: the serial line is the guest's. ATTENTION: after Ctrl-], one key decides: a
-// one-key command (which then goes back to the guest's console), Ctrl-] again (the guest gets one), Ctrl-C or backspace
-// (nothing), anything else opens the monitor, a printable byte being the first of the line. UNATTENDED: the monitor has
-// opened by itself, which a guest can cause at any time: what a person was typing for the guest is ignored, until Enter
-// alone or Ctrl-] says that somebody is there. OPEN: a prompt. In all but the first the guest's output is held by the
-// console. What a terminal sends by itself (terminal_input.h) is no key in any of them. Only the CPU that owns the
-// UART's interrupt runs monitor_input and opens the monitor.
+// The monitor's states and keys. One serial line has two users, the guest and the monitor, and the bytes that a person
+// types do not say whom they are for. The state says it:
+//
+//     CLOSED      the line is the guest's. Only Ctrl-] comes here (console/channel.c), and leads to ATTENTION.
+//     ATTENTION   one key decides. A one-key command runs, and the line is the guest's again. A second Ctrl-] is for
+//     the
+//                 guest. Ctrl-C or Backspace is nothing. Anything else opens the prompt, a printable byte as the first
+//                 of the line.
+//     OPEN        a prompt: lines are commands. quit, Ctrl-D and Ctrl-] lead back to CLOSED.
+//     UNATTENDED  the monitor has opened by itself. A guest can cause that at any time, in the middle of a line that a
+//                 person types for it, so that line must not be run. Everything is ignored until Enter alone, Ctrl-] or
+//                 a BREAK says that somebody is there.
+//
+// In all states but CLOSED the monitor holds the line: what the guest prints waits in its channel. What a terminal
+// sends by itself, an answer or a report of the mouse (terminal_input.h), is no key in any state. Everything here runs
+// on the CPU that takes the UART's interrupt, and in that interrupt, so nothing may wait; only monitor_is_open may be
+// called on another CPU, and state alone is atomic for that.
 #include <hv/monitor.h>
 
 #include <hv/arch/registers.h>
@@ -39,12 +49,12 @@ enum monitor_state { CLOSED, ATTENTION, UNATTENDED, OPEN };
 
 static struct {
     uint32_t state;     // enum monitor_state; atomic
-    bool running;       // a command runs: the prompt comes after its reply
+    bool running;       // a command runs; the prompt comes after its reply
     bool stepped;       // the last line was a step: Enter alone repeats it, as in gdb
-    bool line_begun;    // UNATTENDED: the line that is being typed is not empty
-    bool after_break;   // a BREAK opened it, and nothing was typed since
-    bool paging;        // the pager holds the rest of a reply: keys are its
-    bool burst;         // bytes of this line came right behind one another: a script's, or a paste
+    bool line_begun;    // UNATTENDED: something was typed since the last Enter, so the next one is not alone
+    bool after_break;   // a BREAK has opened the monitor, and nothing was typed since
+    bool paging;        // the pager holds the rest of a reply, and keys are the pager's
+    bool burst;         // bytes of this line came right behind one another: a script has sent it, or it was pasted
     uint64_t last_byte; // CNTPCT_EL0 when the last one came
     struct terminal_input keys;
     struct monitor_line line;
@@ -65,7 +75,8 @@ bool monitor_is_open(void)
     return state() != CLOSED;
 }
 
-// Shows the pager's prompt, or prompt and line; of a long line the part around the cursor.
+// Shows the pager's prompt while it waits, else the prompt and the line. Of a line that is longer than WINDOW the part
+// that ends at the cursor is shown.
 static void show_line(void)
 {
     char text[sizeof(PROMPT) + WINDOW];
@@ -83,6 +94,7 @@ static void show_line(void)
     console_show_input(text, sizeof(PROMPT) - 1 + length, sizeof(PROMPT) - 1 + monitor.line.cursor - start);
 }
 
+// The line was entered: it stays on the screen, and what is written next begins below it.
 static void end_input_line(void)
 {
     console_show_input("", 0, 0);
@@ -113,6 +125,7 @@ static void close_monitor(void)
     console_release();
 }
 
+// A step's reply is due, and the person does not want to wait for it. The guest goes on with its steps.
 static void stop_waiting_for_steps(void)
 {
     if (monitor_reply_deferred())
@@ -131,7 +144,7 @@ static void leave(void)
     close_monitor();
 }
 
-// What the step command promised: where the vCPUs stand now, and its last line.
+// The guest has made its steps and has paused: the step command's reply is completed.
 static void finish_step(void)
 {
     console_show_input("", 0, 0);
@@ -144,7 +157,8 @@ static bool has_prompt(void)
     return state() == OPEN || state() == UNATTENDED;
 }
 
-// Opens in the state that is given, or says why where it is open already.
+// Opens the prompt in new_state, OPEN or UNATTENDED, saying why. Where it is open already, the reason alone is said.
+// The end of a step is the one reason that is not said: it is what the person waits for.
 static void open(const char *reason, enum monitor_state new_state)
 {
     bool fresh = !has_prompt();
@@ -178,7 +192,7 @@ void monitor_open(const char *reason)
         monitor.line_begun = false;
         monitor.keys = (struct terminal_input){0};
     }
-    // Whoever has pressed Ctrl-] is there.
+    // In ATTENTION and OPEN a person has pressed Ctrl-] and is there.
     open(reason, state() == CLOSED || state() == UNATTENDED ? UNATTENDED : OPEN);
 }
 
@@ -213,7 +227,9 @@ void monitor_break(void)
     monitor.after_break = true;
 }
 
-// A letter that begins a command too: when more comes at once it was a script's or a paste's line, not a key.
+// key is a one-key command, but its letter also begins the names of commands, and a script may send "\x1dhelp\r" in one
+// go. If another byte follows within about 20 ms, that was a line and not a key; that byte is returned. PL011_EMPTY
+// where none follows.
 static int next_of_burst(int key)
 {
     int next = PL011_EMPTY;
@@ -225,6 +241,7 @@ static int next_of_burst(int key)
     return next;
 }
 
+// Runs a one-key command from the guest's console, and goes back there.
 static void run_key(const struct monitor_command *command)
 {
     end_input_line();
@@ -237,6 +254,8 @@ static void run_key(const struct monitor_command *command)
         show_line(); // something opened the monitor meanwhile
 }
 
+// Runs the line that was entered. The line is copied first, because a command may make the monitor close, which clears
+// it.
 static void run_line(void)
 {
     char text[LINE_LENGTH_MAX + 1];
@@ -260,7 +279,8 @@ static void run_line(void)
         show_line();
 }
 
-// Whether byte came right behind the one before, faster than a person types. The bytes that one key sends are one.
+// Whether byte came right behind the one before, faster than a person types. A key that sends several bytes (an arrow),
+// and the LF behind a CR, are one key and no burst.
 static bool is_burst(uint8_t byte)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
@@ -270,6 +290,7 @@ static bool is_burst(uint8_t byte)
     return fast && monitor.line.length > 0 && monitor.line.escape == 0 && !(monitor.line.after_return && byte == '\n');
 }
 
+// A key while the pager waits. Its prompt is wiped from the screen, so that pages join without a trace of it.
 static void pager_key(uint8_t byte)
 {
     console_show_input("", 0, 0);
@@ -278,6 +299,7 @@ static void pager_key(uint8_t byte)
     show_line();
 }
 
+// A key at the prompt.
 static void line_key(uint8_t byte)
 {
     if (is_burst(byte))
@@ -320,6 +342,7 @@ static void line_key(uint8_t byte)
     show_line();
 }
 
+// The key behind Ctrl-].
 static void attention_key(int byte)
 {
     const struct monitor_command *command = monitor_find_key(byte);
@@ -348,6 +371,7 @@ static void attention_key(int byte)
         monitor_input(next);
 }
 
+// Ctrl-] was pressed: takes the line, and says which keys there are.
 static void begin_attention(void)
 {
     console_hold();
@@ -356,7 +380,8 @@ static void begin_attention(void)
     console_show_input(PROMPT HINT, sizeof(PROMPT HINT) - 1, sizeof(PROMPT HINT) - 1);
 }
 
-// The monitor has opened by itself. An end of line that nothing was typed before is meant for it.
+// A key after the monitor has opened by itself. What is typed is a line for the guest that has not heard of the
+// monitor, but for an Enter that nothing was typed before: that one is meant for the monitor.
 static void unattended_key(uint8_t byte)
 {
     bool second_of_pair = monitor.line.after_return && byte == '\n';
@@ -376,6 +401,7 @@ static void unattended_key(uint8_t byte)
     }
 }
 
+// A byte of a key, in any state. The first key of a person at the prompt makes the log quiet there.
 static void key_byte(uint8_t byte)
 {
     switch (state()) {

@@ -243,7 +243,8 @@ bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
         event->value = register_part(*data, size);
     event->syndrome = syndrome;
     judge(event, range->key, verdict.row, KEY_CAUSE_DABT, write);
-    if (UNLIKELY(device_emulate(vcpu, ipa, write ? size | MMIO_WRITE : size, &event->value, range->key) != TRAP_DONE))
+    unsigned int access = write ? size | MMIO_WRITE : size;
+    if (UNLIKELY(device_emulate(vcpu, range->key, ipa, access, &event->value) != MMIO_DONE))
         return false; // refused without an effect: trap_from_sync asks again and injects the abort
     if (!write)
         *data = event->value;

@@ -4,9 +4,7 @@
 // accesses of other sizes than 4 bytes get, so firmware that looks at their fixed addresses goes on as it would there.
 // Nothing of the real transports is touched: a device that the person added to QEMU stays unseen.
 
-#include <hv/virtio_mmio.h>
-
-#include <hv/mmio.h>
+#include <hv/device_ops.h>
 
 #define TRANSPORT_SIZE 0x200
 
@@ -28,14 +26,17 @@ static uint32_t read_register(uint32_t offset)
     }
 }
 
-enum trap_result virtio_mmio_access(uint32_t offset, unsigned int access, uint64_t *value)
+static enum mmio_result virtio_mmio_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value)
 {
+    (void)vcpu;
     if (access & MMIO_WRITE)
-        return TRAP_DONE;
+        return MMIO_DONE;
     *value = read_register(offset);
     if (mmio_size(access) == 8) // the bus makes two of it
         *value |= (uint64_t)read_register(offset + 4) << 32;
     else
         *value = mmio_read_part(4, *value, 0, access);
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
+
+const struct device_ops device_virtio_mmio = {.access = virtio_mmio_access};

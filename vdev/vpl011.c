@@ -20,6 +20,7 @@
 #include <hv/arch/cache.h>
 #include <hv/arch/registers.h>
 #include <hv/channel.h>
+#include <hv/device_ops.h>
 #include <hv/hyp_timer.h>
 #include <hv/memory_map.h>
 #include <hv/spinlock.h>
@@ -290,18 +291,18 @@ static COLD void sent(struct vm *vm, bool loopback, uint8_t byte)
     unlock_uart(&vm->uart);
 }
 
-static __attribute__((noinline)) enum trap_result write_data(struct vm *vm, uint8_t byte)
+static __attribute__((noinline)) enum mmio_result write_data(struct vm *vm, uint8_t byte)
 {
     if (*reg(&vm->uart, UARTCR) & CR_LBE) {
         __atomic_store_n(&vm->uart.filled, true, __ATOMIC_RELAXED);
         sent(vm, true, byte);
-        return TRAP_DONE;
+        return MMIO_DONE;
     }
     channel_put(vm->uart.channel, byte);
     __atomic_store_n(&vm->uart.filled, true, __ATOMIC_RELAXED);
     if (!(__atomic_load_n(reg(&vm->uart, UARTRIS), __ATOMIC_RELAXED) & INT_TX))
         sent(vm, false, byte);
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
 
 // ---- Registers
@@ -378,27 +379,27 @@ static void access_word(struct vm *vm, uint32_t offset, unsigned int access, uin
 }
 
 // All but the two that a guest's output consists of.
-static __attribute__((noinline)) enum trap_result access_other(struct vm *vm, uint32_t offset, unsigned int access,
+static __attribute__((noinline)) enum mmio_result access_other(struct vm *vm, uint32_t offset, unsigned int access,
                                                                uint64_t *value)
 {
     if (mmio_size(access) > 4 || offset >= PL011_SIZE)
-        return TRAP_INJECT_ABORT;
+        return MMIO_FAULT;
     if (offset != UARTDR)
         access_word(vm, offset, access, value); // of UARTDR: an upper byte, without an effect
     else
         *value = mmio_read_part(4, read_data(vm), 0, access);
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
 
-__attribute__((noinline)) enum trap_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access,
-                                                         uint64_t *value)
+static __attribute__((noinline)) enum mmio_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access,
+                                                                uint64_t *value)
 {
     if (offset == UARTDR && (access & MMIO_WRITE) && mmio_size(access) <= 4)
         return write_data(vcpu->vm, (uint8_t)*value);
     if (offset != UARTFR || access > 4)
         return access_other(vcpu->vm, offset, access, value);
     *value = __atomic_load_n(reg(&vcpu->vm->uart, UARTFR), __ATOMIC_RELAXED);
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
 
 COLD void vpl011_time_goes_on(struct vm *vm)
@@ -421,7 +422,7 @@ static bool take_typed(void *argument, uint16_t data)
     return vpl011_receive(argument, data == CHANNEL_BREAK ? VPL011_BREAK : data);
 }
 
-COLD void vpl011_init(struct vm *vm)
+static COLD void vpl011_reset(struct vm *vm)
 {
     struct vpl011 *uart = &vm->uart;
     struct channel *channel = uart->channel;
@@ -439,3 +440,5 @@ COLD void vpl011_init(struct vm *vm)
     update(vm);
     unlock_uart(uart);
 }
+
+const struct device_ops device_pl011 = {.access = vpl011_access, .reset = vpl011_reset, .interrupt = PL011_INTID};

@@ -9,7 +9,7 @@
 // looks, and the first that finds it due rings. An access looks as well, so that no guest reads a clock that has
 // reached RTCMR and an alarm that has not rung.
 
-#include <hv/vpl031.h>
+#include <hv/device_ops.h>
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/guarded.h>
@@ -20,7 +20,7 @@
 #include <hv/spinlock.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
-#include <hv/vm.h>
+#include <hv/machine.h>
 
 #define RTCDR   0x000
 #define RTCMR   0x004
@@ -160,12 +160,12 @@ static void access_word(struct vm *vm, uint32_t offset, unsigned int access, uin
     spinlock_release(&rtc->lock);
 }
 
-COLD enum trap_result vpl031_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value)
+static COLD enum mmio_result vpl031_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value)
 {
     uint64_t high = *value >> 32;
 
     if (offset >= PL031_SIZE)
-        return TRAP_INJECT_ABORT;
+        return MMIO_FAULT;
     if (mmio_size(access) <= 4) {
         access_word(vcpu->vm, offset, access, value);
     } else { // the bus makes two of it
@@ -174,7 +174,7 @@ COLD enum trap_result vpl031_access(struct vcpu *vcpu, uint32_t offset, unsigned
         access_word(vcpu->vm, offset + 4, half, &high);
         *value = (uint32_t)*value | high << 32;
     }
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
 
 static COLD void alarm_expired(void)
@@ -186,9 +186,11 @@ static COLD void alarm_expired(void)
     spinlock_release(&vm->rtc.lock);
 }
 
-COLD void vpl031_init(struct vm *vm)
+static COLD void vpl031_reset(struct vm *vm)
 {
     memset(&vm->rtc, 0, sizeof(vm->rtc));
     spinlock_init(&vm->rtc.lock, LOCK_RTC);
     hyp_timer_register(HYP_TIMER_RTC, alarm_expired);
 }
+
+const struct device_ops device_pl031 = {.access = vpl031_access, .reset = vpl031_reset, .interrupt = PL031_INTID};

@@ -14,7 +14,7 @@
 #include <hv/policy.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
-#include <hv/vm.h>
+#include <hv/machine.h>
 
 #define WRAP_TRIES (1u << 24) // nobody waits for a timer that never fires
 

@@ -92,9 +92,7 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
     spinlock_init(&vm->power_lock, LOCK_VM_POWER);
     pool_init(&table_pool, stage2_pool, ARRAY_COUNT(stage2_pool));
     space_init(&vm->space, stage2_root, &table_pool, VMID);
-    vgic_init(vm);
-    vpl011_init(vm);
-    vpl031_init(vm);
+    device_reset_all(vm);
     enum hv_status status = ipa_range_make(ipa_make(GUEST_RAM_IPA), GUEST_RAM_SIZE, MIB(2), &ram);
     if (status == HV_OK)
         status = space_add_ram(&vm->space, &ram, pa_make(platform.guest_ram.base));

@@ -13,6 +13,7 @@
 #include <hv/notify.h>
 #include <hv/telemetry.h>
 #include <hv/tick.h>
+#include <hv/trap_result.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
 

@@ -1,17 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// The devices that ariel emulates, by the key of their row in device_table.h.
+// The devices of a guest, by the key of their row in device_table.h. What each of them does: device_ops.h.
 #pragma once
 
 #include <hv/bits.h>
 #include <hv/device_table.h>
 #include <hv/event_key.h>
 #include <hv/mmio.h>
-#include <hv/trap.h>
+#include <hv/types.h>
 
-// Performs an access (mmio.h) on the device key at ipa, which lies in it. TRAP_DONE, or TRAP_INJECT_ABORT, without any
-// effect but on *value, for what the device refuses and for a device that ariel does not have.
-enum trap_result device_emulate(struct vcpu *vcpu, uint64_t ipa, unsigned int access, uint64_t *value,
-                                unsigned int key);
+struct vcpu;
+struct vm;
+
+// Performs an access (mmio.h) at ipa, which lies in the device that key names, KEY_DEVICE_FIRST .. KEY_DEVICE_NONE.
+// MMIO_FAULT for what the device refuses, and for every device that ariel does not emulate.
+enum mmio_result device_emulate(struct vcpu *vcpu, unsigned int key, uint64_t ipa, unsigned int access,
+                                uint64_t *value);
+
+// Puts every device of vm into its state at reset. Once for each VM, on the boot CPU, before its vCPUs run.
+void device_reset_all(struct vm *vm);
 
 // The kinds of device_table.h: bit 0, reads may be passed on to the real device; bit 1, writes.
 enum { DEVICE_OWNED = 0, DEVICE_MASTER = 0, DEVICE_LASTING = 1, DEVICE_PLAIN = 3 };

@@ -6,24 +6,25 @@
 //   MASTER   nothing: it can write memory by itself, and would write at PA what the guest means as IPA
 //   LASTING  reads: what is written there outlives the guest and a reset of the machine
 //   PLAIN    reads and writes
-// The emulation is EMULATED where device_emulate has a device of the guest's own, else NONE.
+// The emulation is `none`, or names the struct device_ops of a device of the guest's own: `gicd` is device_gicd
+// (device_ops.h).
 #pragma once
 
 // clang-format off
 #define DEVICE_TABLE(DEVICE) \
-    DEVICE(FLASH,       "flash",        0x00000000, 0x08000000, LASTING, NONE,     "two banks of NOR flash (CFI)") \
-    DEVICE(GICD,        "gicd",         0x08000000, 0x00010000, OWNED,   EMULATED, "GICv3 distributor") \
-    DEVICE(GITS,        "gic-its",      0x08080000, 0x00020000, MASTER,  NONE,     "GICv3 interrupt translation service") \
-    DEVICE(GICR,        "gicr",         0x080a0000, 0x00f60000, OWNED,   EMULATED, "GICv3 redistributors") \
-    DEVICE(PL011,       "pl011",        0x09000000, 0x00001000, OWNED,   EMULATED, "UART") \
-    DEVICE(PL031,       "pl031",        0x09010000, 0x00001000, LASTING, EMULATED, "real-time clock") \
-    DEVICE(FW_CFG,      "fw-cfg",       0x09020000, 0x00000018, MASTER,  NONE,     "QEMU firmware configuration, with DMA") \
-    DEVICE(PL061,       "pl061",        0x09030000, 0x00001000, PLAIN,   NONE,     "GPIO, the power button") \
-    DEVICE(SMMU,        "smmuv3",       0x09050000, 0x00020000, MASTER,  NONE,     "system MMU") \
-    DEVICE(VIRTIO_MMIO, "virtio-mmio",  0x0a000000, 0x00004000, MASTER,  EMULATED, "32 virtio-mmio transports") \
-    DEVICE(PLATFORM_BUS,"platform-bus", 0x0c000000, 0x02000000, MASTER,  NONE,     "platform bus") \
-    DEVICE(PCIE_MMIO,   "pcie-mmio",    0x10000000, 0x2eff0000, MASTER,  NONE,     "PCIe 32-bit window") \
-    DEVICE(PCIE_PIO,    "pcie-pio",     0x3eff0000, 0x00010000, MASTER,  NONE,     "PCIe I/O ports") \
-    DEVICE(PCIE_ECAM_LOW,"pcie-ecam-low",0x3f000000, 0x01000000, MASTER,  NONE,     "PCIe configuration space (low)") \
-    DEVICE(PCIE_ECAM,   "pcie-ecam",    0x4010000000, 0x10000000, MASTER,  NONE,     "PCIe configuration space (high)")
+    DEVICE(FLASH,       "flash",        0x00000000, 0x08000000, LASTING, none,        "two banks of NOR flash (CFI)") \
+    DEVICE(GICD,        "gicd",         0x08000000, 0x00010000, OWNED,   gicd,        "GICv3 distributor") \
+    DEVICE(GITS,        "gic-its",      0x08080000, 0x00020000, MASTER,  none,        "GICv3 interrupt translation service") \
+    DEVICE(GICR,        "gicr",         0x080a0000, 0x00f60000, OWNED,   gicr,        "GICv3 redistributors") \
+    DEVICE(PL011,       "pl011",        0x09000000, 0x00001000, OWNED,   pl011,       "UART") \
+    DEVICE(PL031,       "pl031",        0x09010000, 0x00001000, LASTING, pl031,       "real-time clock") \
+    DEVICE(FW_CFG,      "fw-cfg",       0x09020000, 0x00000018, MASTER,  none,        "QEMU firmware configuration, with DMA") \
+    DEVICE(PL061,       "pl061",        0x09030000, 0x00001000, PLAIN,   none,        "GPIO, the power button") \
+    DEVICE(SMMU,        "smmuv3",       0x09050000, 0x00020000, MASTER,  none,        "system MMU") \
+    DEVICE(VIRTIO_MMIO, "virtio-mmio",  0x0a000000, 0x00004000, MASTER,  virtio_mmio, "32 virtio-mmio transports") \
+    DEVICE(PLATFORM_BUS,"platform-bus", 0x0c000000, 0x02000000, MASTER,  none,        "platform bus") \
+    DEVICE(PCIE_MMIO,   "pcie-mmio",    0x10000000, 0x2eff0000, MASTER,  none,        "PCIe 32-bit window") \
+    DEVICE(PCIE_PIO,    "pcie-pio",     0x3eff0000, 0x00010000, MASTER,  none,        "PCIe I/O ports") \
+    DEVICE(PCIE_ECAM_LOW,"pcie-ecam-low",0x3f000000, 0x01000000, MASTER,  none,        "PCIe configuration space (low)") \
+    DEVICE(PCIE_ECAM,   "pcie-ecam",    0x4010000000, 0x10000000, MASTER,  none,        "PCIe configuration space (high)")
 // clang-format on

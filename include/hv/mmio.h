@@ -7,6 +7,12 @@
 #include <hv/bits.h>
 #include <hv/types.h>
 
+// What a device makes of an access.
+enum mmio_result {
+    MMIO_DONE,  // done; after a read *value has what was read, zero-extended from the size
+    MMIO_FAULT, // refused, without any effect but on *value: what a bus error, an external abort, is to the guest
+};
+
 // What an access may be: its size alone for a read.
 #define MMIO_WRITE 0x10u
 

@@ -4,17 +4,10 @@
 #pragma once
 
 #include <hv/arch/registers.h>
-#include <hv/mmio.h>
-#include <hv/spinlock.h>
+#include <hv/machine.h>
 #include <hv/status.h>
-#include <hv/trap.h>
 #include <hv/types.h>
-#include <hv/vgic_state.h>
 
-struct vm;
-
-// All interrupts as after a reset (IHI 0069 12.9, 12.11).
-void vgic_init(struct vm *vm);
 // ICH_HCR_EL2, ICH_VMCR_EL2 and empty list registers on this CPU.
 void vgic_init_cpu(struct vcpu *vcpu);
 // Drives the line of intid (0..31 of vCPU vcpu_id, or an SPI): level true raises it. For an edge-triggered interrupt a
@@ -46,9 +39,6 @@ static inline bool vgic_is_empty(const struct vcpu *vcpu)
 }
 // Whether the vCPU has an interrupt that would wake it from WFI.
 bool vgic_has_pending(struct vcpu *vcpu);
-// The devices of the guest's address space. TRAP_DONE, or TRAP_INJECT_ABORT for what the architecture refuses.
-enum trap_result vgic_distributor_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value);
-enum trap_result vgic_redistributor_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value);
 // A write of ICC_SGI1R_EL1 (IHI 0069 12.2.22): Group 1 SGIs; of ICC_SGI0R_EL1: Group 0.
 void vgic_write_sgi1r(struct vcpu *vcpu, uint64_t value);
 void vgic_write_sgi0r(struct vcpu *vcpu, uint64_t value);

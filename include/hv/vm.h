@@ -10,7 +10,6 @@
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
 #include <hv/vpl011.h>
-#include <hv/vpl031.h>
 
 // The one VM of this build.
 extern struct vm vm0;

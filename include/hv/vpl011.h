@@ -3,16 +3,11 @@
 // a channel (channel.h).
 #pragma once
 
-#include <hv/mmio.h>
-#include <hv/trap.h>
 #include <hv/types.h>
 #include <hv/vpl011_state.h>
 
 struct vm;
 
-void vpl011_init(struct vm *vm);
-// TRAP_DONE; TRAP_INJECT_ABORT for a 64-bit access and for one outside the device.
-enum trap_result vpl011_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value);
 // A character from the serial line for the guest, as UARTDR reads: a byte, or VPL011_BREAK. False when its FIFO is full
 // or its receiver is off: the caller keeps the character, and is called back through channel_room when the guest
 // has made room, so that nothing is lost. The caller may hold the console's queue lock.

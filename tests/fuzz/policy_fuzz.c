@@ -3,7 +3,7 @@
 // kind. The verdict is the one a plain search finds, its effect is what docs/POLICY.md says, a record is written when
 // the row asks for one, and nothing reaches a device, a register or a call that the verdict does not let through.
 //
-// Links: trap/dispatch.c trap/fault.c policy/policy.c
+// Links: trap/dispatch.c trap/fault.c policy/policy.c vdev/device.c
 // Links: platform/platform.c
 
 #define main                 unit_main
@@ -56,15 +56,10 @@ const char *event_key_name(unsigned int key)
     return "";
 }
 
-enum trap_result device_emulate(struct vcpu *of, uint64_t ipa, unsigned int access, uint64_t *value, unsigned int key)
+const char *trap_result_name(unsigned int result)
 {
-    (void)of, (void)ipa;
-    if (key != KEY_DEVICE_GICD && key != KEY_DEVICE_GICR && key != KEY_DEVICE_PL011)
-        return TRAP_INJECT_ABORT;
-    emulated++;
-    if (!(access & MMIO_WRITE))
-        *value = EMULATED;
-    return TRAP_DONE;
+    (void)result;
+    return "";
 }
 
 static struct policy_verdict draw_verdict(struct fuzz_input *input)
@@ -111,6 +106,7 @@ static void begin(struct fuzz_input *input)
     event.write = (uint8_t)fuzz_below(input, 2);
     frame.elr_el2 = event.pc;
     logged = broke = stopped = waited_for_interrupt = emulated = passed = 0;
+    fake_devices = (struct fake_devices){.value = EMULATED};
     if (fuzz_below(input, 8) == 0)
         broke = 1; // this is the second time: resumed at a pause
 }
@@ -121,7 +117,7 @@ static void check_common(struct policy_verdict of, bool resumed, enum trap_resul
     bool goes_on = of.action == POLICY_ALLOW || of.action == POLICY_EMULATE || (of.action == POLICY_PAUSE && resumed);
 
     fuzz_check(event.row == of.row && event.verdict == of.action);
-    fuzz_check(goes_on || emulated + passed == 0);
+    fuzz_check(goes_on || emulated + fake_devices.count + passed == 0);
     fuzz_check((stopped == 1) == (of.action == POLICY_STOP));
     fuzz_check((result == TRAP_STOP) == (of.action == POLICY_STOP));
     fuzz_check((broke > resumed) == (of.action == POLICY_PAUSE && !resumed));
@@ -179,6 +175,12 @@ static bool device_access(pa_t pa, unsigned int size, bool write, uint64_t *valu
     return true;
 }
 
+static bool is_emulated(unsigned int key)
+{
+    return key == KEY_DEVICE_GICD || key == KEY_DEVICE_GICR || key == KEY_DEVICE_PL011 || key == KEY_DEVICE_PL031 ||
+           key == KEY_DEVICE_VIRTIO_MMIO;
+}
+
 static void access_event(struct fuzz_input *input)
 {
     unsigned int size = 1u << fuzz_below(input, 4);
@@ -192,7 +194,8 @@ static void access_event(struct fuzz_input *input)
     enum trap_result result = trap_mmio(vcpu, &event, size);
     fuzz_check(event.key == (expected ? expected->key : KEY_DEVICE_NONE));
     if (expected && !(expected->widths & size)) {
-        fuzz_check(event.verdict == POLICY_DENY && result == TRAP_INJECT_ABORT && emulated + passed == 0);
+        fuzz_check(event.verdict == POLICY_DENY && result == TRAP_INJECT_ABORT &&
+                   emulated + fake_devices.count + passed == 0);
         fuzz_check(event.row == of.row);
         return;
     }
@@ -202,9 +205,9 @@ static void access_event(struct fuzz_input *input)
     if (of.action == POLICY_ALLOW && !passes)
         fuzz_check(result == TRAP_INJECT_ABORT);
     bool emulates = of.action == POLICY_EMULATE || (of.action == POLICY_PAUSE && resumed);
-    bool owned = event.key == KEY_DEVICE_GICD || event.key == KEY_DEVICE_GICR || event.key == KEY_DEVICE_PL011;
-    fuzz_check((emulated == 1) == (emulates && owned));
-    if (emulates && !owned)
+    bool emulated_device = is_emulated(event.key);
+    fuzz_check((fake_devices.count == 1) == (emulates && emulated_device));
+    if (emulates && !emulated_device)
         fuzz_check(result == TRAP_INJECT_ABORT);
     if (!event.write && of.action == POLICY_RAZ_WI)
         fuzz_check(event.value == 0);
@@ -241,7 +244,7 @@ static void fault_event(struct fuzz_input *input)
     const struct policy_range *expected = search(event.address);
     struct policy_verdict of = expected ? expected->verdict[event.write] : verdict_table[PAIR_NONE][event.write];
     enum trap_result result = trap_fault(vcpu, &event, wanted, "a reason");
-    fuzz_check(event.row == of.row && emulated + passed == 0);
+    fuzz_check(event.row == of.row && emulated + fake_devices.count + passed == 0);
     if (wanted == TRAP_RETRY)
         fuzz_check(result == TRAP_RETRY && stopped + (broke > resumed) == 0);
     else if (of.action == POLICY_STOP || wanted == TRAP_STOP)

@@ -23,6 +23,7 @@
 #include <hv/arch/trap.h>
 #include <hv/call.h>
 #include <hv/channel.h>
+#include <hv/device_ops.h>
 #include <hv/console.h>
 #include <hv/guest_mem.h>
 #include <hv/guest_walk.h>
@@ -819,8 +820,8 @@ static void prepare(void)
     memset(&frame, 0, sizeof(frame));
     effects = 0;
     world_started(NULL);
-    vpl011_init(&vm);
-    vpl031_init(&vm);
+    device_pl011.reset(&vm);
+    device_pl031.reset(&vm);
     vm.uart.shadow = true;
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         vm.vcpus[i].frame = &frame;

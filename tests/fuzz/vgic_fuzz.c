@@ -328,10 +328,10 @@ static void access_anything(struct fuzz_input *input)
         unsigned int access = size | (how & 4 ? MMIO_WRITE : 0);
 
         run_on(how >> 6 < WORLD_CPUS ? how >> 6 : 0);
-        enum trap_result result = how & 8 ? vgic_redistributor_access(vcpu_current(), offset, access, &value)
-                                          : vgic_distributor_access(vcpu_current(), offset & 0xffff, access, &value);
-        fuzz_check(result == TRAP_DONE || result == TRAP_INJECT_ABORT);
-        fuzz_check(size == 8 || result != TRAP_DONE || (how & 4) || value >> (8 * size) == 0);
+        enum mmio_result result = how & 8 ? device_gicr.access(vcpu_current(), offset, access, &value)
+                                          : device_gicd.access(vcpu_current(), offset & 0xffff, access, &value);
+        fuzz_check(result == MMIO_DONE || result == MMIO_FAULT);
+        fuzz_check(size == 8 || result != MMIO_DONE || (how & 4) || value >> (8 * size) == 0);
         if (how & 16)
             vgic_write_sgi1r(vcpu_current(), value);
         if ((how & 32) && cpus[here].depth < 60)

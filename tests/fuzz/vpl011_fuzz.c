@@ -8,6 +8,7 @@
 
 #include <hv/arch/registers.h>
 #include <hv/channel.h>
+#include <hv/device_ops.h>
 #include <hv/hyp_timer.h>
 #include <hv/vm.h>
 #include <hv/vpl011.h>
@@ -234,11 +235,11 @@ static void access_both(struct fuzz_input *input)
     uint32_t word = offset & ~3u;
     unsigned int before = sent;
     bool loopback = model.cr & 0x80, part = offset != 0 && word == 0;
-    enum trap_result result = vpl011_access(&vm.vcpus[0], offset, write ? size | MMIO_WRITE : size, &value);
+    enum mmio_result result = device_pl011.access(&vm.vcpus[0], offset, write ? size | MMIO_WRITE : size, &value);
 
-    fuzz_check((result == TRAP_DONE) == (size <= 4 && offset < PL011_SIZE));
-    fuzz_check(result == TRAP_DONE || result == TRAP_INJECT_ABORT);
-    if (result != TRAP_DONE)
+    fuzz_check((result == MMIO_DONE) == (size <= 4 && offset < PL011_SIZE));
+    fuzz_check(result == MMIO_DONE || result == MMIO_FAULT);
+    if (result != MMIO_DONE)
         return;
     unsigned int shift = 8 * (offset & 3);
     uint32_t mask = (uint32_t)(~UINT64_C(0) >> (64 - 8 * size)) << shift;
@@ -301,7 +302,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
     model.cr = 0x300;
     model.ifls = 0x12;
-    vpl011_init(&vm);
+    device_pl011.reset(&vm);
     vm.uart.shadow = shown = fuzz_below(&input, 2);
     while (input.size > 0) {
         unsigned int before = told;
@@ -320,7 +321,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     bool waiting = model.waiting && (model.cr & 0x280) == 0x200 && model.count > 0;
     while (model.count > 0) {
         uint64_t value = 0;
-        (void)vpl011_access(&vm.vcpus[0], 0, 4, &value);
+        (void)device_pl011.access(&vm.vcpus[0], 0, 4, &value);
         fuzz_check(value == model_take());
     }
     fuzz_check(!waiting || told != before);

@@ -21,6 +21,8 @@
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 
+#include "../fake/devices.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -80,7 +82,7 @@ bool vcpu_break_passed(struct vcpu *of, const struct event *at)
 void vcpu_break(struct vcpu *of, const struct event *at)
 {
     (void)of, (void)at;
-    assert_int_equal(emulated, 0); // a pause comes before the access
+    assert_int_equal(emulated + fake_devices.count, 0); // a pause comes before the access
     broke++;
 }
 
@@ -134,50 +136,6 @@ int64_t call_handle(struct vcpu *of, unsigned int key)
     emulated++;
     frame.elr_el2 += moved;
     return (int64_t)EMULATED;
-}
-
-static enum trap_result device(unsigned int access, uint64_t *value)
-{
-    emulated++;
-    if (access & MMIO_WRITE)
-        device_value = *value;
-    else
-        *value = EMULATED;
-    return TRAP_DONE;
-}
-
-enum trap_result vgic_distributor_access(struct vcpu *of, uint32_t offset, unsigned int access, uint64_t *value)
-{
-    (void)of;
-    assert_int_equal(offset, 4);
-    return device(access, value);
-}
-
-enum trap_result vgic_redistributor_access(struct vcpu *of, uint32_t offset, unsigned int access, uint64_t *value)
-{
-    (void)of;
-    assert_int_equal(offset, 8);
-    return device(access, value);
-}
-
-enum trap_result vpl011_access(struct vcpu *of, uint32_t offset, unsigned int access, uint64_t *value)
-{
-    (void)of;
-    assert_int_equal(offset, 0x18);
-    return device(access, value);
-}
-
-enum trap_result vpl031_access(struct vcpu *of, uint32_t offset, unsigned int access, uint64_t *value)
-{
-    (void)of;
-    assert_int_equal(offset, 0xfe0);
-    return device(access, value);
-}
-
-enum trap_result virtio_mmio_access(uint32_t offset, unsigned int access, uint64_t *value)
-{
-    assert_int_equal(offset, 0x3e08);
-    return device(access, value);
 }
 
 void inject_serror(struct vcpu *of)
@@ -254,6 +212,7 @@ static int setup(void **state)
     logged = broke = stopped = waited_for_interrupt = emulated = passed = deactivated = pending_count = 0;
     disabled = INTID_SPURIOUS;
     device_value = 0;
+    fake_devices = (struct fake_devices){.value = EMULATED};
     return 0;
 }
 
@@ -273,6 +232,7 @@ static void decree(enum policy_action action, uint8_t flags)
     verdict_table[0][0] = verdict_table[0][1] = verdict;
     range.verdict[0] = range.verdict[1] = verdict;
     logged = broke = stopped = waited_for_interrupt = emulated = passed = 0;
+    fake_devices = (struct fake_devices){.value = EMULATED};
 }
 
 static enum trap_result sysreg(bool write, unsigned int key)
@@ -304,7 +264,7 @@ static void a_register_by_each_action(void **state)
     assert_int_equal(event.value, 0x77); // the record shows what was ignored
     decree(POLICY_DENY, 0);
     assert_int_equal(sysreg(false, REGISTER), TRAP_INJECT_UNDEF);
-    assert_int_equal(emulated + passed, 0);
+    assert_int_equal(emulated + fake_devices.count + passed, 0);
 }
 
 static void pause_comes_before_the_access_and_stop_instead(void **state)
@@ -394,7 +354,9 @@ static void a_device_by_each_action(void **state)
     assert_int_equal(event.value, EMULATED);
     assert_int_equal(event.key, KEY_DEVICE_PL011);
     assert_int_equal(mmio(UART_FR, true, 4), TRAP_DONE);
-    assert_int_equal(device_value, 0x77);
+    assert_int_equal(fake_devices.written, 0x77);
+    fake_devices.answer = MMIO_FAULT;
+    assert_int_equal(mmio(UART_FR, false, 4), TRAP_INJECT_ABORT);
     decree(POLICY_ALLOW, 0);
     range.key = KEY_DEVICE_PL061;
     range.base = platform.gpio.base;
@@ -464,28 +426,32 @@ static void what_outlives_the_guest_or_writes_memory_is_never_passed_on(void **s
 
 static void each_emulated_device_is_reached_at_its_offset(void **state)
 {
+    static const struct {
+        uint64_t base, size;
+        uint16_t key;
+        uint32_t offset, from; // from: where in the device the row's range begins; that does not shift the offset
+        const struct device_ops *device;
+    } rows[] = {
+        {GICD_IPA, GICD_SIZE, KEY_DEVICE_GICD, 4, 0, &device_gicd},
+        {GICR_IPA, 0xf60000, KEY_DEVICE_GICR, 0xf5fff8, 0, &device_gicr},
+        {PL011_IPA, 0x20, KEY_DEVICE_PL011, 0x18, 0x10, &device_pl011},
+        {PL031_IPA, PL031_SIZE, KEY_DEVICE_PL031, 0xfe0, 0, &device_pl031},
+        {0x0a000000, 0x4000, KEY_DEVICE_VIRTIO_MMIO, 0x3e08, 0, &device_virtio_mmio},
+    };
     (void)state;
     decree(POLICY_EMULATE, 0);
-    range = (struct policy_range){
-        .base = GICD_IPA, .size = GICD_SIZE, .key = KEY_DEVICE_GICD, .widths = 0xf, .verdict = {verdict, verdict}};
-    assert_int_equal(mmio(GICD_IPA + 4, false, 4), TRAP_DONE);
-    range.base = GICR_IPA;
-    range.key = KEY_DEVICE_GICR;
-    assert_int_equal(mmio(GICR_IPA + 8, false, 8), TRAP_DONE);
-    // A row on a part of a device does not shift the offset.
-    range.base = PL011_IPA + 0x10;
-    range.size = 0x10;
-    range.key = KEY_DEVICE_PL011;
-    assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
-    range.base = PL031_IPA;
-    range.size = PL031_SIZE;
-    range.key = KEY_DEVICE_PL031;
-    assert_int_equal(mmio(PL031_IPA + 0xfe0, false, 4), TRAP_DONE);
-    range.base = 0x0a000000;
-    range.size = 0x4000;
-    range.key = KEY_DEVICE_VIRTIO_MMIO;
-    assert_int_equal(mmio(0x0a003e08, true, 4), TRAP_DONE);
-    assert_int_equal(emulated, 5);
+    for (unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
+        range = (struct policy_range){.base = rows[i].base + rows[i].from,
+                                      .size = rows[i].size - rows[i].from,
+                                      .key = rows[i].key,
+                                      .widths = 0xf,
+                                      .verdict = {verdict, verdict}};
+        assert_int_equal(mmio(rows[i].base + rows[i].offset, i & 1, 4), TRAP_DONE);
+        assert_int_equal(fake_devices.count, i + 1);
+        assert_ptr_equal(fake_devices.device, rows[i].device);
+        assert_int_equal(fake_devices.offset, rows[i].offset);
+        assert_int_equal(fake_devices.access, i & 1 ? 4 | MMIO_WRITE : 4);
+    }
     // Nothing emulates the others.
     range.base = PL011_IPA;
     range.key = KEY_DEVICE_PL061;
@@ -500,7 +466,7 @@ static void widths_and_holes_are_refused(void **state)
     assert_int_equal(mmio(UART_FR, false, 8), TRAP_INJECT_ABORT);
     assert_int_equal(event.verdict, POLICY_DENY);
     assert_int_equal(mmio(UART_FR, false, 1), TRAP_INJECT_ABORT);
-    assert_int_equal(emulated, 0);
+    assert_int_equal(fake_devices.count, 0);
     assert_int_equal(mmio(UART_FR, false, 4), TRAP_DONE);
     assert_int_equal(mmio(0x80000000, false, 4), TRAP_INJECT_ABORT);
     assert_int_equal(event.key, KEY_DEVICE_NONE);

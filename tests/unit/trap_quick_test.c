@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: trap/trap_quick.c trap/call_key.c policy/policy.c
+// Links: trap/trap_quick.c trap/call_key.c policy/policy.c vdev/device.c
 // The shorter way of an exit: what it takes, and what it must leave to trap_from_sync.
 
 #include <setjmp.h>
@@ -23,9 +23,12 @@
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 
+#include "../fake/devices.h"
+
 #define QUICK          {POLICY_EMULATE, POLICY_FLAG_QUICK, 1}
 #define WORD_READ      0x93810007u // EC 0x24, 32 bits, ISV, 4 bytes, Rt = x1, translation fault at level 3
 #define NARROW_IPA     UINT64_C(0xf09010000)
+#define VALUE          0x5a5a5a // what a read of a device gives
 #define PC             0x40001000u
 #define ID_REGISTER(n) (0x62300001u | (n) << 1 | 1u << 5) // MRS x1, S3_0_C0_C<n>_0
 
@@ -72,22 +75,9 @@ int64_t hvc_get_status(struct vcpu *vcpu)
 static struct vm vm;
 static struct trap_frame frame;
 static struct telemetry telemetry;
-static unsigned int emulated, waits, pending, dropped, forwarded;
-static uint64_t written;
+static unsigned int waits, pending, dropped, forwarded;
 static uint64_t sent; // to vgic_write_sgi1r
 static unsigned int refilled;
-static enum trap_result answer; // of the device
-
-enum trap_result device_emulate(struct vcpu *vcpu, uint64_t ipa, unsigned int access, uint64_t *value, unsigned int key)
-{
-    (void)vcpu, (void)key;
-    emulated++;
-    if (access & MMIO_WRITE)
-        written = *value;
-    else
-        *value = ipa;
-    return answer;
-}
 
 void vgic_write_sgi1r(struct vcpu *vcpu, uint64_t value)
 {
@@ -133,9 +123,9 @@ static int setup(void **state)
     fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
     fake_sysreg_set("ELR_EL2", PC);
     fake_sysreg_set("SPSR_EL2", 5);
-    emulated = refilled = waits = dropped = forwarded = 0;
+    refilled = waits = dropped = forwarded = 0;
     sent = 0;
-    answer = TRAP_DONE;
+    fake_devices = (struct fake_devices){.value = VALUE};
     for (unsigned int i = 0; i < ARRAY_COUNT(id_keys); i++)
         id_keys[i] = KEY_SYSREG_UNKNOWN;
     return 0;
@@ -152,7 +142,9 @@ static void a_word_of_a_device_is_done(void **state)
 {
     (void)state;
     assert_true(access_at(GICD_IPA + 4, WORD_READ));
-    assert_int_equal(frame.x[1], GICD_IPA + 4);
+    assert_int_equal(frame.x[1], VALUE);
+    assert_ptr_equal(fake_devices.device, &device_gicd);
+    assert_int_equal(fake_devices.offset, 4);
     assert_int_equal(fake_sysreg_get("ELR_EL2"), PC + 4);
     assert_int_equal(telemetry.sequence, 1);
     assert_int_equal(telemetry.row_count[1], 1);
@@ -168,7 +160,7 @@ static void each_device_is_found_after_each_other(void **state)
         for (unsigned int next = 0; next < ARRAY_COUNT(places); next++) {
             assert_true(access_at(places[first], WORD_READ));
             assert_true(access_at(places[next], WORD_READ));
-            assert_int_equal(frame.x[1], places[next]);
+            assert_int_equal(telemetry.last[(telemetry.sequence - 1) % TELEMETRY_LAST].address, places[next]);
             assert_false(access_at(PL011_IPA + PL011_SIZE, WORD_READ));
             assert_false(access_at(GICD_IPA - 4, WORD_READ));
         }
@@ -191,12 +183,12 @@ static void every_register_can_be_stored_and_loaded(void **state)
         uint32_t syndrome = (WORD_READ & ~0x1f0000u) | rt << 16;
         assert_true(access_at(GICD_IPA + 4, syndrome));
         if (rt < 31)
-            assert_int_equal(frame.x[rt], GICD_IPA + 4);
+            assert_int_equal(frame.x[rt], VALUE);
         frame.sp_el0 = 0; // XZR, as vectors.S has it
         frame.x[rt % 31] = 0x1234567890 + rt;
-        written = 1;
+        fake_devices.written = 1;
         assert_true(access_at(GICD_IPA + 4, syndrome | 1u << 6));
-        assert_int_equal(written, rt < 31 ? 0x34567890 + rt : 0);
+        assert_int_equal(fake_devices.written, rt < 31 ? 0x34567890 + rt : 0);
     }
 }
 
@@ -208,10 +200,11 @@ static void a_permission_fault_is_the_uarts(void **state)
     fake_sysreg_set("HPFAR_EL2", GICD_IPA >> 12 << 4);
     fake_sysreg_set("FAR_EL2", 0xffff800009300018);
     assert_true(trap_quick_abort(&frame, WORD_READ | 0x8));
-    assert_int_equal(frame.x[1], PL011_IPA + 0x18);
+    assert_int_equal(frame.x[1], VALUE);
+    assert_int_equal(fake_devices.offset, 0x18);
     frame.x[1] = 'b';
     assert_true(trap_quick_abort(&frame, WORD_READ | 0x8 | 1u << 6));
-    assert_int_equal(written, 'b');
+    assert_int_equal(fake_devices.written, 'b');
     assert_int_equal(telemetry.last[1].address, PL011_IPA + 0x18);
     assert_int_equal(telemetry.last[1].key, KEY_DEVICE_PL011);
     assert_false(trap_quick_abort(&frame, WORD_READ ^ 0xc)); // FSC 0xb: an Access flag fault
@@ -227,7 +220,7 @@ static void what_asks_other_cpus_is_left_alone(void **state)
         assert_false(access_at(GICR_IPA + 0x10000 + offset, WORD_READ));
         assert_false(access_at(GICR_IPA + GICR_STRIDE + 0x10000 + offset, WORD_READ));
     }
-    assert_int_equal(emulated, 0);
+    assert_int_equal(fake_devices.count, 0);
     assert_int_equal(telemetry.sequence, 0);
     assert_int_equal(fake_sysreg_get("ELR_EL2"), PC);
 }
@@ -324,7 +317,7 @@ static void an_id_register_is_read_into_each_register(void **state)
 static void what_a_device_refuses_is_left_alone(void **state)
 {
     (void)state;
-    answer = TRAP_INJECT_ABORT;
+    fake_devices.answer = MMIO_FAULT;
     frame.x[1] = 0x77;
     fake_sysreg_set("SPSR_EL2", STEPPED);
     assert_false(access_at(GICD_IPA + 4, WORD_READ));
@@ -341,7 +334,7 @@ static void an_aarch32_access_is_left_alone(void **state)
     fake_sysreg_set("SPSR_EL2", SPSR_ELX_M4 | BIT64(5) | SPSR_AARCH32_IT_HIGH);
     assert_false(access_at(GICD_IPA + 4, WORD_READ));
     assert_false(access_at(GICD_IPA + 4, WORD_READ & ~(uint32_t)ESR_ELX_IL));
-    assert_int_equal(emulated, 0);
+    assert_int_equal(fake_devices.count, 0);
     assert_int_equal(fake_sysreg_get("SPSR_EL2"), SPSR_ELX_M4 | BIT64(5) | SPSR_AARCH32_IT_HIGH);
 }
 

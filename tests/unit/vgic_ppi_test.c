@@ -159,8 +159,8 @@ static void a_read_asks_the_other_cpus_once(void **state)
 {
     (void)state;
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
-        assert_int_equal(vgic_distributor_access(&vm.vcpus[0], IROUTER + 8 * (40 + i), 8 | MMIO_WRITE, &(uint64_t){i}),
-                         TRAP_DONE);
+        assert_int_equal(device_gicd.access(&vm.vcpus[0], IROUTER + 8 * (40 + i), 8 | MMIO_WRITE, &(uint64_t){i}),
+                         MMIO_DONE);
         dist_write(ISENABLER + 4, 1u << (8 + i));
         dist_write(ISPENDR + 4, 1u << (8 + i));
     }

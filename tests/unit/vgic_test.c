@@ -50,11 +50,10 @@ static void reset_values(void **state)
     assert_int_equal(fake_sysreg_get("ICH_HCR_EL2"), ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR);
 }
 
-static enum trap_result sized(bool redistributor, uint64_t offset, unsigned int size)
+static enum mmio_result sized(bool redistributor, uint64_t offset, unsigned int size)
 {
     uint64_t value = 0;
-    return (redistributor ? vgic_redistributor_access : vgic_distributor_access)(vcpu_current(), (uint32_t)offset, size,
-                                                                                 &value);
+    return (redistributor ? device_gicr.access : device_gicd.access)(vcpu_current(), (uint32_t)offset, size, &value);
 }
 
 static void widths(void **state)
@@ -62,24 +61,24 @@ static void widths(void **state)
     (void)state;
     for (unsigned int size = 1; size <= 8; size *= 2) {
         bool word = size == 4;
-        assert_int_equal(sized(false, 0x4, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(false, 0x104, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(false, 0x424, size), word || size == 1 ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(false, 0x824, size), word || size == 1 ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(false, 0xc08, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(false, 0xf18, size), word || size == 1 ? TRAP_DONE : TRAP_INJECT_ABORT); // CPENDSGIR
-        assert_int_equal(sized(false, 0xf2f & ~(size - 1), size), word || size == 1 ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(false, 0xf30, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(false, IROUTER + 8 * SPI, size), size >= 4 ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(false, 0xffe8, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(true, 0x8, size), size >= 4 ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(true, 0x70, size), size >= 4 ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(true, 0x0, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(true, SGI_FRAME, size), word ? TRAP_DONE : TRAP_INJECT_ABORT);
-        assert_int_equal(sized(true, SGI_FRAME + 0x404, size), word || size == 1 ? TRAP_DONE : TRAP_INJECT_ABORT);
+        assert_int_equal(sized(false, 0x4, size), word ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(false, 0x104, size), word ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(false, 0x424, size), word || size == 1 ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(false, 0x824, size), word || size == 1 ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(false, 0xc08, size), word ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(false, 0xf18, size), word || size == 1 ? MMIO_DONE : MMIO_FAULT); // CPENDSGIR
+        assert_int_equal(sized(false, 0xf2f & ~(size - 1), size), word || size == 1 ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(false, 0xf30, size), word ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(false, IROUTER + 8 * SPI, size), size >= 4 ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(false, 0xffe8, size), word ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(true, 0x8, size), size >= 4 ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(true, 0x70, size), size >= 4 ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(true, 0x0, size), word ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(true, SGI_FRAME, size), word ? MMIO_DONE : MMIO_FAULT);
+        assert_int_equal(sized(true, SGI_FRAME + 0x404, size), word || size == 1 ? MMIO_DONE : MMIO_FAULT);
     }
-    assert_int_equal(sized(true, WORLD_CPUS * (uint64_t)GICR_STRIDE, 4), TRAP_INJECT_ABORT);
-    assert_int_equal(sized(true, (WORLD_CPUS - 1) * (uint64_t)GICR_STRIDE, 4), TRAP_DONE);
+    assert_int_equal(sized(true, WORLD_CPUS * (uint64_t)GICR_STRIDE, 4), MMIO_FAULT);
+    assert_int_equal(sized(true, (WORLD_CPUS - 1) * (uint64_t)GICR_STRIDE, 4), MMIO_DONE);
 }
 
 static void stored_registers(void **state)
@@ -891,9 +890,9 @@ static void any_write_is_survived(void **state)
         value = (uint64_t)random_below(~0u) << 16 ^ random_below(~0u);
         offset = (offset + (random_below(4) ? random_below(0x1000) : random_below(0x10000))) & ~(size - 1);
         if (redistributor)
-            vgic_redistributor_access(vcpu_current(), offset, access, &value);
+            device_gicr.access(vcpu_current(), offset, access, &value);
         else
-            vgic_distributor_access(vcpu_current(), offset, access, &value);
+            device_gicd.access(vcpu_current(), offset, access, &value);
         if (random_below(4) == 0)
             vgic_write_sgi1r(vcpu_current(), (uint64_t)random_below(~0u) << 16 ^ random_below(~0u));
         if (random_below(8) == 0 && cpus[here].depth < 60)

@@ -12,6 +12,7 @@
 
 #include <hv/arch/registers.h>
 #include <hv/bits.h>
+#include <hv/device_ops.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/policy.h>
@@ -247,7 +248,7 @@ static inline void forward_timer(void)
 static uint64_t distributor(uint64_t offset, unsigned int size, bool write, uint64_t value)
 {
     unsigned int access = size | (write ? MMIO_WRITE : 0);
-    assert_int_equal(vgic_distributor_access(vcpu_current(), (uint32_t)offset, access, &value), TRAP_DONE);
+    assert_int_equal(device_gicd.access(vcpu_current(), (uint32_t)offset, access, &value), MMIO_DONE);
     return value;
 }
 
@@ -265,14 +266,14 @@ static uint32_t redist_read(unsigned int id, uint64_t offset)
 {
     uint64_t value = 0xdead;
     uint32_t at = id * GICR_STRIDE + (uint32_t)offset;
-    assert_int_equal(vgic_redistributor_access(vcpu_current(), at, 4, &value), TRAP_DONE);
+    assert_int_equal(device_gicr.access(vcpu_current(), at, 4, &value), MMIO_DONE);
     return (uint32_t)value;
 }
 
 static void redist_write(unsigned int id, uint64_t offset, uint64_t value)
 {
     uint32_t at = id * GICR_STRIDE + (uint32_t)offset;
-    assert_int_equal(vgic_redistributor_access(vcpu_current(), at, 4 | MMIO_WRITE, &value), TRAP_DONE);
+    assert_int_equal(device_gicr.access(vcpu_current(), at, 4 | MMIO_WRITE, &value), MMIO_DONE);
 }
 
 #define WAKER      0x14
@@ -307,11 +308,11 @@ static inline void set_priority(unsigned int owner, unsigned int intid, unsigned
     uint64_t value = priority;
     uint32_t at = IPRIORITYR + intid;
     if (intid >= 32) {
-        assert_int_equal(vgic_distributor_access(vcpu_current(), at, 1 | MMIO_WRITE, &value), TRAP_DONE);
+        assert_int_equal(device_gicd.access(vcpu_current(), at, 1 | MMIO_WRITE, &value), MMIO_DONE);
         return;
     }
     at += owner * GICR_STRIDE + SGI_FRAME;
-    assert_int_equal(vgic_redistributor_access(vcpu_current(), at, 1 | MMIO_WRITE, &value), TRAP_DONE);
+    assert_int_equal(device_gicr.access(vcpu_current(), at, 1 | MMIO_WRITE, &value), MMIO_DONE);
 }
 
 static inline int world_reset(void **state)
@@ -331,7 +332,8 @@ static inline int world_reset(void **state)
     fake_sysreg_set("ICH_VTR_EL2", FIELD_PREP(ICH_VTR_EL2_LISTREGS, WORLD_LRS - 1) |
                                        FIELD_PREP(ICH_VTR_EL2_PREBITS, 4) | FIELD_PREP(ICH_VTR_EL2_PRIBITS, 4));
     fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
-    vgic_init(&vm);
+    device_gicd.reset(&vm);
+    device_gicr.reset(&vm);
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         run_on(i);
         vgic_init_cpu(&vm.vcpus[i]);

@@ -145,20 +145,10 @@ enum hv_status stage2_protect(struct stage2 *stage2, const struct ipa_range *ran
     return HV_OK;
 }
 
-void vgic_init(struct vm *vm)
-{
-    (void)vm;
-}
-
 bool vtimer_may_wrap(uint64_t lead)
 {
     assert_int_equal(lead, VM_VIRTUAL_LEAD);
     return may_wrap;
-}
-
-void vpl031_init(struct vm *vm)
-{
-    (void)vm;
 }
 
 static unsigned int uart_went_on;
@@ -169,7 +159,7 @@ void vpl011_time_goes_on(struct vm *vm)
     uart_went_on++;
 }
 
-void vpl011_init(struct vm *vm)
+void device_reset_all(struct vm *vm)
 {
     (void)vm;
 }

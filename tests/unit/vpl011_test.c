@@ -11,6 +11,7 @@
 
 #include <hv/arch/registers.h>
 #include <hv/channel.h>
+#include <hv/device_ops.h>
 #include <hv/hyp_timer.h>
 #include <hv/vm.h>
 #include <hv/vpl011.h>
@@ -120,14 +121,14 @@ static void let_bits_pass(void)
 static uint32_t rd(uint32_t offset)
 {
     uint64_t value = 0xdead;
-    assert_int_equal(vpl011_access(&vm.vcpus[0], offset, 4, &value), TRAP_DONE);
+    assert_int_equal(device_pl011.access(&vm.vcpus[0], offset, 4, &value), MMIO_DONE);
     return (uint32_t)value;
 }
 
 static void wr(uint32_t offset, uint32_t value)
 {
     uint64_t written = value;
-    assert_int_equal(vpl011_access(&vm.vcpus[0], offset, 4 | MMIO_WRITE, &written), TRAP_DONE);
+    assert_int_equal(device_pl011.access(&vm.vcpus[0], offset, 4 | MMIO_WRITE, &written), MMIO_DONE);
 }
 
 static int setup(void **state)
@@ -143,7 +144,7 @@ static int setup(void **state)
     fake_sysreg_set("CNTFRQ_EL0", 24000000); // a tick is a UART clock
     fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
     timer = 0;
-    vpl011_init(&vm);
+    device_pl011.reset(&vm);
     return 0;
 }
 
@@ -452,32 +453,32 @@ static void loopback(void **state)
     assert_int_equal(rd(FR) & 0x10, 0x10);
 }
 
-static uint64_t sized(uint32_t offset, unsigned int size, bool write, uint64_t value, enum trap_result expect)
+static uint64_t sized(uint32_t offset, unsigned int size, bool write, uint64_t value, enum mmio_result expect)
 {
-    assert_int_equal(vpl011_access(&vm.vcpus[0], offset, size | (write ? MMIO_WRITE : 0), &value), expect);
+    assert_int_equal(device_pl011.access(&vm.vcpus[0], offset, size | (write ? MMIO_WRITE : 0), &value), expect);
     return value;
 }
 
 static void narrow_and_wide_accesses(void **state)
 {
     (void)state;
-    assert_int_equal(sized(FR, 1, false, 0, TRAP_DONE), 0x97);
-    assert_int_equal(sized(FR, 2, false, 0, TRAP_DONE), 0x97);
-    assert_int_equal(sized(FR + 1, 1, false, 9, TRAP_DONE), 0);
-    sized(IBRD, 2, true, 0x1234, TRAP_DONE);
+    assert_int_equal(sized(FR, 1, false, 0, MMIO_DONE), 0x97);
+    assert_int_equal(sized(FR, 2, false, 0, MMIO_DONE), 0x97);
+    assert_int_equal(sized(FR + 1, 1, false, 9, MMIO_DONE), 0);
+    sized(IBRD, 2, true, 0x1234, MMIO_DONE);
     assert_int_equal(rd(IBRD), 0x1234);
-    sized(IBRD + 1, 1, true, 0x56, TRAP_DONE);
+    sized(IBRD + 1, 1, true, 0x56, MMIO_DONE);
     assert_int_equal(rd(IBRD), 0x5634);
-    assert_int_equal(sized(IBRD + 1, 1, false, 0, TRAP_DONE), 0x56);
-    sized(DR, 1, true, 'b', TRAP_DONE);
+    assert_int_equal(sized(IBRD + 1, 1, false, 0, MMIO_DONE), 0x56);
+    sized(DR, 1, true, 'b', MMIO_DONE);
     assert_int_equal(sent_count, 1);
-    sized(DR + 1, 1, true, 'c', TRAP_DONE); // not the data
+    sized(DR + 1, 1, true, 'c', MMIO_DONE); // not the data
     assert_int_equal(sent_count, 1);
     vpl011_receive(&vm, 'd');
-    assert_int_equal(sized(DR + 1, 1, false, 0, TRAP_DONE), 0);
-    assert_int_equal(sized(DR, 1, false, 0, TRAP_DONE), 'd');
-    sized(DR, 8, true, 'e', TRAP_INJECT_ABORT);
-    sized(PL011_SIZE, 4, false, 0, TRAP_INJECT_ABORT);
+    assert_int_equal(sized(DR + 1, 1, false, 0, MMIO_DONE), 0);
+    assert_int_equal(sized(DR, 1, false, 0, MMIO_DONE), 'd');
+    sized(DR, 8, true, 'e', MMIO_FAULT);
+    sized(PL011_SIZE, 4, false, 0, MMIO_FAULT);
     assert_int_equal(sent_count, 1);
 }
 
@@ -566,7 +567,7 @@ static void the_page_is_in_memory_while_it_is_shown(void **state)
     vm.uart.shadow = false;
     wr(IMSC, 0);
     assert_int_equal(cleaned(), 2);
-    vpl011_init(&vm); // once, all of it: a policy may show the page from the start
+    device_pl011.reset(&vm); // once, all of it: a policy may show the page from the start
     assert_int_equal(cleaned(), 3);
 }
 

@@ -14,10 +14,10 @@
 
 #include <hv/arch/guarded.h>
 #include <hv/arch/registers.h>
+#include <hv/device_ops.h>
 #include <hv/hyp_timer.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
-#include <hv/vpl031.h>
 
 #define DR   0x00
 #define MR   0x04
@@ -78,7 +78,7 @@ static bool real_clock(pa_t pa, unsigned int size, bool write, uint64_t *value)
 static uint64_t access_of(uint32_t offset, unsigned int size)
 {
     uint64_t value = 0xdeaddeaddeaddead;
-    assert_int_equal(vpl031_access(&vm.vcpus[0], offset, size, &value), TRAP_DONE);
+    assert_int_equal(device_pl031.access(&vm.vcpus[0], offset, size, &value), MMIO_DONE);
     assert_int_equal(vm.rtc.lock.held, 0);
     return value;
 }
@@ -91,7 +91,7 @@ static uint32_t rd(uint32_t offset)
 static void wr(uint32_t offset, uint32_t value)
 {
     uint64_t written = value;
-    assert_int_equal(vpl031_access(&vm.vcpus[0], offset, 4 | MMIO_WRITE, &written), TRAP_DONE);
+    assert_int_equal(device_pl031.access(&vm.vcpus[0], offset, 4 | MMIO_WRITE, &written), MMIO_DONE);
     assert_int_equal(vm.rtc.lock.held, 0);
 }
 
@@ -110,7 +110,7 @@ static int setup(void **state)
     line = false;
     line_changes = 0;
     deadline = HYP_TIMER_NEVER;
-    vpl031_init(&vm);
+    device_pl031.reset(&vm);
     return 0;
 }
 
@@ -278,17 +278,17 @@ static void accesses_of_other_sizes(void **state)
     assert_int_equal(access_of(ID + 4, 2), 0x10);
     assert_int_equal(access_of(ID, 8), 0x1000000031);
     assert_int_equal(access_of(DR, 8), MACHINE);
-    assert_int_equal(vpl031_access(&vm.vcpus[0], MR, 2 | MMIO_WRITE, &value), TRAP_DONE);
+    assert_int_equal(device_pl031.access(&vm.vcpus[0], MR, 2 | MMIO_WRITE, &value), MMIO_DONE);
     assert_int_equal(rd(MR), 0xabcd);
     value = 0x12;
-    assert_int_equal(vpl031_access(&vm.vcpus[0], MR + 1, 1 | MMIO_WRITE, &value), TRAP_DONE);
+    assert_int_equal(device_pl031.access(&vm.vcpus[0], MR + 1, 1 | MMIO_WRITE, &value), MMIO_DONE);
     assert_int_equal(rd(MR), 0x12cd);
     value = UINT64_C(0x500000007); // RTCLR, and RTCCR, which ignores it
-    assert_int_equal(vpl031_access(&vm.vcpus[0], LR, 8 | MMIO_WRITE, &value), TRAP_DONE);
+    assert_int_equal(device_pl031.access(&vm.vcpus[0], LR, 8 | MMIO_WRITE, &value), MMIO_DONE);
     assert_int_equal(rd(DR), 7);
     assert_int_equal(rd(CR), 1);
     value = 5;
-    assert_int_equal(vpl031_access(&vm.vcpus[0], PL031_SIZE, 4, &value), TRAP_INJECT_ABORT);
+    assert_int_equal(device_pl031.access(&vm.vcpus[0], PL031_SIZE, 4, &value), MMIO_FAULT);
     assert_int_equal(value, 5);
 }
 

@@ -9,6 +9,7 @@
 #include <hv/kernel_tables.h>
 #include <hv/console.h>
 #include <hv/telemetry.h>
+#include <hv/trap_result.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
 

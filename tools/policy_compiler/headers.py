@@ -53,7 +53,7 @@ def read_tables(cc="cc", include=("include",)):
             key.name, key.control = fields[1], fields[2].replace(".", "_")
         elif group == "device":
             key.name, key.base, key.size, key.kind = fields[0], int(fields[1], 0), int(fields[2], 0), fields[3]
-            key.emulated = fields[4] == "EMULATED"
+            key.emulated = fields[4] != "none"
         elif group == "sysreg":
             key.encoding = tuple(int(field) for field in fields[:5])
             key.cls, access, key.control, key.kind = fields[5:9]

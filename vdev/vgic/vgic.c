@@ -333,22 +333,6 @@ COLD bool vgic_has_pending(struct vcpu *vcpu)
 
 // ---- Reset
 
-COLD void vgic_init(struct vm *vm)
-{
-    memset(&vm->vgic, 0, sizeof(vm->vgic));
-    spinlock_init(&vm->vgic.lock, LOCK_VGIC);
-    for (unsigned int i = 0; i < vm->vcpu_count; i++) {
-        struct vgic_cpu *gic = &vm->vcpus[i].gic;
-        memset(gic, 0, sizeof(*gic));
-        spinlock_init(&gic->lock, LOCK_VGIC_CPU);
-        gic->bank.edge = 0xffff; // SGIs
-        gic->bank.hardware = (uint32_t)BIT64(INTID_VIRTUAL_TIMER);
-        if (policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN)
-            gic->bank.hardware |= (uint32_t)BIT64(INTID_PHYSICAL_TIMER);
-        gic->waker = VGIC_WAKER_SLEEP | VGIC_WAKER_CHILDREN;
-    }
-}
-
 // The active priorities: as many registers as there are preemption bits for (IHI 0069 12.4.1).
 static void clear_active_priorities(unsigned int preemption_bits)
 {

@@ -332,7 +332,7 @@ static unsigned int first_intid(unsigned int block, uint32_t offset)
     return block < BLOCK_TARGETS ? offset & 0x3ff : (offset & 0xfc) * 4;
 }
 
-static __attribute__((noinline)) enum trap_result access_registers(struct vm *vm, struct vcpu *owner, uint32_t offset,
+static __attribute__((noinline)) enum mmio_result access_registers(struct vm *vm, struct vcpu *owner, uint32_t offset,
                                                                    unsigned int access, uint64_t *value)
 {
     unsigned int block = (unsigned int)bounded_index(offset >> BLOCK_SHIFT, ARRAY_COUNT(blocks));
@@ -343,7 +343,7 @@ static __attribute__((noinline)) enum trap_result access_registers(struct vm *vm
         *value = 0;
     // A redistributor has INTIDs 0 .. 31 only, the distributor all the others.
     if ((owner != NULL) != (intid < 32) || intid >= VGIC_INTIDS)
-        return TRAP_DONE;
+        return MMIO_DONE;
     intid = (unsigned int)bounded_index(intid, VGIC_INTIDS);
     struct vgic_view view = vgic_view_of(vm, owner, intid);
     if (access & MMIO_WRITE) {
@@ -356,7 +356,7 @@ static __attribute__((noinline)) enum trap_result access_registers(struct vm *vm
     } else if (blocks[block].read != NULL) {
         *value = blocks[block].read(&view, intid % 32 / 16);
     }
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
 
 // GICD_IPRIORITYR, ITARGETSR, CPENDSGIR, SPENDSGIR (IHI 0069 12.1.3).
@@ -365,14 +365,14 @@ static bool has_bytes(uint32_t offset)
     return (offset >= 0x400 && offset < 0xc00) || (offset >= 0xf10 && offset < 0xf30);
 }
 
-__attribute__((noinline)) enum trap_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, uint32_t offset,
+__attribute__((noinline)) enum mmio_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, uint32_t offset,
                                                             unsigned int access, uint64_t *value)
 {
     // Of the registers in which bits that are 1 set or clear something.
     if (offset >= 0x100 && offset < 0x400 && access == (4 | MMIO_WRITE) && *value == 0)
-        return TRAP_DONE;
+        return MMIO_DONE;
     if (mmio_size(access) != 4 && !(mmio_size(access) == 1 && has_bytes(offset)))
-        return TRAP_INJECT_ABORT;
+        return MMIO_FAULT;
     return access_registers(vcpu->vm, owner, offset, access, value);
 }
 

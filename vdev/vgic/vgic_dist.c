@@ -6,7 +6,9 @@
 #include "vgic_internal.h"
 
 #include <hv/arch/barrier.h>
+#include <hv/device_ops.h>
 #include <hv/spinlock.h>
+#include <hv/string.h>
 
 #define GICD_CTLR    0x0000
 #define GICD_TYPER   0x0004
@@ -22,7 +24,7 @@
 #define ROUTER_MASK 0xff80ffffffULL // Aff3, IRM, Aff2, Aff1, Aff0
 
 // EnableGrp0 and EnableGrp1 decide what is deliverable: every vCPU looks again.
-static COLD enum trap_result write_control(struct vm *vm, uint32_t value)
+static COLD enum mmio_result write_control(struct vm *vm, uint32_t value)
 {
     spinlock_acquire(&vm->vgic.lock);
     uint32_t changed = vm->vgic.ctlr ^ (value & (VGIC_CTLR_GRP0 | VGIC_CTLR_GRP1));
@@ -39,7 +41,7 @@ static COLD enum trap_result write_control(struct vm *vm, uint32_t value)
         vgic_raise(&view, vgic_pending(view.bank) & vgic_deliverable(vm, view.bank) & ~view.bank->listed);
     }
     spinlock_release(&vm->vgic.lock);
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
 
 static uint32_t read_control(const struct vm *vm, uint32_t offset)
@@ -56,15 +58,15 @@ static uint32_t read_control(const struct vm *vm, uint32_t offset)
     }
 }
 
-static enum trap_result access_control(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
+static enum mmio_result access_control(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
 {
     if (access == 4) {
         *value = read_control(vm, offset);
-        return TRAP_DONE;
+        return MMIO_DONE;
     }
     if (access != (4 | MMIO_WRITE))
-        return TRAP_INJECT_ABORT;
-    return offset == GICD_CTLR ? write_control(vm, (uint32_t)*value) : TRAP_DONE;
+        return MMIO_FAULT;
+    return offset == GICD_CTLR ? write_control(vm, (uint32_t)*value) : MMIO_DONE;
 }
 
 static COLD void write_router(struct vm *vm, unsigned int intid, uint64_t value)
@@ -82,13 +84,13 @@ static COLD void write_router(struct vm *vm, unsigned int intid, uint64_t value)
     spinlock_release(&vm->vgic.lock);
 }
 
-static COLD enum trap_result access_router(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
+static COLD enum mmio_result access_router(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
 {
     unsigned int intid = (offset - GICD_IROUTER) / 8;
     unsigned int size = mmio_size(access);
 
     if (size < 4)
-        return TRAP_INJECT_ABORT;
+        return MMIO_FAULT;
     bool exists = intid >= 32 && intid < VGIC_INTIDS;
     if (exists)
         intid = 32 + (unsigned int)bounded_index(intid - 32, ARRAY_COUNT(vm->vgic.router));
@@ -97,20 +99,20 @@ static COLD enum trap_result access_router(struct vm *vm, uint32_t offset, unsig
         *value = mmio_read_part(8, whole, offset, size);
     else if (exists)
         write_router(vm, intid, mmio_write_part(8, whole, offset, size, *value) & ROUTER_MASK);
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
 
-static COLD enum trap_result access_identification(uint32_t offset, unsigned int access, uint64_t *value)
+static COLD enum mmio_result access_identification(uint32_t offset, unsigned int access, uint64_t *value)
 {
     if (mmio_size(access) != 4)
-        return TRAP_INJECT_ABORT;
+        return MMIO_FAULT;
     if (access == 4)
         *value = vgic_identification(offset, 0x92);
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
 
-__attribute__((noinline)) enum trap_result vgic_distributor_access(struct vcpu *vcpu, uint32_t offset,
-                                                                   unsigned int access, uint64_t *value)
+static __attribute__((noinline)) enum mmio_result vgic_distributor_access(struct vcpu *vcpu, uint32_t offset,
+                                                                          unsigned int access, uint64_t *value)
 {
     if (offset < VGIC_BANK_FIRST)
         return access_control(vcpu->vm, offset, access, value);
@@ -120,3 +122,12 @@ __attribute__((noinline)) enum trap_result vgic_distributor_access(struct vcpu *
         return access_router(vcpu->vm, offset, access, value);
     return access_identification(offset, access, value);
 }
+
+// All SPIs as after a reset (IHI 0069 12.9).
+static COLD void reset(struct vm *vm)
+{
+    memset(&vm->vgic, 0, sizeof(vm->vgic));
+    spinlock_init(&vm->vgic.lock, LOCK_VGIC);
+}
+
+const struct device_ops device_gicd = {.access = vgic_distributor_access, .reset = reset};

@@ -2,8 +2,9 @@
 // What the files of the virtual GIC share. Locks: "VM" is vm->vgic.lock, "vCPU" is the lock of the named vCPU's gic.
 #pragma once
 
+#include <hv/machine.h>
+#include <hv/mmio.h>
 #include <hv/vgic.h>
-#include <hv/vm.h>
 
 #define VGIC_CTLR_GRP0 0x1u
 #define VGIC_CTLR_GRP1 0x2u
@@ -86,7 +87,7 @@ void vgic_mirror(struct vcpu *owner);
 #define VGIC_BANK_FIRST 0x80u
 #define VGIC_BANK_END   0x1000u
 // vcpu makes the access; owner is the vCPU of the redistributor, or NULL for the distributor.
-enum trap_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, uint32_t offset, unsigned int access,
+enum mmio_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, uint32_t offset, unsigned int access,
                                   uint64_t *value);
 // GICD_ICACTIVER: also what a trapped write of ICC_DIR_EL1 means. Takes the locks.
 void vgic_clear_active(const struct vgic_view *view, uint32_t bits);

@@ -6,6 +6,12 @@
 #include "vgic_internal.h"
 
 #include <hv/arch/barrier.h>
+#include <hv/arch/registers.h>
+#include <hv/device_ops.h>
+#include <hv/gicv3.h>
+#include <hv/policy.h>
+#include <hv/spinlock.h>
+#include <hv/string.h>
 #include <hv/spinlock.h>
 
 #define GICR_CTLR      0x0000
@@ -53,32 +59,32 @@ static COLD void write_waker(struct vcpu *owner, uint32_t value)
     spinlock_release(&owner->vm->vgic.lock);
 }
 
-static __attribute__((noinline)) enum trap_result access_control(struct vcpu *owner, uint32_t offset,
+static __attribute__((noinline)) enum mmio_result access_control(struct vcpu *owner, uint32_t offset,
                                                                  unsigned int access, uint64_t *value)
 {
     unsigned int size = mmio_size(access);
 
     // GICR_TYPER, and PROPBASER, PENDBASER and the other 64-bit registers of LPIs, which read as zero.
     if (size < 4 || (size == 8 && offset != GICR_TYPER && (offset < 0x40 || offset >= 0x180)))
-        return TRAP_INJECT_ABORT;
+        return MMIO_FAULT;
     if (!(access & MMIO_WRITE))
         *value = read_word(owner, offset);
     else if (offset == GICR_WAKER)
         write_waker(owner, (uint32_t)*value);
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
 
-__attribute__((noinline)) enum trap_result vgic_redistributor_access(struct vcpu *vcpu, uint32_t offset,
-                                                                     unsigned int access, uint64_t *value)
+static __attribute__((noinline)) enum mmio_result vgic_redistributor_access(struct vcpu *vcpu, uint32_t offset,
+                                                                            unsigned int access, uint64_t *value)
 {
     unsigned int id = offset / GICR_STRIDE;
 
     if (id >= vcpu->vm->vcpu_count)
-        return TRAP_INJECT_ABORT;
+        return MMIO_FAULT;
     offset %= GICR_STRIDE;
     if (offset == GICR_TYPER && access == 8) {
         *value = typer(vcpu->vm, id);
-        return TRAP_DONE;
+        return MMIO_DONE;
     }
     struct vcpu *owner = &vcpu->vm->vcpus[bounded_index(id, CPU_MAX)];
     if (offset < GICR_SGI_FRAME)
@@ -87,8 +93,26 @@ __attribute__((noinline)) enum trap_result vgic_redistributor_access(struct vcpu
     if (offset >= VGIC_BANK_FIRST && offset < VGIC_BANK_END)
         return vgic_bank_access(vcpu, owner, offset, access, value);
     if (mmio_size(access) != 4)
-        return TRAP_INJECT_ABORT;
+        return MMIO_FAULT;
     if (!(access & MMIO_WRITE))
         *value = 0;
-    return TRAP_DONE;
+    return MMIO_DONE;
 }
+
+// Each vCPU's SGIs and PPIs as after a reset (IHI 0069 12.11), its redistributor asleep. The physical interrupts that
+// belong to the guest are its virtual timer's and, where the policy gives it the physical timer, that one's.
+static COLD void reset(struct vm *vm)
+{
+    for (unsigned int i = 0; i < vm->vcpu_count; i++) {
+        struct vgic_cpu *gic = &vm->vcpus[i].gic;
+        memset(gic, 0, sizeof(*gic));
+        spinlock_init(&gic->lock, LOCK_VGIC_CPU);
+        gic->bank.edge = 0xffff; // SGIs
+        gic->bank.hardware = (uint32_t)BIT64(INTID_VIRTUAL_TIMER);
+        if (policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN)
+            gic->bank.hardware |= (uint32_t)BIT64(INTID_PHYSICAL_TIMER);
+        gic->waker = VGIC_WAKER_SLEEP | VGIC_WAKER_CHILDREN;
+    }
+}
+
+const struct device_ops device_gicr = {.access = vgic_redistributor_access, .reset = reset};

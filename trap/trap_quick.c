@@ -175,7 +175,7 @@ static __attribute__((noinline)) bool quick_wfi(uint32_t syndrome)
 }
 
 // What HPFAR_EL2 has beside FIPA is RES0. It has nothing after a permission fault (DDI 0487 D19.2.64); the one page of
-// stage 2 that lacks a permission is the UART's (vm_show_uart).
+// stage 2 that lacks a permission is the UART's (space_show_shadow).
 static inline uint64_t fault_address(uint32_t syndrome)
 {
     uint64_t page = READ_SYSREG(HPFAR_EL2) << 8;

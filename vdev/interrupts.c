@@ -7,7 +7,7 @@
 #include <hv/gicv3.h>
 #include <hv/irq.h>
 #include <hv/platform.h>
-#include <hv/vcpu.h>
+#include <hv/machine.h>
 #include <hv/vgic.h>
 #include <hv/vtimer.h>
 

@@ -22,11 +22,13 @@
 #include <hv/channel.h>
 #include <hv/device_ops.h>
 #include <hv/hyp_timer.h>
+#include <hv/machine.h>
 #include <hv/memory_map.h>
+#include <hv/range.h>
+#include <hv/space.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
-#include <hv/vm.h>
 
 #define UARTDR    0x000
 #define UARTRSR   0x004
@@ -100,9 +102,16 @@ static void publish(struct vpl011 *uart)
         cache_clean_poc(uart->reg, UARTICR + sizeof(uart->reg[0])); // the rest never changes
 }
 
+// Lets the guest read the page by itself, or has each of its accesses fault. space_show_shadow has no error for a page
+// that is mapped as a shadow, so the guest never reads a page that is to be hidden.
 static void hide(struct vm *vm, bool hidden) REQUIRES(vpl011_role)
 {
-    if (vm->uart.shadow && vm->uart.hidden != hidden && vm_show_uart(vm, !hidden) == HV_OK)
+    struct ipa_range page;
+
+    if (!vm->uart.shadow || vm->uart.hidden == hidden ||
+        ipa_range_make(ipa_make(PL011_IPA), PL011_SIZE, 4096, &page) != HV_OK)
+        return;
+    if (space_show_shadow(&vm->space, &page, !hidden) == HV_OK)
         vm->uart.hidden = hidden;
 }
 

@@ -56,14 +56,6 @@ static enum hv_status map_devices(struct vm *vm)
     return status;
 }
 
-enum hv_status vm_show_uart(struct vm *vm, bool shown)
-{
-    struct ipa_range page;
-    enum hv_status status = ipa_range_make(ipa_make(PL011_IPA), PL011_SIZE, 4096, &page);
-
-    return status == HV_OK ? space_show_shadow(&vm->space, &page, shown) : status;
-}
-
 // QEMU sets its timer for CNTV_CVAL_EL0 + CNTVOFF_EL2. When the sum wraps, 7.2 takes what is left: above 0 an offset
 // lets a guest that writes CNTV_CVAL_EL0 = ~0 hang QEMU as a whole, so the counter leads (by more than the 208 days of
 // any pause; then guest time jumps). 8.2 and newer never fire: they want an offset that is not below 0.

@@ -33,11 +33,6 @@ bool vm_break(struct vm *vm, enum notify_event event);
 // event.
 void vm_stop(struct vm *vm, enum notify_event event);
 
-// Lets the guest read the page of its UART's registers (vpl011.h) by itself, or makes it fault on each access. Any CPU
-// with the VM's VMID in VTTBR_EL2; takes the stage-2 lock. Errors are stage2_protect's: none, once vm_init has mapped
-// it.
-enum hv_status vm_show_uart(struct vm *vm, bool shown);
-
 // Asks for a machine reset (the guest starts again from pristine images). Does not return.
 _Noreturn void vm_reset(struct vm *vm);
 

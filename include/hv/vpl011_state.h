@@ -14,7 +14,7 @@ struct channel;
 
 struct vpl011 {
     // The registers as they read, by offset / 4; UARTDR as it reads while the receive FIFO is empty. Nothing else is on
-    // their page: a policy may show it to the guest (vm_show_uart). Written under the lock, UARTFR and UARTRIS read
+    // their page: a policy may show it to the guest (space.h). Written under the lock, UARTFR and UARTRIS read
     // without.
     _Alignas(4096) uint32_t reg[1024];
     struct spinlock lock;    // guards all

@@ -6,6 +6,8 @@
 // Links: trap/dispatch.c trap/fault.c policy/policy.c vdev/device.c
 // Links: platform/platform.c
 
+#include "../fake/fake_notify.h"
+
 #define main                 unit_main
 #define verdict_table        unit_verdicts
 #define policy_verdict_index unit_index

@@ -4,16 +4,18 @@
 // trap_from_sync. What trap_quick takes must leave the same registers, devices, list registers, events and counters;
 // what it declines must be untouched.
 // Links: trap/trap_quick.c trap/trap.c trap/aarch32.c
-// Links: trap/abort.c trap/abort_classify.c
+// Links: trap/abort.c trap/abort_classify.c core/irq.c core/notify.c vdev/interrupts.c
 // Links: trap/abort_decode.c arch/aarch64/inject.c arch/aarch64/tlb.c trap/sysreg.c trap/sysreg_id.c
 // Links: trap/dispatch.c trap/fault.c trap/call_key.c trap/hypercall.c trap/psci.c policy/policy.c
 // Links: policy/event_key.c trace/telemetry.c
 // Links: vdev/device.c vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c
 // Links: vdev/vgic/vgic_redist.c vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c
-// Links: platform/platform.c
+// Links: platform/platform.c lib/range.c
 
 #define VGIC_WORLD_HAS_POLICY
 #include "../unit/vgic_world.h"
+
+#include "../fake/fake_panic.h"
 
 #include <hv/arch/guarded.h>
 #include <hv/arch/simd_access.h>
@@ -24,6 +26,7 @@
 #include <hv/call.h>
 #include <hv/channel.h>
 #include <hv/device_ops.h>
+#include <hv/vdev_interrupts.h>
 #include <hv/console.h>
 #include <hv/guest_mem.h>
 #include <hv/guest_walk.h>
@@ -181,9 +184,9 @@ bool vm_break(struct vm *of, enum notify_event event)
     return true;
 }
 
-enum hv_status vm_show_uart(struct vm *of, bool shown)
+enum hv_status space_show_shadow(struct space *of, const struct ipa_range *range, bool shown)
 {
-    (void)of;
+    (void)of, (void)range;
     note('u', shown);
     return HV_OK;
 }
@@ -810,6 +813,7 @@ static void prepare(void)
         make_writable(policy_ranges, sizeof(policy_ranges));
         memcpy(built_index, policy_verdict_index, sizeof(policy_verdict_index));
         memcpy(built_ranges, policy_ranges, sizeof(policy_ranges));
+        vdev_register_interrupts();
         once = true;
     }
     write_table(policy_verdict_index, built_index, sizeof(policy_verdict_index));

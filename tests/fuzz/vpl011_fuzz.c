@@ -2,7 +2,7 @@
 // The guest's UART against a second one, written from Arm DDI 0183: every access of any size to any offset, with bytes
 // typed meanwhile, reads the same in both, drives the same line, sends the same bytes and loses none. So does every
 // register read from the page that the guest may see, while it may.
-// Links: vdev/vpl011.c
+// Links: vdev/vpl011.c lib/range.c
 
 #include <fuzz.h>
 
@@ -54,10 +54,10 @@ static void let_time_pass(void)
 }
 
 // Flags and interrupts speak of no byte while the page can be read: to read it from there would lose it.
-enum hv_status vm_show_uart(struct vm *of, bool show)
+enum hv_status space_show_shadow(struct space *of, const struct ipa_range *range, bool show)
 {
-    fuzz_check(of == &vm && show != shown && of->uart.shadow);
-    fuzz_check((of->uart.reg[0x18 / 4] & 0x10) && !(of->uart.reg[0x3c / 4] & 0x50));
+    fuzz_check(of == &vm.space && range->base.v == PL011_IPA && show != shown && vm.uart.shadow);
+    fuzz_check((vm.uart.reg[0x18 / 4] & 0x10) && !(vm.uart.reg[0x3c / 4] & 0x50));
     shown = show;
     return HV_OK;
 }

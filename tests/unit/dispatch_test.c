@@ -21,7 +21,7 @@
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 
-#include "../fake/devices.h"
+#include "../fake/fake_device_ops.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

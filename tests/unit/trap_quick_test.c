@@ -23,7 +23,7 @@
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 
-#include "../fake/devices.h"
+#include "../fake/fake_device_ops.h"
 
 #define QUICK          {POLICY_EMULATE, POLICY_FLAG_QUICK, 1}
 #define WORD_READ      0x93810007u // EC 0x24, 32 bits, ISV, 4 bytes, Rt = x1, translation fault at level 3

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: vdev/vpl011.c
+// Links: vdev/vpl011.c lib/range.c
 // The guest's UART: reset values, FIFO levels and their interrupts, flow in both directions, loopback, odd accesses.
 
 #include <setjmp.h>
@@ -63,12 +63,14 @@ enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int i
     return HV_OK;
 }
 
-enum hv_status vm_show_uart(struct vm *of, bool show)
+enum hv_status space_show_shadow(struct space *of, const struct ipa_range *range, bool show)
 {
-    assert_ptr_equal(of, &vm);
+    assert_ptr_equal(of, &vm.space);
+    assert_int_equal(range->base.v, PL011_IPA);
+    assert_int_equal(range->size, 4096);
     shown = show;
     shown_changes++;
-    flags_at_change = of->uart.reg[FR / 4];
+    flags_at_change = vm.uart.reg[FR / 4];
     return HV_OK;
 }
 

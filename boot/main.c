@@ -46,7 +46,6 @@ static struct vcpu *adopt_vcpu(unsigned int cpu)
     vcpu->cpu = cpu;
     vcpu->frame = (struct trap_frame *)(stacks_start + (cpu + 1) * STACK_STRIDE) - 1;
     WRITE_SYSREG(TPIDR_EL2, (uint64_t)vcpu);
-    telemetry_init(cpu);
     return vcpu;
 }
 
@@ -82,11 +81,11 @@ static void say_keys(void)
 static void prepare_cpu(struct vcpu *vcpu)
 {
     el2_setup(&(struct el2_values){
-        .hcr_el2 = policy_controls.hcr_el2,
-        .mdcr_el2 = policy_controls.mdcr_el2,
-        .cptr_el2 = policy_controls.cptr_el2,
-        .hstr_el2 = policy_controls.hstr_el2,
-        .cnthctl_el2 = policy_controls.cnthctl_el2,
+        .hcr_el2 = vcpu->vm->policy->controls.hcr_el2,
+        .mdcr_el2 = vcpu->vm->policy->controls.mdcr_el2,
+        .cptr_el2 = vcpu->vm->policy->controls.cptr_el2,
+        .hstr_el2 = vcpu->vm->policy->controls.hstr_el2,
+        .cnthctl_el2 = vcpu->vm->policy->controls.cnthctl_el2,
         .vttbr_el2 = stage2_vttbr(&vcpu->vm->space.stage2),
         .vmpidr_el2 = READ_SYSREG(MPIDR_EL1),
         .ipa_bits = STAGE2_IPA_BITS,
@@ -112,6 +111,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     struct board_fault fault;
 
     panic_init();
+    vm0.policy = &policy_built;
     screen_init(options);
     monitor_init(&vm0);
     pl011_init();
@@ -121,7 +121,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     struct vcpu *vcpu = adopt_vcpu(0);
     memset(vcpu->frame, 0, sizeof(*vcpu->frame));
     log_init_at((void *)platform.log_ring.base);
-    log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, policy_name);
+    log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, vm0.policy->name);
     say_keys();
     cpu_init();
     log_features();
@@ -130,12 +130,12 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     enum hv_status status = vm_init(&vm0, gicv3_cpu_count());
     if (status == HV_ERR_INVALID)
         refuse("the policy's tables map a device that no guest may have: compile them with tools/policy_compile.py",
-               "ranges", policy_range_count, 0);
+               "ranges", vm0.policy->range_count, 0);
     if (status != HV_OK)
-        refuse("the policy's direct devices do not fit stage 2", "ranges", policy_range_count,
+        refuse("the policy's direct devices do not fit stage 2", "ranges", vm0.policy->range_count,
                vm0.space.stage2.pool->count);
     gicv3_init_distributor();
-    sysreg_init();
+    sysreg_init(vm0.policy);
     vdev_register_interrupts();
     watchdog_init();
     prepare_cpu(vcpu);

@@ -55,5 +55,6 @@ void step_cancel(struct vcpu *vcpu)
     vcpu->frame->spsr_el2 &= ~SPSR_ELX_SS;
     WRITE_SYSREG(MDSCR_EL1, vcpu->guest_mdscr);
     WRITE_SYSREG(OSLAR_EL1, vcpu->guest_os_lock ? OSLAR_EL1_OSLK : 0);
-    WRITE_SYSREG(MDCR_EL2, (READ_SYSREG(MDCR_EL2) & ~MDCR_EL2_TDE) | (policy_controls.mdcr_el2 & MDCR_EL2_TDE));
+    WRITE_SYSREG(MDCR_EL2,
+                 (READ_SYSREG(MDCR_EL2) & ~MDCR_EL2_TDE) | (vcpu->vm->policy->controls.mdcr_el2 & MDCR_EL2_TDE));
 }

@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
-// The compiled policy's two lookups that are more than an index.
+// The lookups in a compiled policy that are more than an index.
 
 #include <hv/policy.h>
 
-const struct policy_range *policy_find_range(ipa_t ipa)
+const struct policy_range *policy_find_range(const struct policy *policy, ipa_t ipa)
 {
-    /*@ loop invariant 0 <= i <= policy_range_count;
+    const struct policy_range *ranges = policy->ranges;
+
+    /*@ loop invariant 0 <= i <= policy->range_count;
         loop assigns i;
-        loop variant policy_range_count - i;
+        loop variant policy->range_count - i;
     */
-    for (unsigned int i = 0; i < policy_range_count; i++)
-        if (ipa.v >= policy_ranges[i].base && ipa.v - policy_ranges[i].base < policy_ranges[i].size)
-            return &policy_ranges[i];
+    for (unsigned int i = 0; i < policy->range_count; i++)
+        if (ipa.v >= ranges[i].base && ipa.v - ranges[i].base < ranges[i].size)
+            return &ranges[i];
     return NULL;
 }
 

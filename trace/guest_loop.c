@@ -8,47 +8,33 @@
 
 #include <hv/event_name.h>
 #include <hv/log_budget.h>
+#include <hv/machine.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 #include <hv/trap_result.h>
 
-#define LOOPS_MAX        4    // places of one vCPU
 #define EXITS_PER_SECOND 1000 // fewer are no loop
 #define SHARE            8    // a loop's place has at least one in so many of the last exits
 #define CANDIDATES       8    // so many of the last events are looked at
 
-struct place {
-    uint64_t pc;
-    uint64_t address;
-    uint16_t key;
-    uint8_t write;
-    bool active;
-};
-
-// By the number of the CPU in the events. Each CPU uses its own.
-static struct {
-    struct place places[LOOPS_MAX];
-    uint64_t sequence; // of the last tick
-} loops[CPU_MAX];
-
-static bool is_at(const struct place *place, const struct event *event)
+static bool is_at(const struct telemetry_loop *place, const struct event *event)
 {
     return place->pc == event->pc && place->address == event->address && place->key == event->key &&
            place->write == event->write;
 }
 
-bool guest_loop_has(const struct event *event)
+bool guest_loop_has(const struct telemetry *telemetry, const struct event *event)
 {
-    const struct place *places = loops[event->cpu].places;
+    const struct telemetry_loop *places = telemetry->loops;
 
-    for (unsigned int i = 0; i < LOOPS_MAX; i++)
+    for (unsigned int i = 0; i < TELEMETRY_LOOPS; i++)
         if (places[i].active && is_at(&places[i], event))
             return true;
     return false;
 }
 
 // How many of the last events are at the same place. The oldest slot is left out: it is that of the exit under way.
-static unsigned int count_at(const struct telemetry *telemetry, const struct place *place)
+static unsigned int count_at(const struct telemetry *telemetry, const struct telemetry_loop *place)
 {
     unsigned int count = 0;
 
@@ -63,9 +49,9 @@ static bool is_refused(const struct event *event)
     return event->verdict == POLICY_DENY || event->result == TRAP_INJECT_UNDEF || event->result == TRAP_INJECT_ABORT;
 }
 
-static const char *name_of_device(const struct event *event)
+static const char *name_of_device(const struct policy *policy, const struct event *event)
 {
-    const struct policy_range *range = policy_find_range(ipa_make(event->address));
+    const struct policy_range *range = policy_find_range(policy, ipa_make(event->address));
 
     if (event->cause != KEY_CAUSE_IABT && event->cause != KEY_CAUSE_DABT)
         return "none";
@@ -80,31 +66,31 @@ static const char *name_of_device(const struct event *event)
                      "pc=0x0123456789abcdef esr=0x01234567 result=reflect per_second=999999999 row=127 at= why="
 _Static_assert(sizeof(LOOP_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
 
-static void record(unsigned int vcpu, const struct event *event, uint64_t per_second)
+static void record(const struct vcpu *vcpu, const struct event *event, uint64_t per_second)
 {
-    const struct policy_row *row = &policy_rows[event->row];
+    const struct policy_row *row = &vcpu->vm->policy->rows[event->row];
     char name[EVENT_NAME_SIZE];
 
     log_limited(LOG_LIMIT(LOG_SOURCE_LOOP, LOG_WARN), LOG_GUEST, "guest-loop",
                 "vcpu=%u key=%s op=%s device=%s addr=0x%lx pc=0x%lx esr=0x%x result=%s per_second=%lu row=%u at=%pQ "
                 "why=%pQ",
-                vcpu, event_name(event, name, sizeof(name)), event->write ? "write" : "read", name_of_device(event),
-                event->address, event->pc, event->syndrome, trap_result_name(event->result), per_second, event->row,
-                row->place, row->why);
+                vcpu->id, event_name(event, name, sizeof(name)), event->write ? "write" : "read",
+                name_of_device(vcpu->vm->policy, event), event->address, event->pc, event->syndrome,
+                trap_result_name(event->result), per_second, event->row, row->place, row->why);
 }
 
-// Remembers the event's place and tells it, unless it is known already, is rare among the last exits, or LOOPS_MAX
-// places are known. exits is the number of all exits of the last second: of 5,000 exits, with half of the 256 last
-// events at this place, the record says per_second=2500.
-static void notice(const struct telemetry *telemetry, unsigned int vcpu, const struct event *event, uint64_t exits)
+// Remembers the event's place and tells it, unless it is known already, is rare among the last exits, or
+// TELEMETRY_LOOPS places are known. exits is the number of all exits of the last second: of 5,000 exits, with half of
+// the 256 last events at this place, the record says per_second=2500.
+static void notice(struct vcpu *vcpu, const struct event *event, uint64_t exits)
 {
-    struct place *places = loops[event->cpu].places;
-    struct place found = {event->pc, event->address, event->key, event->write, true};
-    unsigned int count = count_at(telemetry, &found);
+    struct telemetry_loop *places = vcpu->telemetry->loops;
+    struct telemetry_loop found = {event->pc, event->address, event->key, event->write, true};
+    unsigned int count = count_at(vcpu->telemetry, &found);
 
-    if (guest_loop_has(event) || count < TELEMETRY_LAST / SHARE)
+    if (guest_loop_has(vcpu->telemetry, event) || count < TELEMETRY_LAST / SHARE)
         return;
-    for (unsigned int i = 0; i < LOOPS_MAX; i++) {
+    for (unsigned int i = 0; i < TELEMETRY_LOOPS; i++) {
         if (!places[i].active) {
             places[i] = found;
             record(vcpu, event, exits * count / TELEMETRY_LAST);
@@ -113,19 +99,19 @@ static void notice(const struct telemetry *telemetry, unsigned int vcpu, const s
     }
 }
 
-void guest_loop_tick(const struct telemetry *telemetry, unsigned int vcpu)
+void guest_loop_tick(struct vcpu *vcpu)
 {
-    unsigned int cpu = telemetry->last[0].cpu; // as in each of its events
-    struct place *places = loops[cpu].places;
-    uint64_t exits = telemetry->sequence - loops[cpu].sequence;
+    struct telemetry *telemetry = vcpu->telemetry;
+    struct telemetry_loop *places = telemetry->loops;
+    uint64_t exits = telemetry->sequence - telemetry->loop_sequence;
 
-    loops[cpu].sequence = telemetry->sequence;
-    for (unsigned int i = 0; i < LOOPS_MAX; i++)
+    telemetry->loop_sequence = telemetry->sequence;
+    for (unsigned int i = 0; i < TELEMETRY_LOOPS; i++)
         if (places[i].active && (exits < EXITS_PER_SECOND || count_at(telemetry, &places[i]) < TELEMETRY_LAST / SHARE))
             places[i].active = false;
     for (unsigned int i = 1; exits >= EXITS_PER_SECOND && i <= CANDIDATES; i++) {
         const struct event *event = &telemetry->last[(telemetry->sequence - i) % TELEMETRY_LAST];
         if (is_refused(event))
-            notice(telemetry, vcpu, event, exits);
+            notice(vcpu, event, exits);
     }
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns: what a guest may still write to the log, by source and in all. Promises: for a source with a limit of N at most
-// N records at once and N a second, all vCPUs together; for all sources at most policy_log_budget, and the first of
-// each; every record that is held back is counted once and handed out once to be told.
+// N records at once and N a second, all vCPUs together; for all sources at most the VM's limit (log_budget_set_limit),
+// and the first of each; every record that is held back is counted once and handed out once to be told.
 //
 // A token bucket is kept as the time at which it will be full again: each record moves that time on by 1/N second; more
 // than one second ahead means empty.
@@ -14,11 +14,12 @@
 #include <hv/arch/registers.h>
 
 struct account {
-    uint64_t full;   // CNTPCT_EL0
-    uint64_t held;   // held back and not told
-    uint64_t ever;   // held back since boot, told or not
-    bool first_done; // this boot has written one
-    uint8_t row;     // of a verdict's source
+    uint64_t full;               // CNTPCT_EL0
+    uint64_t held;               // held back and not told
+    uint64_t ever;               // held back since boot, told or not
+    bool first_done;             // this boot has written one
+    uint8_t row;                 // of a verdict's source
+    const struct policy *policy; // whose row it is
 };
 
 _Static_assert(POLICY_ROW_MAX <= 256, "struct account.row");
@@ -28,6 +29,7 @@ static struct account accounts[LOG_SOURCE_COUNT] GUARDED_BY(budget_lock);
 static struct log_budget spare; // until log_budget_init
 static struct log_budget *budget GUARDED_BY(budget_lock) = &spare;
 static uint64_t held_all GUARDED_BY(budget_lock);
+static unsigned int budget_per_second GUARDED_BY(budget_lock); // 0: no limit
 
 void log_budget_init(struct log_budget *memory)
 {
@@ -35,6 +37,14 @@ void log_budget_init(struct log_budget *memory)
     memset(accounts, 0, sizeof(accounts));
     budget = memory;
     held_all = 0;
+    budget_per_second = 0;
+    spinlock_release(&budget_lock);
+}
+
+void log_budget_set_limit(unsigned int per_second)
+{
+    spinlock_acquire(&budget_lock);
+    budget_per_second = per_second;
     spinlock_release(&budget_lock);
 }
 
@@ -66,7 +76,7 @@ enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uin
 
     spinlock_acquire(&budget_lock);
     uint64_t own = full_after(account->full, now, second, per_second);
-    uint64_t all = full_after(budget->full, now, second, per_second == LOG_UNLIMITED ? 0 : policy_log_budget);
+    uint64_t all = full_after(budget->full, now, second, per_second == LOG_UNLIMITED ? 0 : budget_per_second);
     if ((own > now + second || all > now + second) && is_set(budget->first_written, source))
         answer = account->first_done ? LOG_HOLD : LOG_RING_ONLY;
     *held = answer == LOG_HOLD ? 0 : account->held;
@@ -100,17 +110,19 @@ void log_budget_hold(unsigned int source, uint64_t count)
     spinlock_release(&budget_lock);
 }
 
-void log_budget_set_row(unsigned int source, unsigned int row)
+void log_budget_set_row(unsigned int source, const struct policy *policy, unsigned int row)
 {
     spinlock_acquire(&budget_lock);
     accounts[source].row = (uint8_t)row;
+    accounts[source].policy = policy;
     spinlock_release(&budget_lock);
 }
 
-unsigned int log_budget_row(unsigned int source)
+unsigned int log_budget_row(unsigned int source, const struct policy **policy)
 {
     spinlock_acquire(&budget_lock);
     unsigned int row = accounts[source].row;
+    *policy = accounts[source].policy;
     spinlock_release(&budget_lock);
     return row;
 }
@@ -141,7 +153,7 @@ bool log_budget_spend(void)
     uint64_t second = READ_SYSREG(CNTFRQ_EL0);
 
     spinlock_acquire(&budget_lock);
-    uint64_t all = full_after(budget->full, now, second, policy_log_budget);
+    uint64_t all = full_after(budget->full, now, second, budget_per_second);
     bool fits = all <= now + second;
     pay(&budget->full, all, now + second);
     spinlock_release(&budget_lock);

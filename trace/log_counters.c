@@ -3,6 +3,7 @@
 // nothing; one record per key and per policy row that is not zero.
 #include <hv/log.h>
 
+#include <hv/machine.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 
@@ -17,11 +18,11 @@ static uint64_t bound_of_rank(const struct telemetry_stat *stat, uint64_t rank)
     return bucket + 1 < TELEMETRY_BUCKETS ? UINT64_C(1) << bucket : 0;
 }
 
-static void record_key(unsigned int key, unsigned int cpu_count)
+static void record_key(const struct vm *vm, unsigned int key)
 {
     struct telemetry_stat stat;
 
-    telemetry_sum(key, cpu_count, &stat);
+    telemetry_sum(vm, key, &stat);
     uint64_t count = telemetry_count(&stat);
     if (count != 0) {
         // Half of the exits took less than p50 ticks, 99 of 100 less than p99: bounds of log2 buckets.
@@ -30,26 +31,26 @@ static void record_key(unsigned int key, unsigned int cpu_count)
     }
 }
 
-static void record_row(unsigned int row, unsigned int cpu_count)
+static void record_row(const struct vm *vm, unsigned int row)
 {
     uint64_t count = 0;
 
-    for (unsigned int cpu = 0; cpu < cpu_count; cpu++) {
-        count += telemetry_cpu[cpu].row_count[row];
+    for (unsigned int i = 0; i < vm->vcpu_count; i++) {
+        count += vm->vcpus[i].telemetry->row_count[row];
     }
     if (count != 0) {
-        log_routine(LOG_POLICY, "row", "row=%u at=%pQ count=%lu what=%pQ", row, policy_rows[row].place, count,
-                    policy_rows[row].text);
+        log_routine(LOG_POLICY, "row", "row=%u at=%pQ count=%lu what=%pQ", row, vm->policy->rows[row].place, count,
+                    vm->policy->rows[row].text);
     }
 }
 
-void log_counters(unsigned int cpu_count)
+void log_counters(const struct vm *vm)
 {
     log_flush();
     for (unsigned int key = 0; key < KEY_COUNT; key++) {
-        record_key(key, cpu_count);
+        record_key(vm, key);
     }
-    for (unsigned int row = 0; row < policy_row_count; row++) {
-        record_row(row, cpu_count);
+    for (unsigned int row = 0; row < vm->policy->row_count; row++) {
+        record_row(vm, row);
     }
 }

@@ -6,6 +6,7 @@
 
 #include <hv/event_name.h>
 #include <hv/guest_loop.h>
+#include <hv/machine.h>
 #include <hv/policy.h>
 #include <hv/spinlock.h>
 #include <hv/trap.h>
@@ -16,9 +17,10 @@
 // ended (a tenth of a second without), or once while it goes on for longer.
 struct burst {
     struct event first;
-    uint64_t count; // not told yet; 0: first is not valid
-    uint64_t last;  // CNTPCT_EL0 of the latest
-    bool told;      // this burst has had its record
+    const struct vcpu *vcpu; // whose event first is
+    uint64_t count;          // not told yet; 0: first is not valid
+    uint64_t last;           // CNTPCT_EL0 of the latest
+    bool told;               // this burst has had its record
 };
 
 #define BURST_FIRST KEY_DC_ISW
@@ -50,9 +52,9 @@ static enum log_level level_of(unsigned int verdict)
 }
 
 // A pause or a stop is always recorded: a person must act before there can be another one.
-static unsigned int limit_of(const struct event *event)
+static unsigned int limit_of(const struct policy *policy, const struct event *event)
 {
-    const struct policy_row *row = &policy_rows[event->row];
+    const struct policy_row *row = &policy->rows[event->row];
 
     if (row->log_per_second == POLICY_LOG_UNLIMITED || event->verdict >= POLICY_PAUSE)
         return LOG_UNLIMITED;
@@ -64,14 +66,16 @@ static unsigned int limit_of(const struct event *event)
 static void record_held(unsigned int source, uint64_t held, bool console)
 {
     struct log_limit limit = LOG_PLACE(LOG_POLICY, LOG_WARN, console);
+    const struct policy *policy;
     unsigned int key, row;
     bool write;
     const char *of = log_source_name(source, &key, &write);
 
     if (source >= LOG_SOURCE_VERDICT && source < LOG_SOURCE_ABORT) {
-        row = log_budget_row(source);
+        row = log_budget_row(source, &policy);
         log_allowed(limit, LOG_POLICY, "suppressed", "row=%u at=%pQ count=%lu of=%s key=%s op=%s", row,
-                    policy_rows[row].place, held, of, event_key_name(key), write ? "write" : "read");
+                    policy != NULL ? policy->rows[row].place : "none", held, of, event_key_name(key),
+                    write ? "write" : "read");
     } else if (key < KEY_COUNT) {
         log_allowed(limit, LOG_POLICY, "suppressed", "count=%lu of=%s key=%s op=%s", held, of, event_key_name(key),
                     write ? "write" : "read");
@@ -81,14 +85,14 @@ static void record_held(unsigned int source, uint64_t held, bool console)
 }
 
 // Asks the budget for a record about event. When there may be one, what was held back before it is told first.
-static bool may_record(const struct event *event, struct log_limit *limit)
+static bool may_record(const struct policy *policy, const struct event *event, struct log_limit *limit)
 {
     uint64_t held;
 
     limit->source = log_source_of_verdict(event);
     limit->level = level_of(event->verdict);
-    log_budget_set_row(limit->source, event->row);
-    enum log_answer answer = log_budget_ask(limit->source, limit_of(event), &held);
+    log_budget_set_row(limit->source, policy, event->row);
+    enum log_answer answer = log_budget_ask(limit->source, limit_of(policy, event), &held);
     limit->console = answer == LOG_WRITE;
     if (held != 0) {
         (void)log_budget_spend();
@@ -128,7 +132,7 @@ uint64_t log_suppressed_of_row(unsigned int row)
 
 // ---- Maintenance by set and way
 
-static bool add_to_burst(const struct event *event)
+static bool add_to_burst(const struct vcpu *vcpu, const struct event *event)
 {
     unsigned int n = event->key - BURST_FIRST;
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
@@ -139,15 +143,17 @@ static bool add_to_burst(const struct event *event)
     struct burst *burst = &bursts[n];
     if (now - burst->last >= READ_SYSREG(CNTFRQ_EL0) / BURST_PARTS)
         burst->told = false;
-    if (burst->count++ == 0)
+    if (burst->count++ == 0) {
         burst->first = *event;
+        burst->vcpu = vcpu;
+    }
     burst->last = now;
     spinlock_release(&burst_lock);
     return true;
 }
 
 // Whether burst n is to be told now; then its count is taken.
-static bool take_burst(unsigned int n, bool all, struct event *first, uint64_t *count)
+static bool take_burst(unsigned int n, bool all, struct burst *taken)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
     uint64_t second = READ_SYSREG(CNTFRQ_EL0);
@@ -158,8 +164,7 @@ static bool take_burst(unsigned int n, bool all, struct event *first, uint64_t *
     bool long_since = !burst->told && now - burst->first.entry >= second;
     bool due = burst->count != 0 && (all || ended || long_since);
     if (due) {
-        *first = burst->first;
-        *count = burst->count;
+        *taken = *burst;
         burst->count = 0;
         burst->told = true;
     }
@@ -167,28 +172,29 @@ static bool take_burst(unsigned int n, bool all, struct event *first, uint64_t *
     return due;
 }
 
-static void record_burst(const struct event *first, uint64_t count)
+static void record_burst(const struct burst *burst)
 {
-    const struct policy_row *row = &policy_rows[first->row];
+    const struct event *first = &burst->first;
+    const struct policy *policy = burst->vcpu->vm->policy;
+    const struct policy_row *row = &policy->rows[first->row];
     struct log_limit limit;
 
-    if (may_record(first, &limit))
+    if (may_record(policy, first, &limit))
         log_allowed(limit, LOG_POLICY, "set-way",
                     "exit=%lu key=%s verdict=%s count=%lu pc=0x%lx value=0x%lx row=%u at=%pQ why=%pQ", first->sequence,
-                    event_key_name(first->key), policy_action_name(first->verdict), count, first->pc, first->value,
-                    first->row, row->place, row->why);
+                    event_key_name(first->key), policy_action_name(first->verdict), burst->count, first->pc,
+                    first->value, first->row, row->place, row->why);
     else
-        log_budget_hold(limit.source, count - 1); // the first was counted
+        log_budget_hold(limit.source, burst->count - 1); // the first was counted
 }
 
 static void tell_bursts(bool all)
 {
-    struct event first;
-    uint64_t count;
+    struct burst taken;
 
     for (unsigned int n = 0; n < BURSTS; n++)
-        if (take_burst(n, all, &first, &count))
-            record_burst(&first, count);
+        if (take_burst(n, all, &taken))
+            record_burst(&taken);
 }
 
 // ---- The log's functions
@@ -217,24 +223,25 @@ void log_flush(void)
         log_allowed(LOG_LIMIT(LOG_POLICY, LOG_WARN), LOG_POLICY, "suppressed", "count=%lu of=others", others);
 }
 
-void log_verdict(const struct event *event)
+void log_verdict(const struct vcpu *vcpu, const struct event *event)
 {
-    const struct policy_row *row = &policy_rows[event->row];
+    const struct policy *policy = vcpu->vm->policy;
     char name[EVENT_NAME_SIZE];
     struct log_limit limit;
 
-    if (event->row >= policy_row_count || add_to_burst(event))
+    if (event->row >= policy->row_count || add_to_burst(vcpu, event))
         return;
-    if (guest_loop_has(event)) {
+    if (guest_loop_has(vcpu->telemetry, event)) {
+        log_budget_set_row(log_source_of_verdict(event), policy, event->row);
         log_budget_hold(log_source_of_verdict(event), 1);
         return;
     }
-    if (!may_record(event, &limit))
+    if (!may_record(policy, event, &limit))
         return;
     log_allowed(limit, LOG_POLICY, "verdict",
                 "exit=%lu key=%s op=%s verdict=%s pc=0x%lx addr=0x%lx value=0x%lx esr=0x%x row=%u at=%pQ why=%pQ",
                 event->sequence, event_name(event, name, sizeof(name)), event->write ? "write" : "read",
                 policy_action_name(event->verdict), event->pc, event->address, event->value, event->syndrome,
-                event->row, row->place, row->why);
+                event->row, policy->rows[event->row].place, policy->rows[event->row].why);
     tell_bursts(false);
 }

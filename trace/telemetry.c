@@ -1,19 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// Per-CPU counters, histograms and the last events. The owning CPU writes, anybody reads: a reader may see a counter
-// one exit old.
+// The counters, histograms and last events of one vCPU. The CPU that it runs on writes them at each exit, without a
+// lock; anybody reads them, and may see a counter that is one exit old.
 
 #include <hv/telemetry.h>
 
+#include <hv/machine.h>
 #include <hv/string.h>
 
-UNSET struct telemetry telemetry_cpu[CPU_MAX]; // by telemetry_init
-
-void telemetry_init(unsigned int cpu)
+void telemetry_init(struct telemetry *telemetry, unsigned int vcpu)
 {
-    memset(&telemetry_cpu[cpu], 0, sizeof(telemetry_cpu[cpu]));
+    memset(telemetry, 0, sizeof(*telemetry));
     for (unsigned int i = 0; i < TELEMETRY_LAST; i++)
-        telemetry_cpu[cpu].last[i].cpu = (uint8_t)cpu;
-    telemetry_cpu[cpu].last[0].sequence = UINT64_MAX; // 0 would be that of an exit under way
+        telemetry->last[i].vcpu = (uint8_t)vcpu;
+    telemetry->last[0].sequence = UINT64_MAX; // 0 would be that of an exit under way
 }
 
 void telemetry_reset(struct telemetry *telemetry)
@@ -31,11 +30,11 @@ uint64_t telemetry_count(const struct telemetry_stat *stat)
     return count;
 }
 
-void telemetry_sum(unsigned int key, unsigned int cpu_count, struct telemetry_stat *sum)
+void telemetry_sum(const struct vm *vm, unsigned int key, struct telemetry_stat *sum)
 {
     memset(sum, 0, sizeof(*sum));
-    for (unsigned int cpu = 0; cpu < cpu_count; cpu++) {
-        const uint64_t *stat = telemetry_cpu[cpu].stat[key];
+    for (unsigned int n = 0; n < vm->vcpu_count; n++) {
+        const uint64_t *stat = vm->vcpus[n].telemetry->stat[key];
         for (unsigned int i = 0; i < TELEMETRY_BUCKETS; i++)
             sum->bucket[i] += stat[TELEMETRY_BUCKETS - 1 - i];
         sum->ticks += stat[TELEMETRY_BUCKETS];

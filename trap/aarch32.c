@@ -122,11 +122,11 @@ static bool condition_holds(const struct trap_frame *frame, uint32_t syndrome)
     return (it & 0xf) == 0 || holds((unsigned int)(it >> 4), frame->spsr_el2); // T32: as the IT block says
 }
 
-bool aarch32_is_skipped(const struct trap_frame *frame, struct event *event)
+bool aarch32_is_skipped(const struct vcpu *vcpu, struct event *event)
 {
-    if (condition_holds(frame, event->syndrome))
+    if (condition_holds(vcpu->frame, event->syndrome))
         return false;
-    event->row = policy_verdicts_of(event->key)[event->write].row;
+    event->row = policy_verdicts_of(vcpu->vm->policy, event->key)[event->write].row;
     event->verdict = POLICY_ALLOW;
     event->address = 0;
     event->value = 0;
@@ -200,7 +200,7 @@ enum trap_result aarch32_coprocessor(struct vcpu *vcpu, struct event *event)
 
     event->key = (uint16_t)aarch32_register_key(event->syndrome, &upper);
     event->write = !(event->syndrome & ISS_SYSREG_DIRECTION);
-    if (aarch32_is_skipped(vcpu->frame, event))
+    if (aarch32_is_skipped(vcpu, event))
         return TRAP_DONE;
     if (event->write) {
         event->value = value_to_write(vcpu, event);

@@ -23,19 +23,20 @@ static inline const struct policy_verdict *judge(struct event *event, const stru
     return verdict;
 }
 
-static void write_record(struct event *event)
+static void write_record(const struct vcpu *vcpu, struct event *event)
 {
     event->logged = 1;
-    log_verdict(event);
+    log_verdict(vcpu, event);
 }
 
 // The record, when the row asks for one, is written after the access, so that it has the value. Those of pause and
 // stop, which no row can do without, come before (decide).
-static inline void finish(struct event *event, const struct policy_verdict *verdict, enum trap_result result)
+static inline void finish(const struct vcpu *vcpu, struct event *event, const struct policy_verdict *verdict,
+                          enum trap_result result)
 {
     if (__builtin_expect((verdict->flags & POLICY_FLAG_LOG) && event->verdict < POLICY_PAUSE, 0)) {
         event->result = (uint8_t)result;
-        write_record(event);
+        write_record(vcpu, event);
     }
 }
 
@@ -52,13 +53,13 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
     case POLICY_RAZ_WI:
         return event->verdict == POLICY_DENY ? refusal : TRAP_DONE;
     case POLICY_STOP:
-        write_record(event);
+        write_record(vcpu, event);
         vm_stop(vcpu->vm, NOTIFY_POLICY_STOP);
         return TRAP_STOP;
     case POLICY_PAUSE:
         if (vcpu_break_passed(vcpu, event))
             return GO_ON;
-        write_record(event);
+        write_record(vcpu, event);
         vcpu_break(vcpu, event);
         return TRAP_RETRY;
     default:
@@ -75,7 +76,7 @@ static enum trap_result pass_sysreg(struct event *event)
 
 enum trap_result trap_sysreg(struct vcpu *vcpu, struct event *event)
 {
-    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(event->key));
+    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(vcpu->vm->policy, event->key));
     enum trap_result result = GO_ON;
 
     event->address = 0;
@@ -83,7 +84,7 @@ enum trap_result trap_sysreg(struct vcpu *vcpu, struct event *event)
         result = verdict->action == POLICY_ALLOW ? pass_sysreg(event) : decide(vcpu, event, TRAP_INJECT_UNDEF);
     if (result == GO_ON)
         result = sysreg_emulate(vcpu, event);
-    finish(event, verdict, result);
+    finish(vcpu, event, verdict, result);
     return result;
 }
 
@@ -92,7 +93,7 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
     event->write = 1;
     event->address = vcpu_get_reg(vcpu, 0);
     event->key = (uint16_t)call_key(event->cause, event->syndrome, event->address);
-    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(event->key));
+    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(vcpu->vm->policy, event->key));
     enum trap_result result = GO_ON;
 
     // There is nothing behind ariel to pass a call on to: allow is its own answer.
@@ -105,7 +106,7 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
         // The monitor may have sent the guest elsewhere, while the call waited.
         result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY;
     }
-    finish(event, verdict, result);
+    finish(vcpu, event, verdict, result);
     if (result == TRAP_DONE)
         vcpu_set_reg(vcpu, 0, event->value);
     return result;
@@ -131,8 +132,9 @@ static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, uns
 
 enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
 {
-    const struct policy_range *range = policy_find_range(ipa_make(event->address));
-    const struct policy_verdict *verdicts = range ? range->verdict : policy_verdicts_of(KEY_DEVICE_NONE);
+    const struct policy_range *range = policy_find_range(vcpu->vm->policy, ipa_make(event->address));
+    const struct policy_verdict *verdicts =
+        range ? range->verdict : policy_verdicts_of(vcpu->vm->policy, KEY_DEVICE_NONE);
     enum trap_result result = GO_ON;
 
     event->key = range ? range->key : KEY_DEVICE_NONE;
@@ -143,7 +145,7 @@ enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int 
         result = event->verdict == POLICY_ALLOW ? pass_mmio(event, size) : decide(vcpu, event, TRAP_INJECT_ABORT);
     if (result == GO_ON)
         result = emulate_mmio(vcpu, event, size);
-    finish(event, verdict, result);
+    finish(vcpu, event, verdict, result);
     return result;
 }
 
@@ -152,7 +154,7 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
     event->address = 0;
     event->value = 0;
     event->write = 0;
-    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(event->key));
+    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(vcpu->vm->policy, event->key));
     enum trap_result result = decide(vcpu, event, TRAP_INJECT_UNDEF);
 
     if (result == GO_ON) {
@@ -161,7 +163,7 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
             vcpu_wait_for_interrupt(vcpu);
         result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY; // as in trap_call
     }
-    finish(event, verdict, result);
+    finish(vcpu, event, verdict, result);
     return result;
 }
 
@@ -171,12 +173,12 @@ static enum trap_result decide_alone(struct vcpu *vcpu, struct event *event, enu
     event->address = 0;
     event->value = 0;
     event->write = 0;
-    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(event->key));
+    const struct policy_verdict *verdict = judge(event, policy_verdicts_of(vcpu->vm->policy, event->key));
     enum trap_result result = decide(vcpu, event, after);
 
     if (result == GO_ON)
         result = after;
-    finish(event, verdict, result);
+    finish(vcpu, event, verdict, result);
     return result;
 }
 

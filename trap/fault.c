@@ -10,35 +10,36 @@
 #include <hv/policy.h>
 #include <hv/vm.h>
 
-static void record(const struct event *event, enum trap_result outcome, const char *reason)
+static void record(const struct vcpu *vcpu, const struct event *event, enum trap_result outcome, const char *reason)
 {
     unsigned int source = log_source_of_abort(event);
 
-    if (guest_loop_has(event)) {
+    if (guest_loop_has(vcpu->telemetry, event)) {
         log_budget_hold(source, 1);
         return;
     }
     log_limited(LOG_LIMIT(source, outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN), LOG_FAULT, "abort",
                 "exit=%lu key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x row=%u at=%pQ reason=%pQ",
                 event->sequence, event_key_name(event->key), event->write ? "write" : "read", trap_result_name(outcome),
-                event->pc, event->address, event->syndrome, event->row, policy_rows[event->row].place, reason);
+                event->pc, event->address, event->syndrome, event->row, vcpu->vm->policy->rows[event->row].place,
+                reason);
 }
 
 // The verdicts that speak for the event; narrows the key from "a data abort" to the device at the address.
-static const struct policy_verdict *find_verdicts(struct event *event)
+static const struct policy_verdict *find_verdicts(const struct policy *policy, struct event *event)
 {
     if (event->key == KEY_CAUSE_DABT && event->address != 0) {
-        const struct policy_range *range = policy_find_range(ipa_make(event->address));
+        const struct policy_range *range = policy_find_range(policy, ipa_make(event->address));
         event->key = range ? range->key : KEY_DEVICE_NONE;
         if (range)
             return range->verdict;
     }
-    return policy_verdicts_of(event->key);
+    return policy_verdicts_of(policy, event->key);
 }
 
 enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_result outcome, const char *reason)
 {
-    const struct policy_verdict *verdict = &find_verdicts(event)[event->write];
+    const struct policy_verdict *verdict = &find_verdicts(vcpu->vm->policy, event)[event->write];
 
     event->row = verdict->row;
     event->verdict = verdict->action;
@@ -53,7 +54,7 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
         return outcome;
     event->result = (uint8_t)outcome;
     event->logged = 1;
-    record(event, outcome, reason);
+    record(vcpu, event, outcome, reason);
     if (outcome == TRAP_STOP) {
         // The one fault that ariel does not know how to go on from is fault status code 0x31 (abort_classify.c).
         vm_stop(vcpu->vm, verdict->action == POLICY_STOP ? NOTIFY_POLICY_STOP : NOTIFY_DESCRIPTOR_UPDATE);

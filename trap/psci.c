@@ -74,12 +74,13 @@ static int64_t affinity_info(struct vcpu *vcpu, uint64_t affinity, uint64_t leve
     return target == NULL || level != 0 ? PSCI_INVALID : (int64_t)target->power;
 }
 
-static int64_t features(uint32_t function)
+static int64_t features(const struct vcpu *vcpu, uint32_t function)
 {
     unsigned int key = call_key(KEY_CAUSE_HVC, 0, function);
     bool known = key >= KEY_SMCCC_FIRST && key < KEY_SMCCC_UNKNOWN && key != KEY_SMCCC_ARCH_FEATURES;
     // What the policy denies is not there.
-    return known && policy_verdicts_of(key)[1].action != POLICY_DENY ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
+    return known && policy_verdicts_of(vcpu->vm->policy, key)[1].action != POLICY_DENY ? PSCI_SUCCESS
+                                                                                       : PSCI_NOT_SUPPORTED;
 }
 
 static int64_t arch_features(uint32_t function)
@@ -138,7 +139,7 @@ int64_t psci_version(struct vcpu *vcpu)
 
 int64_t psci_features(struct vcpu *vcpu)
 {
-    return features(argument32(vcpu, 1));
+    return features(vcpu, argument32(vcpu, 1));
 }
 
 int64_t psci_cpu_suspend_32(struct vcpu *vcpu)

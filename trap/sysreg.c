@@ -52,9 +52,9 @@ static enum sysreg_kind kind_of(unsigned int index)
     return (enum sysreg_kind)(info[index] & 0xf);
 }
 
-void sysreg_init(void)
+void sysreg_init(const struct policy *policy)
 {
-    bool pauth = (policy_controls.hcr_el2 & (HCR_EL2_API | HCR_EL2_APK)) == (HCR_EL2_API | HCR_EL2_APK);
+    bool pauth = (policy->controls.hcr_el2 & (HCR_EL2_API | HCR_EL2_APK)) == (HCR_EL2_API | HCR_EL2_APK);
     for (unsigned int index = 0; index < SYSREG_COUNT; index++) {
         uint64_t value = 0;
         if (kind_of(index) == SYSREG_ID && sysreg_access_read(index, &value))

@@ -58,7 +58,7 @@ static enum trap_result trap_wf(struct vcpu *vcpu, struct event *event)
     event->cause = event->syndrome & ESR_ELX_ISS_WFX_TI_WFE ? KEY_CAUSE_WFE : KEY_CAUSE_WFI;
     event->key = event->cause;
     event->write = 0;
-    return aarch32_is_skipped(vcpu->frame, event) ? TRAP_DONE : trap_wfx(vcpu, event);
+    return aarch32_is_skipped(vcpu, event) ? TRAP_DONE : trap_wfx(vcpu, event);
 }
 
 static COLD enum trap_result trap_named(struct vcpu *vcpu, struct event *event)
@@ -71,15 +71,15 @@ static COLD enum trap_result trap_fp(struct vcpu *vcpu, struct event *event)
 {
     event->key = event->cause;
     event->write = 0;
-    return aarch32_is_skipped(vcpu->frame, event) ? TRAP_DONE : trap_other(vcpu, event);
+    return aarch32_is_skipped(vcpu, event) ? TRAP_DONE : trap_other(vcpu, event);
 }
 
 // An event that moves no data and that no row decides about: fills in what the slot holds of an older one.
-static void note(struct event *event, uint8_t cause)
+static void note(const struct vcpu *vcpu, struct event *event, uint8_t cause)
 {
     event->cause = cause;
     event->key = cause;
-    event->row = policy_verdicts_of(cause)[0].row;
+    event->row = policy_verdicts_of(vcpu->vm->policy, cause)[0].row;
     event->verdict = POLICY_EMULATE;
     event->result = TRAP_RETRY;
     event->address = 0;
@@ -90,7 +90,7 @@ static void note(struct event *event, uint8_t cause)
 static COLD enum trap_result trap_debug_exception(struct vcpu *vcpu, struct event *event)
 {
     if (event->cause == KEY_CAUSE_STEP && step_take(vcpu)) {
-        note(event, KEY_CAUSE_STEP);
+        note(vcpu, event, KEY_CAUSE_STEP);
         return TRAP_RETRY;
     }
     event->key = event->cause;
@@ -216,7 +216,7 @@ static void trap_asynchronous(struct trap_frame *frame, uint8_t cause, unsigned 
     struct vcpu *vcpu = vcpu_current();
     struct event *event = arrive(vcpu, frame);
 
-    note(event, cause);
+    note(vcpu, event, cause);
     if (cause == KEY_CAUSE_SERROR) {
         trap_serror(vcpu, event);
     } else {

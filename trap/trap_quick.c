@@ -101,7 +101,7 @@ static __attribute__((noinline)) bool quick_call(struct trap_frame *frame)
     struct event *event = begin(vcpu);
     uint64_t number = frame->x[0];
     unsigned int key = call_hvc_key(number);
-    struct policy_verdict verdict = policy_verdicts_of(key)[1];
+    struct policy_verdict verdict = policy_verdicts_of(vcpu->vm->policy, key)[1];
     int64_t value;
 
     if (!(verdict.flags & POLICY_FLAG_QUICK) || !answer_at_once(vcpu, key, &value))
@@ -121,7 +121,7 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
     struct event *event = begin(vcpu);
     uint64_t place = FIELD_GET(ISS_SYSREG_CRM, syndrome) << 3 | FIELD_GET(ISS_SYSREG_OP2, syndrome);
     unsigned int key = sysreg_id_key[bounded_index(place, SYSREG_ID_COUNT)];
-    struct policy_verdict verdict = policy_verdicts_of(key)[0];
+    struct policy_verdict verdict = policy_verdicts_of(vcpu->vm->policy, key)[0];
 
     if (!(verdict.flags & POLICY_FLAG_QUICK))
         return false; // KEY_SYSREG_UNKNOWN, which has no value, is never quick
@@ -140,7 +140,7 @@ static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, uint32
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
-    struct policy_verdict verdict = policy_verdicts_of(KEY_ICC_SGI1R_EL1)[1];
+    struct policy_verdict verdict = policy_verdicts_of(vcpu->vm->policy, KEY_ICC_SGI1R_EL1)[1];
 
     if (!(verdict.flags & POLICY_FLAG_QUICK))
         return false;
@@ -160,7 +160,7 @@ static __attribute__((noinline)) bool quick_wfi(uint32_t syndrome)
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
-    struct policy_verdict verdict = policy_verdicts_of(KEY_CAUSE_WFI)[0];
+    struct policy_verdict verdict = policy_verdicts_of(vcpu->vm->policy, KEY_CAUSE_WFI)[0];
 
     if (!(verdict.flags & POLICY_FLAG_QUICK) || vcpu->request != 0 || !vgic_is_empty(vcpu) ||
         (READ_SYSREG(SPSR_EL2) & SPSR_ELX_M4))
@@ -189,7 +189,7 @@ static inline uint64_t fault_address(uint32_t syndrome)
 
 static COLD const struct policy_range *other_range(struct vcpu *vcpu, uint64_t ipa)
 {
-    const struct policy_range *range = policy_find_range(ipa_make(ipa));
+    const struct policy_range *range = policy_find_range(vcpu->vm->policy, ipa_make(ipa));
 
     if (range != NULL)
         vcpu->range = range;
@@ -291,7 +291,7 @@ unsigned int trap_quick_irq(void)
     event->address = intid;
     event->value = 0;
     event->syndrome = 0;
-    judge(event, KEY_CAUSE_IRQ, policy_verdicts_of(KEY_CAUSE_IRQ)[0].row, KEY_CAUSE_IRQ, false);
+    judge(event, KEY_CAUSE_IRQ, policy_verdicts_of(vcpu->vm->policy, KEY_CAUSE_IRQ)[0].row, KEY_CAUSE_IRQ, false);
     event->result = TRAP_RETRY; // the PC stays
     finish(vcpu, event);
     return TRAP_QUICK_DONE;

@@ -25,6 +25,7 @@ struct vm vm0;
 static _Alignas(4096) uint64_t stage2_root[512];
 static _Alignas(4096) UNSET uint8_t stage2_pool[64][4096]; // of the guest's translation tables
 static struct pool table_pool;
+static UNSET struct telemetry telemetry[CPU_MAX]; // by vCPU; cleared by telemetry_init
 
 // A range that is not trapped: the device itself, when it is one of which any use ends with the guest, or the page that
 // answers reads in its place.
@@ -50,9 +51,9 @@ static enum hv_status map_devices(struct vm *vm)
 {
     enum hv_status status = HV_OK;
 
-    for (unsigned int i = 0; i < policy_range_count && status == HV_OK; i++)
-        if (policy_ranges[i].mapping != POLICY_TRAPPED)
-            status = map_device(vm, &policy_ranges[i]);
+    for (unsigned int i = 0; i < vm->policy->range_count && status == HV_OK; i++)
+        if (vm->policy->ranges[i].mapping != POLICY_TRAPPED)
+            status = map_device(vm, &vm->policy->ranges[i]);
     return status;
 }
 
@@ -79,8 +80,10 @@ enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
         vcpu->id = i;
         vcpu->cpu = i;
         vcpu->power = VCPU_OFF;
-        vcpu->telemetry = &telemetry_cpu[i];
+        vcpu->telemetry = &telemetry[i];
+        telemetry_init(vcpu->telemetry, i);
     }
+    log_budget_set_limit(vm->policy->log_budget);
     spinlock_init(&vm->power_lock, LOCK_VM_POWER);
     pool_init(&table_pool, stage2_pool, ARRAY_COUNT(stage2_pool));
     space_init(&vm->space, stage2_root, &table_pool, VMID);
@@ -173,7 +176,7 @@ void vm_stop(struct vm *vm, enum notify_event event)
     gather(vm, VM_STOPPED);
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
     log_write_held();
-    log_counters(vm->vcpu_count);
+    log_counters(vm);
     log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", vm->stop_reason);
     notify_post(event);
 }
@@ -182,7 +185,7 @@ _Noreturn void vm_reset(struct vm *vm)
 {
     console_release();
     log_begin_end();
-    log_counters(vm->vcpu_count);
+    log_counters(vm);
     log_record(LOG_INFO, LOG_VM, "vm-reset", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());
     log_end();
     firmware_reset();
@@ -192,7 +195,7 @@ _Noreturn void vm_power_off(struct vm *vm)
 {
     console_release();
     log_begin_end();
-    log_counters(vm->vcpu_count);
+    log_counters(vm);
     log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());
     log_end();
     firmware_power_off();

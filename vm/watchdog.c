@@ -95,7 +95,7 @@ void watchdog_tick(struct vcpu *vcpu)
         check_guest(vcpu);
         kernel_tables_look(vcpu);
     }
-    guest_loop_tick(vcpu->telemetry, vcpu->id);
+    guest_loop_tick(vcpu);
     if (vcpu->id == 0)
         log_tick();
 }

@@ -6,7 +6,7 @@
 #include <hv/types.h>
 
 struct event {
-    uint64_t sequence; // per CPU, from 0 at boot, +1 per exit
+    uint64_t sequence; // per vCPU, from 0 at boot, +1 per exit
     uint64_t entry;    // CNTPCT_EL0 when the handler began
     uint64_t exit;     // CNTPCT_EL0 just before eret; 0 while in progress
     uint64_t pc;       // guest address of the instruction (for HVC too)
@@ -14,13 +14,13 @@ struct event {
     uint64_t value;    // written by the guest, or given to it on a read
     uint32_t syndrome; // ESR_EL2[31:0]
     uint16_t key;      // enum event_key
-    uint16_t row;      // index into policy_rows
+    uint16_t row;      // index into the rows of the VM's policy
     uint8_t cause;     // row of CAUSE_TABLE, which is the value of its KEY_CAUSE_
     uint8_t verdict;   // enum policy_action
     uint8_t result;    // enum trap_result
     uint8_t write;     // direction: 1 = the guest writes (or calls)
-    uint8_t cpu;
-    uint8_t logged; // a record cites this event
+    uint8_t vcpu;      // which of its VM's vCPUs: vcpu->id
+    uint8_t logged;    // a record cites this event
     uint8_t spare[2];
 };
 

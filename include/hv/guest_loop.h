@@ -8,10 +8,11 @@
 #include <hv/types.h>
 
 struct telemetry;
+struct vcpu;
 
-// Looks at the last exits of vCPU number vcpu in telemetry, and writes the record guest-loop for each place of a loop
-// that is new. Once a second, on the CPU that writes telemetry; no locks held.
-void guest_loop_tick(const struct telemetry *telemetry, unsigned int vcpu);
+// Looks at the last exits of vcpu, and writes the record guest-loop for each place of a loop that is new. Once a
+// second, on the CPU of vcpu; no locks held.
+void guest_loop_tick(struct vcpu *vcpu);
 
-// Whether event is at a place of a loop that was told. On the CPU of the event.
-bool guest_loop_has(const struct event *event);
+// Whether event is at a place of a loop that was told, of the vCPU whose telemetry this is. On that vCPU's CPU.
+bool guest_loop_has(const struct telemetry *telemetry, const struct event *event);

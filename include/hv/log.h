@@ -10,6 +10,9 @@
 #include <hv/event.h>
 #include <hv/types.h>
 
+struct vcpu;
+struct vm;
+
 #define LOG_LINE_MAX 512 // bytes of a record, end of string included
 // What the log itself may add behind a record's fields, end of string included; and the longest that it begins with.
 #define LOG_TAIL_MAX sizeof(" cut=1 held=18446744073709551615 hidden=18446744073709551615 tag=01234567")
@@ -139,7 +142,7 @@ void log_dump(void);
 // The record of a policy verdict: cites row, file, line and why. Each key and direction has a limit of its own: that of
 // the row, or LOG_LIMIT_PER_SECOND; what was held back is counted and told by a "suppressed" record. Maintenance by set
 // and way is one record for all of it, with a count, when it has ended.
-void log_verdict(const struct event *event);
+void log_verdict(const struct vcpu *vcpu, const struct event *event);
 
 // Writes the records of what was held back and has been quiet for a second since. Once a second.
 void log_tick(void);
@@ -147,9 +150,9 @@ void log_tick(void);
 // has no place for comes in one record ("of=others").
 void log_flush(void);
 
-// Writes the telemetry counters of CPUs 0 .. cpu_count - 1, summed, as records: "counters" per key and "row" per policy
-// row that is not zero.
-void log_counters(unsigned int cpu_count);
+// Writes the telemetry counters of vm's vCPUs, summed, as records: "counters" per key and "row" per policy row that is
+// not zero.
+void log_counters(const struct vm *vm);
 
 // Records below level go to the ring only, not to the console; with LOG_LEVEL_COUNT all of them. Returns the old level.
 enum log_level log_set_level(enum log_level level);

@@ -13,6 +13,8 @@
 #include <hv/event_key.h>
 #include <hv/log.h>
 
+struct policy;
+
 #define LOG_LIMIT_PER_SECOND 10 // records of one source, where no policy row has a limit; as many may come at once
 
 // Sources of verdicts and aborts come after those of enum log_source.
@@ -32,8 +34,11 @@ enum log_answer {
     LOG_WRITE,
 };
 
-// From now on the budget is the one at memory. Zeroes the counts. At boot.
+// From now on the budget is the one at memory, without a limit for all sources together. Zeroes the counts. At boot.
 void log_budget_init(struct log_budget *memory);
+
+// All sources together may cause so many records a second from now on, and as many at once; 0: no limit.
+void log_budget_set_limit(unsigned int per_second);
 
 // A source for each cause and call, and two (read, write) for each device and register.
 static inline unsigned int log_source_of_verdict(const struct event *of)
@@ -76,9 +81,10 @@ uint64_t log_budget_held(void);
 uint64_t log_budget_held_of(unsigned int source);
 uint64_t log_budget_held_of_row(unsigned int row);
 
-// The policy row of a verdict's source: the last one that spoke, by log_budget_ask's caller.
-void log_budget_set_row(unsigned int source, unsigned int row);
-unsigned int log_budget_row(unsigned int source);
+// The policy row of a verdict's source: the last one that spoke, by log_budget_ask's caller. *policy is whose row it
+// is; NULL, and row 0, when none has spoken.
+void log_budget_set_row(unsigned int source, const struct policy *policy, unsigned int row);
+unsigned int log_budget_row(unsigned int source, const struct policy **policy);
 
 // "verdict", "abort", "cpu-on" ...; *key and *write of verdicts and aborts, else KEY_COUNT and false.
 const char *log_source_name(unsigned int source, unsigned int *key, bool *write);

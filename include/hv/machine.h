@@ -15,6 +15,7 @@
 #include <hv/vpl031_state.h>
 #include <hv/vtimer_state.h>
 
+struct policy;
 struct policy_range;
 struct telemetry;
 struct vm;
@@ -82,9 +83,10 @@ enum vm_state {
 // No guest state lives outside it. The page in uart comes behind what each exit uses: small offsets are short code.
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct vm {
-    enum vm_state state;        // written by vm.c only
-    const char *stop_reason;    // why it stopped; NULL unless VM_STOPPED
-    const char *guest_name;     // "diagnostic guest", "Linux Image" ...
+    enum vm_state state;     // written by vm.c only
+    const char *stop_reason; // why it stopped; NULL unless VM_STOPPED
+    const char *guest_name;  // "diagnostic guest", "Linux Image" ...
+    const struct policy *policy;
     unsigned int vcpu_count;    // 1 .. CPU_MAX
     struct spinlock power_lock; // guards the step from VCPU_OFF to VCPU_ON_PENDING
     struct vcpu vcpus[CPU_MAX];

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The compiled policy: const tables made from one TOML file by tools/policy_compile.py, folded per key, so that a
-// verdict is one load. See docs/POLICY.md for the source format.
+// A compiled policy: what tools/policy_compile.py makes of one TOML file, as one constant. The compiler has folded all
+// rows into one verdict for each key and direction, so that an exit finds its verdict by one load. docs/POLICY.md has
+// the source format.
 #pragma once
 
 #include <hv/arch/barrier.h>
@@ -26,7 +27,7 @@ enum policy_action {
 struct policy_verdict {
     uint16_t action : 3; // enum policy_action
     uint16_t flags : 6;  // POLICY_FLAG_*
-    uint16_t row : 7;    // index into policy_rows, below POLICY_ROW_MAX
+    uint16_t row : 7;    // index into the policy's rows, below POLICY_ROW_MAX
 };
 
 #define POLICY_LOG_UNLIMITED UINT16_MAX
@@ -74,39 +75,44 @@ struct policy_controls {
 
 #define POLICY_ROW_MAX 128
 
-extern const char policy_name[];
-extern const struct policy_verdict policy_verdicts[][2]; // the pairs that occur: [0] read, [1] write or call
-extern const uint8_t policy_verdict_index[KEY_COUNT];
-extern const struct policy_row policy_rows[];
-extern const unsigned int policy_log_budget;      // records a second that all of a VM may cause; 0: no limit
-extern const unsigned int policy_row_count;       // 1 .. POLICY_ROW_MAX; row 0 is the default
-extern const struct policy_range policy_ranges[]; // one more than policy_range_count: the last is empty, all denied
-extern const unsigned int policy_range_count;
-extern const struct policy_controls policy_controls;
+// All that one policy file says. A VM has one (vm->policy), and several VMs may share it.
+struct policy {
+    const char *name;
+    const struct policy_row *rows;
+    const struct policy_range *ranges; // sorted, disjoint
+    unsigned int row_count;            // 1 .. POLICY_ROW_MAX; row 0 is the default
+    unsigned int range_count;
+    unsigned int log_budget; // records a second that all of a VM may cause; 0: no limit
+    struct policy_controls controls;
+    struct policy_verdict verdicts[KEY_COUNT][2]; // by key: [0] read, [1] write or call
+};
 
-// What is decided about a key: [0] read, [1] write or call.
-static inline const struct policy_verdict *policy_verdicts_of(unsigned int key)
+// The policy that this image was built with: the one in build/generated/policy_tables.c.
+extern const struct policy policy_built;
+
+// What policy decides about a key: [0] read, [1] write or call.
+static inline const struct policy_verdict *policy_verdicts_of(const struct policy *policy, unsigned int key)
 {
-    return policy_verdicts[policy_verdict_index[key]];
+    return policy->verdicts[key];
 }
 
 // What the policy compiler promises of its ranges (tests/tools/test_policy_compile.py).
-/*@ predicate policy_compiled =
-        \valid_read(policy_ranges + (0 .. policy_range_count)) &&
-        (\forall integer i; 0 <= i < policy_range_count ==>
-             0 <= policy_ranges[i].base && 0 <= policy_ranges[i].size &&
-             policy_ranges[i].base + policy_ranges[i].size <= UINT64_MAX);
-    predicate policy_covers(integer i, integer a) =
-        policy_ranges[i].base <= a < policy_ranges[i].base + policy_ranges[i].size;
+/*@ predicate policy_compiled(struct policy *p) =
+        \valid_read(p) && \valid_read(p->ranges + (0 .. p->range_count - 1)) &&
+        (\forall integer i; 0 <= i < p->range_count ==>
+             0 <= p->ranges[i].base && 0 <= p->ranges[i].size &&
+             p->ranges[i].base + p->ranges[i].size <= UINT64_MAX);
+    predicate policy_covers(struct policy *p, integer i, integer a) =
+        p->ranges[i].base <= a < p->ranges[i].base + p->ranges[i].size;
 */
 
-// The range that contains ipa, or NULL (then policy_verdicts_of(KEY_DEVICE_NONE) speak).
-/*@ requires policy_compiled;
+// The range that contains ipa, or NULL (then the verdicts of KEY_DEVICE_NONE speak).
+/*@ requires policy_compiled(policy);
     assigns \nothing;
-    ensures \result != \null ==> (\exists integer i; 0 <= i < policy_range_count && policy_covers(i, ipa.v) &&
-                                                   \result == &policy_ranges[i]);
+    ensures \result != \null ==> (\exists integer i; 0 <= i < policy->range_count && policy_covers(policy, i, ipa.v) &&
+                                                   \result == &policy->ranges[i]);
 */
-const struct policy_range *policy_find_range(ipa_t ipa);
+const struct policy_range *policy_find_range(const struct policy *policy, ipa_t ipa);
 
 // "allow", "emulate" ... as policy files spell them; "?" when out of range.
 const char *policy_action_name(unsigned int action);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Per-CPU counters and latency histograms. Written by the owning CPU alone, on every exit; read from anywhere.
+// A vCPU's counters and latency histograms. Written by the CPU that it runs on alone, on every exit; read from
+// anywhere.
 #pragma once
 
 #include <hv/event.h>
@@ -8,7 +9,7 @@
 #include <hv/policy.h>
 
 #define TELEMETRY_BUCKETS 15  // with ticks, 128 bytes: keys are found by a shift
-#define TELEMETRY_LAST    256 // events kept per CPU; a power of two
+#define TELEMETRY_LAST    256 // events kept per vCPU; a power of two
 #define TELEMETRY_LOGGED  128 // of those that a record cites, kept longer
 
 // A sum: bucket n counts exits of [2^(n-1), 2^n) counter ticks, bucket 0 those of 0 ticks, the last bucket all longer
@@ -17,6 +18,17 @@ struct telemetry_stat {
     uint64_t bucket[TELEMETRY_BUCKETS]; // their sum is the number of exits
     uint64_t ticks;                     // total, entry stamp to exit stamp
 };
+
+// A place at which the guest does the same refused thing over and over (guest_loop.h).
+struct telemetry_loop {
+    uint64_t pc;
+    uint64_t address;
+    uint16_t key;
+    uint8_t write;
+    bool active;
+};
+
+#define TELEMETRY_LOOPS 4
 
 // In the order in which an exit finds its place with the fewest instructions.
 struct telemetry {
@@ -27,9 +39,11 @@ struct telemetry {
     uint64_t stat[KEY_COUNT][TELEMETRY_BUCKETS + 1]; // the buckets from the last to the first, then ticks
     struct event logged[TELEMETRY_LOGGED];           // logged event n since boot is at n % TELEMETRY_LOGGED
     uint64_t logged_count;
+    struct telemetry_loop loops[TELEMETRY_LOOPS];
+    uint64_t loop_sequence; // sequence when the loops were looked at last
 };
 
-extern struct telemetry telemetry_cpu[CPU_MAX];
+struct vm;
 
 // The slot for the event that begins now. It holds an older one's fields until they are written.
 static inline struct event *telemetry_begin(struct telemetry *telemetry)
@@ -59,18 +73,18 @@ static inline void telemetry_end(struct telemetry *telemetry, struct event *even
 // Keeps a finished event that a record cites, so that it can be explained when its slot has long been used again.
 void telemetry_keep(struct telemetry *telemetry, const struct event *event);
 
-// Names the CPU in every slot of its events; no exit is under way. Once, at boot.
-void telemetry_init(unsigned int cpu);
+// Empties it and names the vCPU in every slot of its events; no exit is under way. Once, at boot.
+void telemetry_init(struct telemetry *telemetry, unsigned int vcpu);
 
-// Zeroes the counters of the CPU this runs on, keeps the sequence and the last events. Other CPUs: cpu_call_all.
+// Zeroes the counters, keeps the sequence and the last events. On the CPU of the vCPU (cpu_call).
 void telemetry_reset(struct telemetry *telemetry);
 
 // Number of exits in stat.
 uint64_t telemetry_count(const struct telemetry_stat *stat);
 
-// Sums key over CPUs 0 .. cpu_count-1 into *sum.
-void telemetry_sum(unsigned int key, unsigned int cpu_count, struct telemetry_stat *sum);
+// Sums key over the vCPUs of vm into *sum.
+void telemetry_sum(const struct vm *vm, unsigned int key, struct telemetry_stat *sum);
 
-// The event with this sequence number on this CPU, among the last or the logged ones, or NULL when it is gone or not
+// The event with this sequence number, among the last or the logged ones, or NULL when it is gone or not
 // there yet.
 const struct event *telemetry_find(const struct telemetry *telemetry, uint64_t sequence);

@@ -4,6 +4,7 @@
 // "ok".
 #include <hv/monitor_cmds.h>
 
+#include <hv/machine.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
@@ -15,7 +16,7 @@
 const char *cmd_version(const struct monitor_words *words)
 {
     (void)words;
-    out("ariel=%s policy=%s compiler=%s\n", ARIEL_VERSION, policy_name, __VERSION__);
+    out("ariel=%s policy=%s compiler=%s\n", ARIEL_VERSION, monitor_vm()->policy->name, __VERSION__);
     return NULL;
 }
 

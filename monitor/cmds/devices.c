@@ -52,7 +52,8 @@ const char *cmd_timer(const struct monitor_words *words)
         monitor_microseconds(timer.paused_ticks));
     show_deadline("cntv", timer.virtual_ctl, timer.virtual_cval, timer.virtual_count);
     show_deadline("cntp", timer.physical_ctl, timer.physical_cval,
-                  policy_controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? timer.physical_count : timer.virtual_count);
+                  vcpu->vm->policy->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? timer.physical_count
+                                                                                : timer.virtual_count);
     show_lateness(timer.late);
     return NULL;
 }

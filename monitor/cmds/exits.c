@@ -8,8 +8,10 @@
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
 #include <hv/log.h>
+#include <hv/machine.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
+#include <hv/monitor_subject.h>
 #include <hv/policy.h>
 #include <hv/string.h>
 #include <hv/telemetry.h>
@@ -49,7 +51,7 @@ static void show_stat(unsigned int key, uint64_t total)
     struct telemetry_stat stat;
     uint64_t count;
 
-    telemetry_sum(key, cpu_count(), &stat);
+    telemetry_sum(monitor_vm(), key, &stat);
     count = telemetry_count(&stat);
     if (count == 0)
         return;
@@ -78,7 +80,7 @@ static uint64_t fill_counts(uint64_t *counts, enum group group)
     uint64_t total = 0;
 
     for (unsigned int key = 0; key < KEY_COUNT; key++) {
-        telemetry_sum(key, cpu_count(), &stat);
+        telemetry_sum(monitor_vm(), key, &stat);
         counts[key] = telemetry_count(&stat);
         total += counts[key];
         if (group != GROUP_COUNT && key_group(key) != group)
@@ -128,15 +130,16 @@ static void top_keys(enum group group, uint64_t wanted)
 static void top_rows(uint64_t wanted)
 {
     static uint64_t counts[POLICY_ROW_MAX];
+    unsigned int row_count = monitor_vm()->policy->row_count;
     unsigned int best;
 
-    for (unsigned int n = 0; n < policy_row_count; n++)
+    for (unsigned int n = 0; n < row_count; n++)
         counts[n] = monitor_row_count(n);
-    for (; wanted > 0 && largest(counts, policy_row_count, &best); wanted--) {
+    for (; wanted > 0 && largest(counts, row_count, &best); wanted--) {
         monitor_show_row(best, true);
         counts[best] = 0;
     }
-    show_rest(count_nonzero(counts, policy_row_count), "row");
+    show_rest(count_nonzero(counts, row_count), "row");
 }
 
 // exc top [class|call|device|register|row] [n]
@@ -165,20 +168,20 @@ static const char *exc_top(const struct monitor_words *words)
     return NULL;
 }
 
-// Takes the newest event of all CPUs that was not taken yet. Events of CPU n with a number of position[n] or above are
-// taken; *from is the CPU whose position went down by one. False when no CPU keeps an older one.
+// Takes the newest event of all vCPUs that was not taken yet. Events of vCPU n with a number of position[n] or above
+// are taken; *from is the vCPU whose position went down by one. False when none keeps an older one.
 static bool step_back(uint64_t *position, unsigned int *from)
 {
     uint64_t newest = 0;
     bool found = false;
 
-    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++) {
+    for (unsigned int n = 0; n < monitor_vm()->vcpu_count; n++) {
         const struct event *event;
 
-        event = position[cpu] == 0 ? NULL : telemetry_find(&telemetry_cpu[cpu], position[cpu] - 1);
+        event = position[n] == 0 ? NULL : telemetry_find(monitor_vm()->vcpus[n].telemetry, position[n] - 1);
         if (event != NULL && (!found || event->entry >= newest)) {
             newest = event->entry;
-            *from = cpu;
+            *from = n;
             found = true;
         }
     }
@@ -202,27 +205,30 @@ static const char *exc_last(const struct monitor_words *words)
         if (error != NULL)
             return error;
     }
-    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++)
-        position[cpu] = end[cpu] = telemetry_cpu[cpu].sequence;
+    for (unsigned int n = 0; n < monitor_vm()->vcpu_count; n++)
+        position[n] = end[n] = monitor_vm()->vcpus[n].telemetry->sequence;
     while (wanted-- > 0 && step_back(position, &from))
         continue;
     monitor_show_events(position, end);
     if (step_back(position, &from))
-        out_note("older ones are kept: 'exc last %u' shows all\n", TELEMETRY_LAST * cpu_count());
+        out_note("older ones are kept: 'exc last %u' shows all\n", TELEMETRY_LAST * monitor_vm()->vcpu_count);
     return NULL;
 }
 
 // On each CPU for itself: a counter is written by its own CPU alone.
 static void reset_counters(void *argument)
 {
-    (void)argument;
-    telemetry_reset(&telemetry_cpu[cpu_id()]);
+    telemetry_reset(argument);
 }
 
 const char *key_counters_reset(const struct monitor_words *words)
 {
     (void)words;
-    return cpu_call_all(reset_counters, NULL) ? NULL : "not every CPU answered";
+    bool answered = true;
+
+    for (unsigned int n = 0; n < monitor_vm()->vcpu_count; n++)
+        answered &= cpu_call(monitor_vm()->vcpus[n].cpu, reset_counters, monitor_vm()->vcpus[n].telemetry);
+    return answered ? NULL : "not every CPU answered";
 }
 
 const char *cmd_exc(const struct monitor_words *words)
@@ -234,7 +240,7 @@ const char *cmd_exc(const struct monitor_words *words)
     if (strcmp(words->word[1], "reset") == 0)
         return key_counters_reset(words);
     if (strcmp(words->word[1], "log") == 0) {
-        log_counters(cpu_count());
+        log_counters(monitor_vm());
         return NULL;
     }
     return monitor_error("exc '%s' is none of top, last, log, reset", words->word[1]);

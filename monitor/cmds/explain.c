@@ -10,6 +10,7 @@
 #include <hv/arch/sysreg.h>
 #include <hv/cpu.h>
 #include <hv/event_name.h>
+#include <hv/machine.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
@@ -48,9 +49,9 @@ static const char *cause_sentence(unsigned int cause)
     return cause < ARRAY_COUNT(cause_texts) ? cause_texts[cause].sentence : "?";
 }
 
-bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event)
+bool monitor_copy_event(unsigned int vcpu, uint64_t sequence, struct event *event)
 {
-    const struct telemetry *telemetry = &telemetry_cpu[cpu];
+    const struct telemetry *telemetry = monitor_vm()->vcpus[vcpu].telemetry;
     const struct event *kept = telemetry_find(telemetry, sequence);
 
     if (kept == NULL)
@@ -62,13 +63,20 @@ bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event
            (kept >= telemetry->logged || telemetry->sequence < sequence + TELEMETRY_LAST);
 }
 
+static const struct policy_row *row_of(const struct event *event)
+{
+    const struct policy *policy = monitor_vm()->policy;
+
+    return &policy->rows[event->row < policy->row_count ? event->row : 0];
+}
+
 // An event takes two lines on a terminal of 80 columns: who and what, and below it the address, value and verdict.
 static void show_event(const struct event *event)
 {
-    const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
+    const struct policy_row *row = row_of(event);
     char name[EVENT_NAME_SIZE];
 
-    out("us:%12lu cpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s", monitor_microseconds(event->entry), event->cpu,
+    out("us:%12lu cpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s", monitor_microseconds(event->entry), event->vcpu,
         event->sequence, event->pc, event->write ? "w" : "r", event_name(event, name, sizeof(name)));
     out_note("\n             ");
     out(" address:0x%08lx value:0x%lx verdict:%s result:%s at:%s\n", event->address, event->value,
@@ -80,7 +88,7 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
     uint64_t position[CPU_MAX];
     unsigned int first;
 
-    memcpy(position, begin, cpu_count() * sizeof(position[0]));
+    memcpy(position, begin, monitor_vm()->vcpu_count * sizeof(position[0]));
     out_heading("%12s c %7s pc, read or write, key", "us", "seq");
     out_heading("%12s address, value, verdict, result, policy row", "");
     do {
@@ -88,12 +96,12 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
         struct event next;
 
         first = CPU_MAX;
-        for (unsigned int cpu = 0; cpu < cpu_count(); cpu++) {
-            while (position[cpu] < end[cpu] && !monitor_copy_event(cpu, position[cpu], &next))
-                position[cpu]++;
-            if (position[cpu] < end[cpu] && (first == CPU_MAX || next.entry < event.entry)) {
+        for (unsigned int n = 0; n < monitor_vm()->vcpu_count; n++) {
+            while (position[n] < end[n] && !monitor_copy_event(n, position[n], &next))
+                position[n]++;
+            if (position[n] < end[n] && (first == CPU_MAX || next.entry < event.entry)) {
                 event = next;
-                first = cpu;
+                first = n;
             }
         }
         if (first < CPU_MAX) {
@@ -182,11 +190,11 @@ static void explain_syndrome(uint64_t esr)
 // The five lines of an exit: who, what, esr, why, got.
 static void explain_event(const struct event *event)
 {
-    const struct policy_row *row = &policy_rows[event->row < policy_row_count ? event->row : 0];
+    const struct policy_row *row = row_of(event);
     char name[EVENT_NAME_SIZE];
     char control[CONTROL_NAME_SIZE];
 
-    out("who  vcpu=%u seq=%lu pc=0x%lx us=%lu\n", event->cpu, event->sequence, event->pc,
+    out("who  vcpu=%u seq=%lu pc=0x%lx us=%lu\n", event->vcpu, event->sequence, event->pc,
         monitor_microseconds(event->entry));
     out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n", cause_sentence(event->cause),
         event->write ? "write or call" : "read", event_name(event, name, sizeof(name)), event->address, event->value);
@@ -239,8 +247,8 @@ const char *cmd_explain(const struct monitor_words *words)
         error = monitor_vcpu(words->word[2], &vcpu);
     if (error != NULL)
         return error;
-    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++) {
-        if ((vcpu == NULL || vcpu->id == cpu) && monitor_copy_event(cpu, sequence, &event))
+    for (unsigned int n = 0; n < monitor_vm()->vcpu_count; n++) {
+        if ((vcpu == NULL || vcpu->id == n) && monitor_copy_event(n, sequence, &event))
             found++;
     }
     if (found == 0)

@@ -5,6 +5,7 @@
 #include <hv/cpu.h>
 #include <hv/event_key.h>
 #include <hv/log.h>
+#include <hv/machine.h>
 #include <hv/monitor_candidates.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
@@ -19,15 +20,15 @@ uint64_t monitor_row_count(unsigned int row)
 {
     uint64_t count = 0;
 
-    for (unsigned int cpu = 0; cpu < cpu_count(); cpu++)
-        count += telemetry_cpu[cpu].row_count[row];
+    for (unsigned int n = 0; n < monitor_vm()->vcpu_count; n++)
+        count += monitor_vm()->vcpus[n].telemetry->row_count[row];
     return count;
 }
 
 // A row takes two lines on a terminal of 80 columns: what it is about, and below it why it is there.
 void monitor_show_row(unsigned int n, bool with_count)
 {
-    const struct policy_row *row = &policy_rows[n];
+    const struct policy_row *row = &monitor_vm()->policy->rows[n];
 
     out("row:%3u ", n);
     if (with_count)
@@ -41,7 +42,7 @@ void monitor_show_row(unsigned int n, bool with_count)
 // What the policy says about an access in one direction, and the row that says so.
 static void show_verdict(const char *name, const char *direction, const struct policy_verdict *verdict)
 {
-    const struct policy_row *row = &policy_rows[verdict->row];
+    const struct policy_row *row = &monitor_vm()->policy->rows[verdict->row];
 
     out("access:%-6s key:%-20s verdict:%-8s at:%s", direction, name, policy_action_name(verdict->action), row->place);
     out_note("\n   ");
@@ -63,18 +64,18 @@ static const char *policy_test(const struct monitor_words *words)
     if (words->count > 3 && !only_read && !only_write)
         return monitor_error("'%s' is none of read, write", words->word[2]);
     if (parse_u64(subject, &ipa)) {
-        const struct policy_range *range = policy_find_range(ipa_make(ipa));
+        const struct policy_range *range = policy_find_range(monitor_vm()->policy, ipa_make(ipa));
 
         if (space_is_ram(&monitor_vm()->space, ipa_make(ipa)))
             return monitor_error("%s is guest RAM: the guest's own", subject);
-        verdicts = range != NULL ? range->verdict : policy_verdicts_of(KEY_DEVICE_NONE);
+        verdicts = range != NULL ? range->verdict : policy_verdicts_of(monitor_vm()->policy, KEY_DEVICE_NONE);
         name = event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);
     } else {
         unsigned int key = event_key_find(subject);
 
         if (key >= KEY_COUNT)
             return monitor_error("'%s' is no register, device, call or address", subject);
-        verdicts = policy_verdicts_of(key);
+        verdicts = policy_verdicts_of(monitor_vm()->policy, key);
     }
     if (!only_write)
         show_verdict(name, "read", &verdicts[0]);
@@ -85,14 +86,15 @@ static const char *policy_test(const struct monitor_words *words)
 
 const char *cmd_policy(const struct monitor_words *words)
 {
+    const struct policy *policy = monitor_vm()->policy;
     bool count = strcmp(words->word[1], "stat") == 0;
 
     if (strcmp(words->word[1], "test") == 0)
         return policy_test(words);
     if (!count && strcmp(words->word[1], "show") != 0)
         return monitor_error("policy '%s' is none of show, stat, test", words->word[1]);
-    out("policy=%s rows=%u\n", policy_name, policy_row_count);
-    for (unsigned int n = 0; n < policy_row_count; n++)
+    out("policy=%s rows=%u\n", policy->name, policy->row_count);
+    for (unsigned int n = 0; n < policy->row_count; n++)
         monitor_show_row(n, count);
     return NULL;
 }

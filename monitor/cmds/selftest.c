@@ -7,6 +7,7 @@
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
 #include <hv/event_key.h>
+#include <hv/machine.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
@@ -23,11 +24,12 @@ static void check(const char *name, bool passed, unsigned int *failed)
 
 static bool trapped_ranges_are_unmapped(void)
 {
+    const struct policy *policy = monitor_vm()->policy;
     struct stage2_entry entry;
 
-    for (unsigned int i = 0; i < policy_range_count; i++)
-        if (policy_ranges[i].mapping == POLICY_TRAPPED &&
-            stage2_query(&monitor_vm()->space.stage2, ipa_make(policy_ranges[i].base), &entry) == HV_OK && entry.valid)
+    for (unsigned int i = 0; i < policy->range_count; i++)
+        if (policy->ranges[i].mapping == POLICY_TRAPPED &&
+            stage2_query(&monitor_vm()->space.stage2, ipa_make(policy->ranges[i].base), &entry) == HV_OK && entry.valid)
             return false;
     return true;
 }
@@ -47,7 +49,8 @@ static bool el2_is_translated(void)
 static bool keys_round_trip(void)
 {
     for (unsigned int key = 0; key < KEY_COUNT; key++) {
-        if (policy_verdicts_of(key)[0].row >= policy_row_count || policy_verdicts_of(key)[1].row >= policy_row_count)
+        if (policy_verdicts_of(monitor_vm()->policy, key)[0].row >= monitor_vm()->policy->row_count ||
+            policy_verdicts_of(monitor_vm()->policy, key)[1].row >= monitor_vm()->policy->row_count)
             return false;
     }
     return true;

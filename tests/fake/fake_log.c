@@ -59,9 +59,9 @@ void log_clear(void)
 {
 }
 
-void log_counters(unsigned int cpu_count)
+void log_counters(const struct vm *vm)
 {
-    (void)cpu_count;
+    (void)vm;
 }
 
 void log_flush(void)

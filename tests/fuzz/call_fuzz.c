@@ -25,9 +25,7 @@
 #include <setjmp.h>
 
 // A policy that denies CPU_OFF, which is then not offered.
-const struct policy_verdict policy_verdicts[][2] = {{{POLICY_EMULATE, 0, 0}, {POLICY_EMULATE, 0, 0}},
-                                                    {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}};
-const uint8_t policy_verdict_index[KEY_COUNT] = {[KEY_PSCI_CPU_OFF] = 1};
+static const struct policy policy = {.verdicts = {[KEY_PSCI_CPU_OFF] = {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}}};
 
 #define PAGES 8u
 #define VCPUS 3u
@@ -314,6 +312,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pool_init(&pool, pages, ARRAY_COUNT(pages));
     space_init(&vm.space, root, &pool, 1);
     fake_guest_ram(&vm.space);
+    vm.policy = &policy;
     vm.vcpu_count = VCPUS;
     for (unsigned int i = 0; i < VCPUS; i++)
         vm.vcpus[i] = (struct vcpu){

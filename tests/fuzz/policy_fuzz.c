@@ -8,14 +8,8 @@
 
 #include "../fake/fake_notify.h"
 
-#define main                 unit_main
-#define verdict_table        unit_verdicts
-#define policy_verdict_index unit_index
-#define policy_find_range    unit_find_range
+#define main unit_main
 #include "../unit/dispatch_test.c"
-#undef policy_find_range
-#undef policy_verdict_index
-#undef verdict_table
 #undef main
 
 #include <fuzz.h>
@@ -30,27 +24,18 @@ void log_budget_hold(unsigned int source, uint64_t count)
     (void)source, (void)count;
 }
 
-bool guest_loop_has(const struct event *of)
+bool guest_loop_has(const struct telemetry *telemetry, const struct event *of)
 {
+    (void)telemetry;
     (void)of;
     return false;
 }
 
-const struct policy_range *policy_find_range(ipa_t ipa);
-
-// The unit test's alias for policy_verdicts names this table.
-enum { PAIR_NONE, PAIR_REGISTER, PAIR_UNKNOWN, PAIR_STATUS, PAIR_CALL, PAIR_FP, PAIR_BRK, PAIR_WFI, PAIRS };
-struct policy_verdict verdict_table[PAIRS][2];
-const uint8_t policy_verdict_index[KEY_COUNT] = {
-    [KEY_DEVICE_NONE] = PAIR_NONE,      [REGISTER] = PAIR_REGISTER,    [KEY_SYSREG_UNKNOWN] = PAIR_UNKNOWN,
-    [KEY_HVC_GET_STATUS] = PAIR_STATUS, [KEY_HVC_UNKNOWN] = PAIR_CALL, [KEY_CAUSE_FP] = PAIR_FP,
-    [KEY_CAUSE_BRK] = PAIR_BRK,         [KEY_CAUSE_WFI] = PAIR_WFI,
-};
-struct policy_range range_table[RANGES_MAX];
-unsigned int range_count;
-__asm__(".globl policy_ranges\n.set policy_ranges, range_table");
-__asm__(".globl policy_range_count\n.set policy_range_count, range_count");
-const struct policy_row policy_rows[POLICY_ROW_MAX];
+// The keys whose verdicts are drawn.
+static const uint16_t drawn_keys[] = {KEY_DEVICE_NONE, REGISTER,     KEY_SYSREG_UNKNOWN, KEY_HVC_GET_STATUS,
+                                      KEY_HVC_UNKNOWN, KEY_CAUSE_FP, KEY_CAUSE_BRK,      KEY_CAUSE_WFI};
+static struct policy_range range_table[RANGES_MAX];
+static const struct policy_row rows[POLICY_ROW_MAX];
 
 const char *event_key_name(unsigned int key)
 {
@@ -76,8 +61,8 @@ static void draw_tables(struct fuzz_input *input)
 {
     uint64_t base = fuzz_take(input, 1) * 64;
 
-    range_count = fuzz_below(input, RANGES_MAX + 1);
-    for (unsigned int i = 0; i < range_count; i++) {
+    policy.range_count = fuzz_below(input, RANGES_MAX + 1);
+    for (unsigned int i = 0; i < policy.range_count; i++) {
         uint64_t bytes = 1 + fuzz_take(input, 1);
         range_table[i] = (struct policy_range){.base = base,
                                                .size = bytes,
@@ -86,9 +71,12 @@ static void draw_tables(struct fuzz_input *input)
                                                .verdict = {draw_verdict(input), draw_verdict(input)}};
         base += bytes + (fuzz_below(input, 2) ? 0 : fuzz_take(input, 1));
     }
-    for (unsigned int i = 0; i < PAIRS; i++)
+    for (unsigned int i = 0; i < ARRAY_COUNT(drawn_keys); i++)
         for (unsigned int way = 0; way < 2; way++)
-            verdict_table[i][way] = draw_verdict(input);
+            policy.verdicts[drawn_keys[i]][way] = draw_verdict(input);
+    policy.rows = rows;
+    policy.row_count = POLICY_ROW_MAX;
+    policy.ranges = range_table;
 }
 
 // By walking over all ranges.
@@ -96,7 +84,7 @@ static const struct policy_range *search(uint64_t ipa)
 {
     const struct policy_range *found = NULL;
 
-    for (unsigned int i = 0; i < range_count; i++)
+    for (unsigned int i = 0; i < policy.range_count; i++)
         if (ipa >= range_table[i].base && ipa < range_table[i].base + range_table[i].size)
             found = &range_table[i];
     return found;
@@ -136,7 +124,7 @@ static void register_event(struct fuzz_input *input)
 {
     event.key = fuzz_below(input, 2) ? REGISTER : KEY_SYSREG_UNKNOWN;
     bool resumed = broke;
-    struct policy_verdict of = verdict_table[event.key == REGISTER ? PAIR_REGISTER : PAIR_UNKNOWN][event.write];
+    struct policy_verdict of = policy.verdicts[event.key][event.write];
     enum trap_result result = trap_sysreg(vcpu, &event);
 
     check_common(of, resumed, result, TRAP_INJECT_UNDEF);
@@ -150,7 +138,7 @@ static void call_event(struct fuzz_input *input)
 {
     unsigned int number = fuzz_below(input, 2);
     bool resumed = broke;
-    struct policy_verdict of = verdict_table[number == 1 ? PAIR_STATUS : PAIR_CALL][1];
+    struct policy_verdict of = policy.verdicts[number == 1 ? KEY_HVC_GET_STATUS : KEY_HVC_UNKNOWN][1];
 
     frame.x[0] = number;
     event.cause = KEY_CAUSE_HVC;
@@ -188,11 +176,12 @@ static void access_event(struct fuzz_input *input)
     unsigned int size = 1u << fuzz_below(input, 4);
     uint64_t ipa = fuzz_take(input, 2) & ~(uint64_t)(size - 1);
     const struct policy_range *expected = search(ipa);
-    struct policy_verdict of = expected ? expected->verdict[event.write] : verdict_table[PAIR_NONE][event.write];
+    struct policy_verdict of =
+        expected ? expected->verdict[event.write] : policy.verdicts[KEY_DEVICE_NONE][event.write];
     bool resumed = broke;
 
     event.address = ipa;
-    fuzz_check(policy_find_range(ipa_make(ipa)) == expected);
+    fuzz_check(policy_find_range(&policy, ipa_make(ipa)) == expected);
     enum trap_result result = trap_mmio(vcpu, &event, size);
     fuzz_check(event.key == (expected ? expected->key : KEY_DEVICE_NONE));
     if (expected && !(expected->widths & size)) {
@@ -220,7 +209,7 @@ static void other_event(struct fuzz_input *input)
     static const uint16_t keys[] = {KEY_CAUSE_FP, KEY_CAUSE_BRK, KEY_CAUSE_WFI};
     unsigned int which = fuzz_below(input, 3);
     bool resumed = broke;
-    struct policy_verdict of = verdict_table[PAIR_FP + which][0];
+    struct policy_verdict of = policy.verdicts[keys[which]][0];
 
     event.key = event.cause = (uint8_t)keys[which];
     if (which == 2) {
@@ -244,7 +233,8 @@ static void fault_event(struct fuzz_input *input)
     event.key = KEY_CAUSE_DABT;
     event.address = 1 + fuzz_take(input, 2);
     const struct policy_range *expected = search(event.address);
-    struct policy_verdict of = expected ? expected->verdict[event.write] : verdict_table[PAIR_NONE][event.write];
+    struct policy_verdict of =
+        expected ? expected->verdict[event.write] : policy.verdicts[KEY_DEVICE_NONE][event.write];
     enum trap_result result = trap_fault(vcpu, &event, wanted, "a reason");
     fuzz_check(event.row == of.row && emulated + fake_devices.count + passed == 0);
     if (wanted == TRAP_RETRY)

@@ -144,7 +144,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         absent[i] = (seed >> i % 53 & 7) == 7;
     }
     memset(sysreg_id_value, 0, COUNT * sizeof(sysreg_id_value[0]));
-    sysreg_init();
+    sysreg_init(&policy_built);
     check_hidden();
     while (input.size > 0) {
         unsigned int setting = fuzz_below(&input, 256);

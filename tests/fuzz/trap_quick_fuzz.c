@@ -12,7 +12,8 @@
 // Links: vdev/vgic/vgic_redist.c vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c
 // Links: platform/platform.c lib/range.c
 
-#define VGIC_WORLD_HAS_POLICY
+static const struct policy *policy_now(void);
+#define WORLD_POLICY policy_now()
 #include "../unit/vgic_world.h"
 
 #include "../fake/fake_panic.h"
@@ -35,15 +36,18 @@
 #include <hv/log_budget.h>
 #include <hv/telemetry.h>
 
-// The verdicts of the build, and room for the pairs that the fuzzer makes.
-#define policy_verdicts built_verdicts
 #include <policy_tables.c>
-#undef policy_verdicts
-struct policy_verdict verdict_pairs[256][2];
-__asm__(".globl policy_verdicts\n.set policy_verdicts, verdict_pairs");
+
+// The policy of the build, of which the fuzzer changes verdicts.
+static struct policy policy;
+static struct policy_range ranges[ARRAY_COUNT(built_ranges)];
+
+static const struct policy *policy_now(void)
+{
+    return &policy;
+}
 
 #include <setjmp.h>
-#include <sys/mman.h>
 
 #include <fake_channel.h>
 
@@ -66,7 +70,6 @@ static struct state {
 static uint64_t effects; // a hash of what left ariel: bytes, records, accesses
 static unsigned int acknowledged[WORLD_CPUS][64];
 static unsigned int waiting = INTID_SPURIOUS; // the physical interrupt that is signalled to this CPU
-static unsigned int pair_count;
 
 static void note(uint64_t what, uint64_t value)
 {
@@ -124,14 +127,15 @@ void log_budget_hold(unsigned int source, uint64_t count)
     (void)source, (void)count;
 }
 
-bool guest_loop_has(const struct event *event)
+bool guest_loop_has(const struct telemetry *of, const struct event *event)
 {
-    (void)event;
+    (void)of, (void)event;
     return false;
 }
 
-void log_verdict(const struct event *event)
+void log_verdict(const struct vcpu *vcpu, const struct event *event)
 {
+    (void)vcpu;
     note('v', event->key);
 }
 
@@ -687,11 +691,6 @@ static void send_anything(struct fuzz_input *input)
 // ---- The world between the events
 
 // The const tables of the build: their pages are made writable once.
-static void write_table(const volatile void *at, const void *from, size_t size)
-{
-    memcpy((void *)(uintptr_t)at, from, size);
-}
-
 static struct policy_verdict draw_verdict(struct fuzz_input *input, bool can_be_quick)
 {
     unsigned int drawn = fuzz_below(input, 256);
@@ -716,26 +715,19 @@ static void change_verdict(struct fuzz_input *input)
     for (unsigned int i = 0; id && i < 64; i++)
         is_id_page |= sysreg_id_key[i] == key;
     bool quick = key <= KEY_GUEST_RAM || is_id_page || (key == KEY_ICC_SGI1R_EL1 && way == 1);
-    const struct policy_verdict *old = policy_verdicts_of(key);
-    if (is_id_page && (old[0].flags & POLICY_FLAG_QUICK) == 0)
+    if (is_id_page && (policy.verdicts[key][0].flags & POLICY_FLAG_QUICK) == 0)
         quick = false; // not of kind ID
-    if (pair_count == ARRAY_COUNT(verdict_pairs))
-        return;
-    uint8_t pair = (uint8_t)pair_count++;
-    verdict_pairs[pair][!way] = old[!way];
-    verdict_pairs[pair][way] = draw_verdict(input, quick);
-    write_table(&policy_verdict_index[key], &pair, sizeof(pair));
+    policy.verdicts[key][way] = draw_verdict(input, quick);
 }
 
 static void change_range(struct fuzz_input *input)
 {
     static const uint8_t some_widths[] = {0xf, 0xf, 0xf, 0x4};
-    unsigned int n = fuzz_below(input, policy_range_count), way = fuzz_below(input, 2);
+    unsigned int n = fuzz_below(input, policy.range_count), way = fuzz_below(input, 2);
     struct policy_verdict verdict = draw_verdict(input, true);
-    uint8_t widths = some_widths[fuzz_below(input, 4)];
 
-    write_table(&policy_ranges[n].verdict[way], &verdict, sizeof(verdict));
-    write_table(&policy_ranges[n].widths, &widths, sizeof(widths));
+    ranges[n].verdict[way] = verdict;
+    ranges[n].widths = some_widths[fuzz_below(input, 4)];
 }
 
 static void guest_interrupt(unsigned int end)
@@ -795,31 +787,16 @@ static void change_world(struct fuzz_input *input)
 
 // ---- From the beginning
 
-static void make_writable(const void *start, size_t size)
-{
-    uintptr_t first = (uintptr_t)start & ~(uintptr_t)4095;
-
-    fuzz_check(mprotect((void *)first, (uintptr_t)start + size - first, PROT_READ | PROT_WRITE) == 0);
-}
-
 static void prepare(void)
 {
-    static uint8_t built_index[KEY_COUNT];
-    static struct policy_range built_ranges[ARRAY_COUNT(policy_ranges)];
     static bool once;
 
-    if (!once) {
-        make_writable(policy_verdict_index, sizeof(policy_verdict_index));
-        make_writable(policy_ranges, sizeof(policy_ranges));
-        memcpy(built_index, policy_verdict_index, sizeof(policy_verdict_index));
-        memcpy(built_ranges, policy_ranges, sizeof(policy_ranges));
+    if (!once)
         vdev_register_interrupts();
-        once = true;
-    }
-    write_table(policy_verdict_index, built_index, sizeof(policy_verdict_index));
-    memcpy(verdict_pairs, built_verdicts, sizeof(built_verdicts));
-    pair_count = ARRAY_COUNT(built_verdicts);
-    write_table(policy_ranges, built_ranges, sizeof(policy_ranges));
+    once = true;
+    policy = policy_built;
+    memcpy(ranges, built_ranges, sizeof(ranges));
+    policy.ranges = ranges;
     memset(&telemetry, 0, sizeof(telemetry));
     memset(&frame, 0, sizeof(frame));
     effects = 0;
@@ -835,7 +812,7 @@ static void prepare(void)
     fake_sysreg_set("ELR_EL2", GUEST_RAM_IPA);
     fake_sysreg_set("CNTFRQ_EL0", 62500000);
     fake_guarded_device = device;
-    sysreg_init();
+    sysreg_init(&policy);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -61,7 +61,7 @@ def test_an_overrun_stack_meets_its_guard_page(boot, tmp_path):
 
 
 @pytest.mark.parametrize("place, name", [("text_start", "text"), ("rodata_start", "rodata"),
-                                         ("policy_verdicts", "policy"), ("sealed_start", "stage-1 tables"),
+                                         ("policy_built", "policy"), ("sealed_start", "stage-1 tables"),
                                          ("stage1_registers", "what a CPU loads"), ("__stack_chk_guard", "canary")])
 def test_a_write_to_what_is_read_only_faults(boot, tmp_path, place, name):
     # memset(target, 0, 64) in EL2, at whose end it would return to where it stopped

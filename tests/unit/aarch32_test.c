@@ -20,7 +20,8 @@
 #define PC UINT64_C(0x40001000)
 
 static struct trap_frame frame;
-static struct vcpu vcpu = {.frame = &frame};
+static struct vm vm = {.policy = &policy_built};
+static struct vcpu vcpu = {.vm = &vm, .frame = &frame};
 static struct event event;
 static uint64_t hardware;
 static enum trap_result answer;
@@ -253,9 +254,9 @@ static void a_condition_that_fails_moves_nothing(void **state)
     set_up(state);
     event.syndrome = 0;
     frame.spsr_el2 = SPSR_M_EL0T; // A64 has no conditions
-    assert_false(aarch32_is_skipped(&frame, &event));
+    assert_false(aarch32_is_skipped(&vcpu, &event));
     frame.spsr_el2 = 0x1f0; // T32 outside an IT block
-    assert_false(aarch32_is_skipped(&frame, &event));
+    assert_false(aarch32_is_skipped(&vcpu, &event));
 }
 
 // ITAdvance, DDI 0487 F2: the block ends with its last instruction.

@@ -29,11 +29,7 @@
 #define PSCI_ON_PENDING      (-5)
 #define PSCI_INVALID_ADDRESS (-9)
 
-const struct policy_verdict policy_verdicts[][2] = {{{POLICY_EMULATE, 0, 0}, {POLICY_EMULATE, 0, 0}},
-                                                    {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}};
-// A const table of the build, under a second name that the test may write.
-uint8_t verdict_index[KEY_COUNT];
-__asm__(".globl policy_verdict_index\n.set policy_verdict_index, verdict_index");
+static struct policy policy;
 
 static struct trap_frame frame;
 static struct vm vm;
@@ -65,8 +61,6 @@ const char *log_class_name(unsigned int class)
     (void)class;
     return "class";
 }
-
-const unsigned int policy_log_budget = 100;
 
 void console_dump_log(void)
 {
@@ -129,6 +123,7 @@ static int setup(void **state)
     memset(requested, 0, sizeof(requested));
     printed_size = 0;
     broke = NULL;
+    vm.policy = &policy;
     vm.vcpu_count = 4;
     for (unsigned int i = 0; i < 4; i++)
         vm.vcpus[i] = (struct vcpu){
@@ -188,10 +183,10 @@ static void every_psci_number_agrees_with_the_table(void **state)
     }
     assert_int_equal(call(0x8400000a, 0x80000000, 0, 0), 0);
     assert_int_equal(call(0x8400000a, 0, 0, 0), -1);
-    verdict_index[KEY_PSCI_CPU_ON_64] = 1;
+    policy.verdicts[KEY_PSCI_CPU_ON_64][1].action = POLICY_DENY;
     assert_int_equal(call(0x8400000a, 0xc4000003, 0, 0), -1); // denied, so not offered
     assert_int_equal(call(0x8400000a, 0x84000003, 0, 0), 0);
-    verdict_index[KEY_PSCI_CPU_ON_64] = 0;
+    policy.verdicts[KEY_PSCI_CPU_ON_64][1].action = POLICY_ALLOW;
 }
 
 static void own_calls_answer(void **state)

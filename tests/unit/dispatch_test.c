@@ -2,7 +2,7 @@
 // Policy applied: for every kind of event, each action has the effect that docs/POLICY.md gives it, and is logged when
 // its row says so.
 //
-// Links: trap/dispatch.c vdev/device.c
+// Links: trap/dispatch.c vdev/device.c policy/policy.c
 // Links: platform/platform.c
 
 #include <hv/arch/guarded.h>
@@ -44,24 +44,16 @@ static struct vcpu *vcpu = &vm.vcpus[0];
 static struct event event;
 static struct policy_verdict verdict;
 static struct policy_range range;
+static struct policy policy = {.ranges = &range, .range_count = 1};
 static unsigned int logged, broke, stopped, waited_for_interrupt, emulated, passed, deactivated;
 static uint64_t device_value;
 static unsigned int pending[32], pending_count;
 static unsigned int disabled; // INTID, or INTID_SPURIOUS
 static const char *served;
 
-// The const tables of the build, under a second name that the test may write.
-struct policy_verdict verdict_table[1][2];
-__asm__(".globl policy_verdicts\n.set policy_verdicts, verdict_table");
-const uint8_t policy_verdict_index[KEY_COUNT];
-
-const struct policy_range *policy_find_range(ipa_t ipa)
+void log_verdict(const struct vcpu *by, const struct event *of)
 {
-    return ipa.v - range.base < range.size ? &range : NULL;
-}
-
-void log_verdict(const struct event *of)
-{
+    assert_ptr_equal(by, vcpu);
     assert_ptr_equal(of, &event);
     logged++;
 }
@@ -205,9 +197,10 @@ static int setup(void **state)
     (void)state;
     memset(&frame, 0, sizeof(frame));
     memset(&event, 0, sizeof(event));
-    memset(verdict_table, 0, sizeof(verdict_table));
+    memset(policy.verdicts, 0, sizeof(policy.verdicts));
     vcpu->frame = &frame;
     vcpu->vm = &vm;
+    vm.policy = &policy;
     range = (struct policy_range){.base = PL011_IPA, .size = PL011_SIZE, .key = KEY_DEVICE_PL011, .widths = 0xf};
     logged = broke = stopped = waited_for_interrupt = emulated = passed = deactivated = pending_count = 0;
     disabled = INTID_SPURIOUS;
@@ -229,7 +222,8 @@ static int map_device(void **state)
 static void decree(enum policy_action action, uint8_t flags)
 {
     verdict = (struct policy_verdict){.action = (uint8_t)action, .flags = flags, .row = 7};
-    verdict_table[0][0] = verdict_table[0][1] = verdict;
+    for (unsigned int key = 0; key < KEY_COUNT; key++)
+        policy.verdicts[key][0] = policy.verdicts[key][1] = verdict;
     range.verdict[0] = range.verdict[1] = verdict;
     logged = broke = stopped = waited_for_interrupt = emulated = passed = 0;
     fake_devices = (struct fake_devices){.value = EMULATED};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // trap_fault: which policy row speaks, what pauses or stops, and how many records a storm of faults gets.
-// Links: trap/fault.c trace/log_budget.c
+// Links: trap/fault.c trace/log_budget.c policy/policy.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,25 +22,25 @@ static const struct policy_range uart = {.base = 0x09000000,
                                          .size = 0x1000,
                                          .key = KEY_DEVICE_PL011,
                                          .verdict = {{POLICY_EMULATE, 0, 3}, {POLICY_STOP, 0, 4}}};
-const struct policy_verdict policy_verdicts[][2] = {
-    {{POLICY_ALLOW, 0, 0}, {POLICY_ALLOW, 0, 0}},
-    {{POLICY_DENY, POLICY_FLAG_LOG, 1}, {POLICY_DENY, POLICY_FLAG_LOG, 1}},
-    {{POLICY_PAUSE, 0, 2}, {POLICY_PAUSE, 0, 2}},
-    {{POLICY_DENY, 0, 5}, {POLICY_DENY, 0, 5}},
+static const struct policy_row rows[] = {[5] = {.place = "policy/test.toml:5"}};
+static const struct policy policy = {
+    .rows = rows,
+    .row_count = ARRAY_COUNT(rows),
+    .ranges = &uart,
+    .range_count = 1,
+    .verdicts =
+        {
+            [KEY_DEVICE_NONE] = {{POLICY_DENY, POLICY_FLAG_LOG, 1}, {POLICY_DENY, POLICY_FLAG_LOG, 1}},
+            [KEY_GUEST_RAM] = {{POLICY_PAUSE, 0, 2}, {POLICY_PAUSE, 0, 2}},
+            [KEY_CAUSE_IABT] = {{POLICY_DENY, 0, 5}, {POLICY_DENY, 0, 5}},
+        },
 };
-const uint8_t policy_verdict_index[KEY_COUNT] = {[KEY_DEVICE_NONE] = 1, [KEY_GUEST_RAM] = 2, [KEY_CAUSE_IABT] = 3};
-const struct policy_row policy_rows[] = {[5] = {.place = "policy/test.toml:5"}};
 static unsigned int records, breaks;
 static bool in_loop;
 static uint64_t now;
 static const char *stopped;
-static struct vm vm;
+static struct vm vm = {.policy = &policy};
 static struct vcpu vcpu = {.vm = &vm};
-
-const struct policy_range *policy_find_range(ipa_t ipa)
-{
-    return ipa.v - uart.base < uart.size ? &uart : NULL;
-}
 
 const char *event_key_name(unsigned int key)
 {
@@ -54,8 +54,9 @@ const char *trap_result_name(unsigned int result)
     return "result";
 }
 
-bool guest_loop_has(const struct event *event)
+bool guest_loop_has(const struct telemetry *telemetry, const struct event *event)
 {
+    (void)telemetry;
     (void)event;
     return in_loop;
 }
@@ -73,8 +74,6 @@ const char *log_class_name(unsigned int class)
     (void)class;
     return "class";
 }
-
-const unsigned int policy_log_budget = 100;
 
 void vm_stop(struct vm *of, enum notify_event event)
 {

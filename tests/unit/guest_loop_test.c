@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which guests are in a loop of refused accesses, and that each place of one is told once.
 // Links: trace/guest_loop.c trace/telemetry.c trace/event_name.c arch/aarch64/esr_fields.c policy/event_key.c
-// Links: lib/printf.c
+// Links: policy/policy.c lib/printf.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,22 +13,23 @@
 
 #include <hv/guest_loop.h>
 #include <hv/log_budget.h>
+#include <hv/machine.h>
 #include <hv/policy.h>
 #include <hv/printf.h>
 #include <hv/telemetry.h>
 #include <hv/trap_result.h>
 
-static struct telemetry *const telemetry = &telemetry_cpu[2];
+static struct telemetry counters;
+static struct telemetry *const telemetry = &counters;
 static unsigned int told;
 static char last[512];
 
-const struct policy_row policy_rows[] = {{"policy/test.toml:5", "default", "no row names this", 10, POLICY_DENY}};
+static const struct policy_row row = {"policy/test.toml:5", "default", "no row names this", 10, POLICY_DENY};
 static const struct policy_range flash = {.base = 0, .size = 0x08000000, .key = KEY_DEVICE_FLASH};
 
-const struct policy_range *policy_find_range(ipa_t ipa)
-{
-    return ipa.v < flash.size ? &flash : NULL;
-}
+static const struct policy policy = {.rows = &row, .row_count = 1, .ranges = &flash, .range_count = 1};
+static struct vm vm = {.policy = &policy};
+static struct vcpu vcpu = {.vm = &vm, .id = 2, .telemetry = &counters};
 
 void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
 {
@@ -47,7 +48,7 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
 
 static struct event refused(uint64_t pc, uint64_t address)
 {
-    return (struct event){.cpu = 2,
+    return (struct event){.vcpu = 2,
                           .pc = pc,
                           .address = address,
                           .key = KEY_CAUSE_IABT,
@@ -62,7 +63,7 @@ static void exits(const struct event *places, unsigned int place_count, unsigned
     for (unsigned int i = 0; i < count; i++) {
         struct event *event = telemetry_begin(telemetry);
         *event = places[i % place_count];
-        event->cpu = 2;
+        event->vcpu = 2;
         telemetry_end(telemetry, event, 0);
     }
 }
@@ -72,9 +73,9 @@ static int setup(void **state)
     static const struct event other = {.verdict = POLICY_EMULATE, .key = KEY_CAUSE_WFI};
 
     (void)state;
-    telemetry_init(2);
+    telemetry_init(telemetry, 2);
     exits(&other, 1, 256);
-    guest_loop_tick(telemetry, 2); // what was is over
+    guest_loop_tick(&vcpu); // what was is over
     told = 0;
     return 0;
 }
@@ -86,15 +87,15 @@ static void a_loop_is_told_once(void **state)
     (void)state;
     for (unsigned int second = 0; second < 20; second++) {
         exits(&event, 1, 50000);
-        guest_loop_tick(telemetry, 2);
+        guest_loop_tick(&vcpu);
     }
     assert_int_equal(told, 1);
     assert_non_null(strstr(last, " device=flash addr=0x200 pc=0x200 "));
     assert_non_null(strstr(last, " result=abort per_second=49"));
     assert_non_null(strstr(last, " row=0 at=policy/test.toml:5 "));
-    assert_true(guest_loop_has(&event));
+    assert_true(guest_loop_has(telemetry, &event));
     event.address++;
-    assert_false(guest_loop_has(&event));
+    assert_false(guest_loop_has(telemetry, &event));
 }
 
 static void a_loop_of_several_places_is_told_place_by_place(void **state)
@@ -104,11 +105,11 @@ static void a_loop_of_several_places_is_told_place_by_place(void **state)
     (void)state;
     for (unsigned int second = 0; second < 20; second++) {
         exits(places, 3, 3000);
-        guest_loop_tick(telemetry, 2);
+        guest_loop_tick(&vcpu);
     }
     assert_int_equal(told, 3);
     for (unsigned int i = 0; i < 3; i++)
-        assert_true(guest_loop_has(&places[i]));
+        assert_true(guest_loop_has(telemetry, &places[i]));
 }
 
 static void what_ends_may_be_told_again(void **state)
@@ -117,17 +118,17 @@ static void what_ends_may_be_told_again(void **state)
 
     (void)state;
     exits(&event, 1, 5000);
-    guest_loop_tick(telemetry, 2);
-    assert_true(guest_loop_has(&event));
+    guest_loop_tick(&vcpu);
+    assert_true(guest_loop_has(telemetry, &event));
     exits(&other, 1, 5000);
-    guest_loop_tick(telemetry, 2);
-    assert_false(guest_loop_has(&event));
+    guest_loop_tick(&vcpu);
+    assert_false(guest_loop_has(telemetry, &event));
     exits(&event, 1, 5000);
-    guest_loop_tick(telemetry, 2);
+    guest_loop_tick(&vcpu);
     assert_int_equal(told, 2);
     exits(&event, 1, 500); // slower: its records are worth reading again
-    guest_loop_tick(telemetry, 2);
-    assert_false(guest_loop_has(&event));
+    guest_loop_tick(&vcpu);
+    assert_false(guest_loop_has(telemetry, &event));
 }
 
 static void what_is_no_loop_is_not_told(void **state)
@@ -137,13 +138,13 @@ static void what_is_no_loop_is_not_told(void **state)
 
     (void)state;
     exits(&polling, 1, 50000); // a driver
-    guest_loop_tick(telemetry, 2);
+    guest_loop_tick(&vcpu);
     for (unsigned int i = 0; i < 40; i++)
         places[i] = refused(0x40000000 + 4 * i, 0); // somebody who looks for many things
     exits(places, 40, 40000);
-    guest_loop_tick(telemetry, 2);
+    guest_loop_tick(&vcpu);
     exits(places, 1, 900); // now and then
-    guest_loop_tick(telemetry, 2);
+    guest_loop_tick(&vcpu);
     assert_int_equal(told, 0);
 }
 

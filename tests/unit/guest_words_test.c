@@ -42,8 +42,6 @@ const char *log_class_name(unsigned int class)
     return "class";
 }
 
-const unsigned int policy_log_budget = 100;
-
 // Prints text; returns the event of the record that its last told line got, or NULL.
 static const char *print(const char *text)
 {

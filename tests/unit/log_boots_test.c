@@ -253,7 +253,7 @@ static void test_the_budget_survives_a_reset(void **state)
         for (unsigned int n = 0; n < 5000; n++) {
             struct event event = verdict_event(0);
             event.key = (uint16_t)(KEY_CTR_EL0 + n % 50);
-            log_verdict(&event);
+            log_verdict(&vm.vcpus[0], &event);
         }
         log_guest_resets();
         log_flush();

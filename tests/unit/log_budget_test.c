@@ -16,7 +16,6 @@
 #define HZ     1000000u
 #define BUDGET 100
 
-const unsigned int policy_log_budget = BUDGET;
 static struct log_budget memory;
 static uint64_t now = 1000 * (uint64_t)HZ;
 
@@ -39,6 +38,7 @@ static int setup(void **state)
     set_time(now);
     memset(&memory, 0, sizeof(memory));
     log_budget_init(&memory);
+    log_budget_set_limit(BUDGET);
     return 0;
 }
 
@@ -126,7 +126,8 @@ static void the_budget_is_the_rings(void **state)
     (void)state;
     for (unsigned int source = LOG_SOURCE_VERDICT; source < LOG_SOURCE_VERDICT + 20; source++)
         (void)ask(source, 10, 10, &told);
-    log_budget_init(&memory); // the next boot of a guest that resets the machine again and again
+    log_budget_init(&memory);
+    log_budget_set_limit(BUDGET); // the next boot of a guest that resets the machine again and again
     assert_int_equal(log_budget_ask(LOG_SOURCE_VERDICT, 10, &held), LOG_RING_ONLY); // its first, but not the first
     assert_int_equal(log_budget_ask(LOG_SOURCE_VERDICT, 10, &held), LOG_HOLD);
     assert_int_equal(log_budget_ask(LOG_SOURCE_SERROR, 10, &held), LOG_WRITE); // there was none before

@@ -19,7 +19,7 @@ static void test_the_longest_reason_is_whole(void **state)
     (void)state;
 
     log_ring_half(&ring, false)->sequence = 999999999999999;
-    log_verdict(&event);
+    log_verdict(&vm.vcpus[0], &event);
     assert_true(has(last_line(), " row=4 at=\"" LONGEST_PLACE "\" why=\"" LONGEST_WHY "\" tag="));
     assert_false(has(last_line(), "cut="));
 }
@@ -29,7 +29,7 @@ static void test_verdict_cites_its_row(void **state)
     struct event event = verdict_event(1);
     (void)state;
 
-    log_verdict(&event);
+    log_verdict(&vm.vcpus[0], &event);
     assert_true(has(last_line(),
                     "level=warn class=policy event=verdict exit=0 key=pl031 op=write verdict=deny pc=0x40001000 "
                     "addr=0x9010000 value=0x55 esr=0x93800006 row=1 at=policy/test.toml:17 "
@@ -38,12 +38,12 @@ static void test_verdict_cites_its_row(void **state)
     event.syndrome = 0x623c0405; // MRS of S3_0_C1_C2_6
     event.write = 0;
     event.verdict = POLICY_STOP;
-    log_verdict(&event);
+    log_verdict(&vm.vcpus[0], &event);
     assert_true(
         has(last_line(), "level=error class=policy event=verdict exit=0 key=S3_0_C1_C2_6 op=read verdict=stop "));
-    event.row = policy_row_count;
+    event.row = policy.row_count;
     unsigned int before = console_count;
-    log_verdict(&event); // no such row: nothing
+    log_verdict(&vm.vcpus[0], &event); // no such row: nothing
     assert_int_equal(console_count, before);
 }
 
@@ -54,7 +54,7 @@ static void test_rate_limit(void **state)
     (void)state;
 
     for (unsigned int i = 0; i < 1000; i++) { // at once: a second's worth
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     assert_int_equal(count_events("event=verdict"), 10);
     assert_int_equal(log_suppressed() - held, 990);
@@ -63,14 +63,14 @@ static void test_rate_limit(void **state)
     assert_int_equal(log_suppressed_of_key(event.key + 1), 0);
     for (unsigned int i = 0; i < 1000; i++) { // a second in steps of a millisecond
         set_time(now + HZ / 1000);
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     assert_int_equal(count_events("event=verdict"), 20);
     assert_true(has(console[11], "event=suppressed row=1 at=policy/test.toml:17 count=1089 "));
     assert_true(has(console[12], "event=verdict"));
     set_time(now + 100 * (uint64_t)HZ); // never more than one second's worth is saved up
     for (unsigned int i = 0; i < 1000; i++) {
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     assert_int_equal(count_events("event=verdict"), 30);
 }
@@ -84,7 +84,7 @@ static void test_every_held_verdict_is_told(void **state)
 
     for (unsigned int i = 0; i < 5000; i++) {
         set_time(now + HZ / 100);
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     assert_int_equal(count_events("event=verdict"), 50);
     log_flush();
@@ -104,7 +104,7 @@ static void test_what_was_held_is_told_once_it_is_quiet(void **state)
     (void)state;
 
     for (unsigned int i = 0; i < 5; i++) {
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     log_tick(); // not quiet yet
     assert_int_equal(count_events("event=suppressed"), 0);
@@ -139,16 +139,16 @@ static void test_limits_are_per_key(void **state)
     event.write = 0;
     event.key = KEY_CTR_EL0;
     for (unsigned int i = 0; i < 90000; i++) {
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     event.key = KEY_ID_AA64PFR0_EL1;
     for (unsigned int i = 0; i < 10; i++) {
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     assert_int_equal(count_events("event=verdict"), 20);
     assert_int_equal(count_events("key=CTR_EL0"), 10);
     event.write = 1; // and so does one direction
-    log_verdict(&event);
+    log_verdict(&vm.vcpus[0], &event);
     assert_int_equal(count_events("event=verdict"), 21);
     log_flush();
     assert_int_equal(count_events("event=suppressed"), 1);
@@ -168,7 +168,7 @@ static void test_all_keys_have_one_budget(void **state)
             for (unsigned int key = KEY_SYSREG_FIRST; key < KEY_SYSREG_FIRST + 300; key += 2, sent++) {
                 struct event event = verdict_event(0);
                 event.key = (uint16_t)(key < KEY_DC_ISW || key > KEY_DC_CISW ? key : KEY_CTR_EL0);
-                log_verdict(&event);
+                log_verdict(&vm.vcpus[0], &event);
                 keys += second + i == 0;
             }
         }
@@ -187,12 +187,12 @@ static void test_a_row_may_be_unlimited(void **state)
     (void)state;
 
     for (unsigned int i = 0; i < 1000; i++) {
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     assert_int_equal(count_events("event=verdict"), 1000);
     other.key = KEY_CTR_EL0;
     for (unsigned int i = 0; i < 20; i++) {
-        log_verdict(&other);
+        log_verdict(&vm.vcpus[0], &other);
     }
     assert_int_equal(count_events("event=verdict"), 1010); // the budget has not paid for the others
 }
@@ -204,7 +204,7 @@ static void test_a_pause_is_always_recorded(void **state)
 
     event.verdict = POLICY_PAUSE;
     for (unsigned int i = 0; i < 50; i++) {
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     assert_int_equal(count_events("event=verdict"), 50);
 }
@@ -218,7 +218,7 @@ static void test_set_and_way_is_one_record_with_a_count(void **state)
     for (unsigned int i = 0; i < 33280; i++) {
         event.value = i * 64;
         event.entry = now;
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
         set_time(now + 10);
     }
     log_tick(); // it may go on
@@ -232,7 +232,7 @@ static void test_set_and_way_is_one_record_with_a_count(void **state)
     uint64_t all = 33280;
     for (unsigned int i = 0; i < 50000; i++, all++) { // for 5 s without a pause
         event.entry = now;
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
         set_time(now + 100);
         if (i % 10000 == 0)
             log_tick();
@@ -257,7 +257,7 @@ static void test_a_loop_that_was_told_is_counted_until_it_ends(void **state)
     in_loop = true;
     for (unsigned int i = 0; i < 100000; i++) {
         set_time(now + 20);
-        log_verdict(&event);
+        log_verdict(&vm.vcpus[0], &event);
     }
     log_tick();
     assert_int_equal(console_count, 1); // in 2 s not a word
@@ -272,18 +272,18 @@ static void test_a_loop_that_was_told_is_counted_until_it_ends(void **state)
 static void test_counters(void **state)
 {
     const unsigned int last = TELEMETRY_BUCKETS - 1, ticks = TELEMETRY_BUCKETS;
-    uint64_t *stat = telemetry_cpu[0].stat[KEY_CAUSE_WFI];
+    uint64_t *stat = counters[0].stat[KEY_CAUSE_WFI];
     (void)state;
 
     stat[last - 2] = 60;
     stat[last - 5] = 39;
     stat[ticks] = 500;
-    telemetry_cpu[1].stat[KEY_CAUSE_WFI][last - 9] = 1;
-    telemetry_cpu[1].stat[KEY_CAUSE_WFI][ticks] = 400;
-    telemetry_cpu[1].stat[KEY_CAUSE_WFE][0] = 1;
-    telemetry_cpu[0].row_count[2] = 4;
-    telemetry_cpu[1].row_count[2] = 5;
-    log_counters(2);
+    counters[1].stat[KEY_CAUSE_WFI][last - 9] = 1;
+    counters[1].stat[KEY_CAUSE_WFI][ticks] = 400;
+    counters[1].stat[KEY_CAUSE_WFE][0] = 1;
+    counters[0].row_count[2] = 4;
+    counters[1].row_count[2] = 5;
+    log_counters(&vm);
     assert_int_equal(console_count, 4);
     assert_true(has(console[2], "event=counters key=pl031 count=1 ticks=0 p50=0 p99=0 tag="));
     assert_true(has(console[1], "class=trap event=counters key=wfi count=100 ticks=900 p50=4 p99=32 tag="));

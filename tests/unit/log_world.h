@@ -7,6 +7,7 @@
 #include <hv/log_budget.h>
 
 #include <hv/arch/cpu.h>
+#include <hv/machine.h>
 #include <hv/policy.h>
 #include <hv/siphash.h>
 #include <hv/telemetry.h>
@@ -64,8 +65,9 @@ unsigned int cpu_id(void)
     return 3;
 }
 
-bool guest_loop_has(const struct event *event)
+bool guest_loop_has(const struct telemetry *telemetry, const struct event *event)
 {
+    (void)telemetry;
     (void)event;
     return in_loop;
 }
@@ -81,15 +83,20 @@ const char *event_key_name(unsigned int key)
 #define LONGEST_WHY   TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN
 _Static_assert(sizeof(LONGEST_PLACE) + 1 == POLICY_PLACE_MAX && sizeof(LONGEST_WHY) + 1 == POLICY_WHY_MAX);
 
-const struct policy_row policy_rows[] = {
+static const struct policy_row rows[] = {
     {"policy/test.toml:1", "default", "", 0, POLICY_DENY},
     {"policy/test.toml:17", "sysreg PMU", "no \"counters\" here", 10, POLICY_DENY},
     {"policy/test.toml:40000", "mmio pl031", "quiet", 1, POLICY_ALLOW},
     {"policy/test.toml:60", "sysreg ID", "all", POLICY_LOG_UNLIMITED, POLICY_ALLOW},
     {LONGEST_PLACE, "sysreg ID", LONGEST_WHY, POLICY_LOG_UNLIMITED, POLICY_ALLOW},
 };
-const unsigned int policy_row_count = 5;
-const unsigned int policy_log_budget = BUDGET;
+static const struct policy policy = {.rows = rows, .row_count = ARRAY_COUNT(rows)};
+static struct telemetry counters[2];
+static struct vm vm = {
+    .policy = &policy,
+    .vcpu_count = 2,
+    .vcpus = {{.vm = &vm, .telemetry = &counters[0]}, {.vm = &vm, .id = 1, .telemetry = &counters[1]}},
+};
 
 const char *policy_action_name(unsigned int action)
 {
@@ -121,13 +128,14 @@ static inline void boot(void)
     log_set_sink(&sink);
     log_set_level(LOG_INFO);
     log_init_at(&ring);
+    log_budget_set_limit(BUDGET);
 }
 
 static inline int set_up(void **state)
 {
     (void)state;
     memset(&ring, 0, sizeof(ring));
-    memset(telemetry_cpu, 0, 2 * sizeof(telemetry_cpu[0]));
+    memset(counters, 0, sizeof(counters));
     fake_sysreg_reset();
     fake_sysreg_set("CNTFRQ_EL0", HZ);
     set_time(now + 1000000 * (uint64_t)HZ); // buckets of an earlier test are full again

@@ -36,7 +36,7 @@ static void every_table_fits_the_terminal(void **state)
     (void)state;
     for (unsigned int key = 0; key < KEY_COUNT; key++)
         telemetry_cpu[0].stat[key][0] = telemetry_cpu[0].stat[key][TELEMETRY_BUCKETS - 1] = 4000000000;
-    for (unsigned int row = 0; row < policy_row_count; row++)
+    for (unsigned int row = 0; row < policy_built.row_count; row++)
         telemetry_cpu[0].row_count[row] = 9999999999;
     for (unsigned int i = 0; i < 5; i++)
         telemetry_cpu[0].last[i] = (struct event){.sequence = i,

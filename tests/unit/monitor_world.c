@@ -10,6 +10,7 @@
 
 struct vm vm0;
 struct trap_frame frames[2];
+struct telemetry telemetry_cpu[2];
 
 const char *const good_lines[] = {
     "help",
@@ -96,10 +97,12 @@ int set_up(void **state)
     monitor_init(&vm0);
     vm0.space.stage2.pool = &pool;
     fake_guest_ram(&vm0.space);
+    vm0.policy = &policy_built;
     vm0.vcpu_count = fake_cpu_count = 2;
     vm0.guest_name = "a \"guest\"";
     for (unsigned int i = 0; i < 2; i++) {
-        vm0.vcpus[i] = (struct vcpu){.vm = &vm0, .id = i, .frame = &frames[i], .telemetry = &telemetry_cpu[i]};
+        vm0.vcpus[i] =
+            (struct vcpu){.vm = &vm0, .id = i, .cpu = i, .frame = &frames[i], .telemetry = &telemetry_cpu[i]};
         frames[i].elr_el2 = 0x40000000;
     }
     telemetry_cpu[0].sequence = 5;

@@ -42,6 +42,7 @@
 #define VECTORS   0x3000u                      // of a trampoline, which has nothing of the kernel
 
 extern struct trap_frame frames[2];
+extern struct telemetry telemetry_cpu[2]; // by vCPU
 extern unsigned int fake_cpu_count, fake_injected;
 // Lines that must succeed.
 extern const char *const good_lines[];

@@ -15,9 +15,9 @@
 #include <hv/policy.h>
 #include <hv/vm.h>
 
-const struct policy_controls policy_controls;
+static const struct policy policy;
 static struct trap_frame frame;
-static struct vm vm;
+static struct vm vm = {.policy = &policy};
 static struct vcpu vcpu;
 static unsigned int breaks;
 

@@ -119,7 +119,7 @@ static int prepare(void **state)
     fake_guest_ram(&vm.space);
     for (unsigned int i = 0; i < COUNT; i++)
         hardware[i] = ~UINT64_C(0);
-    sysreg_init();
+    sysreg_init(&policy_built);
     reads = writes = last_written = 0;
     sgi = sgi0 = par = last_value = 0;
     return 0;
@@ -241,7 +241,7 @@ static void id_registers_hide_what_is_not_virtualized(void **state)
 static void pointer_authentication_follows_the_policy(void **state)
 {
     (void)state;
-    bool through = (policy_controls.hcr_el2 & (HCR_EL2_API | HCR_EL2_APK)) == (HCR_EL2_API | HCR_EL2_APK);
+    bool through = (policy_built.controls.hcr_el2 & (HCR_EL2_API | HCR_EL2_APK)) == (HCR_EL2_API | HCR_EL2_APK);
     assert_int_equal(nibble(KEY_ID_AA64ISAR1_EL1, 4), through ? 15 : 0);
     assert_int_equal(nibble(KEY_ID_AA64ISAR1_EL1, 28), through ? 15 : 0);
     assert_int_equal(nibble(KEY_ID_AA64ISAR2_EL1, 12), through ? 15 : 0);
@@ -254,7 +254,7 @@ static void small_cpus_stay_small(void **state)
         hardware[i] = 0;
     hardware[KEY_ID_AA64MMFR0_EL1 - KEY_SYSREG_FIRST] = 1;
     absent[KEY_AIDR_EL1 - KEY_SYSREG_FIRST] = true;
-    sysreg_init();
+    sysreg_init(&policy_built);
     assert_int_equal(visible(KEY_ID_AA64MMFR0_EL1), 1);
     assert_int_equal(visible(KEY_AIDR_EL1), UINT64_MAX); // of the earlier call: what is absent is not touched
     assert_int_equal(visible(KEY_ID_AA64PFR0_EL1), 0x1000010);
@@ -288,7 +288,7 @@ static void dbgdidr_is_what_id_aa64dfr0_says(void **state)
     assert_int_equal(emulate(KEY_DBGDIDR, false, &value), TRAP_DONE);
     assert_int_equal(value, 0xfff88000); // of every field all bits; debug up to Armv8.2; no EL3
     hardware[KEY_ID_AA64DFR0_EL1 - KEY_SYSREG_FIRST] = 0x0000000010305106;
-    sysreg_init();
+    sysreg_init(&policy_built);
     assert_int_equal(sysreg_read(KEY_DBGDIDR, &value), HV_OK);
     assert_int_equal(value, 0x35168000);
     assert_int_equal(emulate(KEY_DBGDIDR, true, &value), TRAP_INJECT_UNDEF);

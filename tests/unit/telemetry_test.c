@@ -5,6 +5,7 @@
 // Links: trace/telemetry.c
 
 #include <hv/telemetry.h>
+#include <hv/machine.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,6 +14,8 @@
 
 #include <cmocka.h>
 
+static struct telemetry telemetry_cpu[CPU_MAX];
+static struct vm vm;
 static struct telemetry *const cpu0 = &telemetry_cpu[0];
 
 static int start(void **state)
@@ -20,15 +23,23 @@ static int start(void **state)
     (void)state;
     memset(telemetry_cpu, 0, sizeof(telemetry_cpu));
     for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++)
-        telemetry_init(cpu);
+        telemetry_init(&telemetry_cpu[cpu], cpu);
     return 0;
 }
 
 // What the first CPU counted of key.
+static void sum_over(unsigned int vcpus, unsigned int key, struct telemetry_stat *sum)
+{
+    vm.vcpu_count = vcpus;
+    for (unsigned int n = 0; n < vcpus; n++)
+        vm.vcpus[n].telemetry = &telemetry_cpu[n];
+    telemetry_sum(&vm, key, sum);
+}
+
 static struct telemetry_stat counted(unsigned int key)
 {
     struct telemetry_stat sum;
-    telemetry_sum(key, 1, &sum);
+    sum_over(1, key, &sum);
     return sum;
 }
 
@@ -54,7 +65,7 @@ static void init_names_the_cpu_in_every_slot(void **state)
     (void)state;
     for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++)
         for (unsigned int i = 0; i < TELEMETRY_LAST; i++)
-            assert_int_equal(telemetry_cpu[cpu].last[i].cpu, cpu);
+            assert_int_equal(telemetry_cpu[cpu].last[i].vcpu, cpu);
 }
 
 static void bucket_is_the_number_of_bits(void **state)
@@ -98,15 +109,15 @@ static void a_sum_goes_over_the_cpus_asked_for(void **state)
         for (unsigned int i = 0; i <= cpu; i++)
             exit_once(cpu, 7, 0, 4);
     memset(&sum, 0xff, sizeof(sum));
-    telemetry_sum(7, 3, &sum);
+    sum_over(3, 7, &sum);
     assert_int_equal(telemetry_count(&sum), 1 + 2 + 3);
     assert_int_equal(sum.bucket[3], 6);
     assert_int_equal(sum.ticks, 24);
-    telemetry_sum(7, CPU_MAX, &sum);
+    sum_over(CPU_MAX, 7, &sum);
     assert_int_equal(telemetry_count(&sum), CPU_MAX * (CPU_MAX + 1) / 2);
-    telemetry_sum(7, 0, &sum);
+    sum_over(0, 7, &sum);
     assert_int_equal(telemetry_count(&sum) + sum.ticks, 0);
-    telemetry_sum(8, CPU_MAX, &sum);
+    sum_over(CPU_MAX, 8, &sum);
     assert_int_equal(telemetry_count(&sum), 0);
 }
 
@@ -125,7 +136,7 @@ static void a_reset_keeps_sequence_and_last_events(void **state)
     assert_int_equal(cpu0->epoch, 2);
     assert_int_equal(telemetry_find(cpu0, 1)->key, 8);
     struct telemetry_stat both;
-    telemetry_sum(7, 2, &both);
+    sum_over(2, 7, &both);
     assert_int_equal(telemetry_count(&both), 1); // another CPU's are its own
     exit_once(0, 7, 1, 4);
     assert_int_equal(cpu0->sequence - cpu0->epoch, count(7));
@@ -146,7 +157,7 @@ static void an_event_is_found_until_its_slot_is_used_again(void **state)
     assert_ptr_equal(event, &cpu0->last[0]);
     assert_int_equal(event->sequence, TELEMETRY_LAST);
     assert_int_equal(event->exit - event->entry, 77);
-    assert_int_equal(event->cpu, 0);
+    assert_int_equal(event->vcpu, 0);
     assert_non_null(telemetry_find(cpu0, 1));
     assert_null(telemetry_find(cpu0, UINT64_MAX));
 }

@@ -32,17 +32,23 @@
 #define PC             0x40001000u
 #define ID_REGISTER(n) (0x62300001u | (n) << 1 | 1u << 5) // MRS x1, S3_0_C0_C<n>_0
 
-const struct policy_verdict policy_verdicts[][2] = {{{POLICY_ALLOW, 0, 0}, {POLICY_ALLOW, 0, 0}}, {QUICK, QUICK}};
-const uint8_t policy_verdict_index[KEY_COUNT] = {
-    [KEY_HVC_GET_HV_ID] = 1, [KEY_ID_AA64PFR0_EL1] = 1, [KEY_ICC_SGI1R_EL1] = 1, [KEY_CAUSE_WFI] = 1};
-const struct policy_range policy_ranges[] = {
+static const struct policy_range ranges[] = {
     {GICD_IPA, GICD_SIZE, KEY_DEVICE_GICD, 0xf, 0, {QUICK, QUICK}},
     {GICR_IPA, 0xf60000, KEY_DEVICE_GICR, 0xf, 0, {QUICK, QUICK}},
     {PL011_IPA, PL011_SIZE, KEY_DEVICE_PL011, 0xf, 0, {QUICK, QUICK}},
     {NARROW_IPA, 0x1000, KEY_DEVICE_PL031, 0x4, 0, {QUICK, QUICK}}, // 4 bytes alone
-    {UINT64_MAX, 0, KEY_DEVICE_NONE, 0, 0, {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}},
 };
-const unsigned int policy_range_count = 4;
+static const struct policy policy = {
+    .ranges = ranges,
+    .range_count = ARRAY_COUNT(ranges),
+    .verdicts =
+        {
+            [KEY_HVC_GET_HV_ID] = {QUICK, QUICK},
+            [KEY_ID_AA64PFR0_EL1] = {QUICK, QUICK},
+            [KEY_ICC_SGI1R_EL1] = {QUICK, QUICK},
+            [KEY_CAUSE_WFI] = {QUICK, QUICK},
+        },
+};
 // Const tables of the build, under second names that the test may write.
 uint16_t id_keys[64];
 __asm__(".globl sysreg_id_key\n.set sysreg_id_key, id_keys");
@@ -72,7 +78,7 @@ int64_t hvc_get_status(struct vcpu *vcpu)
     return (int64_t)vcpu->telemetry->sequence;
 }
 
-static struct vm vm;
+static struct vm vm = {.policy = &policy};
 static struct trap_frame frame;
 static struct telemetry telemetry;
 static unsigned int waits, pending, dropped, forwarded;

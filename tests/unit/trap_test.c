@@ -22,14 +22,13 @@
 
 static struct telemetry telemetry;
 static struct trap_frame frame;
-static struct vm vm;
+static const struct policy policy;
+static struct vm vm = {.policy = &policy};
 static struct vcpu vcpu = {.vm = &vm, .frame = &frame, .telemetry = &telemetry};
 static unsigned int wfx_key;
 
 // ---- What the trap path calls ----
 
-const struct policy_verdict policy_verdicts[][2] = {{{POLICY_EMULATE, 0, 0}, {POLICY_EMULATE, 0, 0}}};
-const uint8_t policy_verdict_index[KEY_COUNT];
 const uint32_t sysreg_multiplier;
 const struct sysreg_page sysreg_pages[1];
 const uint8_t sysreg_slots[SYSREG_SLOT_COUNT];

@@ -38,8 +38,10 @@ static struct cpu {
 
 static const char *const lr_names[WORLD_LRS] = {"ICH_LR0_EL2", "ICH_LR1_EL2", "ICH_LR2_EL2", "ICH_LR3_EL2"};
 
-#ifndef VGIC_WORLD_HAS_POLICY
-const struct policy_controls policy_controls = {.cnthctl_el2 = 0};
+// The policy of the world's VM: one that passes nothing of the timers on, unless who includes this has another one.
+#ifndef WORLD_POLICY
+static const struct policy world_policy;
+#define WORLD_POLICY (&world_policy)
 #endif
 
 static void run_on(unsigned int cpu)
@@ -323,10 +325,12 @@ static inline int world_reset(void **state)
     memset(&vm, 0, sizeof(vm));
     memset(cpus, 0, sizeof(cpus));
     here = 0;
+    vm.policy = WORLD_POLICY;
     vm.vcpu_count = WORLD_CPUS;
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         vm.vcpus[i].vm = &vm;
         vm.vcpus[i].id = i;
+        vm.vcpus[i].cpu = i;
         vm.vcpus[i].power = VCPU_ON;
     }
     fake_sysreg_set("ICH_VTR_EL2", FIELD_PREP(ICH_VTR_EL2_LISTREGS, WORLD_LRS - 1) |

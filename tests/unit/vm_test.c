@@ -2,7 +2,7 @@
 // The VM's life: what vm_init maps, that a pause gathers every vCPU and stops the guest's clock, that late CPUs are
 // named and nobody is waited for without end.
 //
-// Links: vm/vm.c lib/range.c mm/pool.c mm/space.c
+// Links: vm/vm.c lib/range.c mm/pool.c mm/space.c trace/telemetry.c
 // Links: platform/platform.c
 
 #include <platform/virt.h>
@@ -30,10 +30,8 @@
 
 #define FREQUENCY UINT64_C(62500000)
 
-struct telemetry telemetry_cpu[CPU_MAX];
-struct policy_range policy_ranges_written[3];
-__asm__(".globl policy_ranges\n.set policy_ranges, policy_ranges_written");
-const unsigned int policy_range_count = 3;
+static struct policy_range ranges[3];
+static const struct policy policy = {.ranges = ranges, .range_count = ARRAY_COUNT(ranges), .log_budget = 7};
 
 static struct mapping {
     struct ipa_range range;
@@ -99,9 +97,16 @@ void log_routine(enum log_class class, const char *event, const char *format, ..
     recorded = event;
 }
 
-void log_counters(unsigned int cpu_count)
+static unsigned int log_budget;
+
+void log_budget_set_limit(unsigned int per_second)
 {
-    (void)cpu_count;
+    log_budget = per_second;
+}
+
+void log_counters(const struct vm *vm)
+{
+    assert_ptr_equal(vm, &vm0);
 }
 
 unsigned int cpu_id(void)
@@ -178,7 +183,7 @@ static int setup(void **state)
 {
     (void)state;
     memset(&vm0, 0, sizeof(vm0));
-    memset(policy_ranges_written, 0, sizeof(policy_ranges_written));
+    memset(ranges, 0, sizeof(ranges));
     fake_sysreg_reset();
     fake_sysreg_set("CNTFRQ_EL0", FREQUENCY);
     fake_sysreg_set("CNTPCT_EL0", 1000);
@@ -187,6 +192,7 @@ static int setup(void **state)
     opened = recorded = NULL;
     others_answer = may_wrap = true;
     stop_meanwhile = false;
+    vm0.policy = &policy;
     assert_int_equal(vm_init(&vm0, 4), HV_OK);
     return 0;
 }
@@ -194,6 +200,7 @@ static int setup(void **state)
 static void ram_is_mapped_whole_and_every_vcpu_starts_off(void **state)
 {
     (void)state;
+    assert_int_equal(log_budget, policy.log_budget);
     assert_int_equal(mapping_count, 1);
     assert_int_equal(mappings[0].range.base.v, GUEST_RAM_IPA);
     assert_int_equal(mappings[0].range.size, GUEST_RAM_SIZE);
@@ -202,14 +209,15 @@ static void ram_is_mapped_whole_and_every_vcpu_starts_off(void **state)
     for (unsigned int i = 0; i < 4; i++) {
         assert_int_equal(vm0.vcpus[i].power, VCPU_OFF);
         assert_int_equal(vm0.vcpus[i].id, i);
-        assert_ptr_equal(vm0.vcpus[i].telemetry, &telemetry_cpu[i]);
+        assert_non_null(vm0.vcpus[i].telemetry);
+        assert_true(i == 0 || vm0.vcpus[i].telemetry != vm0.vcpus[0].telemetry);
     }
 }
 
 static void a_direct_device_is_mapped_at_its_own_address_and_never_executed(void **state)
 {
     (void)state;
-    policy_ranges_written[1] =
+    ranges[1] =
         (struct policy_range){.base = 0x09030000, .size = 0x1000, .key = KEY_DEVICE_PL061, .mapping = POLICY_DIRECT};
     mapping_count = 0;
     assert_int_equal(vm_init(&vm0, 1), HV_OK);
@@ -217,7 +225,7 @@ static void a_direct_device_is_mapped_at_its_own_address_and_never_executed(void
     assert_int_equal(mappings[1].range.base.v, 0x09030000);
     assert_int_equal(mappings[1].pa.v, 0x09030000);
     assert_int_equal(mappings[1].permissions, STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
-    policy_ranges_written[1].size = 0x18; // not whole pages
+    ranges[1].size = 0x18; // not whole pages
     assert_int_equal(vm_init(&vm0, 1), HV_ERR_ALIGN);
     map_status = HV_ERR_NO_MEMORY;
     assert_int_equal(vm_init(&vm0, 1), HV_ERR_NO_MEMORY);
@@ -230,8 +238,7 @@ static void a_device_that_outlives_the_guest_or_writes_memory_is_never_mapped(vo
                                     KEY_DEVICE_PCIE_MMIO, KEY_DEVICE_PL011, KEY_DEVICE_GICD,   KEY_DEVICE_NONE};
     (void)state;
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        policy_ranges_written[1] =
-            (struct policy_range){.base = 0x04000000, .size = 0x1000, .key = keys[i], .mapping = POLICY_DIRECT};
+        ranges[1] = (struct policy_range){.base = 0x04000000, .size = 0x1000, .key = keys[i], .mapping = POLICY_DIRECT};
         mapping_count = 0;
         assert_int_equal(vm_init(&vm0, 1), HV_ERR_INVALID);
         assert_int_equal(mapping_count, 1); // guest RAM
@@ -242,7 +249,7 @@ static void a_shadow_is_a_page_of_the_vms_own_that_can_at_most_be_read(void **st
 {
     (void)state;
     assert_false(vm0.uart.shadow);
-    policy_ranges_written[1] = (struct policy_range){.base = PL011_IPA, .size = 0x1000, .mapping = POLICY_SHADOW};
+    ranges[1] = (struct policy_range){.base = PL011_IPA, .size = 0x1000, .mapping = POLICY_SHADOW};
     mapping_count = 0;
     assert_int_equal(vm_init(&vm0, 1), HV_OK);
     assert_true(vm0.uart.shadow);

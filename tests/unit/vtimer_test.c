@@ -18,7 +18,7 @@
 #include <hv/vm.h>
 #include <hv/vtimer.h>
 
-const struct policy_controls policy_controls = {.cnthctl_el2 = 0};
+static const struct policy policy; // nothing of the timers is passed on
 
 static struct vm vm;
 static struct vcpu *const vcpu = &vm.vcpus[0];
@@ -79,6 +79,7 @@ static int setup(void **state)
     fake_trace_reset();
     fake_sysreg_reset();
     memset(&vm, 0, sizeof(vm));
+    vm.policy = &policy;
     vm.vcpu_count = 1;
     vcpu->vm = &vm;
     vm.virtual_offset = (uint64_t)-1000;

@@ -27,6 +27,7 @@
 #define SECOND 1000
 
 static struct vm vm;
+static struct telemetry telemetry_cpu[CPU_MAX];
 static struct trap_frame frame;
 static struct vcpu *const vcpu = &vm.vcpus[0];
 static const char *told;
@@ -47,9 +48,9 @@ void log_tick(void)
     log_ticks++;
 }
 
-void guest_loop_tick(const struct telemetry *telemetry, unsigned int of)
+void guest_loop_tick(struct vcpu *of)
 {
-    (void)telemetry, (void)of;
+    (void)of;
     loop_ticks++;
 }
 
@@ -96,7 +97,7 @@ static int setup(void **state)
         vm.vcpus[i].vm = &vm;
         vm.vcpus[i].id = i;
         vm.vcpus[i].telemetry = &telemetry_cpu[i];
-        telemetry_init(i);
+        telemetry_init(&telemetry_cpu[i], i);
         vm.vcpus[i].telemetry->sequence = 300;
     }
     vcpu->frame = &frame;

@@ -28,14 +28,11 @@ def verdict_text(verdict, key, way):
     return f"{{{action_name(verdict['action'])}, {' | '.join(flags) or '0'}, {verdict['row'].index}}}"
 
 
-def verdict_tables(policy):
-    """policy_verdicts and policy_verdict_index: few pairs of verdicts differ."""
-    texts = {key: f"{{{', '.join(verdict_text(policy.verdicts[key, way], key, way) for way in (0, 1))}}}"
-             for key in policy.keys}
-    pairs = list(dict.fromkeys(texts.values()))
-    return ["const struct policy_verdict policy_verdicts[][2] = {", *(f"    {text}," for text in pairs), "};\n",
-            "const uint8_t policy_verdict_index[KEY_COUNT] = {",
-            *(f"    [{key.enum}] = {pairs.index(text)}," for key, text in texts.items()), "};\n"]
+def verdict_table(policy):
+    """.verdicts of struct policy: both directions of each key."""
+    return ["    .verdicts = {",
+            *(f"        [{key.enum}] = {{{', '.join(verdict_text(policy.verdicts[key, way], key, way) for way in (0, 1))}}},"
+              for key in policy.keys), "    },"]
 
 
 def lookup_pages(keys):
@@ -93,22 +90,20 @@ def generate(policy):
     name = policy.source.get("name") or os.path.splitext(os.path.basename(policy.path))[0]
     out = [f"// Made by tools/policy_compile.py from {quoted(policy.path)}. Do not edit.",
            "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg.h>\n#include <hv/policy.h>\n",
-           f"const char policy_name[] = {quote(name)};\n",
-           *verdict_tables(policy), "const struct policy_row policy_rows[] = {"]
+           "static const struct policy_row built_rows[] = {"]
     out += [f"    {{{quote(place_of(policy.path, row.line, policy.numbers['PLACE_MAX']))}, {quote(row.text)}, {quote(row.why)}, "
             f"{'POLICY_LOG_UNLIMITED' if row.unlimited else row.limit}, {action_name(row.action)}}},"
             for row in policy.rows]
-    out += ["};\n", f"const unsigned int policy_log_budget = {policy.log_budget};",
-            f"const unsigned int policy_row_count = {len(policy.rows)};\n",
-            "const struct policy_range policy_ranges[] = {"]
+    out += ["};\n", "static const struct policy_range built_ranges[] = {"]
     out += [f"    {{{r['base']:#x}, {r['size']:#x}, {r['key'].enum}, {r['widths']}, POLICY_{r['mapping']}, "
             f"{{{', '.join(verdict_text(r['verdicts'][way], r['key'], way) for way in (0, 1))}}}}},"
             for r in policy.ranges]
-    out += ["    {UINT64_MAX, 0, KEY_DEVICE_NONE, 0, 0, {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}},"]
-    out += ["};\n", f"const unsigned int policy_range_count = {len(policy.ranges)};\n",
-            "const struct policy_controls policy_controls = {"]
+    out += ["};\n", "const struct policy policy_built = {", f"    .name = {quote(name)},",
+            "    .rows = built_rows,", f"    .row_count = {len(policy.rows)},",
+            "    .ranges = built_ranges,", f"    .range_count = {len(policy.ranges)},",
+            f"    .log_budget = {policy.log_budget},", "    .controls = {"]
     for register in REGISTERS:
         bits = sorted(bit for bit in policy.bits if bit.startswith(register + "_"))
-        out.append(f"    .{register.lower()} = {' | '.join(bits) or '0'},")
-    out += ["};\n", *sysreg_lookup(policy.groups["sysreg"])]
+        out.append(f"        .{register.lower()} = {' | '.join(bits) or '0'},")
+    out += ["    },", *verdict_table(policy), "};\n", *sysreg_lookup(policy.groups["sysreg"])]
     return "\n".join(out)

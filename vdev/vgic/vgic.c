@@ -371,7 +371,7 @@ COLD void vgic_init_cpu(struct vcpu *vcpu)
     gic->lr_count = (uint8_t)(FIELD_GET(ICH_VTR_EL2_LISTREGS, vtr) + 1);
     if (gic->lr_count > VGIC_LR_MAX)
         gic->lr_count = VGIC_LR_MAX;
-    gic->hcr_base = ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR | policy_controls.ich_hcr_el2;
+    gic->hcr_base = ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR | vcpu->vm->policy->controls.ich_hcr_el2;
     gic->priority_mask = (uint8_t)(0xff00u >> (FIELD_GET(ICH_VTR_EL2_PRIBITS, vtr) + 1));
     vgic_take_back_all(vcpu); // of a vCPU turned off and on again
     read_physical_config(vcpu);

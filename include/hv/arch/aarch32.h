@@ -15,7 +15,7 @@ enum trap_result aarch32_coprocessor(struct vcpu *vcpu, struct event *event);
 // True when the trapped instruction is one whose condition fails, which a CPU may trap all the same (DDI 0487 G1.14):
 // it is done as it stands, and policy is not asked. Fills in what is left of the event. False for A64. The syndrome is
 // of an exception class whose ISS has COND; event->key and event->write are set.
-bool aarch32_is_skipped(const struct trap_frame *frame, struct event *event);
+bool aarch32_is_skipped(const struct vcpu *vcpu, struct event *event);
 
 // Moves the PC over the trapped instruction, and the IT state with it.
 void aarch32_advance(struct trap_frame *frame);

@@ -40,7 +40,7 @@ static inline unsigned int sysreg_key(uint32_t syndrome)
 }
 
 // Makes the guest's ID registers from this CPU's. Once, on the boot CPU, before a guest runs.
-void sysreg_init(void);
+void sysreg_init(const struct policy *policy);
 
 #define SYSREG_COUNT (KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST)
 

@@ -150,8 +150,8 @@ const char *monitor_register(struct vcpu *vcpu, const char *name, const uint64_t
 
     if (write != NULL)
         access.value = *write;
-    if (!cpu_call(vcpu->id, access_register, &access))
-        return monitor_error("CPU %u does not answer", vcpu->id);
+    if (!cpu_call(vcpu->cpu, access_register, &access))
+        return monitor_error("CPU %u does not answer", vcpu->cpu);
     *old = access.old;
     return access_error(&access);
 }

@@ -35,8 +35,8 @@ static const char *tables_now(struct vcpu *vcpu, struct kernel_tables *tables)
 {
     struct call call = {.vcpu = vcpu};
 
-    if (!cpu_call(vcpu->id, read_tables, &call))
-        return monitor_error("CPU %u does not answer", vcpu->id);
+    if (!cpu_call(vcpu->cpu, read_tables, &call))
+        return monitor_error("CPU %u does not answer", vcpu->cpu);
     *tables = call.tables;
     return NULL;
 }

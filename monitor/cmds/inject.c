@@ -77,8 +77,8 @@ const char *cmd_inject(const struct monitor_words *words)
         return monitor_error("inject '%s' is none of undef, abort, serror, irq, break", injection.kind);
     if (injection.vcpu->power != VCPU_ON)
         return monitor_error("vcpu %u is off", injection.vcpu->id);
-    if (!cpu_call(injection.vcpu->id, inject_here, &injection))
-        return monitor_error("CPU %u does not answer", injection.vcpu->id);
+    if (!cpu_call(injection.vcpu->cpu, inject_here, &injection))
+        return monitor_error("CPU %u does not answer", injection.vcpu->cpu);
     log_record(LOG_INFO, LOG_MONITOR, "monitor-write", "what=%s vcpu=%u", injection.kind, injection.vcpu->id);
     return NULL;
 }

@@ -73,8 +73,8 @@ const char *cmd_regs(const struct monitor_words *words)
     if (error != NULL)
         return error;
     snapshot.vcpu = vcpu;
-    if (!cpu_call(vcpu->id, take_snapshot, &snapshot))
-        return monitor_error("CPU %u does not answer", vcpu->id);
+    if (!cpu_call(vcpu->cpu, take_snapshot, &snapshot))
+        return monitor_error("CPU %u does not answer", vcpu->cpu);
     out_note("vcpu %u is %s, the guest %s\n", vcpu->id, vcpu->power == VCPU_ON ? "on" : "off", monitor_vm_state());
     show_general(vcpu, &snapshot.frame);
     show_register(vcpu, "PC", snapshot.frame.elr_el2);

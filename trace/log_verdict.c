@@ -9,7 +9,6 @@
 #include <hv/machine.h>
 #include <hv/policy.h>
 #include <hv/spinlock.h>
-#include <hv/trap.h>
 
 #include <hv/arch/registers.h>
 

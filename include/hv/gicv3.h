@@ -10,7 +10,6 @@
 #define INTID_HYP_TIMER      26
 #define INTID_VIRTUAL_TIMER  27
 #define INTID_PHYSICAL_TIMER 30
-#define INTID_SPECIAL        1020 // this and above: nothing to serve
 #define INTID_SPURIOUS       1023
 #define INTID_SPECIAL        1020 // this and above: no interrupt to serve
 

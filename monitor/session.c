@@ -167,11 +167,9 @@ static void open(const char *reason, enum monitor_state new_state)
     console_hold();
     if (fresh)
         console_show_input("", 0, 0);
-    if (!stepping || strcmp(reason, "step") != 0) {
-        say_state("monitor: ", reason);
-        if (fresh)
-            say("-- help: commands; quit: back to the guest's console");
-    }
+    say_state("monitor: ", reason);
+    if (fresh)
+        say("-- help: commands; quit: back to the guest's console");
     if (stepping) {
         finish_step();
         return;
@@ -196,9 +194,21 @@ void monitor_open(const char *reason)
     open(reason, state() == CLOSED || state() == UNATTENDED ? UNATTENDED : OPEN);
 }
 
+// The steps that a person at the prompt has asked for are done: the reply of step ends, and says where the vCPUs stand.
+static void steps_done(void)
+{
+    if (has_prompt() && monitor_reply_deferred())
+        finish_step();
+    else
+        monitor_open(notify_name(NOTIFY_STEP));
+}
+
 static void notified(enum notify_event event)
 {
-    monitor_open(notify_name(event));
+    if (event == NOTIFY_STEP)
+        steps_done();
+    else
+        monitor_open(notify_name(event));
 }
 
 void monitor_init(struct vm *vm)

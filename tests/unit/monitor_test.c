@@ -244,7 +244,7 @@ static void step_answers_when_the_steps_are_done(void **state)
     assert_null(strstr(fake_console.text, "ok\n"));
     type("status\r"); // waits for the steps
     vm0.state = VM_PAUSED;
-    monitor_open("step");
+    fake_notify_listener(NOTIFY_STEP);
     assert_non_null(strstr(fake_console.text, "vcpu=0 pc=0x40000000\nvcpu=1 pc=0x40000000\nok\n"));
     type("\r");
     assert_int_equal(fake_steps, 6);
@@ -264,7 +264,7 @@ static void who_leaves_while_it_steps_finds_a_prompt_again(void **state)
     assert_false(monitor_is_open());
     assert_non_null(strstr(fake_console.text, "err the guest still steps"));
     vm0.state = VM_PAUSED;
-    monitor_open("step");
+    fake_notify_listener(NOTIFY_STEP);
     type("\rsta");
     assert_string_equal(fake_console.input, PROMPT "sta");
 }

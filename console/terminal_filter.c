@@ -1,23 +1,33 @@
 // SPDX-License-Identifier: Apache-2.0
-// A parser of ECMA-48 (and of the DEC private sequences that xterm documents) that keeps a sequence until it is whole,
-// and then prints it, a tamer one in its place, or its bytes so that they are read instead of obeyed. Strings (OSC,
-// DCS, APC, PM, SOS) need no state: their introducer is shown, and what follows is text like any other.
+// A hostile guest may print anything, and a terminal obeys what it is sent: it can be made to answer as if keys had
+// been typed, to erase a record, or to draw one that was never written. This file is a parser of ECMA-48, and of the
+// DEC private sequences that xterm documents, that stands between the guest and the terminal. It keeps a sequence until
+// it is whole. Then it prints the sequence, or a tamer one in its place, or its bytes in such a way that they are read
+// and not obeyed: "ESC ] 0 ; x" comes out as the text "\x1b]0;x". Strings (OSC, DCS, APC, PM, SOS) need no state of
+// their own. Their introducer is shown, and so what follows is text like any other.
 //
-// How a record stays. Between the last record and the cursor lie at least `below` lines: every line feed adds one (it
-// moves the cursor down or all else up; lines that wrap only add to it), and moving up takes them away. Up to there the
-// guest may go as it likes. What goes further, or says where on the screen it wants to be, finds the record gone: the
-// screen is scrolled by as many lines as are needed for the record to have left a screen of TERMINAL_ROWS_MAX lines.
-// It is then in what the terminal keeps above the screen, which no sequence that passes can reach. After that nothing
-// is withheld until the next record. A full-screen program loses its screen in this way when a record comes, and draws
-// it again when told to (Ctrl-L); a record is worth that.
+// How a record stays readable. The guest must not move the cursor to a record and overwrite it. The filter does not
+// know how tall the screen is, but it knows how many lines lie between the last record and the cursor at least: that is
+// `below`. A line feed adds one to it, because it moves the cursor down, or everything else up. (A line that wraps
+// moves the cursor down too and is not counted: the true distance is only larger.) Moving up takes lines away, and
+// `deepest` is the largest value that `below` has had since the record. An example: after a record the guest prints
+// five lines, so it may move the cursor up by five lines, and "ESC [ 9 A" is cut to "ESC [ 5 A".
+//
+// A guest that wants more, that is, names a place on the screen or erases all of it, gets it, but only after the record
+// has been scrolled off the top of a screen of TERMINAL_ROWS_MAX lines (give_screen). It is then in the lines that the
+// terminal keeps above the screen, which no sequence that passes can reach. After that nothing is withheld until the
+// next record. A full-screen program loses its screen in this way when a record comes, and draws it again when told to
+// (Ctrl-L). A record is worth that.
 #include <hv/terminal_filter.h>
 
 #define ESCAPE 0x1b
-#define ENDS   0x40 // a CSI ends with a byte from here to 0x7e
+#define ENDS   0x40 // a CSI ends with a byte from here to 0x7e (ECMA-48 5.4)
 
+// Where in a sequence the guest is: in none; behind ESC; behind ESC and intermediate bytes, as in "ESC ( 0"; behind ESC
+// and "["; in a character of several bytes.
 enum { GROUND, AFTER_ESCAPE, INTERMEDIATE, CSI, UTF8 };
 
-// Bytes that are to be printed.
+// Bytes that are to be printed, TERMINAL_OUT_MAX at most.
 struct out {
     uint8_t *bytes;
     size_t length;
@@ -48,7 +58,7 @@ static void put_number(struct out *out, unsigned int value)
     put(out, (uint8_t)('0' + value % 10));
 }
 
-// As it is read: what is no printable ASCII as "\x1b".
+// Prints a byte so that it can be read: "\x1b" for one that is no printable ASCII.
 static void show(struct out *out, uint8_t byte)
 {
     static const char digits[] = "0123456789abcdef";
@@ -77,6 +87,8 @@ static void pass_sequence(const struct terminal_filter *filter, struct out *out)
 
 // ---- Records that stand above
 
+// The cursor is one line further below the record. When it has been TERMINAL_ROWS_MAX lines below, the record has left
+// the screen.
 static void line_feed(struct terminal_filter *filter)
 {
     if (!filter->exposed || filter->below++ < filter->deepest)
@@ -85,7 +97,9 @@ static void line_feed(struct terminal_filter *filter)
     filter->exposed = filter->deepest < TERMINAL_ROWS_MAX;
 }
 
-// Before the guest goes anywhere on the screen, or erases it: the record scrolls off its top.
+// Scrolls the record off the top of the screen, before the guest goes anywhere on it or erases it. "ESC [ 999 ; 1 H"
+// puts the cursor at the start of the last line, whichever that is, where each line feed scrolls by one line. At least
+// `deepest` lines already lie below the record.
 static void give_screen(struct terminal_filter *filter, struct out *out)
 {
     if (!filter->exposed)
@@ -96,7 +110,7 @@ static void give_screen(struct terminal_filter *filter, struct out *out)
     filter->exposed = false;
 }
 
-// How far up of count lines the guest may go.
+// How many of count lines the guest may go up. They are taken from `below`.
 static unsigned int take_lines_up(struct terminal_filter *filter, unsigned int count)
 {
     if (!filter->exposed)
@@ -173,7 +187,8 @@ static unsigned int first_number(const struct terminal_filter *filter)
     return take_number(filter, &at);
 }
 
-// Whether all from the byte `from` on to the final byte is digits, semicolons and (in colours) colons.
+// Whether every byte from number `from` on, but for the final one, is a digit, a semicolon, or a colon, which stands
+// between the parts of a colour.
 static bool has_numbers_only(const struct terminal_filter *filter, unsigned int from)
 {
     for (unsigned int i = from; i + 1 < filter->length; i++)
@@ -197,7 +212,8 @@ static void lines_up(struct terminal_filter *filter, struct out *out, uint8_t fi
     }
 }
 
-// 0 is from the cursor to the end. 3, what the terminal keeps above the screen, is where records are: it is left out.
+// ED, "ESC [ n J". 0 erases from the cursor to the end of the screen, below every record. 1 and 2 erase lines above the
+// cursor. 3 erases what the terminal keeps above the screen, where records are: nothing is printed for it.
 static void erase_screen(struct terminal_filter *filter, struct out *out)
 {
     uint8_t what = filter->length == 3 ? '0' : filter->sequence[2];
@@ -280,7 +296,8 @@ static void private_sequence(struct terminal_filter *filter, struct out *out, ui
         private_mode(filter, out, take_number(filter, &at), final);
 }
 
-// Whether a CSI of digits is what its final byte says when it stands alone, and not one of the others that share it.
+// Whether a CSI of digits has the usual meaning of its final byte. Some final bytes have another meaning with more
+// parameters: "ESC [ s" saves the cursor, "ESC [ 1 ; 80 s" sets margins. Only the usual one passes.
 static bool is_usual(const struct terminal_filter *filter, uint8_t final)
 {
     switch (final) {
@@ -413,7 +430,8 @@ static void ground_byte(struct terminal_filter *filter, struct out *out, uint8_t
     ground(filter);
 }
 
-// byte cannot go on with what was kept: that is shown, and byte counts by itself.
+// byte cannot go on with the sequence that was kept, which will never be whole: its bytes are shown, and byte counts by
+// itself.
 static void begin_anew(struct terminal_filter *filter, struct out *out, uint8_t byte)
 {
     show_sequence(filter, out);
@@ -421,7 +439,9 @@ static void begin_anew(struct terminal_filter *filter, struct out *out, uint8_t 
     ground_byte(filter, out, byte);
 }
 
-// Whether the character is one that must be encoded so: no shorter way, no surrogate, no 8-bit control, in Unicode.
+// Whether the bytes, which have the form of a UTF-8 character, are one (Unicode 3.9, table 3-7): encoded in the
+// shortest way, no surrogate (U+D800 to U+DFFF), not above U+10FFFF; and none of the 8-bit controls U+0080 to U+009F,
+// which a terminal may obey. The second byte decides about all of that.
 static bool is_character(const uint8_t *bytes)
 {
     switch (bytes[0]) {

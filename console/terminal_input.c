@@ -1,9 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sequences are ECMA-48's: ESC [ parameters intermediates final (CSI), ESC O letter (SS3), and strings that begin
-// with ESC ] P _ ^ or X and end with ESC \ or BEL; 0x80 to 0x9f are the same in one byte. A key sends SS3, or a CSI
-// of two bytes or more that begins with ESC, without a private mark and without intermediates, whose final byte is one
-// of is_key_final's. All other CSIs, and all strings, are the terminal's own words. Modified F3 (CSI 1 ; 2 R) cannot be
-// told from a report of where the cursor is and counts as one: the monitor has no use for that key.
+// A guest can make the terminal send bytes, by asking it where its cursor is or what kind of terminal it is. They
+// arrive on the same line as a person's keys, and must not be taken for keys: they would be commands. So this file
+// takes apart what the terminal sends.
+//
+// The sequences are ECMA-48's: "ESC [ parameters intermediates final" (CSI), "ESC O letter" (SS3), and strings that
+// begin with ESC and one of ] P _ ^ X and end with "ESC \" or BEL. The bytes 0x80 to 0x9f are ESC and a letter in one
+// byte. A key sends an SS3, as cursor up does with "ESC O A", or a CSI that begins with ESC, has no private mark and no
+// intermediates, and ends with one of the bytes of is_key_final. All other CSIs and all strings are the terminal's own
+// words. F3 with a modifier ("ESC [ 1 ; 2 R") cannot be told from a report of where the cursor is, and counts as one:
+// the monitor has no use for that key.
 #include <hv/terminal_input.h>
 
 #define ESCAPE      0x1b
@@ -12,7 +17,7 @@
 
 enum { GROUND, AFTER_ESCAPE, CSI, LINUX_KEY, SS3, STRING, STRING_ESCAPE, MOUSE, UTF8 };
 
-// What a byte that belongs to no sequence, or ended one, amounts to.
+// The bytes kept so far are a person's key. Returns how many there are.
 static size_t give(struct terminal_input *input)
 {
     size_t length = input->length;
@@ -22,6 +27,7 @@ static size_t give(struct terminal_input *input)
     return length;
 }
 
+// They are not.
 static size_t drop(struct terminal_input *input)
 {
     input->state = GROUND;
@@ -37,7 +43,7 @@ static size_t go(struct terminal_input *input, uint8_t state)
 
 static size_t take(struct terminal_input *input, uint8_t byte);
 
-// byte cannot go on with the sequence or string that it meets: that ends there, for nothing, and byte counts by itself.
+// byte cannot go on with the sequence or string before it. That ends here without a meaning, and byte counts by itself.
 static size_t begin_anew(struct terminal_input *input, uint8_t byte)
 {
     input->state = GROUND;
@@ -64,8 +70,8 @@ static bool is_key_final(uint8_t byte)
            byte == '~' || byte == 'u';
 }
 
-// A private mark (< = > ?) or an intermediate (blank to /) stands in no key's sequence. Nor do 200 and 201, the marks
-// around a paste, stand before ~: what is between them was the person's to send.
+// No key's sequence has a private mark (< = > ?) or an intermediate byte (blank to /). "ESC [ 200 ~" and "ESC [ 201 ~"
+// are the terminal's marks around a paste, and are dropped; the text between them is the person's.
 static bool is_key(const struct terminal_input *input, uint8_t final)
 {
     bool is_paste_mark = final == '~' && input->length == 6 && input->keys[2] == '2' && input->keys[3] == '0';
@@ -135,7 +141,7 @@ static size_t high_byte(struct terminal_input *input, uint8_t byte)
     return give(input);
 }
 
-// A byte of a character: those from 0x80 to 0x9f are no controls there.
+// A byte of a character of several. From 0x80 to 0x9f it is no control, as it would be by itself.
 static size_t utf8_byte(struct terminal_input *input, uint8_t byte)
 {
     if (byte >= 0x80 && byte < 0xc0)

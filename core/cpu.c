@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The physical CPUs: bringing up the others, and running a function on some of them. Every CPU may have one call under
-// way: it names the function once, sets its bit with each CPU that it asks (asked), kicks those, and waits for all of
-// them at the same time. Nobody takes turns: a CPU that is asked by several runs the functions of all. So whoever calls
-// waits for one round of the others, however many call at once; and whoever waits runs what it is asked for meanwhile,
-// so that two callers cannot wait for each other. A caller that has waited long enough takes its bits back; for a
-// function that has begun it waits, since the argument is the caller's.
+// The physical CPUs: bringing up the others, and running a function on some of them.
+//
+// How CPU 1 calls a function on CPUs 2 and 3. It writes function and argument into calls[1], sets bit 1 of asked[2] and
+// of asked[3], sends both an SGI, and waits until both have cleared their bit in calls[1].left. CPU 2 takes the SGI,
+// takes all bits of asked[2] at once, and runs the call of each CPU whose bit was set.
+//
+// Nobody takes turns: if CPU 0 calls CPU 2 at the same time, CPU 2 finds both bits and runs both functions. So a caller
+// waits for one round of the others, however many CPUs call at once. While it waits, it runs what it is itself asked
+// for, so that two CPUs that call each other do not wait for ever.
+//
+// A CPU that does not answer in CPU_LATE_MS is given up: the caller takes its bit in asked[] back. If the bit is gone
+// already, that CPU has begun the function and uses the argument, which lies on the caller's stack: then the caller
+// waits for it to finish.
 
 #include <hv/cpu.h>
 
@@ -14,12 +21,12 @@
 #include <hv/irq.h>
 #include <hv/log_budget.h>
 #include <hv/memory_map.h>
-#include <hv/platform.h>
 #include <hv/notify.h>
 #include <hv/panic.h>
+#include <hv/platform.h>
 
-#define COUNTER_POLLS  256
-#define START_LIMIT_MS 10000
+#define COUNTER_POLLS  256   // polls between two looks at the counter
+#define START_LIMIT_MS 10000 // a CPU that has not come up by then is left out
 
 struct call {
     void (*function)(void *argument);
@@ -57,7 +64,7 @@ void cpu_serve_kick(void)
 {
     unsigned int me = cpu_id();
 
-    cpu_yield(); // whoever waits comes here
+    cpu_yield(); // this is also the body of loops that wait for another CPU
     if (__atomic_load_n(&asked[me], __ATOMIC_RELAXED) != 0)
         serve_calls(me);
     notify_serve();
@@ -95,7 +102,7 @@ static void ask(uint32_t cpus, void (*function)(void *argument), void *argument)
     }
 }
 
-// Takes the call back from those that have not begun it, and names them.
+// Takes the call back from those of cpus that have not begun it, and names each in a record. False when there was one.
 static bool take_back(uint32_t cpus)
 {
     uint32_t mine = (uint32_t)BIT64(cpu_id());
@@ -120,7 +127,8 @@ static bool wait_for_answers(uint64_t limit)
 
     for (unsigned int poll = 1; __atomic_load_n(left, __ATOMIC_ACQUIRE) != 0; poll++) {
         cpu_serve_kick();
-        // Seldom: each reading of the counter takes QEMU's one big lock, which the answer needs too.
+        // The counter is read once in COUNTER_POLLS polls: on QEMU, each reading takes a lock that the CPU which is to
+        // answer needs as well.
         if (poll % COUNTER_POLLS == 0 && READ_SYSREG(CNTPCT_EL0) >= limit)
             done = take_back(__atomic_load_n(left, __ATOMIC_ACQUIRE)) && done;
     }

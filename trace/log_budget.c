@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: what a guest may still write to the log, by source and in all. Promises: for a source with a limit of N at most
-// N records at once and N a second, all vCPUs together; for all sources at most the VM's limit (log_budget_set_limit),
-// and the first of each; every record that is held back is counted once and handed out once to be told.
+// What a guest may still write to the log, by source and in all. A source whose limit is N may write N records at once
+// and N a second, all vCPUs together. All sources of a VM together may write as many a second as log_budget_set_limit
+// has set; the first record of each source comes through in any case. A record that is held back is counted, and its
+// count is handed out once, to be told.
 //
-// A token bucket is kept as the time at which it will be full again: each record moves that time on by 1/N second; more
-// than one second ahead means empty.
+// Each limit is a token bucket. It is kept as one number: the time at which the bucket will be full again. A record
+// moves that time 1/N second ahead, and a bucket that would be full more than one second from now has no token left. An
+// example with N = 10 and 1,000 ticks a second. At time 5,000 the bucket is full. Ten records at once move the time to
+// 6,000. The eleventh would move it to 6,100, which is more than one second ahead: it is held back. At time 5,100 one
+// more may be written.
 #include <hv/log_budget.h>
 
 #include <hv/policy.h>
@@ -48,8 +52,9 @@ void log_budget_set_limit(unsigned int per_second)
     spinlock_release(&budget_lock);
 }
 
-// When the bucket would be full again after one more record; as it was, without a limit. A time that lies too far ahead
-// was written before the counter began anew: the bucket is taken as empty.
+// When a bucket that will be full at the time `full` would be full again after one more record; `full` itself when
+// there is no limit. The VM's bucket survives a warm reset, after which the counter may have begun anew: a time that
+// lies more than one second ahead is such an old one, and the bucket is taken as empty.
 static uint64_t full_after(uint64_t full, uint64_t now, uint64_t second, unsigned int per_second)
 {
     full = full < now ? now : full > now + second ? now + second : full;
@@ -61,7 +66,8 @@ static bool is_set(const uint64_t *bits, unsigned int source)
     return bits[source / 64] >> (source % 64) & 1;
 }
 
-// Pays, into debt where it must, up to an empty bucket.
+// Takes a record's token out of the bucket. A record that is written though the bucket is empty, because it is the
+// first of its source, leaves it empty: there are no debts.
 static void pay(uint64_t *full, uint64_t after, uint64_t limit)
 {
     *full = after < limit ? after : limit;

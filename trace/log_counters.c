@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: the telemetry counters as log records, for the decoder's summary. Promises: reads what others count, changes
-// nothing; one record per key and per policy row that is not zero.
+// The telemetry counters as log records, from which the decoder makes its summary: one record for each key and for each
+// policy row whose count is not zero. It reads what others count and changes nothing.
 #include <hv/log.h>
 
 #include <hv/machine.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 
-// The upper bound, in ticks, of the bucket in which the exit of this rank (1 .. count) lies; 0 when it has none.
+// The upper bound, in ticks, of the bucket in which the exit of this rank (1 .. count, the shortest first) lies. Bucket
+// n holds exits of 2^(n-1) to 2^n - 1 ticks: when 60 of 100 exits lie in buckets 0 to 3, the bound of rank 50 is 2^3 =
+// 8. 0 when the exit lies in the last bucket, which has no bound.
 static uint64_t bound_of_rank(const struct telemetry_stat *stat, uint64_t rank)
 {
     unsigned int bucket = 0;

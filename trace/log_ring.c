@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: the layout of the log's ring and every byte in it. Promises: an old ring is believed only as far as its header
-// checks out, and reading one that is damaged is bounded and yields printable text; the first record of each source
-// stays, and no source's records push out those of a source that has fewer.
+// The log's ring in memory: its layout and every byte in it. What an earlier boot left there may be damaged, by
+// anything that wrote to memory since. So an old ring is believed only as far as its header checks out, and reading one
+// is bounded and yields printable text whatever its bytes are. The first record of each source stays, and no source's
+// records push out those of a source that has fewer.
 #include <hv/log_ring.h>
 
 #include <hv/string.h>

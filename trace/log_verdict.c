@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: the records of policy verdicts, and of what was held back of any kind. Promises: a guest that provokes a logged
-// row without end gets what log_budget.h lets it have, by key and direction; the rest costs EL2 a few comparisons under
-// a lock and is counted, and the count is told.
+// The records of policy verdicts, and those that tell what was held back of any kind. A guest can provoke a row that
+// asks for records as often as it likes. It gets as many records as log_budget.h lets it have, by key and direction. A
+// record that is held back costs EL2 a few comparisons under a lock; it is counted, and the count is told by the
+// source's next record, by log_tick when the source has been quiet for a second, or by log_flush.
 #include <hv/log_budget.h>
 
 #include <hv/event_name.h>
@@ -12,14 +13,16 @@
 
 #include <hv/arch/registers.h>
 
-// Maintenance by set and way comes by the thousands, one exit a line of the cache: a burst is one record, when it has
-// ended (a tenth of a second without), or once while it goes on for longer.
+// Maintenance by set and way (DC ISW, CSW and CISW) comes by the thousands: a guest that cleans a cache makes one exit
+// for each of its lines. Such a burst is one record with a count. It is written when the burst has ended, that is, when
+// a tenth of a second has passed without another one; a burst that lasts longer than a second has one record on the
+// way.
 struct burst {
     struct event first;
     const struct vcpu *vcpu; // whose event first is
     uint64_t count;          // not told yet; 0: first is not valid
     uint64_t last;           // CNTPCT_EL0 of the latest
-    bool told;               // this burst has had its record
+    bool told;               // a record was written while this burst went on
 };
 
 #define BURST_FIRST KEY_DC_ISW

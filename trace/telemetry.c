@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The counters, histograms and last events of one vCPU. The CPU that it runs on writes them at each exit, without a
-// lock; anybody reads them, and may see a counter that is one exit old.
+// The counters, histograms and last events of one vCPU. Each exit of a guest is counted here, so there is no lock: the
+// CPU on which the vCPU runs is the only one that writes. Any CPU may read, and may then see a counter that is one exit
+// old, or an event that is just being overwritten, which its sequence number shows.
 
 #include <hv/telemetry.h>
 

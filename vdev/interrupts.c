@@ -6,8 +6,8 @@
 
 #include <hv/gicv3.h>
 #include <hv/irq.h>
-#include <hv/platform.h>
 #include <hv/machine.h>
+#include <hv/platform.h>
 #include <hv/vgic.h>
 #include <hv/vtimer.h>
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What gdb calls it: expressions, formats, and the vCPU that is meant.
+// What gdb calls it: expressions, formats, and the vCPU and VM that are meant.
 #include "monitor_world.h"
+
+#include <hv/monitor_subject.h>
 
 static void print_and_examine_are_gdbs(void **state)
 {
@@ -68,11 +70,41 @@ static void the_vcpu_can_be_chosen(void **state)
     refused("vcpu 2", "err vcpu 2 is outside 0..1");
 }
 
+static void commands_are_about_the_vm_that_is_chosen(void **state)
+{
+    static struct vm other;
+    static struct trap_frame frame;
+    static struct telemetry telemetry;
+
+    (void)state;
+    other = (struct vm){.state = VM_PAUSED, .guest_name = "other", .vcpu_count = 1, .policy = &policy_built};
+    other.vcpus[0] = (struct vcpu){.vm = &other, .cpu = 1, .frame = &frame, .telemetry = &telemetry};
+    frames[0].x[5] = 0x50;
+    frame.x[5] = 0x70;
+    says("vcpu 1", "vcpu=1\n");
+    monitor_choose_vm(&other);
+    says("status", "vm=paused guest=other");
+    says("vcpu", "vcpu=0\n"); // the choice of a vCPU was the other VM's
+    refused("vcpu 1", "err vcpu 1 is outside 0..0");
+    says("p/x $x5", "0x70\n");
+    says("sr x5 0x71", "0x0000000000000071");
+    assert_int_equal(frame.x[5], 0x71);
+    assert_int_equal(frames[0].x[5], 0x50);
+    says("exc", "0 exits");
+    assert_string_equal(run("resume"), "ok");
+    assert_int_equal(other.state, VM_RUNNING);
+    monitor_choose_vm(&vm0);
+    says("p/x $x5", "0x50\n");
+    says("exc", "7 exits");
+    assert_int_equal(vm0.state, VM_RUNNING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(print_and_examine_are_gdbs, set_up_screen),
         cmocka_unit_test_setup(the_vcpu_can_be_chosen, set_up_screen),
+        cmocka_unit_test_setup(commands_are_about_the_vm_that_is_chosen, set_up_screen),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

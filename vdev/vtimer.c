@@ -192,6 +192,6 @@ void vtimer_snapshot(struct vcpu *vcpu, struct vtimer_snapshot *snapshot)
     // While the VM is paused its clock stands at the moment of the pause.
     snapshot->virtual_count =
         (vm->state <= VM_PAUSING ? snapshot->physical_count : vm->pause_started) - vm->virtual_offset;
-    (void)cpu_call(vcpu->id, take, &request);
+    (void)cpu_call(vcpu->cpu, take, &request);
     snapshot->virtual_due = (int64_t)(snapshot->virtual_cval - snapshot->virtual_count);
 }

@@ -8,7 +8,8 @@
 // Links: trap/abort_decode.c arch/aarch64/inject.c arch/aarch64/tlb.c trap/sysreg.c trap/sysreg_id.c
 // Links: trap/dispatch.c trap/fault.c trap/call_key.c trap/hypercall.c trap/psci.c policy/policy.c
 // Links: policy/event_key.c trace/telemetry.c
-// Links: vdev/device.c vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c
+// Links: vdev/device.c vdev/vgic/vgic.c vdev/vgic/vgic_view.c vdev/vgic/vgic_icc.c vdev/vgic/vgic_lr.c
+// Links: vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c
 // Links: vdev/vgic/vgic_redist.c vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c
 // Links: platform/platform.c lib/range.c
 

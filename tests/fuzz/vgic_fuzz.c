@@ -4,7 +4,8 @@
 // and lines move. After each step, what registers read and what an acknowledge gives is the model's; then accesses of
 // any kind to both frames, which leave no lock held, no storm and no CPU that does not look.
 //
-// Links: vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c
+// Links: vdev/vgic/vgic.c vdev/vgic/vgic_view.c vdev/vgic/vgic_icc.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c
+// Links: vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c
 // Links: vdev/vgic/vgic_snapshot.c
 
 #include "../unit/vgic_world.h"

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c
+// Links: vdev/vgic/vgic.c vdev/vgic/vgic_view.c vdev/vgic/vgic_icc.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c
+// Links: vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c
 // Links: vdev/vgic/vgic_snapshot.c
 // Interrupts of the guest's behind which a physical one stands: what the real redistributor
 // has of them is not said from memory. guest/suites/ppi.c asks the same on the machine.

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: vdev/vgic/vgic.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c
+// Links: vdev/vgic/vgic.c vdev/vgic/vgic_view.c vdev/vgic/vgic_icc.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c
+// Links: vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c
 // Links: vdev/vgic/vgic_snapshot.c
 // The guest's GICv3: reset values, widths, each way an interrupt lives and ends, more pending
 // and more active ones than list registers, and random operations on three CPUs against a model that knows nothing of

@@ -60,6 +60,10 @@ static void run_on(unsigned int cpu)
 
 static unsigned int world_calls; // how often other CPUs were asked, however many at a time
 
+// vCPU n runs on physical CPU WORLD_CPUS - 1 - n, so that neither number can stand for the other. The world's own
+// arrays go by the vCPU's.
+#define VCPU_OF(cpu) (WORLD_CPUS - 1 - (cpu))
+
 bool cpu_call_each(uint32_t wanted, void (*function)(void *argument), void *argument)
 {
     unsigned int from = here;
@@ -69,7 +73,7 @@ bool cpu_call_each(uint32_t wanted, void (*function)(void *argument), void *argu
     assert_int_equal(vm.vgic.lock.held, 0);
     world_calls++;
     for (; wanted != 0; wanted &= wanted - 1) {
-        run_on((unsigned int)__builtin_ctz(wanted));
+        run_on(VCPU_OF((unsigned int)__builtin_ctz(wanted)));
         function(argument);
     }
     run_on(from);
@@ -85,18 +89,18 @@ void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
 {
     assert_int_equal(intid, GICV3_SGI_KICK);
     assert_true(cpu < WORLD_CPUS);
-    cpus[cpu].kicked = true;
+    cpus[VCPU_OF(cpu)].kicked = true;
 }
 
 void gicv3_enable(unsigned int intid, unsigned int cpu)
 {
-    cpus[cpu].physical_enabled |= (uint32_t)BIT64(intid);
+    cpus[VCPU_OF(cpu)].physical_enabled |= (uint32_t)BIT64(intid);
 }
 
 void gicv3_disable(unsigned int intid, unsigned int cpu)
 {
     if (intid < 32)
-        cpus[cpu].physical_enabled &= ~(uint32_t)BIT64(intid);
+        cpus[VCPU_OF(cpu)].physical_enabled &= ~(uint32_t)BIT64(intid);
 }
 
 void gicv3_deactivate(unsigned int intid)
@@ -107,25 +111,29 @@ void gicv3_deactivate(unsigned int intid)
 
 bool gicv3_is_pending(unsigned int intid, unsigned int cpu)
 {
-    return (cpus[cpu].physical_pending | (cpus[cpu].physical_high & ~cpus[cpu].physical_edge)) >> intid & 1;
+    return (cpus[VCPU_OF(cpu)].physical_pending |
+            (cpus[VCPU_OF(cpu)].physical_high & ~cpus[VCPU_OF(cpu)].physical_edge)) >>
+               intid &
+           1;
 }
 
 void gicv3_clear_pending(unsigned int intid, unsigned int cpu)
 {
-    cpus[cpu].physical_pending &= ~(uint32_t)BIT64(intid);
+    cpus[VCPU_OF(cpu)].physical_pending &= ~(uint32_t)BIT64(intid);
 }
 
 bool gicv3_is_edge(unsigned int intid, unsigned int cpu)
 {
-    return cpus[cpu].physical_edge >> intid & 1;
+    return cpus[VCPU_OF(cpu)].physical_edge >> intid & 1;
 }
 
 void gicv3_set_edge(unsigned int intid, unsigned int cpu, bool edge)
 {
-    uint32_t bit = (uint32_t)BIT64(intid) & ~cpus[cpu].physical_fixed;
+    uint32_t bit = (uint32_t)BIT64(intid) & ~cpus[VCPU_OF(cpu)].physical_fixed;
 
-    assert_int_equal(cpus[cpu].physical_enabled & bit, 0); // else UNPREDICTABLE
-    cpus[cpu].physical_edge = edge ? cpus[cpu].physical_edge | bit : cpus[cpu].physical_edge & ~bit;
+    assert_int_equal(cpus[VCPU_OF(cpu)].physical_enabled & bit, 0); // else UNPREDICTABLE
+    cpus[VCPU_OF(cpu)].physical_edge =
+        edge ? cpus[VCPU_OF(cpu)].physical_edge | bit : cpus[VCPU_OF(cpu)].physical_edge & ~bit;
 }
 
 // ---- The guest's CPU interface
@@ -330,7 +338,7 @@ static inline int world_reset(void **state)
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         vm.vcpus[i].vm = &vm;
         vm.vcpus[i].id = i;
-        vm.vcpus[i].cpu = i;
+        vm.vcpus[i].cpu = WORLD_CPUS - 1 - i;
         vm.vcpus[i].power = VCPU_ON;
     }
     fake_sysreg_set("ICH_VTR_EL2", FIELD_PREP(ICH_VTR_EL2_LISTREGS, WORLD_LRS - 1) |

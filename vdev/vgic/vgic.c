@@ -32,70 +32,6 @@
 #include <hv/gicv3.h>
 #include <hv/policy.h>
 #include <hv/spinlock.h>
-#include <hv/string.h>
-
-struct vgic_view vgic_view_of(struct vm *vm, struct vcpu *owner, unsigned int intid)
-{
-    if (intid < 32)
-        return (struct vgic_view){.vm = vm, .owner = owner, .bank = &owner->gic.bank, .first = 0};
-    return (struct vgic_view){.vm = vm, .owner = NULL, .bank = &vm->vgic.spi[intid / 32 - 1], .first = intid & ~31u};
-}
-
-void vgic_lock_view(const struct vgic_view *view) NO_THREAD_ANALYSIS
-{
-    spinlock_acquire(view->owner != NULL ? &view->owner->gic.lock : &view->vm->vgic.lock);
-}
-
-void vgic_unlock_view(const struct vgic_view *view) NO_THREAD_ANALYSIS
-{
-    spinlock_release(view->owner != NULL ? &view->owner->gic.lock : &view->vm->vgic.lock);
-}
-
-void vgic_post(struct vcpu *target)
-{
-    __atomic_store_n(&target->gic.work, 1, __ATOMIC_RELEASE);
-    if (target != vcpu_current())
-        gicv3_send_sgi(GICV3_SGI_KICK, target->id);
-}
-
-// ---- Routing
-
-static struct vcpu *vcpu_of_affinity(struct vm *vm, uint64_t router)
-{
-    // A vCPU's affinity is its number (VMPIDR_EL2 as QEMU virt's MPIDR_EL1: Aff0 only, up to 16 CPUs).
-    uint64_t id = router & 0xff00ffffffULL;
-
-    return id < vm->vcpu_count ? &vm->vcpus[bounded_index(id, CPU_MAX)] : NULL;
-}
-
-// Whether an interrupt for any one vCPU may go to this one: it is on, and its redistributor awake (GICR_WAKER).
-static bool takes_any(const struct vcpu *vcpu)
-{
-    return vcpu->power == VCPU_ON && !(vcpu->gic.waker & VGIC_WAKER_SLEEP);
-}
-
-bool vgic_targets(const struct vm *vm, unsigned int intid, const struct vcpu *vcpu)
-{
-    uint64_t router = vm->vgic.router[intid - 32];
-
-    return router & VGIC_IRM ? takes_any(vcpu) : (router & 0xff00ffffffULL) == vcpu->id;
-}
-
-// 1-of-N: this vCPU when it may take it, else the first that may.
-struct vcpu *vgic_spi_target(struct vm *vm, unsigned int intid)
-{
-    uint64_t router = vm->vgic.router[intid - 32];
-    struct vcpu *current = vcpu_current();
-
-    if (!(router & VGIC_IRM))
-        return vcpu_of_affinity(vm, router);
-    if (current != NULL && current->vm == vm && takes_any(current))
-        return current;
-    for (unsigned int i = 0; i < vm->vcpu_count; i++)
-        if (takes_any(&vm->vcpus[i]))
-            return &vm->vcpus[i];
-    return NULL;
-}
 
 // ---- Events
 
@@ -107,11 +43,11 @@ static void raise_spi(const struct vgic_view *view, unsigned int intid)
         target = &view->vm->vcpus[view->bank->place[intid % 32] >> 4];
     if (target == NULL)
         return; // pending with nobody to go to, until IROUTER, GICR_WAKER or a CPU_ON says otherwise
-    target->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
     if (target != vcpu_current() || target->power == VCPU_OFF) {
-        vgic_post(target);
+        vgic_offer_spi(target, intid);
         return;
     }
+    target->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
     spinlock_acquire(&target->gic.lock);
     vgic_list(target, view->bank, intid);
     spinlock_release(&target->gic.lock);
@@ -198,59 +134,6 @@ COLD enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsign
     return HV_OK;
 }
 
-// Group group's SGI intid to target: dropped when the target has it in the other group (IHI 0069 12.1.10).
-static void send_sgi(struct vcpu *target, unsigned int intid, unsigned int group)
-{
-    struct vgic_bank *bank = &target->gic.bank;
-    uint32_t bit = (uint32_t)BIT64(intid);
-
-    spinlock_acquire(&target->gic.lock);
-    if ((bank->group >> intid & 1) == group) {
-        bank->latched |= bit;
-        if (!(vgic_deliverable(target->vm, bank) & bit))
-            ; // stays pending
-        else if (target == vcpu_current())
-            vgic_list(target, bank, intid);
-        else
-            vgic_post(target);
-    }
-    spinlock_release(&target->gic.lock);
-}
-
-static void write_sgi(struct vcpu *vcpu, uint64_t value, unsigned int group)
-{
-    uint32_t all = (uint32_t)(BIT64(vcpu->vm->vcpu_count) - 1);
-    uint32_t targets = (uint32_t)(value & ICC_SGIXR_TARGETLIST) & all;
-
-    if (value & ICC_SGIXR_IRM)
-        targets = all & ~(uint32_t)BIT64(vcpu->id);
-    else if (value & (ICC_SGIXR_AFF1 | ICC_SGIXR_AFF2 | ICC_SGIXR_AFF3 | ICC_SGIXR_RS))
-        return; // no vCPU there
-    for (; targets != 0; targets &= targets - 1)
-        send_sgi(&vcpu->vm->vcpus[__builtin_ctz(targets)], FIELD_GET(ICC_SGIXR_INTID, value), group);
-}
-
-void vgic_write_sgi1r(struct vcpu *vcpu, uint64_t value)
-{
-    write_sgi(vcpu, value, 1);
-}
-
-void vgic_write_sgi0r(struct vcpu *vcpu, uint64_t value)
-{
-    write_sgi(vcpu, value, 0);
-}
-
-COLD void vgic_write_dir(struct vcpu *vcpu, uint64_t value)
-{
-    unsigned int intid = value & 0xffffff;
-
-    if (intid >= VGIC_INTIDS || !(READ_SYSREG(ICH_VMCR_EL2) & ICH_VMCR_EL2_VEOIM))
-        return;
-    intid = (unsigned int)bounded_index(intid, VGIC_INTIDS);
-    struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, intid);
-    vgic_clear_active(&view, (uint32_t)BIT64(intid % 32));
-}
-
 // One that has no list register that could take it as it is.
 static COLD void forward_anew(struct vcpu *vcpu, unsigned int intid)
 {
@@ -258,7 +141,7 @@ static COLD void forward_anew(struct vcpu *vcpu, unsigned int intid)
     uint32_t bit = (uint32_t)BIT64(intid % 32);
 
     if (intid >= 32 || !(bank->hardware & bit)) {
-        gicv3_disable(intid, vcpu->id);
+        gicv3_disable(intid, vcpu->cpu);
         gicv3_deactivate(intid);
         return;
     }
@@ -290,16 +173,6 @@ void vgic_maintenance(struct vcpu *vcpu)
     vgic_refill(vcpu);
 }
 
-COLD uint32_t vgic_physical_pending(const struct vcpu *owner, uint32_t bits)
-{
-    uint32_t pending = 0;
-
-    for (; bits != 0; bits &= bits - 1)
-        if (gicv3_is_pending((unsigned int)__builtin_ctz(bits), owner->id))
-            pending |= bits & -bits;
-    return pending;
-}
-
 COLD void vgic_mirror(struct vcpu *owner)
 {
     struct vgic_bank *bank = &owner->gic.bank;
@@ -308,9 +181,9 @@ COLD void vgic_mirror(struct vcpu *owner)
     for (uint32_t changed = wanted ^ bank->physical; changed != 0; changed &= changed - 1) {
         unsigned int intid = (unsigned int)__builtin_ctz(changed);
         if (wanted >> intid & 1)
-            gicv3_enable(intid, owner->id);
+            gicv3_enable(intid, owner->cpu);
         else
-            gicv3_disable(intid, owner->id);
+            gicv3_disable(intid, owner->cpu);
     }
     bank->physical = wanted;
 }
@@ -358,7 +231,7 @@ static void read_physical_config(struct vcpu *vcpu)
     spinlock_acquire(&vcpu->gic.lock);
     bank->edge &= ~bank->hardware;
     for (uint32_t left = bank->hardware; left != 0; left &= left - 1)
-        if (gicv3_is_edge((unsigned int)__builtin_ctz(left), vcpu->id))
+        if (gicv3_is_edge((unsigned int)__builtin_ctz(left), vcpu->cpu))
             bank->edge |= left & -left;
     spinlock_release(&vcpu->gic.lock);
 }

@@ -27,27 +27,27 @@ static uint32_t read_enabled(const struct vgic_view *view, unsigned int word)
     return view->bank->enabled;
 }
 
-// Which vCPUs have interrupts of the view listed.
+// The physical CPUs whose list registers hold interrupts of the view: bit n, CPU n.
 static uint32_t listed_on(const struct vgic_view *view)
 {
-    uint32_t vcpus = 0;
+    uint32_t cpus = 0;
 
     for (uint32_t left = view->bank->listed; left != 0; left &= left - 1)
-        vcpus |= (uint32_t)BIT64(view->bank->place[__builtin_ctz(left)] >> 4);
-    return vcpus;
+        cpus |= (uint32_t)BIT64(view->vm->vcpus[view->bank->place[__builtin_ctz(left)] >> 4].cpu);
+    return cpus;
 }
 
 // Brings the shadows of the list registers that hold interrupts of the view up to date: asks all their CPUs at once.
 // One that is late the log names; then its shadow is taken as it stands. No locks held.
 static void observe(const struct vgic_view *view)
 {
-    uint32_t vcpus;
+    uint32_t cpus;
 
     vgic_lock_view(view);
-    vcpus = listed_on(view);
+    cpus = listed_on(view);
     vgic_unlock_view(view);
-    if (vcpus != 0)
-        (void)cpu_call_each(vcpus, vgic_observe, NULL);
+    if (cpus != 0)
+        (void)cpu_call_each(cpus, vgic_observe, NULL);
 }
 
 // Interrupts of the view whose list register has one of the bits of state.
@@ -189,7 +189,7 @@ static void write_clear_pending(const struct vgic_view *view, unsigned int word,
     view->bank->set &= ~value;
     view->bank->drop_pending |= value & view->bank->listed;
     for (uint32_t left = value & view->bank->hardware; left != 0; left &= left - 1)
-        gicv3_clear_pending((unsigned int)__builtin_ctz(left), view->owner->id);
+        gicv3_clear_pending((unsigned int)__builtin_ctz(left), view->owner->cpu);
     vgic_review(view, value);
     if (view->owner != NULL && (value & view->bank->forwarded))
         vgic_post(view->owner);
@@ -247,10 +247,10 @@ static void configure_physical(const struct vgic_view *view, uint32_t bits)
         unsigned int intid = (unsigned int)__builtin_ctz(bits);
         uint32_t bit = bits & -bits;
 
-        gicv3_disable(intid, view->owner->id);
+        gicv3_disable(intid, view->owner->cpu);
         bank->physical &= ~bit;
-        gicv3_set_edge(intid, view->owner->id, bank->edge & bit);
-        if (!gicv3_is_edge(intid, view->owner->id))
+        gicv3_set_edge(intid, view->owner->cpu, bank->edge & bit);
+        if (!gicv3_is_edge(intid, view->owner->cpu))
             bank->edge &= ~bit;
         else
             bank->edge |= bit;

@@ -21,11 +21,24 @@ struct vgic_view {
     unsigned int first; // INTID of bit 0
 };
 
+// ---- vgic_view.c: the ground of the others.
 // The bank of intid (private: owner's). intid < VGIC_INTIDS.
 struct vgic_view vgic_view_of(struct vm *vm, struct vcpu *owner, unsigned int intid);
 // The lock that guards the view's bank, and the target's: VM for SPIs, then vCPU.
 void vgic_lock_view(const struct vgic_view *view);
 void vgic_unlock_view(const struct vgic_view *view);
+
+// Which of owner's physical interrupts bits are pending, or active and pending, now.
+uint32_t vgic_physical_pending(const struct vcpu *owner, uint32_t bits);
+
+// Has target look at its interrupts before it runs guest code again. Any CPU, any locks.
+void vgic_post(struct vcpu *target);
+// Whether a pending SPI may go to vcpu.
+bool vgic_targets(const struct vm *vm, unsigned int intid, const struct vcpu *vcpu);
+// The vCPU an SPI goes to, or NULL.
+struct vcpu *vgic_spi_target(struct vm *vm, unsigned int intid);
+// SPI intid is pending and target is not on this CPU, or off: has target look at the bank. With the VM's lock.
+void vgic_offer_spi(struct vcpu *target, unsigned int intid);
 
 static inline uint32_t vgic_pending(const struct vgic_bank *bank)
 {
@@ -51,12 +64,6 @@ static inline uint32_t vgic_by_level(const struct vgic_bank *bank)
     return bank->forwarded & ~bank->edge & ~bank->set;
 }
 
-// Which of owner's physical interrupts bits are pending, or active and pending, now.
-uint32_t vgic_physical_pending(const struct vcpu *owner, uint32_t bits);
-
-// Has target look at its interrupts before it runs guest code again. Any CPU, any locks.
-void vgic_post(struct vcpu *target);
-
 // ---- vgic_lr.c: list registers. All on vcpu's own CPU, with its lock (and the VM's for SPIs).
 // A pending, deliverable interrupt of vcpu goes to a list register; when that is not simple, to the next refill.
 void vgic_list(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid);
@@ -76,10 +83,6 @@ void vgic_take_back_all(struct vcpu *vcpu);
 void vgic_raise(const struct vgic_view *view, uint32_t bits);
 // Interrupts bits of the view have changed in what list registers hold: those that have them listed shall refill.
 void vgic_review(const struct vgic_view *view, uint32_t bits);
-// Whether a pending SPI may go to vcpu.
-bool vgic_targets(const struct vm *vm, unsigned int intid, const struct vcpu *vcpu);
-// The vCPU an SPI goes to, or NULL.
-struct vcpu *vgic_spi_target(struct vm *vm, unsigned int intid);
 // Enables the physical interrupts behind the owner's bank as the guest has enabled the virtual ones.
 void vgic_mirror(struct vcpu *owner);
 

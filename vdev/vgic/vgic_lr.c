@@ -188,8 +188,12 @@ static void take_back(struct vcpu *vcpu, unsigned int k)
     if (view.owner != NULL)
         return;
     vcpu->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
-    if (!(bank->active & bit) && !vgic_targets(vcpu->vm, intid, vcpu))
-        vgic_raise(&view, bit & vgic_pending(bank) & vgic_deliverable(vcpu->vm, bank)); // routed elsewhere since
+    if ((bank->active & bit) || vgic_targets(vcpu->vm, intid, vcpu) ||
+        !(bit & vgic_pending(bank) & vgic_deliverable(vcpu->vm, bank)))
+        return;
+    struct vcpu *target = vgic_spi_target(vcpu->vm, intid); // routed elsewhere since: never to vcpu itself
+    if (target != NULL)
+        vgic_offer_spi(target, intid);
 }
 
 // Physical interrupts that are active for the guest's sake, but that the guest does not wait for, or whose line has

@@ -33,7 +33,7 @@ void vgic_snapshot(struct vcpu *vcpu, struct vgic_snapshot *snapshot)
     snapshot->lr_count = vcpu->gic.lr_count;
     snapshot->maintenance_count = vcpu->gic.maintenance_count;
     snapshot->refill_count = vcpu->gic.refill_count;
-    (void)cpu_call(vcpu->id, take, &request);
+    (void)cpu_call(vcpu->cpu, take, &request);
 }
 
 bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *interrupt)

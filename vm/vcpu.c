@@ -11,7 +11,6 @@
 #include <hv/irq.h>
 #include <hv/string.h>
 #include <hv/telemetry.h>
-#include <hv/trap.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>

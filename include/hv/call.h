@@ -5,7 +5,7 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/event_key.h>
-#include <hv/vcpu.h>
+#include <hv/machine.h>
 
 #define HVC_COUNT   (KEY_HVC_UNKNOWN - KEY_HVC_FIRST)
 #define SMCCC_FIRST 0x80000000u

@@ -5,8 +5,8 @@
 #pragma once
 
 #include <hv/event.h>
+#include <hv/machine.h>
 #include <hv/trap_result.h>
-#include <hv/vcpu.h>
 
 // EC 0x18: event->key names the register or is KEY_SYSREG_UNKNOWN; event->value is the register written, or receives
 // it.

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The const tables of include/hv/policy.h and include/hv/arch/sysreg.h, as C."""
+"""The const tables of include/hv/policy.h and include/hv/arch/sysreg_key.h, as C."""
 import os
 
 from .model import REGISTERS, place_of, quoted
 
-# sysreg_slots, as hv/arch/sysreg.h has it
+# sysreg_slots, as hv/arch/sysreg_key.h has it
 SLOT_COUNT = 64
 
 
@@ -36,7 +36,7 @@ def verdict_table(policy):
 
 
 def lookup_pages(keys):
-    """{place: {bit: key}} of sysreg_pages in hv/arch/sysreg.h. Keys are in order of encoding, so that those of a page
+    """{place: {bit: key}} of sysreg_pages in hv/arch/sysreg_key.h. Keys are in order of encoding, so that those of a page
     follow each other."""
     pages = {}
     for key in keys:
@@ -89,7 +89,7 @@ def wrap(items, width=110):
 def generate(policy):
     name = policy.source.get("name") or os.path.splitext(os.path.basename(policy.path))[0]
     out = [f"// Made by tools/policy_compile.py from {quoted(policy.path)}. Do not edit.",
-           "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg.h>\n#include <hv/policy.h>\n",
+           "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg_key.h>\n#include <hv/policy.h>\n",
            "static const struct policy_row built_rows[] = {"]
     out += [f"    {{{quote(place_of(policy.path, row.line, policy.numbers['PLACE_MAX']))}, {quote(row.text)}, {quote(row.why)}, "
             f"{'POLICY_LOG_UNLIMITED' if row.unlimited else row.limit}, {action_name(row.action)}}},"

@@ -89,10 +89,23 @@ static bool is_own_status(uint64_t fsc)
     return (fsc >= FSC_EXTERNAL && fsc <= FSC_ALIGNMENT) || fsc >= FSC_TLB_CONFLICT;
 }
 
+// A64 instructions stand at multiples of 4. The architecture sees a misaligned PC before the fetch and any abort of it
+// (DDI 0487 D1.3.5); QEMU fetches first, so that stage 2 may be asked before the PC is.
+static bool is_misaligned_pc(const struct trap_frame *frame)
+{
+    return !(frame->spsr_el2 & SPSR_ELX_M4) && frame->elr_el2 % 4 != 0;
+}
+
 void inject_abort_trapped(struct vcpu *vcpu, unsigned int level)
 {
     uint64_t esr = vcpu->frame->esr_el2;
     bool instruction_fetch = FIELD_GET(ESR_ELX_EC, esr) == ESR_EC_IABT_LOWER;
+
+    if (instruction_fetch && is_misaligned_pc(vcpu->frame)) {
+        WRITE_SYSREG(FAR_EL1, vcpu->frame->elr_el2);
+        take_exception(vcpu, SYNDROME(ESR_EC_PC_ALIGNMENT, 0));
+        return;
+    }
     uint64_t iss = esr & (instruction_fetch ? ISS_ABORT_FNV : ISS_ABORT_KEPT);
 
     if (esr & ISS_ABORT_S1PTW)

@@ -104,6 +104,29 @@ static uint64_t trapped(uint64_t esr, unsigned int level)
     return fake_sysreg_get("ESR_EL1");
 }
 
+// A misaligned PC is seen before the fetch (DDI 0487 D1.3.5): EC 0x22 without an ISS, FAR_EL1 = the PC. T32 code may
+// stand at any even address.
+static void test_a_fetch_from_a_misaligned_pc(void **state)
+{
+    (void)state;
+    for (unsigned int low = 1; low < 4; low++) {
+        set_up(state);
+        frame.elr_el2 = PC + low;
+        frame.far_el2 = PC + low;
+        frame.esr_el2 = 0x82000007;
+        inject_abort_trapped(&vcpu, 0);
+        assert_int_equal(fake_sysreg_get("ESR_EL1"), 0x8a000000);
+        assert_true(fake_sysreg_get("FAR_EL1") == PC + low);
+        assert_true(fake_sysreg_get("ELR_EL1") == PC + low);
+    }
+    set_up(state);
+    frame.spsr_el2 = EL0_32;
+    frame.elr_el2 = PC + 2;
+    frame.esr_el2 = 0x82000007;
+    inject_abort_trapped(&vcpu, 0);
+    assert_int_equal(fake_sysreg_get("ESR_EL1"), 0x82000010);
+}
+
 static void test_abort_trapped(void **state)
 {
     (void)state;
@@ -162,9 +185,13 @@ static void test_serror(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_vectors, set_up),  cmocka_unit_test_setup(test_pstate, set_up),
-        cmocka_unit_test_setup(test_features, set_up), cmocka_unit_test_setup(test_abort_trapped, set_up),
-        cmocka_unit_test_setup(test_debug, set_up),    cmocka_unit_test_setup(test_serror, set_up),
+        cmocka_unit_test_setup(test_vectors, set_up),
+        cmocka_unit_test_setup(test_pstate, set_up),
+        cmocka_unit_test_setup(test_features, set_up),
+        cmocka_unit_test_setup(test_abort_trapped, set_up),
+        cmocka_unit_test_setup(test_a_fetch_from_a_misaligned_pc, set_up),
+        cmocka_unit_test_setup(test_debug, set_up),
+        cmocka_unit_test_setup(test_serror, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,7 @@
 #define ESR_EC_HVC64            0x16
 #define ESR_EC_SYSREG           0x18
 #define ESR_EC_IABT_LOWER       0x20
+#define ESR_EC_PC_ALIGNMENT     0x22
 #define ESR_EC_DABT_LOWER       0x24
 #define ESR_EC_BREAKPOINT_LOWER 0x30
 #define ESR_EC_STEP_LOWER       0x32

@@ -12,7 +12,8 @@ void inject_undef(struct vcpu *vcpu);
 // far. write sets ESR_EL1.WnR.
 void inject_abort(struct vcpu *vcpu, gva_t far, bool instruction_fetch, bool write);
 // The abort that the trapped syndrome (frame: EC 0x20 or 0x24) becomes for the guest: as inject_abort, with WnR, CM,
-// FnV and FAR of the trapped access; on a stage-1 walk (S1PTW) an external abort on the walk with level (0..3).
+// FnV and FAR of the trapped access; on a stage-1 walk (S1PTW) an external abort on the walk with level (0..3). A fetch
+// from a misaligned PC is a PC alignment fault (EC 0x22) instead, which comes first (DDI 0487 D1.3.5).
 void inject_abort_trapped(struct vcpu *vcpu, unsigned int level);
 // Debug exception that was routed to EL2 (EC 0x30, 0x32, 0x34, 0x38, 0x3c) and that the monitor does not own. syndrome
 // is ESR_EL2. False, and nothing done, when the guest's own PSTATE.D or MDSCR_EL1.KDE masks it: the caller then makes

@@ -8,6 +8,7 @@
 #include <hv/arch/el2_setup.h>
 #include <hv/arch/guarded.h>
 #include <hv/arch/registers.h>
+#include <hv/boot_options.h>
 #include <hv/gicv3.h>
 #include <hv/platform.h>
 #include <hv/stage1.h>
@@ -97,4 +98,12 @@ bool board_check(struct board_fault *fault)
         return differs(fault, "stage 1 has too few tables for this board: raise TABLES in mm/stage1.c", "complete", 0,
                        1);
     return check_gic(fault) && check_cpus(fault) && check_uart(fault) && check_ram(fault);
+}
+
+unsigned int board_cpu_count(uint64_t options)
+{
+    unsigned int found = gicv3_cpu_count();
+    unsigned int wanted = (unsigned int)FIELD_GET(BOOT_OPTIONS_CPUS, options);
+
+    return wanted != 0 && wanted < found ? wanted : found;
 }

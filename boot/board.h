@@ -14,3 +14,6 @@ struct board_fault {
 // Whether the machine is the board of hv/platform.h. False: *fault says what differs. Reads device registers only.
 // Once, on the boot CPU, with the MMU and the vectors on, before any device but the console is used.
 bool board_check(struct board_fault *fault);
+
+// How many CPUs to use: those that the machine has, or fewer when the run script says so (hv/boot_options.h).
+unsigned int board_cpu_count(uint64_t options);

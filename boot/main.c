@@ -127,7 +127,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     log_features();
     if (!board_check(&fault))
         refuse(fault.reason, fault.name, fault.value, fault.bound);
-    enum hv_status status = vm_init(&vm0, gicv3_cpu_count());
+    enum hv_status status = vm_init(&vm0, board_cpu_count(options));
     if (status == HV_ERR_INVALID)
         refuse("the policy's tables map a device that no guest may have: compile them with tools/policy_compile.py",
                "ranges", vm0.policy->range_count, 0);

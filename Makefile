@@ -4,12 +4,15 @@
 # This file builds. mk/toolchain.mk has the compilers and their flags, mk/run.mk boots QEMU, mk/verify.mk holds the
 # tests, the static gates and the release. A line of ## above a variable or a target is its text in `make help`.
 
-## folder for everything that is made
+## the board that it is for: virt, versal (docs/PORTING.md)
+PLATFORM ?= virt
+ifneq ($(PLATFORM),virt)
+BUILD ?= build/$(PLATFORM)
+endif
+## folder for everything that is made; build/<board> for a board other than virt
 BUILD ?= build
 ## folder of what depends on no policy: EL2's objects and the guest; policies of one build can share it
 OBJECTS ?= $(BUILD)
-## the board that it is for: a name in platform/
-PLATFORM ?= virt
 ## a policy's name in policy/, or the path of a .toml file
 POLICY ?= diag
 ## 1: the diagnostic guest powers the machine off after its summary

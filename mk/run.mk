@@ -5,6 +5,9 @@
 SMP ?= 1
 ## memory for `make run`, 800M or more
 MEM ?= 1G
+ifeq ($(PLATFORM),versal)
+CPU ?= cortex-a72
+endif
 ## CPU model for `make run`
 CPU ?= cortex-a57
 ## more arguments for QEMU
@@ -15,10 +18,10 @@ CONSOLE ?= filtered
 # What may begin with a dash is one word with its option.
 MACHINE = --smp=$(call quote,$(SMP)) --mem=$(call quote,$(MEM)) --cpu=$(call quote,$(CPU))
 EXTRA = --extra=$(call quote,$(QEMU_EXTRA)) --console=$(call quote,$(CONSOLE))
-RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf $(MACHINE) $(EXTRA)
+RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf --platform=$(PLATFORM) $(MACHINE) $(EXTRA)
 
 # A guest of one's own: Image, initrd and device tree are made and checked by tools/run_linux.py.
-RUN_GUEST = $(PYTHON) tools/run_linux.py $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
+RUN_GUEST = $(PYTHON) tools/run_linux.py --platform=$(PLATFORM) $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
             --dtb=$(call quote,$(LINUX_DTB)) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
 
 ## a program or firmware at EL1 for `make run`, with POLICY=firmware by default: an Image, an ELF file or a flat binary
@@ -88,6 +91,12 @@ else
 $(call unread,run debug,LINUX_IMAGE LINUX_CMDLINE,the guest is GUEST=$(GUEST) and its arguments are GUEST_ARGS=)
 endif
 $(call unread,run-linux dtb-show,GUEST GUEST_ARGS GUEST_ADDR,it is for `make run`; a kernel is LINUX_IMAGE= and its arguments are LINUX_CMDLINE=)
+
+## prints platform/<board>.h of a board that QEMU has, made from its device tree
+.PHONY: platform-table
+platform-table:
+	$(Q)scripts/bootstrap run linux
+	$(Q)$(PYTHON) tools/platform_table.py --board $(PLATFORM)
 
 ## prints the device tree that `make run-linux` gives its guest
 .PHONY: dtb-show

@@ -11,12 +11,33 @@ import shlex
 import shutil
 import stat
 import sys
+from typing import NamedTuple
 
-BOOT_OPTIONS_PA = 0x41e02000  # include/hv/memory_map.h, to which a test holds it
 BOOT_OPTIONS_MAGIC = 0x61726f70  # include/hv/boot_options.h
 CPU_MAX = 8
 GDB = "tcp:127.0.0.1:1234"  # what -s in QEMU_EXTRA stands for
-MEM_MIN_MIB = 800  # guest RAM ends at PA 0x72000000, RAM begins at 0x40000000
+
+
+class Board(NamedTuple):
+    """A board that QEMU has, for PLATFORM=. A test holds it to platform/<name>.h."""
+
+    title: str
+    machine: str  # for QEMU's -M
+    cpu: str  # the model, unless another one is asked for
+    cpus_max: int
+    cpus: str  # for QEMU's -smp, of a machine that always has the same CPUs; empty: as many as are asked for
+    mem_min_mib: int
+    image: bool  # QEMU enters an ELF file at EL3 there, and an arm64 Image at EL2
+    boot_options_pa: int
+    guest_ram: int  # from the beginning of RAM
+
+
+BOARDS = {
+    "virt": Board("QEMU virt,virtualization=on,gic-version=3", "virt,virtualization=on,gic-version=3", "cortex-a57",
+                  CPU_MAX, "", 800, False, 0x41e02000, 0x2000000),
+    # Its CPUs are two Cortex-A72 and two Cortex-R5F, which stay off.
+    "versal": Board("QEMU xlnx-versal-virt", "xlnx-versal-virt", "cortex-a72", 2, "4", 1024, True, 0x01e02000, 0x10000000),
+}
 # AArch64 models with EL2. Models that QEMU does not know it refuses itself.
 CPU_PATTERN = re.compile(r"(cortex-a(35|5\d|6\d|7\d|7\d\d)|neoverse-[a-z]\d|a64fx|max)(,\S*)?")
 
@@ -35,23 +56,28 @@ def mem_mib(text):
     return int(match[1]) * (1024 if match[2].upper() == "G" else 1) if match else None
 
 
-def refusal(smp, mem, cpu, extra="", console="filtered"):
+def refusal(smp, mem, cpu, extra="", console="filtered", platform="virt"):
     """Why these arguments cannot be, in one line; None when they can."""
+    if platform not in BOARDS:
+        return f"PLATFORM={platform}: QEMU has no such board here; it has {' '.join(BOARDS)}"
+    board = BOARDS[platform]
     try:
         shlex.split(extra)
     except ValueError as error:
         return f"QEMU_EXTRA={extra}: not words of a command line: {str(error).lower()}"
-    if not re.fullmatch(r"[1-9]\d*", smp) or int(smp) > CPU_MAX:
-        return f"SMP={smp}: ariel runs on 1 to {CPU_MAX} CPUs"
+    if not re.fullmatch(r"[1-9]\d*", smp) or int(smp) > board.cpus_max:
+        return f"SMP={smp}: ariel runs on 1 to {board.cpus_max} CPUs"
     if mem_mib(mem) is None:
         return f"MEM={mem}: write a size as 1G or 1024M"
-    if mem_mib(mem) < MEM_MIN_MIB:
-        return f"MEM={mem}: ariel and its guest need {MEM_MIN_MIB}M or more"
+    if mem_mib(mem) < board.mem_min_mib:
+        return f"MEM={mem}: ariel and its guest need {board.mem_min_mib}M or more"
     if console not in ("filtered", "raw"):
         return f"CONSOLE={console}: filtered, or raw to let what the guest prints reach the terminal as it is"
     if not CPU_PATTERN.fullmatch(cpu):
         return f"CPU={cpu}: not an AArch64 CPU with EL2; take cortex-a53, cortex-a57, cortex-a72, cortex-a76, " \
                "neoverse-n1 or max"
+    if board.cpus and cpu != board.cpu:
+        return f"CPU={cpu}: the CPUs of {board.machine} are always {board.cpu}"
     return None
 
 
@@ -76,15 +102,25 @@ def warnings(extra):
     return found
 
 
-def machine_arguments(smp="1", mem="1G", cpu="cortex-a57", more=""):
+def machine_arguments(smp="1", mem="1G", cpu="cortex-a57", more="", platform="virt"):
     """The machine that ariel runs on: QEMU's first arguments. -smp appears only for more than one CPU."""
-    command = ["qemu-system-aarch64", "-M", f"virt,virtualization=on,gic-version=3{more}", "-cpu", cpu, "-m", mem]
+    board = BOARDS[platform]
+    command = ["qemu-system-aarch64", "-M", board.machine + more]
+    if board.cpus:
+        return [*command, "-m", mem, "-smp", board.cpus]
+    command += ["-cpu", cpu, "-m", mem]
     return command + (["-smp", str(smp)] if int(smp) != 1 else [])
 
 
-def qemu_command(elf="build/hypervisor.elf", smp="1", mem="1G", cpu="cortex-a57", extra="", loads=()):
+def kernel_of(elf, platform):
+    """What QEMU's -kernel is given: the ELF file, or the Image beside it."""
+    return f"{str(elf).removesuffix('.elf')}.img" if BOARDS[platform].image else str(elf)
+
+
+def qemu_command(elf="build/hypervisor.elf", smp="1", mem="1G", cpu="cortex-a57", extra="", loads=(), platform="virt"):
     """QEMU's argument list. loads: (file, PA) of what lies in memory at each reset of the machine."""
-    command = [*machine_arguments(smp, mem, cpu), "-nographic", "-serial", "mon:stdio", "-kernel", elf]
+    command = [*machine_arguments(smp, mem, cpu, platform=platform), "-nographic", "-serial", "mon:stdio", "-kernel",
+               kernel_of(elf, platform)]
     for path, address in loads:
         command += ["-device", f"loader,file={str(path).replace(',', ',,')},addr={address:#x},force-raw=on"]
     # QEMU's -s would let everybody on the network debug the guest.
@@ -101,9 +137,10 @@ def terminal_size(stream):
     return (size.columns, size.lines) if size.columns and size.lines else None
 
 
-def boot_options(environment, size, raw=False):
-    """The word of include/hv/boot_options.h; size: (columns, lines) of the person's terminal, or None. 0: nothing to say."""
-    word = int(raw)
+def boot_options(environment, size, raw=False, cpus=0):
+    """The word of include/hv/boot_options.h; size: (columns, lines) of the person's terminal, or None; cpus: how many of
+    the machine's CPUs to use, 0: all. 0: nothing to say."""
+    word = int(raw) | cpus << 4
     if size:
         if environment.get("TERM", "dumb") not in ("", "dumb") and not environment.get("NO_COLOR"):
             word |= 1 << 1
@@ -111,12 +148,13 @@ def boot_options(environment, size, raw=False):
     return word and word | BOOT_OPTIONS_MAGIC << 32
 
 
-def boot_option_arguments(raw=False):
+def boot_option_arguments(raw=False, smp="1", platform="virt"):
     """QEMU's arguments that leave the word for EL2, at each reset of the machine. The guest's console is a terminal when
-    a person both reads and types there."""
+    a person both reads and types there. A machine that always has the same CPUs is told how many of them to use."""
+    board = BOARDS[platform]
     size = terminal_size(sys.stdout) if sys.stdin and sys.stdin.isatty() else None
-    word = boot_options(os.environ, size, raw)
-    return ["-device", f"loader,addr={BOOT_OPTIONS_PA:#x},data={word:#x},data-len=8"] if word else []
+    word = boot_options(os.environ, size, raw, int(smp) if board.cpus else 0)
+    return ["-device", f"loader,addr={board.boot_options_pa:#x},data={word:#x},data-len=8"] if word else []
 
 
 def own_description(number):
@@ -151,20 +189,22 @@ def main():
     parser.add_argument("--mem", default="1G")
     parser.add_argument("--cpu", default="cortex-a57")
     parser.add_argument("--extra", default="", help="more arguments for QEMU")
+    parser.add_argument("--platform", default="virt", help="the board: a name in platform/ that QEMU has")
     parser.add_argument("--console", default="filtered", help="raw: what the guest prints reaches the terminal as it is")
     parser.add_argument("--check", action="store_true", help="only look at the arguments")
     options = parser.parse_args()
-    why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console)
+    why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console, options.platform)
     if why_not:
         sys.exit(why_not)
     if options.check:
         return
-    if not os.access(options.elf, os.R_OK):
-        sys.exit(f"{options.elf}: not there or not readable; run make")
-    command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra)
+    kernel = kernel_of(options.elf, options.platform)
+    if not os.access(kernel, os.R_OK):
+        sys.exit(f"{kernel}: not there or not readable; run make")
+    command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra, platform=options.platform)
     if not shutil.which(command[0]):
         sys.exit(f"{command[0]}: not installed; run scripts/bootstrap run")
-    command += boot_option_arguments(options.console == "raw")
+    command += boot_option_arguments(options.console == "raw", options.smp, options.platform)
     print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(shlex.join(command), flush=True)
     become_qemu(command)

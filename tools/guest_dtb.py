@@ -328,7 +328,7 @@ def make(blob, name, policy, where, smp, arguments=None, initrd_size=0, initrd_i
 
 
 def dump(smp, mem, cpu):
-    """The blob of the machine that ariel will run on."""
+    """The blob of QEMU's virt: whatever the board, a guest's machine is made of it."""
     with tempfile.TemporaryDirectory(prefix="ariel-dtb-") as folder:
         path = f"{folder}/machine.dtb"
         command = machine_arguments(smp, mem, cpu, f",dumpdtb={path}")

@@ -24,9 +24,9 @@ import linux_image  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
 from guest_manifest import Piece  # noqa: E402
-from run import become_qemu, boot_option_arguments, qemu_command, refusal, warnings  # noqa: E402
+from run import become_qemu, boot_option_arguments, kernel_of, qemu_command, refusal, warnings  # noqa: E402
 
-WHERE = read_memory_map(ROOT / "include/hv/memory_map.h")
+WHERE = read_memory_map(ROOT / "include/hv/memory_map.h")  # the guest's addresses, the same on every board
 WITHOUT_16K = ("cortex-a53", "cortex-a57", "cortex-a72")  # their ID_AA64MMFR0_EL1.TGran16 is 0
 FILE = re.compile(r"(\S.*?)@(0[xX][0-9a-fA-F]+|\d+)(?:\s+|$)")  # GUEST_FILE: path@IPA, several with blanks between
 
@@ -42,6 +42,7 @@ def arguments_of(description="Boot a guest of one's own under ariel."):
     parser.add_argument("--address", default="", help="where a flat binary, or a program that can stand anywhere, goes")
     parser.add_argument("--file", default="", help="more files for the guest's memory: path@IPA, and further ones")
     parser.add_argument("--extra", default="", help="more arguments for QEMU")
+    parser.add_argument("--platform", default="virt", help="the board: a name in platform/ that QEMU has")
     parser.add_argument("--console", default="filtered", help="raw: what the guest prints reaches the terminal as it is")
     parser.add_argument("--check", action="store_true", help="only look at what is given")
     return parser
@@ -90,7 +91,7 @@ def address_of(options):
 
 def refuse_early(options):
     """Looks at all that is given; raises what is wrong with it. Costs little, writes nothing."""
-    why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console)
+    why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console, options.platform)
     if why_not:
         raise linux_image.ImageError(why_not)
     for path, name in ((options.image, "LINUX_IMAGE"), (options.initrd, "LINUX_INITRD"), (options.dtb, "LINUX_DTB"),
@@ -141,9 +142,9 @@ def place_all(options):
     return guest, pieces, removed
 
 
-def write_pieces(pieces, folder):
-    """[(file, PA)] for QEMU to load."""
-    shift = WHERE["GUEST_RAM_PA"] - WHERE["GUEST_RAM_IPA"]
+def write_pieces(pieces, folder, board):
+    """[(file, PA)] for QEMU to load. board: the numbers of the board's header."""
+    shift = board["GUEST_RAM_PA"] - WHERE["GUEST_RAM_IPA"]
     names = {"IMAGE": "Image", "DTB": "guest.dtb"}
     loads = []
     for number, piece in enumerate(pieces):
@@ -176,10 +177,11 @@ def prepare(options):
     guest, pieces, removed = place_all(options)
     folder = Path(options.folder)
     folder.mkdir(parents=True, exist_ok=True)
-    loads = write_pieces(pieces, folder)
+    board = read_memory_map(ROOT / "include/hv/memory_map.h", options.platform)
+    loads = write_pieces(pieces, folder, board)
     listed = guest_manifest.pack("PROGRAM" if options.program else "LINUX", guest.entry, WHERE["LINUX_DTB_IPA"], pieces)
     (folder / "guest.list").write_bytes(listed)
-    loads.append((folder / "guest.list", WHERE["GUEST_MANIFEST_PA"]))
+    loads.append((folder / "guest.list", board["GUEST_MANIFEST_PA"]))
     return loads, describe(options, guest, pieces, removed)
 
 
@@ -193,12 +195,13 @@ def main():
         return str(error)
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
-    if not os.access(options.elf, os.R_OK):
-        return f"{options.elf}: not there or not readable; run make"
-    command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra, loads)
+    kernel = kernel_of(options.elf, options.platform)
+    if not os.access(kernel, os.R_OK):
+        return f"{kernel}: not there or not readable; run make"
+    command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra, loads, options.platform)
     if not shutil.which(command[0]):
         return f"{command[0]}: not installed; run scripts/bootstrap run"
-    command += boot_option_arguments(options.console == "raw")
+    command += boot_option_arguments(options.console == "raw", options.smp, options.platform)
     print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(*words, shlex.join(command), sep="\n", flush=True)
     become_qemu(command)

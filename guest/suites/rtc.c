@@ -70,7 +70,8 @@ TEST("rtc", "its clock can be set and set back")
     mmio_write32(RTCLR, before);
     after = mmio_read32(RTCDR);
     CHECK(after - before < 100);
-    CHECK(before > 1600000000); // what the person's clock shows
+    // What the person's clock shows; on a board without a clock, the seconds since its reset
+    CHECK(before > 1600000000 || before < 86400);
 }
 
 TEST("rtc", "an alarm is pending, and masked, and cleared")

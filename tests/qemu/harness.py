@@ -23,7 +23,7 @@ import pexpect
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
-from run import qemu_command  # noqa: E402  (scripts/ is not a package)
+from run import boot_option_arguments, qemu_command  # noqa: E402  (scripts/ is not a package)
 
 PROMPT = "ariel> "
 ATTENTION = "\x1d"  # Ctrl-]
@@ -54,8 +54,10 @@ class Ariel:
     """One machine. Times are in seconds of wall time."""
 
     def __init__(self, elf="build/hypervisor.elf", cpu="cortex-a57", smp=1, mem="1G", extra="", wait=120, life=900,
-                 loads=()):
-        command = qemu_command(str(elf), str(smp), mem, cpu, extra, loads)
+                 loads=(), platform="virt"):
+        command = qemu_command(str(elf), str(smp), mem, cpu, extra, loads, platform)
+        if platform != "virt":
+            command += boot_option_arguments(smp=str(smp), platform=platform)
         self.lines = []  # everything read so far, without line ends and escape sequences
         self.wait = wait
         # timeout(1) ends the machine even when this process is killed before it can.

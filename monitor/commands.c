@@ -36,6 +36,7 @@ static void help_row(const struct monitor_command *command)
     out("\n");
 }
 
+// help: the list of commands; help <command>: its arguments, a line for each way to call it, and its other names.
 static const char *cmd_help(const struct monitor_words *words)
 {
     const struct monitor_command *command;

@@ -93,6 +93,8 @@ static void replace(struct monitor_line *line, size_t typed_length, const char *
         (void)monitor_line_insert(line, " ", 1);
 }
 
+// The word is what stands between the last blank and the cursor. The first pass over the candidates counts those that
+// fit and finds how far they are alike; a second one lists them, where the word cannot grow and there are several.
 void monitor_complete(struct monitor_line *line)
 {
     char before[LINE_LENGTH_MAX + 1];

@@ -26,6 +26,7 @@ void monitor_line_clear(struct monitor_line *line)
     line->browse = 0;
 }
 
+// The history is a ring. A line that is entered twice in a row is kept once, so that Up shows another line each time.
 void monitor_line_remember(struct monitor_line *line)
 {
     const char *last = line->history[(line->history_count - 1) % LINE_HISTORY_COUNT];

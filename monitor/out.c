@@ -105,6 +105,7 @@ static void fold(void)
     state.from = 0;
 }
 
+// Adds a byte to the line. A blank at the very end of a full line does not fold it, since it would not be seen.
 static void put(char byte)
 {
     if (byte == '\n') {
@@ -283,6 +284,7 @@ void out_note(const char *format, ...)
     va_end(arguments);
 }
 
+// Ends the reply. A row that was left open is ended first, as in a command that has met an error half-way.
 void out_end(const char *error)
 {
     if (state.in_row)
@@ -319,6 +321,8 @@ void out_numbers(const char *name, const uint64_t *values, unsigned int count)
     state.in_row = true;
 }
 
+// A bit that is set is shown by its name alone, and one that is clear is not shown, so that a person sees what is on.
+// JSON has all of them.
 void out_fields(const struct field_table *table, uint64_t value)
 {
     for (unsigned int i = 0; table != NULL && i < table->count; i++) {

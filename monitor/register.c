@@ -133,6 +133,7 @@ const char *monitor_register_name(const char *word)
     return word;
 }
 
+// What is wrong with an access that was made, or NULL.
 static const char *access_error(const struct register_access *access)
 {
     if (access->unsafe)

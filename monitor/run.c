@@ -122,6 +122,8 @@ static bool count_fits(const char *part, unsigned int count, unsigned int *lengt
     return count >= required && count <= total;
 }
 
+// Where the second word begins an alternative of the usage ("mem read ..."), that alternative is what the words are
+// held to and what the error shows; else the whole usage is.
 static const char *run_words(const struct monitor_words *words)
 {
     const struct monitor_command *command = monitor_find_command(words->word[0]);

@@ -75,6 +75,7 @@ static void hold(const char *text, size_t length)
     pager.end += length;
 }
 
+// Line by line, because a page may end in the middle of text.
 void screen_write(const char *text, size_t length)
 {
     while (length > 0) {

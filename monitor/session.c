@@ -115,6 +115,8 @@ static void say_state(const char *lead, const char *reason)
     say(text);
 }
 
+// The line is the guest's again. The state is changed before what waited goes out, so that whoever types meanwhile
+// types for the guest.
 static void close_monitor(void)
 {
     monitor_leave_prompt();

@@ -31,6 +31,7 @@ static void read_tables(void *argument)
     kernel_tables_read(call->vcpu, &call->tables);
 }
 
+// The registers that translate are in the hardware of the vCPU's CPU, and are taken there.
 static const char *tables_now(struct vcpu *vcpu, struct kernel_tables *tables)
 {
     struct call call = {.vcpu = vcpu};
@@ -100,6 +101,8 @@ const char *monitor_space_hint(const struct monitor_space *space, uint64_t va)
     return "; TTBR1_EL1 lacks the kernel's stack, as under KPTI at EL0: -k takes the kernel's tables";
 }
 
+// Reads within one page or block of the guest's tables: *size is cut to what lies in it, and the caller goes on from
+// there.
 static const char *read_part(const struct monitor_space *space, uint64_t va, uint8_t *bytes, size_t *size)
 {
     struct guest_walk walk;

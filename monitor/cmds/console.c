@@ -8,6 +8,7 @@
 #include <hv/monitor_reply.h>
 #include <hv/string.h>
 
+// console [transparent on|off]: sets it, and says what opens the monitor then. With no words it only says so.
 const char *cmd_console(const struct monitor_words *words)
 {
     if (words->count > 1) {

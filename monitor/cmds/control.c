@@ -20,12 +20,15 @@ const char *cmd_version(const struct monitor_words *words)
     return NULL;
 }
 
+// pause: every vCPU waits in EL2 when this returns, and the guest's time stands still.
 const char *cmd_pause(const struct monitor_words *words)
 {
     (void)words;
     return vm_pause(monitor_vm()) == HV_OK ? NULL : monitor_error("the guest is %s", monitor_vm_state());
 }
 
+// resume: the guest goes on where it stood. A guest that was stopped for good has no such place; only a reset starts it
+// again.
 const char *cmd_resume(const struct monitor_words *words)
 {
     (void)words;

@@ -36,6 +36,9 @@ static void show_lateness(const uint64_t *late)
     }
 }
 
+// timer [vcpu]: the guest's time beside the machine's, both in microseconds; how far they have drifted apart, because
+// the guest was paused; the deadlines of the two timers of EL1 (CNTV, CNTP); and how late the virtual one's interrupts
+// came.
 const char *cmd_timer(const struct monitor_words *words)
 {
     struct vtimer_snapshot timer;
@@ -58,6 +61,7 @@ const char *cmd_timer(const struct monitor_words *words)
     return NULL;
 }
 
+// An interrupt as the virtual GIC has it: a row of the table that cmd_gic's heading begins.
 static void show_interrupt(const struct vgic_interrupt *interrupt)
 {
     out("intid:%5u priority:0x%02x", interrupt->intid, interrupt->priority);
@@ -70,6 +74,8 @@ static void show_interrupt(const struct vgic_interrupt *interrupt)
         interrupt->hardware);
 }
 
+// gic [vcpu]: the list registers that are in use, and each interrupt that is enabled, pending or active. The other
+// ones, most of a thousand, are left out.
 const char *cmd_gic(const struct monitor_words *words)
 {
     struct vgic_snapshot snapshot;

@@ -231,6 +231,7 @@ const char *key_counters_reset(const struct monitor_words *words)
     return answered ? NULL : "not every CPU answered";
 }
 
+// exc: top is what it shows without a word; log writes the counters as records, where the decoder finds them.
 const char *cmd_exc(const struct monitor_words *words)
 {
     if (words->count == 1 || strcmp(words->word[1], "top") == 0)

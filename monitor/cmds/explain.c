@@ -49,6 +49,9 @@ static const char *cause_sentence(unsigned int cause)
     return cause < ARRAY_COUNT(cause_texts) ? cause_texts[cause].sentence : "?";
 }
 
+// An event may be overwritten while it is copied, since its CPU runs on. So it is looked up again behind the copy: if
+// the slot still has that number, and its turn has not come again, what was copied is whole. The fence keeps the second
+// look behind the copy.
 bool monitor_copy_event(unsigned int vcpu, uint64_t sequence, struct event *event)
 {
     const struct telemetry *telemetry = monitor_vm()->vcpus[vcpu].telemetry;
@@ -83,6 +86,8 @@ static void show_event(const struct event *event)
         policy_action_name(event->verdict), trap_result_name(event->result), row->place);
 }
 
+// A merge: of the next events of each vCPU the one that came first is shown, until none is left. An event that is gone
+// by now is passed over.
 void monitor_show_events(const uint64_t *begin, const uint64_t *end)
 {
     uint64_t position[CPU_MAX];
@@ -232,6 +237,8 @@ static const char *explain_esr(const char *word)
     return NULL;
 }
 
+// explain <seq> [cpu]: each CPU numbers its events for itself, so several may keep one of this number; then the CPU
+// must be named.
 const char *cmd_explain(const struct monitor_words *words)
 {
     struct event event;

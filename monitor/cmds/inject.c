@@ -58,6 +58,8 @@ const char *key_break(const struct monitor_words *words)
     return NULL;
 }
 
+// inject: an exception goes to a vCPU that is on, since one that is off has no registers to take it in; an interrupt
+// may go to any.
 const char *cmd_inject(const struct monitor_words *words)
 {
     struct injection injection = {.kind = words->word[1]};

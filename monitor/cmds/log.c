@@ -77,6 +77,8 @@ static const char *log_level(const struct monitor_words *words)
     return NULL;
 }
 
+// log: level and clear act, previous shows what the boot before has left in the ring; anything else is the list of
+// records.
 const char *cmd_log(const struct monitor_words *words)
 {
     if (words->count > 1 && strcmp(words->word[1], "level") == 0)

@@ -136,6 +136,7 @@ static uint32_t crc32_add(uint32_t crc, const uint8_t *bytes, size_t size)
     return crc;
 }
 
+// mem crc <ipa> <bytes>: to compare guest memory with a file, by a sum that zlib and Python have as crc32.
 static const char *crc_words(const struct monitor_words *words)
 {
     uint8_t bytes[256];

@@ -84,6 +84,7 @@ static const char *policy_test(const struct monitor_words *words)
     return NULL;
 }
 
+// policy show and policy stat: all rows in the order of the file, stat with how often each decided.
 const char *cmd_policy(const struct monitor_words *words)
 {
     const struct policy *policy = monitor_vm()->policy;

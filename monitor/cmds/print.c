@@ -18,6 +18,7 @@ static bool is_sr(const struct monitor_words *words)
            (words->count == 2 || (words->count <= 4 && !monitor_has_operator((char[]){words->word[2][0], 0})));
 }
 
+// print [/letter] <expression>: the value, hexadecimal unless the letter says otherwise.
 const char *cmd_print(const struct monitor_words *words)
 {
     const char *format = words->word[1][0] == '/' ? words->word[1] : "/x";

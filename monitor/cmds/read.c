@@ -138,6 +138,7 @@ static const char *show_string(const struct reading *reading, const struct monit
     return NULL;
 }
 
+// x/3s: three strings, one behind the other.
 static const char *read_strings(const struct reading *reading, const struct monitor_space *space)
 {
     uint64_t address = reading->address;

@@ -64,6 +64,7 @@ static void show_general(const struct vcpu *vcpu, const struct trap_frame *frame
     }
 }
 
+// regs [vcpu]: general registers, PC and PSTATE, stack pointers, and the registers of EL1 with their fields.
 const char *cmd_regs(const struct monitor_words *words)
 {
     static struct snapshot snapshot;
@@ -86,6 +87,8 @@ const char *cmd_regs(const struct monitor_words *words)
     return NULL;
 }
 
+// sr <name> [value [vcpu]]: shows a register, or writes it and shows what it is then. A write is recorded with the old
+// value.
 const char *cmd_sr(const struct monitor_words *words)
 {
     const char *name = monitor_register_name(words->word[1]);

@@ -22,6 +22,7 @@ static void check(const char *name, bool passed, unsigned int *failed)
     *failed += !passed;
 }
 
+// A device that the policy traps must have no valid entry at stage 2, or its accesses would not come to EL2.
 static bool trapped_ranges_are_unmapped(void)
 {
     const struct policy *policy = monitor_vm()->policy;
@@ -39,6 +40,7 @@ static void count_cpu(void *argument)
     __atomic_fetch_add((unsigned int *)argument, 1, __ATOMIC_RELAXED);
 }
 
+// EL2's own MMU and caches are on, and WXN is set: what EL2 can write it cannot execute (DDI 0487, SCTLR_EL2).
 static bool el2_is_translated(void)
 {
     uint64_t need = SCTLR_ELX_M | SCTLR_ELX_C | SCTLR_ELX_I | SCTLR_ELX_WXN;

@@ -31,6 +31,8 @@ static const char *set_number(const char *what, const char *word, unsigned int m
     return error;
 }
 
+// set [pager|width|color <number|off|on>]: without words it shows the settings. A pager that was asked for by name
+// pages what scripts send, too.
 const char *cmd_set(const struct monitor_words *words)
 {
     const char *what = words->count > 1 ? words->word[1] : NULL;

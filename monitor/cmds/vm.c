@@ -21,6 +21,7 @@
 
 #define STEP_MAX 1000000
 
+// vcpu [n]: chooses vCPU n, and says which one is chosen.
 const char *cmd_vcpu(const struct monitor_words *words)
 {
     struct vcpu *vcpu;
@@ -49,6 +50,8 @@ static void show_vcpu(const struct vcpu *vcpu)
     out("\n");
 }
 
+// status: the VM and why it stopped; how long it is up and was paused; records, and what was dropped on the serial
+// line; a line for each vCPU.
 const char *cmd_status(const struct monitor_words *words)
 {
     const struct vm *vm = monitor_vm();
@@ -81,6 +84,8 @@ static void show_places(void)
     }
 }
 
+// step [n [vcpu]]: lets a paused VM run until the vCPU has executed n instructions; the other vCPUs run meanwhile. It
+// returns at once, long before the steps are made: the reply is completed when the VM has paused again (show_places).
 const char *cmd_step(const struct monitor_words *words)
 {
     uint64_t count = 1;

@@ -18,6 +18,8 @@ static void show_step(const struct guest_walk_step *step)
     out("stage=%u level=%u at=0x%lx descriptor:0x%016lx\n", 1, step->level, step->address.v, step->descriptor);
 }
 
+// Where stage 1 has led, or how it failed. An access flag fault has an IPA all the same, which says where it would have
+// led.
 static void show_result(const struct guest_walk *walk)
 {
     out("stage=%u", 1);

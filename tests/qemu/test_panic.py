@@ -2,7 +2,7 @@
 """What EL2 says when it breaks itself, or the machine breaks under it. gdb breaks it: nothing that a guest or a person
 types can.
 
-Most cases stop EL2 in report_exception (the diagnostic guest gets it there by HVC_REPORT_EXCEPTION) and spoil one thing.
+Most cases stop EL2 in hvc_report_exception (the diagnostic guest gets it there by HVC_REPORT_EXCEPTION) and spoil one thing.
 """
 
 import re
@@ -21,7 +21,7 @@ def symbol(name):
     return next(int(line.split()[0], 16) for line in out.splitlines() if line.split()[-1] == name)
 
 
-def spoil(boot, tmp_path, *commands, smp=1, elf=ELF, place="report_exception"):
+def spoil(boot, tmp_path, *commands, smp=1, elf=ELF, place="hvc_report_exception"):
     """A machine that gdb has stopped in EL2 once, to run commands there, and left running."""
     socket = tmp_path / "gdb"
     ariel = boot(elf=elf, smp=smp, extra=f"-S -chardev socket,path={socket},server=on,wait=off,id=gdb -gdb chardev:gdb")
@@ -48,7 +48,7 @@ def test_a_wild_jump_is_dumped_with_registers_and_backtrace(boot, tmp_path):
     chain = [ariel.expect_line(rf"event=backtrace depth={depth} pc=(0x[0-9a-f]+)").group(1) for depth in (1, 2)]
     where = subprocess.run(["aarch64-linux-gnu-addr2line", "-fe", str(ELF), *chain], capture_output=True, text=True,
                            check=True).stdout.splitlines()
-    # What stands behind the address at depth 0 is trap_call, report_exception being compiled into it.
+    # What stands behind the address at depth 0 is trap_call, hvc_report_exception being compiled into it.
     assert where[::2] == ["trap_from_sync", "lower_sync"]
 
 
@@ -123,7 +123,7 @@ def test_a_cpu_that_does_not_come_up_is_left_out(boot, tmp_path):
 
 
 def test_a_handler_that_does_not_end_is_named_by_another_cpu(boot, tmp_path):
-    # CPU 0 stays in report_exception
+    # CPU 0 stays in hvc_report_exception
     ariel = spoil(boot, tmp_path, "set *(unsigned int *)$pc = 0x14000000", smp=2)
     ariel.expect_line(r"cpu=1 level=warn class=trap event=el2-stall vcpu=0 exit=\d+ key=hvc pc=0x4")
 

@@ -401,7 +401,7 @@ static enum irq_end uart_interrupt(void *argument)
 // The UART's interrupt comes to the boot CPU, and so does the care for the line.
 static void second_passed(void)
 {
-    if (cpu_id() != 0)
+    if (cpu_id() != CPU_BOOT)
         return;
     if (channel_count > 0)
         count_stalled_second(in_front());
@@ -412,5 +412,5 @@ void channel_listen(void)
 {
     irq_register(platform.uarts[0].intid, uart_interrupt, NULL);
     tick_register(second_passed);
-    gicv3_enable(platform.uarts[0].intid, 0);
+    gicv3_enable(platform.uarts[0].intid, CPU_BOOT);
 }

@@ -9,8 +9,6 @@
 #include <hv/panic.h>
 #include <hv/types.h>
 
-#define BOOT_CPU 0
-
 _Static_assert(NOTIFY_COUNT <= 32, "an event is a bit of posted");
 
 static notify_listener listeners[NOTIFY_LISTENERS_MAX];
@@ -40,17 +38,17 @@ static void tell(enum notify_event event)
 
 COLD void notify_post(enum notify_event event)
 {
-    if (cpu_id() == BOOT_CPU) {
+    if (cpu_id() == CPU_BOOT) {
         tell(event);
         return;
     }
     __atomic_fetch_or(&posted, 1u << event, __ATOMIC_RELEASE);
-    gicv3_send_sgi(GICV3_SGI_KICK, BOOT_CPU);
+    gicv3_send_sgi(GICV3_SGI_KICK, CPU_BOOT);
 }
 
 void notify_serve(void)
 {
-    if (cpu_id() != BOOT_CPU || __atomic_load_n(&posted, __ATOMIC_RELAXED) == 0)
+    if (cpu_id() != CPU_BOOT || __atomic_load_n(&posted, __ATOMIC_RELAXED) == 0)
         return;
     uint32_t events = __atomic_exchange_n(&posted, 0, __ATOMIC_ACQUIRE);
     for (; events != 0; events &= events - 1)

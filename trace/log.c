@@ -5,8 +5,9 @@
 // The serial line is slow, and a record must not keep other CPUs from writing theirs. So the lock is held for the
 // number and the ring alone. While it is held, a record for the sink takes a ticket, as at a counter: its CPU then
 // waits, without the lock, until the records with lower tickets are out, and prints its own. A CPU has one record under
-// way at most, so nobody waits for more records than there are other CPUs. The sink takes the console's lock and no
-// other, and nothing here calls back into the log.
+// way at most, so nobody waits for more records than there are other CPUs. It may hold locks of its own while it waits,
+// those that come before the log's in lock_order.h: whoever prints takes the console's lock and none of those, so two
+// CPUs cannot wait for each other. The sink never calls back into the log.
 //
 // A record is one line of printable characters that carries the tag drawn at boot (log_start.c). The tag is never in
 // anything that a guest can read.

@@ -24,7 +24,7 @@ enum notify_event { NOTIFY_TABLE(NOTIFY_ID) NOTIFY_COUNT };
 const char *notify_name(unsigned int event);
 
 // A listener is called on the boot CPU, once for each event that was posted since it was called last, in the order of
-// the table. No locks are held. The vCPU of that CPU may be in the guest's middle of anything: it is in EL2 now.
+// the table. No locks are held. It runs within whatever exit that CPU is in, or in EL2's idle loop.
 typedef void (*notify_listener)(enum notify_event event);
 
 #define NOTIFY_LISTENERS_MAX 4

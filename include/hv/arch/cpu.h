@@ -2,6 +2,9 @@
 // The CPU that this code runs on: its number, and its idle instruction. Work on other CPUs is in hv/cpu.h.
 #pragma once
 
+// The CPU that the machine starts, which starts the others. It takes the UART's interrupt and runs the monitor.
+#define CPU_BOOT 0
+
 // The number of the CPU this runs on, 0 .. CPU_MAX - 1: its row in the board's table (hv/platform.h). boot/main.c looks
 // for it once on each CPU, by the whole affinity in MPIDR_EL1, and keeps it with the CPU's vCPU (TPIDR_EL2). 0 before.
 unsigned int cpu_id(void);

@@ -58,3 +58,9 @@ void step_cancel(struct vcpu *vcpu)
     WRITE_SYSREG(MDCR_EL2,
                  (READ_SYSREG(MDCR_EL2) & ~MDCR_EL2_TDE) | (vcpu->vm->policy->controls.mdcr_el2 & MDCR_EL2_TDE));
 }
+
+void step_cancel_if_stopped(struct vcpu *vcpu)
+{
+    if (vcpu->vm->state != VM_RUNNING || vcpu->power != VCPU_ON)
+        step_cancel(vcpu);
+}

@@ -4,8 +4,7 @@
 #include <hv/kernel_tables.h>
 
 #include <hv/arch/registers.h>
-#include <hv/vcpu.h>
-#include <hv/vm.h>
+#include <hv/machine.h>
 
 #define BELOW_STACK 16 // SP_EL1 may be the end of a stack, which nothing need be mapped behind
 

@@ -9,6 +9,7 @@
 #include <hv/arch/vcpu_registers.h>
 #include <hv/cpu.h>
 #include <hv/event_key.h>
+#include <hv/hold.h>
 #include <hv/monitor_reply.h>
 #include <hv/string.h>
 #include <hv/vm.h>
@@ -92,7 +93,7 @@ static void write_slot(struct register_access *access, uint64_t *slot)
         return;
     *slot = access->value;
     if (slot == &frame->elr_el2)
-        vcpu_moved(access->vcpu);
+        hold_drop(access->vcpu);
 }
 
 // Runs on the vCPU's own CPU, while the vCPU is in EL2. The names of the frame come first, so that SP_EL1 is what the

@@ -10,6 +10,7 @@
 #include <hv/call.h>
 #include <hv/device.h>
 #include <hv/guest_abi.h>
+#include <hv/hold.h>
 #include <hv/log_budget.h>
 #include <hv/platform.h>
 #include <hv/policy.h>
@@ -57,10 +58,10 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
         vm_stop(vcpu->vm, NOTIFY_POLICY_STOP);
         return TRAP_STOP;
     case POLICY_PAUSE:
-        if (vcpu_break_passed(vcpu, event))
+        if (hold_passed(vcpu, event))
             return GO_ON;
         write_record(vcpu, event);
-        vcpu_break(vcpu, event);
+        hold_access(vcpu, event);
         return TRAP_RETRY;
     default:
         return GO_ON;

@@ -6,6 +6,7 @@
 #include <hv/trap.h>
 
 #include <hv/guest_loop.h>
+#include <hv/hold.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
 #include <hv/vm.h>
@@ -50,7 +51,7 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
         reason = notify_name(NOTIFY_POLICY_STOP);
     }
     bool pause = verdict->action == POLICY_PAUSE && outcome != TRAP_STOP;
-    if (pause && vcpu_break_passed(vcpu, event))
+    if (pause && hold_passed(vcpu, event))
         return outcome;
     event->result = (uint8_t)outcome;
     event->logged = 1;
@@ -59,7 +60,7 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
         // The one fault that ariel does not know how to go on from is fault status code 0x31 (abort_classify.c).
         vm_stop(vcpu->vm, verdict->action == POLICY_STOP ? NOTIFY_POLICY_STOP : NOTIFY_DESCRIPTOR_UPDATE);
     } else if (pause) {
-        vcpu_break(vcpu, event);
+        hold_access(vcpu, event);
         return TRAP_RETRY;
     } else if (outcome == TRAP_INJECT_ABORT) {
         event->verdict = POLICY_DENY; // whatever the row would have done for an access that can be emulated

@@ -158,10 +158,12 @@ static COLD void serve_requests(struct vcpu *vcpu, bool done)
     uint32_t request;
 
     while (((request = __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) & ~VCPU_REQUEST_STEP) != 0) {
-        if (request & VCPU_REQUEST_WAIT)
+        if (request & VCPU_REQUEST_WAIT) {
+            step_cancel_if_stopped(vcpu);
             vcpu_wait(vcpu);
-        else
+        } else {
             vcpu_wait_for_interrupt(vcpu);
+        }
         vgic_flush(vcpu);
     }
     if (vcpu->request & VCPU_REQUEST_STEP)

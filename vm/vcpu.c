@@ -5,14 +5,10 @@
 #include <hv/vcpu.h>
 
 #include <hv/arch/barrier.h>
-#include <hv/arch/step.h>
 #include <hv/arch/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/irq.h>
-#include <hv/string.h>
-#include <hv/telemetry.h>
 #include <hv/vgic.h>
-#include <hv/vm.h>
 #include <hv/vtimer.h>
 
 void vcpu_request(struct vcpu *vcpu, uint32_t request)
@@ -20,50 +16,6 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
     __atomic_fetch_or(&vcpu->request, request, __ATOMIC_RELEASE);
     if (vcpu->id != cpu_id())
         gicv3_send_sgi(GICV3_SGI_KICK, vcpu->id);
-}
-
-// Between the pause and the moment at which the instruction is executed again the guest may take an interrupt on this
-// vCPU, and other vCPUs may write the instruction and the page tables: nothing but the access itself is to be trusted.
-static bool is_held(const struct vcpu *vcpu, const struct event *event)
-{
-    const struct vcpu_held *held = &vcpu->held;
-
-    return held->valid && held->pc == event->pc && held->key == event->key && held->write == event->write &&
-           held->address == event->address && held->syndrome == event->syndrome &&
-           (!event->write || held->value == event->value) && memcmp(held->x, vcpu->frame->x, sizeof(held->x)) == 0 &&
-           memcmp(held->parts, vcpu->parts, sizeof(held->parts)) == 0;
-}
-
-COLD bool vcpu_break_passed(struct vcpu *vcpu, const struct event *event)
-{
-    uint64_t exit = vcpu->telemetry->sequence + 1; // never 0
-
-    if (is_held(vcpu, event)) {
-        vcpu->held.valid = false;
-        vcpu->break_passed = exit;
-    }
-    return vcpu->break_passed == exit; // for each part of the access
-}
-
-COLD void vcpu_break(struct vcpu *vcpu, const struct event *event)
-{
-    struct vcpu_held *held = &vcpu->held;
-
-    held->write = event->write;
-    held->key = event->key;
-    held->syndrome = event->syndrome;
-    held->pc = event->pc;
-    held->address = event->address;
-    held->value = event->write ? event->value : 0;
-    memcpy(held->x, vcpu->frame->x, sizeof(held->x));
-    memcpy(held->parts, vcpu->parts, sizeof(held->parts));
-    held->valid = vm_break(vcpu->vm, NOTIFY_POLICY_PAUSE);
-}
-
-void vcpu_moved(struct vcpu *vcpu)
-{
-    vcpu->held.valid = false;
-    vcpu_request(vcpu, VCPU_REQUEST_WAIT); // ends WFI
 }
 
 static bool may_run(struct vcpu *vcpu)
@@ -89,8 +41,6 @@ void vcpu_wait(struct vcpu *vcpu)
 {
     if (vcpu->power == VCPU_OFF)
         vgic_stop_cpu(vcpu);
-    if (vcpu->vm->state != VM_RUNNING || vcpu->power != VCPU_ON)
-        step_cancel(vcpu); // whoever resumes, or turns it on again, does not expect the rest of the steps
     do {
         wait_until_it_may_run(vcpu);
         // Whoever asked this vCPU to wait since, and still read "waiting", is seen here: the store goes first.

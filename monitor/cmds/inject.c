@@ -7,6 +7,7 @@
 #include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
+#include <hv/hold.h>
 #include <hv/log.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
@@ -30,7 +31,7 @@ static void inject_here(void *argument)
         inject_abort(vcpu, (gva_t){vcpu->frame->elr_el2}, false, false);
     else
         inject_serror(vcpu);
-    vcpu_moved(vcpu);
+    hold_drop(vcpu);
 }
 
 // An interrupt is made pending in the virtual GIC, as if a device had asked for it. Whether the guest takes it depends

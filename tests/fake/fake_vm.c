@@ -2,6 +2,7 @@
 #include "fake_vm.h"
 
 #include <hv/arch/step.h>
+#include <hv/hold.h>
 #include <hv/selftest.h>
 
 jmp_buf fake_machine_ended;
@@ -35,7 +36,7 @@ _Noreturn void vm_power_off(struct vm *vm)
     longjmp(fake_machine_ended, 1);
 }
 
-void vcpu_moved(struct vcpu *vcpu)
+void hold_drop(struct vcpu *vcpu)
 {
     (void)vcpu;
 }

@@ -34,6 +34,7 @@ static const struct policy *policy_now(void);
 #include <hv/guest_walk.h>
 #include <hv/hyp_timer.h>
 #include <hv/guest_loop.h>
+#include <hv/hold.h>
 #include <hv/log_budget.h>
 #include <hv/telemetry.h>
 
@@ -145,13 +146,13 @@ void console_dump_log(void)
     note('d', 0);
 }
 
-bool vcpu_break_passed(struct vcpu *vcpu, const struct event *event)
+bool hold_passed(struct vcpu *vcpu, const struct event *event)
 {
     (void)vcpu, (void)event;
     return false;
 }
 
-void vcpu_break(struct vcpu *vcpu, const struct event *event)
+void hold_access(struct vcpu *vcpu, const struct event *event)
 {
     note('b', vcpu->id + event->pc);
 }
@@ -206,6 +207,11 @@ void vm_power_off(struct vm *of)
 {
     (void)of;
     longjmp(machine_ended, 1);
+}
+
+void step_cancel_if_stopped(struct vcpu *vcpu)
+{
+    (void)vcpu;
 }
 
 void step_arm(struct vcpu *vcpu, bool done)

@@ -98,7 +98,7 @@ unsigned int probe_taken(void)
 }
 """,
         "boot/main.c": [("#include <hv/printf.h>\n", "#include <hv/printf.h>\n#include <hv/probe.h>\n"),
-                        ("    console_listen();\n", "    console_listen();\n    probe_init();\n")],
+                        ("    log_boot_done();\n", "    log_boot_done();\n    probe_init();\n")],
     },
     "An event that opens the monitor": {
         "include/hv/notify.h": [('    row(GUEST_OOPSES, ', '    row(PROBE, "the probe was asked") \\\n    row(GUEST_OOPSES, ')],

@@ -13,6 +13,7 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/guest_abi.h>
+#include <hv/hold.h>
 #include <hv/hyp_timer.h>
 #include <hv/log.h>
 #include <hv/platform.h>
@@ -65,13 +66,13 @@ void log_limited(struct log_limit limit, enum log_class class, const char *word,
     served = word;
 }
 
-bool vcpu_break_passed(struct vcpu *of, const struct event *at)
+bool hold_passed(struct vcpu *of, const struct event *at)
 {
     (void)of, (void)at;
     return broke > 0;
 }
 
-void vcpu_break(struct vcpu *of, const struct event *at)
+void hold_access(struct vcpu *of, const struct event *at)
 {
     (void)of, (void)at;
     assert_int_equal(emulated + fake_devices.count, 0); // a pause comes before the access

@@ -12,6 +12,7 @@
 
 #include <hv/arch/registers.h>
 #include <hv/guest_loop.h>
+#include <hv/hold.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
 #include <hv/policy.h>
@@ -81,13 +82,13 @@ void vm_stop(struct vm *of, enum notify_event event)
     stopped = notify_name(event);
 }
 
-bool vcpu_break_passed(struct vcpu *of, const struct event *at)
+bool hold_passed(struct vcpu *of, const struct event *at)
 {
     (void)of, (void)at;
     return breaks > 0;
 }
 
-void vcpu_break(struct vcpu *of, const struct event *at)
+void hold_access(struct vcpu *of, const struct event *at)
 {
     (void)of, (void)at;
     breaks++;

@@ -100,12 +100,32 @@ static void an_instruction_that_is_done_is_a_step(void **state)
     assert_true(frame.spsr_el2 & SPSR_ELX_SS);
 }
 
+// Whoever resumes a paused VM, or turns a vCPU on again, does not expect the rest of the steps.
+static void steps_end_where_the_guest_stops(void **state)
+{
+    static const struct {
+        unsigned int vm_state, power;
+        bool end;
+    } cases[] = {{VM_RUNNING, VCPU_ON, false}, {VM_PAUSED, VCPU_ON, true}, {VM_RUNNING, VCPU_ON_PENDING, true}};
+
+    for (unsigned int n = 0; n < ARRAY_COUNT(cases); n++) {
+        set_up(state);
+        step_start(&vcpu, 3);
+        step_arm(&vcpu, false);
+        vm.state = cases[n].vm_state;
+        vcpu.power = cases[n].power;
+        step_cancel_if_stopped(&vcpu);
+        assert_int_equal(vcpu.step_owned, !cases[n].end);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_os_lock_is_open_while_steps_are_taken, set_up),
         cmocka_unit_test_setup(what_the_guest_wrote_meanwhile_is_given_back, set_up),
         cmocka_unit_test_setup(an_instruction_that_is_done_is_a_step, set_up),
+        cmocka_unit_test_setup(steps_end_where_the_guest_stops, set_up),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

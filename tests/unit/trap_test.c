@@ -93,6 +93,11 @@ bool step_take(struct vcpu *of)
     return false;
 }
 
+void step_cancel_if_stopped(struct vcpu *of)
+{
+    (void)of;
+}
+
 void step_arm(struct vcpu *of, bool done)
 {
     (void)of, (void)done;

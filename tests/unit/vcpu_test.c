@@ -9,19 +9,16 @@
 #include <cmocka.h>
 
 #include <fake_trace.h>
-#include <hv/arch/step.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
-#include <hv/telemetry.h>
-#include <hv/trap.h>
-#include <hv/vm.h>
+#include <hv/vcpu.h>
+#include <hv/vgic.h>
 #include <hv/vtimer.h>
 
 static struct vm vm;
 static struct trap_frame frame;
 static struct vcpu vcpu = {.vm = &vm, .frame = &frame};
-static unsigned int irqs, idles, stops, offsets, resets, cancels;
-static struct telemetry telemetry;
+static unsigned int irqs, idles, stops, offsets, resets;
 
 unsigned int cpu_id(void)
 {
@@ -38,13 +35,6 @@ void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
     (void)intid, (void)cpu;
 }
 
-bool vm_break(struct vm *of, enum notify_event event)
-{
-    (void)of;
-    assert_int_equal(event, NOTIFY_POLICY_PAUSE);
-    return true;
-}
-
 // What the idle loop serves: here, the resume.
 void irq_serve(unsigned int intid)
 {
@@ -57,12 +47,6 @@ void irq_serve(unsigned int intid)
 unsigned int gicv3_acknowledge(void)
 {
     return 5;
-}
-
-void step_cancel(struct vcpu *of)
-{
-    (void)of;
-    cancels++;
 }
 
 void vgic_stop_cpu(struct vcpu *of)
@@ -110,8 +94,8 @@ static int setup(void **state)
     (void)state;
     vm = (struct vm){.state = VM_RUNNING, .vcpu_count = 1};
     frame = (struct trap_frame){0};
-    vcpu = (struct vcpu){.vm = &vm, .frame = &frame, .telemetry = &telemetry};
-    irqs = idles = stops = offsets = resets = cancels = 0;
+    vcpu = (struct vcpu){.vm = &vm, .frame = &frame};
+    irqs = idles = stops = offsets = resets = 0;
     fake_trace_reset();
     return 0;
 }
@@ -124,7 +108,6 @@ static void test_running_vm_needs_no_wait(void **state)
     assert_int_equal(vcpu.request, 0);
     assert_int_equal(irqs + idles, 0);
     assert_int_equal(offsets, 1);
-    assert_int_equal(cancels, 0);
     assert_false(vcpu.waiting);
 }
 
@@ -135,7 +118,6 @@ static void test_paused_vm_serves_interrupts(void **state)
     vcpu_wait(&vcpu);
     assert_int_equal(irqs, 1);
     assert_int_equal(idles, 1);
-    assert_int_equal(cancels, 1);
     assert_false(vcpu.waiting);
 }
 
@@ -146,7 +128,6 @@ static void test_vcpu_turned_on_is_reset(void **state)
     vcpu_wait(&vcpu);
     assert_int_equal(stops, 1);
     assert_int_equal(resets, 1);
-    assert_int_equal(cancels, 1); // the steps were its former life's
     assert_int_equal(vcpu.power, VCPU_ON);
 }
 
@@ -189,61 +170,13 @@ static void test_late_pause_is_seen(void **state)
     assert_false(vcpu.waiting);
 }
 
-// What a policy row has held is let through once: the same access of the same instruction, and no other.
-static void test_a_pass_is_for_what_was_held(void **state)
-{
-    static const struct event held = {.pc = 0x40000000,
-                                      .key = KEY_DEVICE_PL031,
-                                      .address = 0x9010000,
-                                      .value = 5,
-                                      .syndrome = 0x93800046,
-                                      .write = 1};
-    struct event differs[6];
-
-    (void)state;
-    for (unsigned int i = 0; i < ARRAY_COUNT(differs); i++)
-        differs[i] = held;
-    differs[0].pc += 4;
-    differs[1].key = KEY_DEVICE_PL011;
-    differs[2].address += 4;
-    differs[3].value++;
-    differs[4].syndrome ^= 1u << 16; // the code was changed meanwhile
-    differs[5].write = 0;
-    vcpu_break(&vcpu, &held);
-    for (unsigned int i = 0; i < ARRAY_COUNT(differs); i++)
-        assert_false(vcpu_break_passed(&vcpu, &differs[i]));
-    frame.x[3] = 1; // an argument of a call, or what else is stored
-    assert_false(vcpu_break_passed(&vcpu, &held));
-    frame.x[3] = 0;
-    vcpu.parts[2] = 1;
-    assert_false(vcpu_break_passed(&vcpu, &held));
-    vcpu.parts[2] = 0;
-    assert_true(vcpu_break_passed(&vcpu, &held));
-    assert_true(vcpu_break_passed(&vcpu, &differs[2])); // another part of that access
-    telemetry.sequence++;
-    assert_false(vcpu_break_passed(&vcpu, &held)); // once
-}
-
-// What a read held is not known before it: its slot may have anything.
-static void test_a_held_read_has_no_value(void **state)
-{
-    struct event read = {.pc = 0x40000000, .key = KEY_CAUSE_WFI, .value = 7};
-
-    (void)state;
-    vcpu_break(&vcpu, &read);
-    read.value = 8;
-    assert_true(vcpu_break_passed(&vcpu, &read));
-}
-
 static void test_a_vcpu_turned_on_again_has_nothing_held(void **state)
 {
-    static const struct event held = {.pc = 0x40000000, .key = KEY_CAUSE_WFI};
-
     (void)state;
-    vcpu_break(&vcpu, &held);
+    vcpu.held.valid = true;
     vcpu.power = VCPU_ON_PENDING;
     vcpu_wait(&vcpu);
-    assert_false(vcpu_break_passed(&vcpu, &held));
+    assert_false(vcpu.held.valid);
 }
 
 static void test_suspended_vcpu_waits_once(void **state)
@@ -262,8 +195,6 @@ int main(void)
         cmocka_unit_test_setup(test_vcpu_turned_on_is_reset, setup),
         cmocka_unit_test_setup(test_not_waiting_is_stored_before_requests_are_read, setup),
         cmocka_unit_test_setup(test_late_pause_is_seen, setup),
-        cmocka_unit_test_setup(test_a_pass_is_for_what_was_held, setup),
-        cmocka_unit_test_setup(test_a_held_read_has_no_value, setup),
         cmocka_unit_test_setup(test_a_vcpu_turned_on_again_has_nothing_held, setup),
         cmocka_unit_test_setup(test_suspended_vcpu_waits_once, setup),
     };

@@ -4,7 +4,7 @@
 // (frame->elr_el2) must stand at the instruction that gets the exception. At most one synchronous exception per exit.
 #pragma once
 
-#include <hv/vcpu.h>
+#include <hv/machine.h>
 
 // Undefined Instruction (ESR_EL1.EC = 0) at the trapped instruction.
 void inject_undef(struct vcpu *vcpu);

@@ -15,3 +15,6 @@ void step_arm(struct vcpu *vcpu, bool done);
 bool step_take(struct vcpu *vcpu);
 // Ends stepping early: something else paused the VM. On vcpu's own CPU.
 void step_cancel(struct vcpu *vcpu);
+// The same where the VM is paused or vcpu is off, before it waits: whoever resumes the VM, or turns the vCPU on again,
+// does not expect the rest of the steps. On vcpu's own CPU.
+void step_cancel_if_stopped(struct vcpu *vcpu);

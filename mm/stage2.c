@@ -487,6 +487,19 @@ uint32_t stage2_meaning(const struct stage2 *stage2, ipa_t ipa)
     }
 }
 
+const uint64_t *stage2_leaf(struct stage2 *stage2, ipa_t ipa)
+{
+    unsigned int level;
+    const uint64_t *entry;
+
+    if (ipa.v >= BIT64(STAGE2_IPA_BITS))
+        return NULL;
+    spinlock_acquire(&stage2->lock);
+    entry = find(stage2, ipa, PAGE_LEVEL, &level);
+    spinlock_release(&stage2->lock);
+    return level == PAGE_LEVEL ? entry : NULL;
+}
+
 uint64_t stage2_vttbr(const struct stage2 *stage2)
 {
     return FIELD_PREP(VTTBR_EL2_VMID, stage2->vmid) | (uintptr_t)stage2->root;

@@ -18,14 +18,8 @@
 
 #define RETRY_MAX 16
 
-// The short way: a data abort, by a stage-2 translation fault of the access itself, that the syndrome describes.
-#define SHORT_MASK                                                                                                     \
-    (ESR_ELX_EC | ISS_ABORT_ISV | ISS_ABORT_FNV | ISS_ABORT_CM | ISS_ABORT_S1PTW | (ISS_ABORT_FSC & ~UINT64_C(3)))
-#define SHORT_VALUE (FIELD_PREP(ESR_ELX_EC, ESR_EC_DABT_LOWER) | ISS_ABORT_ISV | FSC_TRANSLATION)
-#define WORD_VALUE  FIELD_PREP(ISS_ABORT_SAS, 2) // 4 bytes, not sign-extended
-
-#define PAGE_OFFSET UINT64_C(0xfff)
-
+// Which of the guest's accesses are big-endian: AArch32 has a bit of PSTATE for it, EL1 and EL0 one of SCTLR_EL1 each
+// (DDI 0487 B2.6.2).
 static bool is_big_endian(const struct vcpu *vcpu)
 {
     uint64_t pstate = vcpu->frame->spsr_el2;
@@ -49,7 +43,7 @@ static void set_stack_pointer(struct vcpu *vcpu, uint64_t value)
 }
 
 // value as a register of size (1, 2, 4, 8) bytes gives it to its destination: extended from its top bit or with zeros.
-static inline uint64_t extend(uint64_t value, unsigned int size, bool sign, bool sixty_four)
+static uint64_t extend(uint64_t value, unsigned int size, bool sign, bool sixty_four)
 {
     unsigned int shift = 64 - 8 * size;
 
@@ -59,8 +53,6 @@ static inline uint64_t extend(uint64_t value, unsigned int size, bool sign, bool
     value = (uint64_t)((int64_t)value >> shift);
     return sixty_four ? value : (uint32_t)value;
 }
-
-// ---- Accesses that the short way does not take ----------------------------------------------------------------------
 
 // Bytes of one register in memory's order, as the little-endian numbers that devices are given.
 static void swap_bytes(struct simd_value *value, unsigned int size)
@@ -118,7 +110,8 @@ static void write_back(struct vcpu *vcpu, const struct abort_access *access)
 }
 
 // Every part (at most 8 bytes, in order of address) through trap_mmio; the registers when all are done. The event
-// keeps the first part's address and value, or those of the part that was refused.
+// keeps the first part's address and value, or those of the part that was refused. For example, a store of a pair of Q
+// registers is four parts of 8 bytes.
 static enum trap_result perform(struct vcpu *vcpu, struct event *event, const struct abort_plan *plan)
 {
     const struct abort_access *access = &plan->access;
@@ -129,7 +122,8 @@ static enum trap_result perform(struct vcpu *vcpu, struct event *event, const st
     event->write = access->write;
     if (access->write)
         read_registers(vcpu, access, data);
-    memcpy(vcpu->parts, data, sizeof(vcpu->parts));
+    if (parts * access->count > 1)
+        memcpy(vcpu->parts, data, sizeof(vcpu->parts));
     for (unsigned int i = 0; i < parts * access->count; i++) {
         uint64_t *value = &data[i / parts].part[i % parts];
         event->address = plan->address.v + i * part_size;
@@ -149,6 +143,16 @@ static enum trap_result perform(struct vcpu *vcpu, struct event *event, const st
     return TRAP_DONE;
 }
 
+// perform, with what the parts of an access in several parts store in vcpu->parts meanwhile (vcpu_break).
+static enum trap_result perform_all(struct vcpu *vcpu, struct event *event, const struct abort_plan *plan)
+{
+    enum trap_result result = perform(vcpu, event, plan);
+
+    if (plan->access.count > 1 || plan->access.size > 8)
+        memset(vcpu->parts, 0, sizeof(vcpu->parts));
+    return result;
+}
+
 // Whether to execute the instruction again: not when the last RETRY_MAX exits of this vCPU all ended so.
 static bool may_retry(struct vcpu *vcpu)
 {
@@ -159,24 +163,19 @@ static bool may_retry(struct vcpu *vcpu)
     return vcpu->retry_count <= RETRY_MAX;
 }
 
-static __attribute__((noinline)) enum trap_result handle_slowly(struct vcpu *vcpu, struct event *event)
+enum trap_result abort_handle(struct vcpu *vcpu, struct event *event)
 {
     bool fetch = FIELD_GET(ESR_ELX_EC, event->syndrome) == ESR_EC_IABT_LOWER;
-    enum trap_result result;
     struct abort_plan plan;
 
     abort_classify(vcpu, &plan);
     event->address = plan.address.v;
     event->value = 0;
     event->write = !fetch && event->syndrome & ISS_ABORT_WNR;
-    event->key = event->cause;
-    if (plan.address.v - GUEST_RAM_IPA < GUEST_RAM_SIZE)
-        event->key = KEY_GUEST_RAM;
+    if (plan.verdict == ABORT_DEVICE)
+        return perform_all(vcpu, event, &plan);
+    event->key = space_is_ram(&vcpu->vm->space, plan.address) ? KEY_GUEST_RAM : event->cause;
     switch (plan.verdict) {
-    case ABORT_DEVICE:
-        result = perform(vcpu, event, &plan);
-        memset(vcpu->parts, 0, sizeof(vcpu->parts));
-        return result;
     case ABORT_SKIP:
         return trap_fault(vcpu, event, TRAP_DONE, plan.reason);
     case ABORT_RETRY:
@@ -184,52 +183,12 @@ static __attribute__((noinline)) enum trap_result handle_slowly(struct vcpu *vcp
     case ABORT_STOP:
         return trap_fault(vcpu, event, TRAP_STOP, plan.reason);
     case ABORT_INJECT:
+    case ABORT_DEVICE:
     default:
         if (plan.status != 0) // for abort_inject; the event keeps what the hardware said
             vcpu->frame->esr_el2 = (vcpu->frame->esr_el2 & ~ISS_ABORT_FSC) | plan.status;
         return trap_fault(vcpu, event, TRAP_INJECT_ABORT, plan.reason);
     }
-}
-
-// One general register of any size, as the syndrome describes it.
-static __attribute__((noinline)) enum trap_result move_register(struct vcpu *vcpu, struct event *event)
-{
-    uint64_t esr = event->syndrome;
-    unsigned int size = 1u << FIELD_GET(ISS_ABORT_SAS, esr);
-    unsigned int reg = (unsigned int)FIELD_GET(ISS_ABORT_SRT, esr);
-
-    if (event->address & (size - 1))
-        return handle_slowly(vcpu, event);
-    event->value = esr & ISS_ABORT_WNR ? extend(vcpu_get_reg(vcpu, reg), size, false, true) : 0;
-    enum trap_result result = trap_mmio(vcpu, event, size);
-    if (result == TRAP_DONE && !event->write)
-        vcpu_set_reg(vcpu, reg, extend(event->value, size, esr & ISS_ABORT_SSE, esr & ISS_ABORT_SF));
-    return result;
-}
-
-// Drivers spend their time in 32-bit registers: these get through in some 40 instructions around trap_mmio.
-enum trap_result abort_handle(struct vcpu *vcpu, struct event *event)
-{
-    const struct trap_frame *frame = vcpu->frame;
-    uint32_t esr = event->syndrome;
-    uint64_t address = (FIELD_GET(HPFAR_EL2_FIPA, frame->hpfar_el2) << 12) | (frame->far_el2 & PAGE_OFFSET);
-
-    if ((esr & SHORT_MASK) != SHORT_VALUE || address - GUEST_RAM_IPA < GUEST_RAM_SIZE ||
-        READ_SYSREG(SCTLR_EL1) & (SCTLR_ELX_EE | SCTLR_EL1_E0E) || frame->spsr_el2 & SPSR_ELX_M4)
-        return handle_slowly(vcpu, event);
-    event->address = address;
-    event->write = (uint8_t)FIELD_GET(ISS_ABORT_WNR, esr);
-    if ((esr & (ISS_ABORT_SAS | ISS_ABORT_SSE)) != WORD_VALUE || address & 3)
-        return move_register(vcpu, event);
-    if (esr & ISS_ABORT_WNR) {
-        event->value = (uint32_t)vcpu_get_reg(vcpu, (unsigned int)FIELD_GET(ISS_ABORT_SRT, esr));
-        return trap_mmio(vcpu, event, 4);
-    }
-    event->value = 0;
-    enum trap_result result = trap_mmio(vcpu, event, 4);
-    if (result == TRAP_DONE)
-        vcpu_set_reg(vcpu, (unsigned int)FIELD_GET(ISS_ABORT_SRT, event->syndrome), (uint32_t)event->value);
-    return result;
 }
 
 void abort_inject(struct vcpu *vcpu)

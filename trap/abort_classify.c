@@ -5,6 +5,7 @@
 
 #include <hv/arch/abort_classify.h>
 
+#include <hv/arch/el2_translate.h>
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/tlb.h>
@@ -14,11 +15,6 @@
 
 #define PAGE_OFFSET  UINT64_C(0xfff)
 #define HPFAR_IPA(v) (FIELD_GET(HPFAR_EL2_FIPA, v) << 12)
-
-static bool is_guest_ram(uint64_t ipa)
-{
-    return ipa - GUEST_RAM_IPA < GUEST_RAM_SIZE;
-}
 
 struct fault_status {
     uint8_t first, last; // of FSC
@@ -82,7 +78,7 @@ static void classify_walk(struct vcpu *vcpu, uint64_t esr, struct abort_plan *pl
     plan->address = ipa_make(ipa);
     if (stage2_allows(vcpu, ipa, needed_permission(esr, false), &mapped))
         decide(plan, ABORT_RETRY, "a walk that raced with a remap");
-    else if (!is_guest_ram(ipa))
+    else if (!space_is_ram(&vcpu->vm->space, ipa_make(ipa)))
         decide(plan, ABORT_INJECT, "a stage-1 table outside guest RAM");
     else
         decide(plan, ABORT_INJECT, mapped ? "a stage-1 table without permission" : "a stage-1 table in a hole");
@@ -226,20 +222,37 @@ static void classify_ram(struct vcpu *vcpu, uint64_t esr, bool fetch, struct abo
     (void)is_alignment_fault(vcpu, plan);
 }
 
-// The IPA that faulted: HPFAR_EL2 has it, but for a permission fault of the access itself (DDI 0487 D19.2.64).
+static bool is_permission_fault(uint64_t fsc)
+{
+    return (fsc & ~UINT64_C(3)) == FSC_PERMISSION;
+}
+
+// The IPA that faulted. HPFAR_EL2 has it, but for a permission fault of the access itself, after which it is UNKNOWN
+// (DDI 0487 D19.2.64): then the MMU is asked what stage 1 makes of FAR_EL2. False when the guest has changed its tables
+// meanwhile, so that it makes nothing of it.
 static bool find_address(struct vcpu *vcpu, uint64_t fsc, ipa_t *ipa)
 {
     const struct trap_frame *frame = vcpu->frame;
-    struct guest_walk walk;
+    uint64_t page = HPFAR_IPA(frame->hpfar_el2);
 
-    if ((fsc & ~UINT64_C(3)) == FSC_PERMISSION) {
-        if (!walk_stage1(vcpu, gva_make(frame->far_el2), &walk))
+    if (is_permission_fault(fsc)) {
+        uint64_t par = el1_translate(gva_make(frame->far_el2));
+
+        if (par & PAR_EL1_F)
             return false;
-        *ipa = walk.ipa;
-        return true;
+        page = par & PAR_EL1_PA;
     }
-    *ipa = ipa_make(HPFAR_IPA(frame->hpfar_el2) | (frame->far_el2 & PAGE_OFFSET));
+    *ipa = ipa_make(page | (frame->far_el2 & PAGE_OFFSET));
     return true;
+}
+
+// Whether a device answers at ipa: there is no RAM, or the entry that refused the access says so.
+static bool is_device(const struct vcpu *vcpu, uint64_t fsc, ipa_t ipa)
+{
+    const struct space *space = &vcpu->vm->space;
+
+    return !space_is_ram(space, ipa) ||
+           (is_permission_fault(fsc) && stage2_meaning(&space->stage2, ipa) == STAGE2_SHADOW);
 }
 
 void abort_classify(struct vcpu *vcpu, struct abort_plan *plan)
@@ -248,14 +261,19 @@ void abort_classify(struct vcpu *vcpu, struct abort_plan *plan)
     uint64_t fsc = FIELD_GET(ISS_ABORT_FSC, esr);
     bool fetch = FIELD_GET(ESR_ELX_EC, esr) == ESR_EC_IABT_LOWER;
 
-    *plan = (struct abort_plan){.verdict = ABORT_INJECT, .access.alignment = 1};
+    // Field by field: the compiler would call memset for the whole.
+    plan->verdict = ABORT_INJECT;
+    plan->reason = NULL;
+    plan->status = 0;
+    plan->address = ipa_make(0);
+    plan->access = (struct abort_access){.alignment = 1};
     if (fsc > FSC_PERMISSION + 3)
         classify_other(vcpu, fsc, plan);
     else if (esr & ISS_ABORT_S1PTW)
         classify_walk(vcpu, esr, plan);
     else if (!find_address(vcpu, fsc, &plan->address))
         decide(plan, ABORT_RETRY, "an address that no longer translates");
-    else if (is_guest_ram(plan->address.v))
+    else if (!is_device(vcpu, fsc, plan->address))
         classify_ram(vcpu, esr, fetch, plan);
     else if (fetch)
         decide(plan, ABORT_INJECT, "an instruction fetch outside guest RAM");

@@ -8,12 +8,15 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/cpu.h>
+#include <hv/arch/el2_translate.h>
 #include <hv/arch/registers.h>
+#include <hv/arch/s2_pte.h>
 #include <hv/arch/sysreg.h>
 #include <hv/call.h>
 #include <hv/device.h>
 #include <hv/gicv3.h>
 #include <hv/policy.h>
+#include <hv/stage2.h>
 #include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vgic.h>
@@ -174,25 +177,19 @@ static __attribute__((noinline)) bool quick_wfi(uint32_t syndrome)
     return finish(vcpu, event);
 }
 
-// What HPFAR_EL2 has beside FIPA is RES0. It has nothing after a permission fault (DDI 0487 D19.2.64); the one page of
-// stage 2 that lacks a permission is the UART's (space_show_shadow).
-static inline uint64_t fault_address(uint32_t syndrome)
-{
-    uint64_t page = READ_SYSREG(HPFAR_EL2) << 8;
-
-    if (UNLIKELY(syndrome & PERMISSION)) {
-        page = PL011_IPA;
-        __asm__("" : "+r"(page)); // a branch, not a choice between two values made each time
-    }
-    return page | (READ_SYSREG(FAR_EL2) & 0xfff);
-}
-
+// The entry of a shadow page stands where it is while the guest lives (stage2_leaf).
 static COLD const struct policy_range *other_range(struct vcpu *vcpu, uint64_t ipa)
 {
+    static const uint64_t no_entry = S2_PTE_INVALID;
     const struct policy_range *range = policy_find_range(vcpu->vm->policy, ipa_make(ipa));
+    const uint64_t *entry = NULL;
 
-    if (range != NULL)
-        vcpu->range = range;
+    if (range == NULL)
+        return NULL;
+    if (range->mapping == POLICY_SHADOW)
+        entry = stage2_leaf(&vcpu->vm->space.stage2, ipa_make(range->base));
+    vcpu->range = range;
+    vcpu->shadow = entry != NULL ? entry : &no_entry;
     return range;
 }
 
@@ -207,6 +204,12 @@ static inline const struct policy_range *range_of(struct vcpu *vcpu, uint64_t ip
     return last;
 }
 
+// Whether stage 2's entry for the one page of vcpu->range says that a fault on it is its device's.
+static inline bool is_shadow(const struct vcpu *vcpu)
+{
+    return s2_pte_meaning(__atomic_load_n(vcpu->shadow, __ATOMIC_RELAXED)) == STAGE2_SHADOW;
+}
+
 // What a store of size bytes gives the device.
 static inline uint64_t register_part(uint64_t value, unsigned int size)
 {
@@ -214,19 +217,20 @@ static inline uint64_t register_part(uint64_t value, unsigned int size)
     return value << unused >> unused;
 }
 
-bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
+// An access to ipa, about which policy and the device's state are asked. shadow: it was refused by a stage-2 entry,
+// which must say that the access is a device's.
+static inline __attribute__((always_inline)) bool quick_access(struct vcpu *vcpu, struct event *event,
+                                                               uint32_t syndrome, uint64_t ipa, bool shadow)
 {
-    if (UNLIKELY((syndrome & ACCESS_MASK) != ACCESS))
-        return false;
-    struct vcpu *vcpu = vcpu_current();
-    struct event *event = begin(vcpu);
-    uint64_t ipa = fault_address(syndrome);
+    struct trap_frame *frame = vcpu->frame;
     uint64_t *data = data_register(frame, FIELD_GET(ISS_ABORT_SRT, syndrome));
     unsigned int size = 1u << FIELD_GET(ISS_ABORT_SAS, syndrome);
     bool write = syndrome & ISS_ABORT_WNR;
 
     const struct policy_range *range = range_of(vcpu, ipa);
     if (UNLIKELY(range == NULL || !(range->widths & size)))
+        return false;
+    if (shadow && UNLIKELY(!is_shadow(vcpu)))
         return false;
     struct policy_verdict verdict = range->verdict[write];
     // The pending and active states of either kind of GIC frame come from other CPUs. Who waits for these runs what
@@ -251,6 +255,39 @@ bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
     vgic_flush(vcpu);
     skip_instruction(event);
     return finish(vcpu, event);
+}
+
+// After a permission fault HPFAR_EL2 is UNKNOWN (DDI 0487 D19.2.64), so the MMU is asked for the page that stage 1
+// makes of FAR_EL2. When the guest has changed its tables meanwhile it may make nothing of it.
+static __attribute__((noinline)) bool quick_permission(uint32_t syndrome)
+{
+    struct vcpu *vcpu = vcpu_current();
+    struct event *event = begin(vcpu);
+    uint64_t far = READ_SYSREG(FAR_EL2), par = el1_translate(gva_make(far));
+
+    if (UNLIKELY(par & PAR_EL1_F))
+        return false;
+    return quick_access(vcpu, event, syndrome, (par & PAR_EL1_PA) | (far & 0xfff), true);
+}
+
+// After a translation fault HPFAR_EL2 has the page; beside FIPA, the register has RES0 bits alone.
+static __attribute__((noinline)) bool quick_translation(uint32_t syndrome)
+{
+    struct vcpu *vcpu = vcpu_current();
+    struct event *event = begin(vcpu);
+    uint64_t ipa = READ_SYSREG(HPFAR_EL2) << 8 | (READ_SYSREG(FAR_EL2) & 0xfff);
+
+    return quick_access(vcpu, event, syndrome, ipa, false);
+}
+
+// Only chooses, so that neither of the two pays for the registers and the stack that the other needs. Both find the
+// frame in the vCPU.
+bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
+{
+    (void)frame;
+    if (UNLIKELY((syndrome & ACCESS_MASK) != ACCESS))
+        return false;
+    return UNLIKELY(syndrome & PERMISSION) ? quick_permission(syndrome) : quick_translation(syndrome);
 }
 
 // This path does not look at vcpu->request. It need not: whoever sets a request bit also sends this CPU an SGI, so the

@@ -46,6 +46,7 @@ struct vcpu {
     struct vm *vm;
     struct telemetry *telemetry;      // its counters and last events
     const struct policy_range *range; // of the last device access that the quick way took; NULL: none yet
+    const uint64_t *shadow;           // stage 2's entry of range when that is a shadow page, else an invalid one
     uint32_t id;      // which of its VM's vCPUs it is: 0 .. vm->vcpu_count - 1, the guest's MPIDR_EL1.Aff0
     uint32_t cpu;     // the physical CPU on which it runs, and no other: 0 .. cpu_count() - 1
     uint32_t request; // VCPU_REQUEST_*

@@ -34,5 +34,8 @@ enum hv_status stage2_translate(struct stage2 *stage2, ipa_t ipa, pa_t *pa);
 // above. Takes no lock and waits for nobody, so that an exit can afford it; while another CPU changes the tables of ipa
 // the answer may be that of an entry nearby: the caller must not rely on it for more than which way an exit goes.
 uint32_t stage2_meaning(const struct stage2 *stage2, ipa_t ipa);
+// The entry of the page at ipa, to be read again and again without the lock: for a page that stays mapped by itself
+// while the guest lives, as a shadow page does (space.h). NULL when no table of pages covers ipa.
+const uint64_t *stage2_leaf(struct stage2 *stage2, ipa_t ipa);
 // VTTBR_EL2 for this view: its VMID and its root.
 uint64_t stage2_vttbr(const struct stage2 *stage2);

@@ -6,8 +6,10 @@
 
 #include <fuzz.h>
 
+#include <guest_ram.h>
 #include <hv/arch/abort.h>
 #include <hv/arch/abort_decode.h>
+#include <hv/arch/el2_translate.h>
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/simd_access.h>
@@ -47,7 +49,8 @@ enum trap_result trap_mmio(struct vcpu *of, struct event *access, unsigned int s
 
     fuzz_check(of == &vcpu && (size == 1 || size == 2 || size == 4 || size == 8));
     fuzz_check(access->address % size == 0);
-    fuzz_check(access->address - GUEST_RAM_IPA >= GUEST_RAM_SIZE);
+    // No device answers where RAM is, unless an entry says so.
+    fuzz_check(access->address - GUEST_RAM_IPA >= GUEST_RAM_SIZE || (setting.permissions & STAGE2_SHADOW) != 0);
     if (++setting.accesses == setting.refuse_at || offset >= DEVICE_SIZE)
         return TRAP_INJECT_ABORT;
     if (access->write) {
@@ -66,6 +69,12 @@ enum trap_result trap_fault(struct vcpu *of, struct event *fault, enum trap_resu
     fuzz_check(reason != NULL && strlen(reason) > 5);
     setting.reason = reason;
     return outcome;
+}
+
+uint32_t stage2_meaning(const struct stage2 *stage2, ipa_t ipa)
+{
+    (void)stage2, (void)ipa;
+    return setting.permissions & STAGE2_MEANING;
 }
 
 uint64_t stage2_vttbr(const struct stage2 *stage2)
@@ -99,6 +108,12 @@ bool guest_walk(struct space *of, const struct guest_walk_registers *registers, 
     *walk = (struct guest_walk){.ipa = ipa_make(setting.walk_page | (va.v & 0xfff)), .step_count = 2, .fault_level = 3};
     walk->steps[1].address = ipa_make(setting.walk_page);
     return setting.walks;
+}
+
+static uint64_t translate(gva_t va)
+{
+    (void)va;
+    return setting.walks ? setting.walk_page : PAR_EL1_F;
 }
 
 void simd_read(unsigned int n, struct simd_value *value)
@@ -228,7 +243,7 @@ static void set_up(struct fuzz_input *input)
     setting.mapped = flags & 1;
     setting.readable = flags & 0x0e;
     setting.walks = flags & 0x70;
-    setting.permissions = (uint32_t)fuzz_take(input, 1) & 0xf;
+    setting.permissions = (uint32_t)fuzz_take(input, 1) & 0x1f; // STAGE2_PLAIN or STAGE2_SHADOW
     setting.refuse_at = fuzz_below(input, 16);
     setting.instruction = draw_instruction(input);
     setting.walk_page =
@@ -322,6 +337,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_input input = {data, size};
 
     fake_sysreg_reset();
+    fake_el1_translate = translate;
+    fake_guest_ram(&vm.space);
     vcpu.retry_count = 0;
     while (input.size > 0) {
         set_up(&input);

@@ -11,7 +11,7 @@
 // Links: vdev/device.c vdev/vgic/vgic.c vdev/vgic/vgic_view.c vdev/vgic/vgic_icc.c vdev/vgic/vgic_lr.c
 // Links: vdev/vgic/vgic_bank.c vdev/vgic/vgic_dist.c
 // Links: vdev/vgic/vgic_redist.c vdev/vpl011.c vdev/vpl031.c vdev/virtio_mmio.c vdev/vtimer.c lib/printf.c
-// Links: platform/platform.c lib/range.c
+// Links: platform/platform.c mm/stage2.c mm/pool.c arch/aarch64/s2_pte.c lib/range.c
 
 static const struct policy *policy_now(void);
 #define WORLD_POLICY policy_now()
@@ -19,6 +19,8 @@ static const struct policy *policy_now(void);
 
 #include "../fake/fake_panic.h"
 
+#include <guest_ram.h>
+#include <hv/arch/el2_translate.h>
 #include <hv/arch/guarded.h>
 #include <hv/arch/simd_access.h>
 #include <hv/arch/step.h>
@@ -36,7 +38,12 @@ static const struct policy *policy_now(void);
 #include <hv/guest_loop.h>
 #include <hv/hold.h>
 #include <hv/log_budget.h>
+#include <hv/pool.h>
+#include <hv/space.h>
+#include <hv/spinlock.h>
+#include <hv/panic.h>
 #include <hv/telemetry.h>
+#include <hv/vdev_interrupts.h>
 
 #include <policy_tables.c>
 
@@ -230,10 +237,6 @@ unsigned int cpu_id(void)
     return here;
 }
 
-void cpu_serve_kick(void)
-{
-}
-
 void hyp_timer_register(enum hyp_timer_user user, void (*expired)(void))
 {
     (void)user, (void)expired;
@@ -242,11 +245,6 @@ void hyp_timer_register(enum hyp_timer_user user, void (*expired)(void))
 void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
 {
     note('h' + user, deadline);
-}
-
-void hyp_timer_interrupt(void)
-{
-    note('h', 0);
 }
 
 unsigned int gicv3_acknowledge(void)
@@ -316,18 +314,6 @@ enum hv_status guest_mem_read(struct space *of, ipa_t ipa, void *buffer, size_t 
     memset(buffer, 'g', size);
     if (size == 4)
         memcpy(buffer, &instructions[ipa.v / 4 % ARRAY_COUNT(instructions)], 4);
-    return HV_OK;
-}
-
-uint64_t stage2_vttbr(const struct stage2 *stage2)
-{
-    return FIELD_PREP(VTTBR_EL2_VMID, stage2->vmid);
-}
-
-enum hv_status stage2_query(struct stage2 *stage2, ipa_t ipa, struct stage2_entry *entry)
-{
-    (void)stage2;
-    *entry = (struct stage2_entry){.valid = ipa.v & KIB(4), .permissions = STAGE2_READ};
     return HV_OK;
 }
 
@@ -408,8 +394,10 @@ static void compare(struct state *state, bool declined)
     forget_slots(&telemetry, declined);
     compare_sysregs(state);
     // The shorter way alone remembers the range of the last access: what it remembers goes on to the next event.
-    for (unsigned int i = 0; i < WORLD_CPUS; i++)
+    for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         vm.vcpus[i].range = state->vm.vcpus[i].range;
+        vm.vcpus[i].shadow = state->vm.vcpus[i].shadow;
+    }
     same_bytes("vm", &state->vm, &vm, sizeof(vm));
     same_bytes("cpus", state->cpus, cpus, sizeof(cpus));
     same_bytes("telemetry", &state->telemetry, &telemetry, sizeof(telemetry));
@@ -579,14 +567,23 @@ static bool is_permission_fault(uint64_t syndrome)
            (syndrome & ISS_ABORT_FSC & ~UINT64_C(3)) == FSC_PERMISSION;
 }
 
-// Permission faults come from the UART's page alone, and HPFAR_EL2 is as it was.
+// What the guest's stage 1 makes of an address. It may have changed since the fault: then it may make nothing of it.
+static bool stage1_changed;
+
+static uint64_t translate(gva_t va)
+{
+    return stage1_changed ? PAR_EL1_F : va.v & GENMASK64(38, 12);
+}
+
+// Permission faults leave HPFAR_EL2 as it was. Most come from the UART's page, the others from anywhere.
 static void set_event(uint64_t syndrome, uint64_t ipa)
 {
     fake_sysreg_set("ESR_EL2", syndrome);
-    if (is_permission_fault(syndrome))
-        ipa = PL011_IPA | (ipa & 0xfff);
-    else
+    stage1_changed = FIELD_GET(ISS_ABORT_SRT, syndrome) == 13;
+    if (!is_permission_fault(syndrome))
         fake_sysreg_set("HPFAR_EL2", ipa >> 12 << 4);
+    else if (FIELD_GET(ISS_ABORT_SRT, syndrome) % 4 != 0)
+        ipa = PL011_IPA | (ipa & 0xfff);
     fake_sysreg_set("FAR_EL2", UINT64_C(0xffff000000000000) | (ipa & (GIB(4) - 1)));
 }
 
@@ -794,6 +791,26 @@ static void change_world(struct fuzz_input *input)
 
 // ---- From the beginning
 
+// RAM that the guest may only read, a hole in it, and the page of registers that stands for the UART.
+static void map_guest(void)
+{
+    static _Alignas(4096) uint64_t root[512];
+    static _Alignas(4096) uint8_t pages[8][4096];
+    static struct pool pool;
+    struct ipa_range ram = {.base = {GUEST_RAM_IPA}, .size = MIB(2)}, uart = {.base = {PL011_IPA}, .size = PL011_SIZE};
+
+    pool_init(&pool, pages, ARRAY_COUNT(pages));
+    stage2_init(&vm.space.stage2, root, &pool, 1);
+    fake_guest_ram(&vm.space);
+    fuzz_check(stage2_map(&vm.space.stage2, &ram, pa_make(FAKE_GUEST_RAM_PA), STAGE2_READ) == HV_OK);
+    fuzz_check(stage2_map(&vm.space.stage2, &uart, pa_make((uintptr_t)vm.uart.reg & ~UINT64_C(0xfff)),
+                          STAGE2_READ | STAGE2_SHADOW) == HV_OK);
+    for (size_t i = 0; i < ARRAY_COUNT(ranges); i++)
+        if (ranges[i].base == PL011_IPA)
+            ranges[i].mapping = POLICY_SHADOW;
+    fake_el1_translate = translate;
+}
+
 static void prepare(void)
 {
     static bool once;
@@ -811,6 +828,8 @@ static void prepare(void)
     device_pl011.reset(&vm);
     device_pl031.reset(&vm);
     vm.uart.shadow = true;
+    spinlock_init(&vm.power_lock, LOCK_VM_POWER);
+    map_guest();
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         vm.vcpus[i].frame = &frame;
         vm.vcpus[i].telemetry = &telemetry;

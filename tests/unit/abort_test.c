@@ -10,8 +10,11 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <guest_ram.h>
+
 #include <hv/arch/abort.h>
 #include <hv/arch/abort_classify.h>
+#include <hv/arch/el2_translate.h>
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/simd_access.h>
@@ -41,7 +44,8 @@ static struct vcpu vcpu = {.frame = &frame, .vm = &vm, .telemetry = &telemetry};
 static struct event event;
 
 static struct {
-    uint8_t device[64];      // at DEVICE
+    uint8_t device[64]; // at DEVICE, or at shadow_ipa when that is not 0
+    uint64_t shadow_ipa;
     unsigned int accesses;   // that reached it
     unsigned int refuse_at;  // the access that is refused, 1 = the first; 0: none
     struct simd_value v[32]; // the guest's V registers
@@ -58,7 +62,7 @@ static struct {
 
 enum trap_result trap_mmio(struct vcpu *of, struct event *access, unsigned int size)
 {
-    uint64_t offset = access->address - DEVICE;
+    uint64_t offset = access->address - (world.shadow_ipa != 0 ? world.shadow_ipa : DEVICE);
 
     assert_ptr_equal(of, &vcpu);
     assert_true(offset % size == 0 && offset + size <= sizeof(world.device));
@@ -92,6 +96,13 @@ enum hv_status stage2_query(struct stage2 *stage2, ipa_t ipa, struct stage2_entr
     return HV_OK;
 }
 
+uint32_t stage2_meaning(const struct stage2 *stage2, ipa_t ipa)
+{
+    (void)stage2;
+    (void)ipa;
+    return world.permissions & STAGE2_MEANING;
+}
+
 uint64_t stage2_vttbr(const struct stage2 *stage2)
 {
     return FIELD_PREP(VTTBR_EL2_VMID, stage2->vmid);
@@ -122,6 +133,13 @@ bool guest_walk(struct space *of, const struct guest_walk_registers *registers, 
     return world.walk_ok;
 }
 
+// The hardware's walk of the same tables.
+static uint64_t translate(gva_t va)
+{
+    (void)va;
+    return world.walk_ok ? world.walk.ipa.v : PAR_EL1_F;
+}
+
 void simd_read(unsigned int n, struct simd_value *value)
 {
     *value = world.v[n];
@@ -147,6 +165,8 @@ static int set_up(void **state)
     for (unsigned int i = 0; i < 31; i++)
         frame.x[i] = UINT64_C(0xa0a1a2a3a4a5a600) + i;
     telemetry.sequence += 1000;
+    fake_el1_translate = translate;
+    fake_guest_ram(&vm.space);
     vcpu.retry_count = 0;
     return 0;
 }
@@ -403,6 +423,23 @@ static void test_outside_ram(void **state)
     assert_int_equal(take(DABT | ISV | SIZE(2) | PERMISSION, 0), TRAP_DONE);
 }
 
+// An entry may say that a device answers in the middle of RAM; then a fault on it is not about RAM, unless it is one of
+// an instruction fetch, which no device answers.
+static void test_shadow_in_ram(void **state)
+{
+    (void)state;
+    world.mapped = true;
+    world.permissions = STAGE2_READ | STAGE2_SHADOW;
+    world.shadow_ipa = RAM;
+    world.walk.ipa = ipa_make(RAM);
+    assert_int_equal(take(DABT | ISV | SIZE(2) | SRT(5) | WRITE | PERMISSION, 0x10), TRAP_DONE);
+    assert_int_equal(world.accesses, 1);
+    assert_true(event.address == RAM + 0x10);
+    refused(TRAP_INJECT_ABORT, "an instruction fetch outside guest RAM", take(IABT | PERMISSION, 0));
+    world.permissions = STAGE2_READ;
+    refused(TRAP_INJECT_ABORT, "no stage-2 permission", take(DABT | ISV | SIZE(2) | WRITE | PERMISSION, 0x10));
+}
+
 static void test_walks(void **state)
 {
     (void)state;
@@ -574,6 +611,7 @@ int main(void)
         cmocka_unit_test_setup(test_retry_is_bounded, set_up),
         cmocka_unit_test_setup(test_ram, set_up),
         cmocka_unit_test_setup(test_outside_ram, set_up),
+        cmocka_unit_test_setup(test_shadow_in_ram, set_up),
         cmocka_unit_test_setup(test_walks, set_up),
         cmocka_unit_test_setup(test_other_faults, set_up),
         cmocka_unit_test_setup(test_fault_codes, set_up),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links: trap/trap_quick.c trap/call_key.c policy/policy.c vdev/device.c
+// Links: mm/space.c mm/stage2.c mm/pool.c arch/aarch64/s2_pte.c arch/aarch64/tlb.c lib/range.c
 // The shorter way of an exit: what it takes, and what it must leave to trap_from_sync.
 
 #include <setjmp.h>
@@ -9,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <hv/arch/el2_translate.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg.h>
 #include <hv/arch/trap.h>
@@ -18,6 +20,8 @@
 #include <hv/gicv3.h>
 #include <hv/guest_abi.h>
 #include <hv/policy.h>
+#include <hv/pool.h>
+#include <hv/space.h>
 #include <hv/telemetry.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
@@ -30,12 +34,13 @@
 #define NARROW_IPA     UINT64_C(0xf09010000)
 #define VALUE          0x5a5a5a // what a read of a device gives
 #define PC             0x40001000u
+#define RAM_PAGE       UINT64_C(0x40000000)
 #define ID_REGISTER(n) (0x62300001u | (n) << 1 | 1u << 5) // MRS x1, S3_0_C0_C<n>_0
 
 static const struct policy_range ranges[] = {
     {GICD_IPA, GICD_SIZE, KEY_DEVICE_GICD, 0xf, 0, {QUICK, QUICK}},
     {GICR_IPA, 0xf60000, KEY_DEVICE_GICR, 0xf, 0, {QUICK, QUICK}},
-    {PL011_IPA, PL011_SIZE, KEY_DEVICE_PL011, 0xf, 0, {QUICK, QUICK}},
+    {PL011_IPA, PL011_SIZE, KEY_DEVICE_PL011, 0xf, POLICY_SHADOW, {QUICK, QUICK}},
     {NARROW_IPA, 0x1000, KEY_DEVICE_PL031, 0x4, 0, {QUICK, QUICK}}, // 4 bytes alone
 };
 static const struct policy policy = {
@@ -118,6 +123,29 @@ void vtimer_interrupt(struct vcpu *vcpu)
     forwarded++;
 }
 
+static _Alignas(4096) uint64_t root[512];
+static _Alignas(4096) uint8_t pages[8][4096];
+static uint64_t stage1_page; // what the guest's tables make of any address
+
+static uint64_t translate(gva_t va)
+{
+    (void)va;
+    return stage1_page;
+}
+
+// A page of guest RAM that may only be read, and the page of registers that stands for the UART.
+static void map_pages(void)
+{
+    static struct pool pool;
+    struct ipa_range ram = {.base = {RAM_PAGE}, .size = 4096}, uart = {.base = {PL011_IPA}, .size = PL011_SIZE};
+
+    pool_init(&pool, pages, ARRAY_COUNT(pages));
+    space_init(&vm.space, root, &pool, 1);
+    assert_int_equal(stage2_map(&vm.space.stage2, &ram, pa_make(0x42000000), STAGE2_READ), HV_OK);
+    assert_int_equal(space_map_shadow(&vm.space, &uart, pa_make(0x40200000)), HV_OK);
+    fake_el1_translate = translate;
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -134,6 +162,7 @@ static int setup(void **state)
     fake_devices = (struct fake_devices){.value = VALUE};
     for (unsigned int i = 0; i < ARRAY_COUNT(id_keys); i++)
         id_keys[i] = KEY_SYSREG_UNKNOWN;
+    map_pages();
     return 0;
 }
 
@@ -198,10 +227,11 @@ static void every_register_can_be_stored_and_loaded(void **state)
     }
 }
 
-// HPFAR_EL2 says nothing then: it is the UART's page, the one of stage 2 that lacks a permission.
-static void a_permission_fault_is_the_uarts(void **state)
+// HPFAR_EL2 says nothing then: the page is what stage 1 makes of FAR_EL2, and its entry says that the UART answers.
+static void a_permission_fault_on_a_shadow_page_is_its_devices(void **state)
 {
     (void)state;
+    stage1_page = PL011_IPA | 0xff00000000000b80; // PAR_EL1's other fields: ATTR, NS, SH
     frame.x[1] = 'a';
     fake_sysreg_set("HPFAR_EL2", GICD_IPA >> 12 << 4);
     fake_sysreg_set("FAR_EL2", 0xffff800009300018);
@@ -214,6 +244,23 @@ static void a_permission_fault_is_the_uarts(void **state)
     assert_int_equal(telemetry.last[1].address, PL011_IPA + 0x18);
     assert_int_equal(telemetry.last[1].key, KEY_DEVICE_PL011);
     assert_false(trap_quick_abort(&frame, WORD_READ ^ 0xc)); // FSC 0xb: an Access flag fault
+}
+
+// Nor is a device's what stage 1 no longer translates, what lies in RAM, and what is not mapped at all.
+static void other_permission_faults_are_left_alone(void **state)
+{
+    static const uint64_t results[] = {PAR_EL1_F, PAR_EL1_F | PL011_IPA, RAM_PAGE, RAM_PAGE + 0x1000, GICD_IPA};
+
+    (void)state;
+    fake_sysreg_set("HPFAR_EL2", PL011_IPA >> 12 << 4);
+    fake_sysreg_set("FAR_EL2", PL011_IPA);
+    for (size_t i = 0; i < ARRAY_COUNT(results); i++) {
+        stage1_page = results[i];
+        assert_false(trap_quick_abort(&frame, WORD_READ | 0x8));
+        assert_false(trap_quick_abort(&frame, WORD_READ | 0x8 | 1u << 6));
+    }
+    assert_int_equal(fake_devices.count, 0);
+    assert_int_equal(telemetry.sequence, 0);
 }
 
 // Pending and active states are asked of other CPUs, and who waits for those runs what they ask of this one: that needs
@@ -409,7 +456,8 @@ int main(void)
         cmocka_unit_test_setup(each_device_is_found_after_each_other, setup),
         cmocka_unit_test_setup(a_width_that_the_range_denies_is_left_alone, setup),
         cmocka_unit_test_setup(every_register_can_be_stored_and_loaded, setup),
-        cmocka_unit_test_setup(a_permission_fault_is_the_uarts, setup),
+        cmocka_unit_test_setup(a_permission_fault_on_a_shadow_page_is_its_devices, setup),
+        cmocka_unit_test_setup(other_permission_faults_are_left_alone, setup),
         cmocka_unit_test_setup(what_asks_other_cpus_is_left_alone, setup),
         cmocka_unit_test_setup(an_id_register_that_is_none_is_left_alone, setup),
         cmocka_unit_test_setup(a_constant_call_is_answered, setup),

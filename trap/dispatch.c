@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policy applied: each kind of event asks for its verdict, does what the verdict says, and is logged when the row wants
-// it. Nothing here knows an encoding; nothing elsewhere decides.
+// The policy, applied. Every kind of event that a policy can speak about has a function here. Each does the same four
+// things: it finds the verdict for the event's key and direction, it does what the verdict says, it writes a record
+// when the verdict's row asks for one, and it returns what becomes of the guest. The rule: nothing here knows an
+// encoding of an instruction or a register, and nothing outside (but the shorter way, by the same verdicts) decides
+// about an access.
 
 #include <hv/trap.h>
 
@@ -30,8 +33,8 @@ static void write_record(const struct vcpu *vcpu, struct event *event)
     log_verdict(vcpu, event);
 }
 
-// The record, when the row asks for one, is written after the access, so that it has the value. Those of pause and
-// stop, which no row can do without, come before (decide).
+// Writes the record, when the row asks for one. It comes after the access, so that it can have the value that was read.
+// A verdict that pauses or stops has always written its record before (decide).
 static inline void finish(const struct vcpu *vcpu, struct event *event, const struct policy_verdict *verdict,
                           enum trap_result result)
 {
@@ -41,14 +44,15 @@ static inline void finish(const struct vcpu *vcpu, struct event *event, const st
     }
 }
 
-// decide's answer when the access is to be performed.
+// What decide answers when the access is to be performed: none of the results that an event can have.
 #define GO_ON TRAP_RESULT_COUNT
 
-// The verdicts that are the same for every kind of event.
+// Does what a verdict says that means the same for every kind of event: deny, raz-wi, stop and pause. refusal is what
+// deny means for this kind.
 static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap_result refusal)
 {
     if (event->verdict >= POLICY_RAZ_WI && !event->write)
-        event->value = 0; // what such a read got, or was to get, is not what the slot held before
+        event->value = 0; // the value of such a read is 0, and not what the slot's older event had
     switch (event->verdict) {
     case POLICY_DENY:
     case POLICY_RAZ_WI:
@@ -97,14 +101,15 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
     const struct policy_verdict *verdict = judge(event, policy_verdicts_of(vcpu->vm->policy, event->key));
     enum trap_result result = GO_ON;
 
-    // There is nothing behind ariel to pass a call on to: allow is its own answer.
+    // A call that is allowed is answered by ariel too: there is nobody behind it to pass the call on to.
     if (__builtin_expect(verdict->action != POLICY_EMULATE, 0)) {
         event->value = verdict->action == POLICY_RAZ_WI ? 0 : (uint64_t)HVC_NOT_SUPPORTED;
         result = decide(vcpu, event, TRAP_DONE);
     }
     if (result == GO_ON) {
         event->value = (uint64_t)call_handle(vcpu, event->key);
-        // The monitor may have sent the guest elsewhere, while the call waited.
+        // A call may wait in EL2 while the VM is paused, and a person may have set the guest's PC meanwhile. Then the
+        // call is over, and neither its result nor the step over the instruction belongs to where the guest is now.
         result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY;
     }
     finish(vcpu, event, verdict, result);
@@ -113,7 +118,8 @@ enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
     return result;
 }
 
-// The device itself, on the guest's behalf: its PA is its IPA.
+// Performs the access on the device itself, on the guest's behalf. The devices of the board that a policy can pass on
+// stand at the same address for the guest (IPA) as for the machine (PA).
 static enum trap_result pass_mmio(struct event *event, unsigned int size)
 {
     if (!device_may_pass(event->key, event->write) || !platform_may_pass(event->address, size))
@@ -140,7 +146,7 @@ enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int 
 
     event->key = range ? range->key : KEY_DEVICE_NONE;
     const struct policy_verdict *verdict = judge(event, verdicts);
-    if (range && !(range->widths & size)) // widths: bit n is 1 << n bytes, which is size itself
+    if (range && !(range->widths & size)) // bit n of widths stands for accesses of 1 << n bytes, and size is such a bit
         event->verdict = POLICY_DENY;
     if (__builtin_expect(event->verdict != POLICY_EMULATE, 0))
         result = event->verdict == POLICY_ALLOW ? pass_mmio(event, size) : decide(vcpu, event, TRAP_INJECT_ABORT);
@@ -159,16 +165,17 @@ enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
     enum trap_result result = decide(vcpu, event, TRAP_INJECT_UNDEF);
 
     if (result == GO_ON) {
-        // WFIT ends at once, as the architecture lets any of them do: nobody here watches its time-out.
+        // WFIT ends at once. WFI and its kin may end at any time (DDI 0487 D1.6.2), and EL2 does not watch a time-out.
         if (event->key == KEY_CAUSE_WFI && !(event->syndrome & ESR_ELX_ISS_WFX_TI_TIMED))
             vcpu_wait_for_interrupt(vcpu);
-        result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY; // as in trap_call
+        result = vcpu->frame->elr_el2 == event->pc ? TRAP_DONE : TRAP_RETRY; // see trap_call
     }
     finish(vcpu, event, verdict, result);
     return result;
 }
 
-// Moves no data and has no emulation: unless the row stops, what follows is after.
+// For events that move no data and have no emulation: unless the verdict pauses or stops, or ignores the instruction
+// (raz-wi), the guest gets the result `after`.
 static enum trap_result decide_alone(struct vcpu *vcpu, struct event *event, enum trap_result after)
 {
     event->address = 0;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Aborts that are refused, skipped, retried or fatal: finds the policy row that speaks for the address, obeys it where
-// it pauses or stops, and records the reason. Promises: a guest that faults without end gets LOG_LIMIT_PER_SECOND
-// records a second of each key and direction; the next record says how many were held back.
+// The end of an abort that is not the emulation of an access: one that is refused, skipped, retried or fatal. What the
+// hardware's rules make of it is known when it comes here (abort_classify.c). The policy row that speaks for the
+// address is found, obeyed where it says pause or stop, and cited in the record with the reason.
+//
+// A guest can fault without end. It gets LOG_LIMIT_PER_SECOND records a second for each key and direction, and the next
+// record says how many were held back.
 
 #include <hv/trap.h>
 
@@ -26,7 +29,8 @@ static void record(const struct vcpu *vcpu, const struct event *event, enum trap
                 reason);
 }
 
-// The verdicts that speak for the event; narrows the key from "a data abort" to the device at the address.
+// Returns the verdicts, for a read and a write, that speak for the event. The key of a data abort with an address
+// becomes that of the device there, so that counters and records name the device and not just "a data abort".
 static const struct policy_verdict *find_verdicts(const struct policy *policy, struct event *event)
 {
     if (event->key == KEY_CAUSE_DABT && event->address != 0) {
@@ -63,7 +67,8 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
         hold_access(vcpu, event);
         return TRAP_RETRY;
     } else if (outcome == TRAP_INJECT_ABORT) {
-        event->verdict = POLICY_DENY; // whatever the row would have done for an access that can be emulated
+        // The row may say emulate, for accesses that can be. This one cannot, and is refused.
+        event->verdict = POLICY_DENY;
     }
     return outcome;
 }

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a trapped system register does. The guest's ID registers are made once at boot: the CPU's own values without
-// what ariel does not virtualize, so that a trapped read of one is a load. Everything else goes by the emulation column
-// of sysreg_table.h. No access from here can fault: sysreg_access.S answers false for a register that is not there.
+// What an access to a trapped system register does, when the policy does not refuse it. The columns of sysreg_table.h
+// say it: `access` which directions there are, `emulation` how the register behaves; this file has one case for each
+// behaviour, and no case for a single register but where two share a behaviour and differ in a number.
+//
+// The guest's ID registers are made once, at boot: the CPU's own values without what ariel does not virtualize
+// (sysreg_id.c). A trapped read of one is then a load. No access from here can fault EL2: sysreg_access.S answers false
+// for a register that the CPU does not have, and the guest gets what such a CPU gives it, UNDEFINED.
 
 #include <hv/arch/sysreg.h>
 
@@ -38,7 +42,7 @@ enum sysreg_kind {
 
 #define INDEX(key) ((key) - KEY_SYSREG_FIRST)
 
-// Of the two rows with one encoding, the enumerators are the same: an error of the compiler.
+// Two rows with one encoding would make the same enumerator twice, which the compiler refuses.
 #define SYSREG_ENCODING_ENUM(name, op0, op1, crn, crm, op2, ...) SYSREG_AT_##op0##_##op1##_##crn##_##crm##_##op2,
 enum { SYSREG_TABLE(SYSREG_ENCODING_ENUM) };
 
@@ -62,20 +66,22 @@ void sysreg_init(const struct policy *policy)
     }
 }
 
-// Cache maintenance by guest address: EL2 maps guest RAM at its PA, and a line has the same PA whoever names it. Where
-// the guest's tables lead nowhere, or not to its RAM, there is no line of the guest's.
+// Cache maintenance by an address of the guest's (DC CVAC and others). EL2 asks the MMU which physical address the
+// guest's tables give it, and does the maintenance there by its own address: EL2 maps guest RAM at its PA, and a cache
+// line belongs to its PA whoever names it. Where the guest's tables lead nowhere, or not to guest
+// RAM, there is no line of the guest's and nothing to do; DC ZVA writes memory, so there it is a fault.
 static enum hv_status write_by_address(unsigned int key, uint64_t value)
 {
-    // Of the frame: SPSR_EL2 is no longer the guest's after an exception in EL2 (guarded.h).
+    // PSTATE is taken from the frame: SPSR_EL2 itself is overwritten when a guarded access of EL2 faults (guarded.h).
     bool el0 = FIELD_GET(SPSR_ELX_M_EL, vcpu_current()->frame->spsr_el2) == 0;
     bool zero = key == KEY_DC_ZVA;
-    if (key == KEY_IC_IVAU) // by address it would miss aliases in a VIPT instruction cache
+    if (key == KEY_IC_IVAU) // by EL2's address it would miss lines that a VIPT cache has by the guest's
         return sysreg_access_write(INDEX(KEY_IC_IALLUIS), 0) ? HV_OK : HV_ERR_UNSUPPORTED;
     uint64_t par = sysreg_access_translate(gva_make(value), el0, zero);
     uint64_t pa = (par & PAR_EL1_PA) | (value & (KIB(4) - 1));
     if ((par & PAR_EL1_F) || !space_owns(&vcpu_current()->vm->space, pa_make(pa)))
         return zero ? HV_ERR_FAULT : HV_OK;
-    if (key == KEY_DC_IVAC) // what stage 2 makes of it (DDI 0487 D7.5.9)
+    if (key == KEY_DC_IVAC) // with HCR_EL2.VM set it cleans as well (DDI 0487 D7.5.9)
         key = KEY_DC_CIVAC;
     return sysreg_access_write(INDEX(key), pa) ? HV_OK : HV_ERR_UNSUPPORTED;
 }
@@ -94,7 +100,9 @@ static enum vtimer_register timer_register(unsigned int key)
     }
 }
 
-// DBGDIDR of a CPU without EL3 (DDI 0487 G8.3.9).
+// DBGDIDR, which says to AArch32 code what ID_AA64DFR0_EL1 says to AArch64 code (DDI 0487 G8.3.9). Bits 14 and 12,
+// which tell of EL3, are 0: the guest's CPU has none. Where the policy does not trap the register, a guest reads the
+// CPU's own, and EL2 cannot read it: it has no encoding in AArch64.
 static uint64_t debug_id(void)
 {
     uint64_t dfr0 = sysreg_id_value[INDEX(KEY_ID_AA64DFR0_EL1)];
@@ -105,7 +113,8 @@ static uint64_t debug_id(void)
            FIELD_PREP(DBGDIDR_VERSION, FIELD_GET(ID_AA64DFR0_EL1_DEBUGVER, dfr0)) | DBGDIDR_RES1;
 }
 
-// The hardware's, but for the lock while the monitor steps, which is not the guest's then.
+// OSLSR_EL1 is the hardware's register. But while the monitor steps the vCPU, EL2 keeps the OS lock open for the step,
+// and the guest reads the lock as it left it.
 static enum hv_status read_oslsr(unsigned int index, uint64_t *value)
 {
     if (!sysreg_access_read(index, value))
@@ -195,7 +204,8 @@ static enum trap_result emulate_other(struct vcpu *vcpu, struct event *event)
     enum hv_status status;
 
     if (info[INDEX(event->key)] == (SYSREG_WO | SYSREG_SGI) && event->write) {
-        // With GICD_CTLR.DS = 1 there is no other Security state, and what ASGI1R sends is Group 0, as SGI0R's.
+        // The guest's GIC has one Security state (GICD_CTLR.DS = 1). There ICC_ASGI1R_EL1 sends an interrupt of Group
+        // 0, as ICC_SGI0R_EL1 does (IHI 0069 12.2).
         if (event->key == KEY_ICC_SGI1R_EL1)
             vgic_write_sgi1r(vcpu, event->value);
         else

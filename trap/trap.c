@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// From the vectors to core and back: makes a struct event of each exception that the guest takes to EL2, hands it to
-// core by kind, and does what core decided. The only code that moves the guest's PC.
+// The whole way of an exit. A guest has taken an exception to EL2, and vectors.S has put all of its registers into the
+// trap frame. Here the exception becomes a struct event, its class (ESR_EL2.EC) chooses who handles it, and the handler
+// answers with an enum trap_result: what becomes of the guest. This file then does that to the guest. The rule: no
+// other code moves the guest's PC, so that an instruction is skipped once or not at all, whatever a handler does.
+//
+// For example, MRS X3, CNTPCT_EL0 arrives with EC 0x18. trap_sysreg64 finds the register's key, trap_sysreg
+// (dispatch.c) asks the policy and reads the counter, the result is TRAP_DONE, X3 of the frame gets the value, and
+// ELR_EL2 of the frame moves by 4.
 
 #include <hv/arch/trap.h>
 
@@ -29,7 +35,9 @@ struct trap_class {
 
 static enum trap_result trap_hvc64(struct vcpu *vcpu, struct event *event)
 {
-    // HVC arrives with ELR_EL2 after the instruction; a policy row may pause at it.
+    // The preferred return address of HVC is the instruction after it (DDI 0487 D1.3.1), unlike that of a trapped SMC.
+    // The PC goes back to the HVC, so that the event names the call, and a policy row that pauses can have it done
+    // again.
     event->pc -= 4;
     vcpu->frame->elr_el2 = event->pc;
     return trap_call(vcpu, event);
@@ -74,7 +82,8 @@ static COLD enum trap_result trap_fp(struct vcpu *vcpu, struct event *event)
     return aarch32_is_skipped(vcpu, event) ? TRAP_DONE : trap_other(vcpu, event);
 }
 
-// An event that moves no data and that no row decides about: fills in what the slot holds of an older one.
+// Completes an event that moves no data and that no row of the policy decides about. Slots of events are used again and
+// again, so the fields that say nothing here are cleared of what an older event left.
 static void note(const struct vcpu *vcpu, struct event *event, uint8_t cause)
 {
     event->cause = cause;
@@ -97,7 +106,7 @@ static COLD enum trap_result trap_debug_exception(struct vcpu *vcpu, struct even
     return trap_debug(vcpu, event);
 }
 
-// DDI 0487 D19.2.37: ESR_EL2.EC
+// Who handles an exception, by its class: ESR_EL2.EC (DDI 0487 D19.2.37).
 static const struct trap_class trap_classes[64] = {
     [0x00] = {trap_named, KEY_CAUSE_UNKNOWN, 0},
     [0x01] = {trap_wf, KEY_CAUSE_WFI, 4},
@@ -152,7 +161,9 @@ static COLD void finish_slowly(struct vcpu *vcpu, enum trap_result result)
     }
 }
 
-// Until nothing is left to be done before the guest runs again.
+// Does what was asked of this vCPU (vcpu->request): to wait until its VM runs, to wait for an interrupt, to step. A
+// wait serves interrupts, and these may ask for more, so the requests are read again until none is left but the step,
+// which takes effect by the eret.
 static COLD void serve_requests(struct vcpu *vcpu, bool done)
 {
     uint32_t request;
@@ -170,7 +181,7 @@ static COLD void serve_requests(struct vcpu *vcpu, bool done)
         step_arm(vcpu, done);
 }
 
-// Closes the event and does what was asked of this vCPU meanwhile. The last C before eret.
+// Closes the event, and does what was asked of this vCPU since the exit began. It is the last C before the eret.
 static inline void leave(struct vcpu *vcpu, struct event *event)
 {
     vgic_flush(vcpu);
@@ -212,7 +223,8 @@ void trap_from_sync(struct trap_frame *frame)
     leave(vcpu, event);
 }
 
-// An interrupt has no syndrome: what ESR_EL2 holds is an older exception's.
+// IRQ, FIQ and SError. An IRQ or FIQ does not write ESR_EL2: what the register holds is an older exception's, and
+// the event says 0.
 static void trap_asynchronous(struct trap_frame *frame, uint8_t cause, unsigned int intid)
 {
     struct vcpu *vcpu = vcpu_current();

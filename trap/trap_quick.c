@@ -97,7 +97,8 @@ static inline bool answer_at_once(struct vcpu *vcpu, unsigned int key, int64_t *
     return true;
 }
 
-// They are functions of their own, so that none pays for the registers and the stack that another needs.
+// Each kind of exit is a function of its own and is not inlined, so that none pays for the registers and the stack that
+// another needs.
 static __attribute__((noinline)) bool quick_call(struct trap_frame *frame)
 {
     struct vcpu *vcpu = vcpu_current();
@@ -138,7 +139,8 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
     return finish(vcpu, event);
 }
 
-// SGIs to other vCPUs post and kick, and wait for nobody.
+// MSR ICC_SGI1R_EL1. An SGI to another vCPU is left in its mailbox, and its CPU is kicked by a physical SGI: nothing
+// here waits for that CPU.
 static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, uint32_t syndrome)
 {
     struct vcpu *vcpu = vcpu_current();
@@ -157,8 +159,9 @@ static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, uint32
     return finish(vcpu, event);
 }
 
-// Ends with any interrupt, as WFI may: what that is, is seen right after eret. An interrupt that still has a list
-// register may be pending there, and would not wake EL2.
+// WFI. EL2 waits in the guest's place, with any physical interrupt as the end: WFI may end for any reason (DDI 0487
+// D1.6.2), and what has come is taken right after the eret. But an interrupt that has a list register already may be
+// pending there without a physical one to wake EL2. So this way is taken only while all list registers are empty.
 static __attribute__((noinline)) bool quick_wfi(uint32_t syndrome)
 {
     struct vcpu *vcpu = vcpu_current();
@@ -311,8 +314,9 @@ bool trap_quick_register(struct trap_frame *frame, uint32_t syndrome)
     return false;
 }
 
-// The virtual timer, whose whole handling is a list register. Whatever is pending besides comes right after eret. Here
-// somebody may wait for this vCPU (vcpu->request) without having kicked it yet: then the whole way.
+// An IRQ. Only the virtual timer's is served here: all it takes is a list register. Other interrupts that are pending
+// come right after the eret. A request to this vCPU (vcpu->request) may be there while the SGI that announces it is
+// still on its way; then the interrupt goes the whole way, which looks at requests.
 unsigned int trap_quick_irq(void)
 {
     struct vcpu *vcpu = vcpu_current();

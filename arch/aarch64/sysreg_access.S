@@ -4,11 +4,14 @@
 
 #include <hv/arch/sysreg_table.h>
 
-// MSR, MRS and SYS have one format: op0 at 19, op1 at 16, CRn at 12, CRm at 8, op2 at 5, Rt = x0 (DDI 0487 C4.1.93)
+// MSR, MRS and SYS have one format (DDI 0487 C4.1.93): op0 stands at bit 19, op1 at 16, CRn at 12, CRm at 8, op2 at 5, and
+// Rt at 0, which is X0 here. Bit 21 makes an MRS of an MSR. For example MSR S3_0_C1_C0_0, X0 is 0xd5181000.
 #define ENCODING(op0, op1, CRn, CRm, op2) \
     (0xd5000000 | (op0) << 19 | (op1) << 16 | (CRn) << 12 | (CRm) << 8 | (op2) << 5)
 
-// Which rows sysreg.c comes here with: bit 0 for reads, bit 1 for writes.
+// Which accesses of a row trap/sysreg.c makes on the hardware, by the row's emulation column: bit 0 for reads, bit 1 for
+// writes. A row that is emulated without the hardware needs no instruction here. An emulation without a line here does
+// not assemble.
 #define ACCESS_RO 1
 #define ACCESS_WO 2
 #define ACCESS_RW 3
@@ -27,7 +30,8 @@
 #define USED_NONE 0
 #define USED_UNDEF 0
 
-// A row that is used has a stub of two instructions, and its number in the index; the others share stub 0.
+// Each access that is made has a stub of two instructions, the access and a branch back. An index of a byte for each row
+// says which stub is its own; rows without one have stub 0, which answers that the register is not there.
 #define READ_STUB(name, op0, op1, CRn, CRm, op2, class, access, control, emulation) \
     stub read, ACCESS_##access & USED_##emulation & 1, ENCODING(op0, op1, CRn, CRm, op2) | 1 << 21;
 #define WRITE_STUB(name, op0, op1, CRn, CRm, op2, class, access, control, emulation) \
@@ -61,7 +65,8 @@
     .set .Lnumber, 0
 .endm
 
-// KEY_SYSREG_UNKNOWN's, with which nobody comes here but a CPU that guesses.
+// The entry of KEY_SYSREG_UNKNOWN, behind those of the rows. No code comes here with that key. But a CPU that speculates
+// past the check of a key may load the entry, and it must find a stub that does nothing (docs/SECURITY.md).
 .macro unknown_register
     .pushsection .rodata.sysreg_access, "a"
     .byte 0
@@ -105,7 +110,8 @@ function sysreg_access_fault
     mov w0, wzr
     ret
 
-// An external abort on the walk, which a guest's tables can cause, is an exception here and not a result.
+// AT reports a failed translation in PAR_EL1. But an external abort on the table walk, which the guest causes by placing a
+// table where no memory is, is an exception taken from the AT itself; it goes on at the fixup.
 .macro guarded_at operation
 9001:
     at \operation, x0

@@ -4,7 +4,7 @@
 
 #include <hv/arch/vcpu_register_table.h>
 
-// MSR; bit 21 makes it MRS. Rt = x0 (DDI 0487 C4.1.93)
+// The encoding of MSR with Rt = X0; bit 21 makes it an MRS (DDI 0487 C4.1.93, and sysreg_access.S).
 #define ENCODING(op0, op1, CRn, CRm, op2) \
     (0xd5000000 | (op0) << 19 | (op1) << 16 | (CRn) << 12 | (CRm) << 8 | (op2) << 5)
 

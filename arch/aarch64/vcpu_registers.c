@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of a vCPU's registers: which of them this CPU has, and what they hold at reset.
+// The table of a vCPU's registers: which of them this CPU has, and what they hold at reset. CPUs differ: one has six
+// breakpoints and no pointer authentication, another sixteen and both. A register that a CPU does not have is
+// UNDEFINED, so each row names the field of an ID register that tells, and the least value with which the register is
+// there. For example DBGBVR3_EL1 is there when ID_AA64DFR0_EL1.BRPs, the number of breakpoints less one, is 3 or more.
 
 #include <hv/arch/vcpu_registers.h>
 
@@ -10,7 +13,7 @@
     {#name, reset, SAVED_##saved, FIELD_##field, least},
 const struct vcpu_register vcpu_registers[VCPU_REGISTER_COUNT] = {VCPU_REGISTER_TABLE(VCPU_REGISTER_ROW)};
 
-// Of the two rows with one encoding, the enumerators are the same: an error of the compiler.
+// Two rows with one encoding would make the same enumerator twice, which the compiler refuses.
 #define VCPU_REGISTER_AT(name, op0, op1, crn, crm, op2, ...) VCPU_REGISTER_AT_##op0##_##op1##_##crn##_##crm##_##op2,
 enum { VCPU_REGISTER_TABLE(VCPU_REGISTER_AT) };
 

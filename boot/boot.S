@@ -153,7 +153,9 @@ loaded_at_text:
 linked_at_text:
     .asciz ", but it runs at 0x"
 load_there_text:
-    .asciz " only (board " PLATFORM_NAME "): load it there, or build it for this board\r\n"
+    .ascii " only (board "
+    .ascii PLATFORM_NAME
+    .asciz "): load it there, or build it for this board\r\n"
     .balign 4
 
 // Entered at EL1 or EL3: x1 = CurrentEL

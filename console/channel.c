@@ -36,6 +36,7 @@
 
 static struct spinlock queue_lock = SPINLOCK(LOCK_CONSOLE_INPUT);
 
+// What was typed for a guest and not read yet: a ring of bytes, with one BREAK somewhere among them.
 struct queue {
     uint32_t first;
     uint32_t count;
@@ -44,6 +45,8 @@ struct queue {
     bool dropping;     // it was stalled for too long: what the queue has no place for is dropped
 };
 
+// One guest's conversation with the person. The counters may be read at any time, the rest under the lock that guards
+// it.
 struct channel {
     channel_receive receive;
     void *argument;
@@ -92,6 +95,7 @@ static struct channel *in_front(void)
 
 // ---- Output
 
+// A byte that may not go out now: kept for later, or dropped when the ring is full.
 static COLD void hold_byte(struct channel *channel, uint8_t byte) REQUIRES(console_lock)
 {
     if (channel->held_count == HELD_SIZE) {
@@ -103,6 +107,7 @@ static COLD void hold_byte(struct channel *channel, uint8_t byte) REQUIRES(conso
         channel->held_open = byte != '\n';
 }
 
+// Where a byte of the guest goes: to the line, or behind what waits already.
 static inline void put_byte(struct channel *channel, uint8_t byte) REQUIRES(console_lock)
 {
     if (__builtin_expect(channel->held, 0))
@@ -128,6 +133,8 @@ __attribute__((flatten)) void channel_put(struct channel *channel, uint8_t byte)
         guest_words_tell(&channel->words);
 }
 
+// A byte of a text that came by hypercall, as it stands between quotes in C. EL2 vouches for these lines with a prefix
+// of its own, so nothing in them may act on the terminal or end the line.
 static void put_escaped(struct channel *channel, uint8_t byte) REQUIRES(console_lock)
 {
     static const char digits[] = "0123456789abcdef";
@@ -170,6 +177,7 @@ void channel_put_text(struct channel *channel, const uint8_t *text, size_t lengt
     spinlock_release(&console_lock);
 }
 
+// From now on the channel keeps what the guest prints. How much it drops meanwhile is told at the end of the hold.
 static void begin_hold(struct channel *channel) REQUIRES(console_lock)
 {
     if (channel->held)
@@ -194,6 +202,7 @@ static uint64_t end_hold(struct channel *channel) REQUIRES(console_lock)
 
 // ---- Input
 
+// There is place in the queue again, or nobody waits for it any longer: the UART's interrupt may come.
 static void listen_again(struct queue *queue) REQUIRES(queue_lock)
 {
     if (queue->stalled > 0)
@@ -201,6 +210,7 @@ static void listen_again(struct queue *queue) REQUIRES(queue_lock)
     queue->stalled = 0;
 }
 
+// `waiting` is read without the lock by channel_room, at each byte that a guest reads.
 static void note_waiting(struct channel *channel) REQUIRES(queue_lock)
 {
     __atomic_store_n(&channel->waiting, channel->queue.count + (channel->queue.break_at > 0), __ATOMIC_RELAXED);
@@ -211,6 +221,9 @@ static bool offer(struct channel *channel, uint16_t data) REQUIRES(queue_lock)
     return channel->receive(channel->argument, data);
 }
 
+// Gives the guest what it takes, in the order in which it was typed. break_at counts down with each byte: at 1 the
+// BREAK is next. The UART is read again when half of the queue is free, so that it does not start and stop at each
+// byte.
 static void offer_queue(struct channel *channel) REQUIRES(queue_lock)
 {
     struct queue *queue = &channel->queue;
@@ -240,6 +253,7 @@ void channel_room(struct channel *channel)
     spinlock_release(&queue_lock);
 }
 
+// A byte may go straight to the guest only when none waits before it.
 void channel_type(uint8_t byte)
 {
     struct channel *channel = in_front();
@@ -292,6 +306,8 @@ static bool must_stall(void)
     return stall;
 }
 
+// Once a second. `stalled` is 1 in the second in which the stall began, so STALL_SECONDS_MAX whole seconds have passed
+// when it is larger than STALL_SECONDS_MAX + 1.
 static void count_stalled_second(struct channel *channel)
 {
     struct queue *queue = &channel->queue;
@@ -368,6 +384,8 @@ const char *channel_words(void) NO_THREAD_ANALYSIS
 
 // ---- The line
 
+// Whom a typed byte is for. A BREAK always goes to the control client: it is the way to the monitor when the guest has
+// Ctrl-] for itself.
 static void take_typed(int byte)
 {
     if (control != NULL && byte == PL011_BREAK)

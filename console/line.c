@@ -55,6 +55,7 @@ void console_init(bool raw) NO_THREAD_ANALYSIS
     log_set_sink(&sink);
 }
 
+// Sends a byte and notes whether the line is open. A carriage return leaves it as it was: the text still stands there.
 static void put(uint8_t byte) REQUIRES(console_lock)
 {
     pl011_put(byte);
@@ -76,6 +77,7 @@ static void put_string(const char *text) REQUIRES(console_lock)
     put_text(text, strlen(text));
 }
 
+// Draws the line that is being typed and moves the cursor back to where the person has it.
 static void draw_input(void) REQUIRES(console_lock)
 {
     put_text(console.input, console.input_length);
@@ -107,6 +109,7 @@ static void end_line(void) REQUIRES(console_lock)
     put('\n');
 }
 
+// A byte that is no plain text, or belongs to a sequence: the filter says what is printed for it.
 static __attribute__((noinline)) void filter_byte(uint8_t byte) REQUIRES(console_lock)
 {
     uint8_t bytes[TERMINAL_OUT_MAX];
@@ -125,6 +128,8 @@ void line_put_guest(uint8_t byte)
         filter_byte(byte);
 }
 
+// The order is what keeps a record readable: first the terminal is made fit to show it, then whatever stands on the
+// line is ended, then it is printed, and the filter is told that it must not be erased.
 void console_line(const char *line, size_t length)
 {
     spinlock_acquire(&console_lock);

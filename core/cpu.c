@@ -49,6 +49,8 @@ static uint64_t deadline(unsigned int milliseconds)
     return READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * milliseconds / 1000;
 }
 
+// Runs the functions of all CPUs that have asked this one. A function may itself wait for another CPU and come back
+// here: it does not meet itself, because its bit has been taken.
 static COLD void serve_calls(unsigned int me)
 {
     uint32_t callers = __atomic_exchange_n(&asked[me], 0, __ATOMIC_ACQ_REL);
@@ -88,6 +90,7 @@ void cpu_init(void)
     panic_register(stop_others);
 }
 
+// Writes the call first and asks for it then: whoever finds the bit finds the function.
 static void ask(uint32_t cpus, void (*function)(void *argument), void *argument)
 {
     unsigned int me = cpu_id();
@@ -176,6 +179,8 @@ void cpu_mark_running(void)
     __atomic_store_n(&running[cpu_id()], true, __ATOMIC_RELEASE);
 }
 
+// One after the other, because each CPU that comes up uses what the boot CPU has prepared for it, and a record that
+// names the one that failed is worth more than a second at boot.
 bool cpu_start_others(unsigned int count, uint64_t entry)
 {
     for (unsigned int cpu = 1; cpu < count; cpu++) {

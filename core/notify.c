@@ -30,6 +30,7 @@ void notify_register(notify_listener listener)
     listeners[listener_count++] = listener;
 }
 
+// Every listener hears of every event, in the order in which they registered.
 static void tell(enum notify_event event)
 {
     for (unsigned int i = 0; i < listener_count; i++)
@@ -46,6 +47,7 @@ COLD void notify_post(enum notify_event event)
     gicv3_send_sgi(GICV3_SGI_KICK, CPU_BOOT);
 }
 
+// The bits are taken all at once: an event that is posted while listeners run waits for the next SGI.
 void notify_serve(void)
 {
     if (cpu_id() != CPU_BOOT || __atomic_load_n(&posted, __ATOMIC_RELAXED) == 0)

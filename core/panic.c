@@ -18,6 +18,7 @@
 
 extern char text_start[], text_end[], stacks_start[], stacks_end[], panic_stacks[];
 
+// Whether a frame record of 16 bytes at fp lies on one of EL2's stacks.
 static bool on_stack(uint64_t fp)
 {
     bool stack = fp >= (uint64_t)stacks_start && fp < (uint64_t)stacks_end - 16;
@@ -80,6 +81,8 @@ void panic_begin(void)
     reports[cpu_id()]++;
 }
 
+// The text is formatted before anything is printed: its arguments may be what is broken, and then the fault within
+// formatting is what is reported.
 _Noreturn void panic(const char *format, ...)
 {
     char text[128];

@@ -61,6 +61,7 @@ static uint64_t full_after(uint64_t full, uint64_t now, uint64_t second, unsigne
     return per_second == LOG_UNLIMITED ? full : full + second / per_second;
 }
 
+// One bit for each source.
 static bool is_set(const uint64_t *bits, unsigned int source)
 {
     return bits[source / 64] >> (source % 64) & 1;
@@ -103,6 +104,7 @@ enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uin
     return answer;
 }
 
+// The bucket is set to empty, so that log_budget_next_held finds the source only after a second without such records.
 void log_budget_hold(unsigned int source, uint64_t count)
 {
     uint64_t second = READ_SYSREG(CNTFRQ_EL0);
@@ -133,6 +135,7 @@ unsigned int log_budget_row(unsigned int source, const struct policy **policy)
     return row;
 }
 
+// A source that is quiet has a full bucket, and would not come to tell the count by a record of its own soon.
 bool log_budget_next_held(unsigned int *source, bool all, uint64_t *held)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);

@@ -9,6 +9,8 @@
 #define PREFIX_LENGTH (sizeof("ariel: ") - 1)
 #define DUMP_MAX      128
 
+// Whether a record is of class. Its head is ariel's own and comes first, so the first " class=" of the line is the
+// genuine one, whatever a value further on says.
 static bool line_is_of(const char *line, enum log_class class)
 {
     static const char mark[] = " class=";
@@ -51,6 +53,8 @@ __attribute__((noinline)) static bool read_line(bool previous, enum log_class cl
     return found;
 }
 
+// Two walks: the first counts the records, so that the second can leave out all but the newest `count` of them and
+// still give them oldest first.
 static unsigned int for_each(bool previous, unsigned int count, enum log_class class, log_callback callback,
                              void *argument)
 {
@@ -96,6 +100,7 @@ void log_dump(void)
         log_for_each(DUMP_MAX, LOG_CLASS_COUNT, dump_line, NULL);
 }
 
+// The records stay in memory, for a dump of it. Readers begin behind them.
 void log_clear(void)
 {
     spinlock_acquire(&log_state.lock);

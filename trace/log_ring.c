@@ -103,6 +103,7 @@ static unsigned int oldest_of_most(const struct log_slot *slots)
     return oldest < LOG_SLOTS ? oldest : 0; // there are more slots than firsts: never the latter
 }
 
+// A free slot while there is one; then that of the oldest record of the source that has most.
 /*@ requires slots_are_sound(slots);
     assigns used, later_records[0 .. LOG_SOURCE_COUNT - 1];
     ensures 0 <= \result < LOG_SLOTS && used <= LOG_SLOTS;
@@ -149,11 +150,15 @@ void log_ring_append(struct log_ring *ring, unsigned int source, uint64_t sequen
     slot->length = (uint32_t)length;
 }
 
+// Whether a slot holds a record, as far as its numbers can be believed: length 1 to LOG_SLOT_TEXT - 1, which the
+// unsigned subtraction tests with one comparison.
 static bool is_record(const struct log_slot *slot)
 {
     return slot->length - 1 < LOG_SLOT_TEXT - 1 && slot->sequence != UINT64_MAX;
 }
 
+// The slots are in no order, so each call looks at all of them for the lowest number. The table is small, and only
+// people read it.
 bool log_ring_read(const struct log_ring *ring, const struct log_half *half, uint64_t *position, char *line,
                    size_t size)
 {

@@ -33,6 +33,8 @@ static void draw(uint64_t key[2])
     }
 }
 
+// What the boot before has left makes the new secret harder to guess, so it goes into the key too. Its proof is the old
+// secret itself, which nobody needs any more once the new one is drawn.
 void log_init_at(void *memory)
 {
     struct log_ring *ring = memory;
@@ -75,11 +77,14 @@ void log_init_at(void *memory)
     }
 }
 
+// Until here each record by log_routine counts against the budget when a guest's reset is why there is a boot.
 void log_boot_done(void)
 {
     log_state.routine_limited = false;
 }
 
+// The ring remembers how this boot ended. A boot that was itself started by a guest's reset and lasted for less than a
+// minute is one turn of a loop.
 void log_guest_resets(void)
 {
     uint64_t life = (READ_SYSREG(CNTPCT_EL0) - log_state.start) / log_state.frequency;

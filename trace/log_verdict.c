@@ -40,6 +40,7 @@ _Static_assert(sizeof(VERDICT_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG
 static struct spinlock burst_lock = SPINLOCK(LOCK_LOG_LIMIT); // guards the bursts; no other lock is taken under it
 static struct burst bursts[BURSTS] GUARDED_BY(burst_lock);
 
+// How loud a verdict is: what stops or pauses a VM is louder than what goes on.
 static enum log_level level_of(unsigned int verdict)
 {
     switch (verdict) {
@@ -134,6 +135,8 @@ uint64_t log_suppressed_of_row(unsigned int row)
 
 // ---- Maintenance by set and way
 
+// Whether event is maintenance by set and way, and is counted as part of a burst. A row that pauses or stops at it gets
+// a record of its own at once, as any other.
 static bool add_to_burst(const struct vcpu *vcpu, const struct event *event)
 {
     unsigned int n = event->key - BURST_FIRST;
@@ -190,6 +193,7 @@ static void record_burst(const struct burst *burst)
         log_budget_hold(limit.source, burst->count - 1); // the first was counted
 }
 
+// Writes the records of the bursts that are due; all: of all that have not been told.
 static void tell_bursts(bool all)
 {
     struct burst taken;
@@ -210,6 +214,8 @@ void log_tick(void)
         record_held(source, held, true);
 }
 
+// After a guest's reset each of these records is one of a boot that the guest has caused: those that the budget has no
+// place for are told together.
 void log_flush(void)
 {
     uint64_t held, others = 0;

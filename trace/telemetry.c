@@ -42,11 +42,15 @@ void telemetry_sum(const struct vm *vm, unsigned int key, struct telemetry_stat 
     }
 }
 
+// Events that a record cites are copied to a ring of their own, which only such events fill: a person who reads the
+// record minutes later can still have it explained.
 void telemetry_keep(struct telemetry *telemetry, const struct event *event)
 {
     telemetry->logged[telemetry->logged_count++ % TELEMETRY_LOGGED] = *event;
 }
 
+// A slot holds the event asked for if its sequence number is the one that belongs there; else it was used again, and
+// the copies are looked at.
 const struct event *telemetry_find(const struct telemetry *telemetry, uint64_t sequence)
 {
     const struct event *event = &telemetry->last[sequence % TELEMETRY_LAST];

@@ -13,10 +13,10 @@
 #include <hv/platform.h>
 #include <hv/stage1.h>
 
-// GICD_PIDR2.ArchRev (IHI 0069 12.9.25): 3 for GICv3, 4 for GICv4, which can do all that a GICv3 can.
+// GICD_PIDR2.ArchRev (IHI 0069 12.9): 3 for GICv3, 4 for GICv4, which can do all that a GICv3 can.
 #define GICD_PIDR2         0xffe8
 #define GICD_PIDR2_ARCHREV GENMASK64(7, 4)
-// UARTPeriphID0 and 1 (DDI 0183 3.3.14): the part number, 0x011 for a PL011, in their lowest 12 bits.
+// UARTPeriphID0 and 1 (DDI 0183 3.3.15): the part number, 0x011 for a PL011, in their lowest 12 bits.
 #define UARTPERIPHID0 0xfe0
 #define UARTPERIPHID1 0xfe4
 #define PL011_PART    0x011

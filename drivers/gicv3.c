@@ -1,9 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// The physical GICv3 (Arm IHI 0069): the distributor, the redistributors and each CPU's interface, all owned by EL2.
-// Everything is Non-secure Group 1; EL2 takes what comes and never nests. SPIs, that is the UART, come before SGIs and
-// PPIs, which a guest can make come without end. EOImode is 1: dropping the
-// priority and deactivating are two steps, because an interrupt with a virtual one behind it stays active until the
-// guest deactivates it through its list register. No wait is endless; one that runs out is recorded.
+// The physical GICv3 (Arm IHI 0069). EL2 owns all of it: the distributor, one redistributor for each CPU, and each
+// CPU's interface. A guest never reaches it; what a guest programs is the virtual GIC (vdev/vgic).
+//
+// Every interrupt is Non-secure Group 1, and EL2 takes it at EL2 with interrupts masked, so one never nests in another.
+// SPIs, of which EL2 uses the UART's alone, have a higher priority than SGIs and PPIs: a guest can make its timers'
+// PPIs come without end, and a person's keys must get through all the same.
+//
+// ICC_CTLR_EL1.EOImode is 1 (IHI 0069 12.2), so that an interrupt ends in two steps. The priority drop (ICC_EOIR1_EL1)
+// lets the next one come. The deactivation (ICC_DIR_EL1) lets the same one come again; for an interrupt that EL2 has
+// passed on through a list register with the HW bit, the guest does it by the end of the virtual interrupt. Until then
+// a level-sensitive line that is still high does not come back.
+//
+// No wait for the hardware is endless: one that runs out is recorded as gic-timeout, and EL2 goes on.
 
 #include <hv/gicv3.h>
 
@@ -40,17 +48,18 @@
 #define GICR_TYPER_LAST 0x10
 #define WAKER_SLEEP     0x02
 #define WAKER_CHILDREN  0x04
-#define PRIORITY_SPI    0x80808080u
-#define PRIORITY_OWN    0xa0a0a0a0u // SGIs and PPIs
-#define WAIT_POLLS      100000u
-#define SRE_EL2_ALL     0xf // SRE, DFB, DIB, Enable
+#define PRIORITY_SPI    0x80808080u // four interrupts a word; a lower number is a higher priority (IHI 0069 4.8)
+#define PRIORITY_OWN    0xa0a0a0a0u // of SGIs and PPIs
+#define WAIT_POLLS      100000u     // some ms at least, where a register settles in microseconds
+#define SRE_EL2_ALL     0xf         // SRE, DFB, DIB, Enable
 #define CTLR_EOIMODE    0x2
 
 // Filled in by gicv3_init_cpu on the CPU itself; 0: that CPU has not come up.
 static uint64_t redistributor[CPU_MAX];
 static uint64_t affinity[CPU_MAX]; // MPIDR_EL1 Aff3.Aff2.Aff1.Aff0
 
-// Until the register reads back so: a write that is still under way (RWP), or that did not take.
+// Waits until the bits of mask read as value: a write to the GIC may still be under way (IHI 0069, GICD_CTLR.RWP), and
+// a bit that was written may not be implemented. what names the wait in the record of one that runs out.
 static void wait_for(uint64_t address, uint32_t mask, uint32_t value, const char *what)
 {
     for (unsigned int poll = 0; poll < WAIT_POLLS; poll++)
@@ -64,6 +73,8 @@ static uint64_t frame_at(unsigned int index)
     return platform.gicr.base + (uint64_t)index * platform.gicr_stride;
 }
 
+// The redistributors lie side by side, and GICR_TYPER.Last marks the last one (IHI 0069 12.11). On a machine without
+// that mark the board's region ends the walk.
 unsigned int gicv3_cpu_count(void)
 {
     unsigned int index = 0, last = (unsigned int)(platform.gicr.size / platform.gicr_stride) - 1;

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// EL2's own timer, and the deadlines of those who share it. Each CPU touches its own deadlines only, so there is no
-// lock. The timer is never off: core/tick.c always has a deadline, and one of HYP_TIMER_NEVER does not come.
+// EL2's own timer (CNTHP, DDI 0487 D11) has one comparator on each CPU, and several users want to be called at times
+// of their own. So each user has a deadline on each CPU, and the comparator is set to the earliest of them. For
+// example, with the watchdog due at 1,000,000 and a guest's alarm at 400,000, CNTHP_CVAL_EL2 is 400,000; when that has
+// passed the alarm's user is called, and the comparator moves on to 1,000,000.
+//
+// A CPU touches its own deadlines only, and only with interrupts masked, so there is no lock. The timer is never turned
+// off: core/tick.c always has a deadline, and HYP_TIMER_NEVER, the largest number, is never reached.
 
 #include <hv/hyp_timer.h>
 
@@ -19,8 +24,8 @@ static uint64_t *own_deadlines(void)
     return deadlines[cpu_id()];
 }
 
-// Sets the hardware to the earliest deadline. The timer's output follows at once, before EL2 ends the interrupt of a
-// deadline that was moved: else it would come again.
+// Sets the comparator to the earliest deadline. The timer's output is level-sensitive and follows the comparator; the
+// barrier makes it fall before EL2 deactivates the interrupt of a deadline that has moved, which would else come again.
 static void program(const uint64_t *own)
 {
     uint64_t earliest = HYP_TIMER_NEVER;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// The physical PL011 (Arm DDI 0183): the one serial line, owned by EL2. Polled transmission with a bounded wait,
-// interrupt-driven reception. Works before the MMU is on and before pl011_init (QEMU's UART sends at once). Callers
-// serialize: console/line.c holds the console lock around pl011_put; pl011_get is called on the boot CPU alone.
+// The physical PL011 (Arm DDI 0183) that is EL2's console: the first UART of the board's table. Bytes are sent by
+// polling, with a wait that ends; received bytes interrupt. It works before the MMU is on and before pl011_init, since
+// whoever started ariel has used the UART before (QEMU's sends without any set-up).
+//
+// There is no lock here, because callers serialize: console/line.c holds the console's lock around pl011_put, and the
+// console alone calls pl011_get.
 
 #include <hv/pl011.h>
 
@@ -57,7 +60,7 @@ void pl011_listen(bool on)
 void pl011_init(void)
 {
     // The clock is divided by 16 times the baud rate: the integer part of that and its 64ths have a register each
-    // (DDI 0183 3.3.6). 24 MHz / (16 * 115200) is 13.02: 13, and 1 of 64.
+    // (DDI 0183 3.3.5 and 3.3.6). 24 MHz / (16 * 115200) is 13.02: 13, and 1 of 64.
     uint32_t divisor = (uint32_t)((UINT64_C(64) * platform.uarts[0].clock_hz / 16 + BAUD_RATE / 2) / BAUD_RATE);
 
     // LCR_H and the divisors may only change while the UART is off (DDI 0183 3.3.7); the write of LCR_H latches them.
@@ -71,8 +74,8 @@ void pl011_init(void)
     uart_write(UARTCR, CR_UARTEN | CR_TXE | CR_RXE);
 }
 
-// Whether the full FIFO took in a byte in time. After one had to be given up the next ones wait but one poll each,
-// until the UART takes one again: a stuck UART costs its wait once, not once a byte.
+// Whether the full FIFO has room again in time. After one byte had to be given up, the next ones wait for a single poll
+// each until the UART takes one again: a UART that is stuck costs its wait once, and not once for every byte.
 static COLD bool wait_for_room(bool was_stuck)
 {
     unsigned int polls = was_stuck ? 1 : PL011_TX_WAIT;

@@ -35,8 +35,9 @@ const struct platform platform = {
     .cpus = {PLATFORM_CPUS(CPU_ROW)},
 };
 
-// A guest's timers have the INTIDs that Arm recommends (BSA 3.5), and the real timers interrupt the guest by the same
-// number through its list registers (vdev/vtimer.c). A board on which they differ needs that file changed first.
+// A guest's timers have the INTIDs that Arm recommends (Base System Architecture, "PPI assignments"), and the real
+// timers interrupt the guest by the same number through its list registers (vdev/vtimer.c). A board on which they
+// differ needs that file changed first.
 _Static_assert(PPI_VIRTUAL_TIMER == 27 && PPI_PHYSICAL_TIMER == 30);
 
 unsigned int platform_cpu_number(uint64_t mpidr)

@@ -62,7 +62,7 @@ struct platform {
 
 extern const struct platform platform;
 
-// The bits of MPIDR_EL1 that say which CPU it is: Aff3, Aff2, Aff1 and Aff0 (DDI 0487 D19.2.98).
+// The bits of MPIDR_EL1 that say which CPU it is: Aff3, Aff2, Aff1 and Aff0 (DDI 0487 D19.2).
 #define MPIDR_AFFINITY UINT64_C(0xff00ffffff)
 
 #define PLATFORM_NO_CPU UINT32_MAX

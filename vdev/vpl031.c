@@ -15,12 +15,12 @@
 #include <hv/arch/guarded.h>
 #include <hv/arch/registers.h>
 #include <hv/hyp_timer.h>
+#include <hv/machine.h>
 #include <hv/memory_map.h>
 #include <hv/platform.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
-#include <hv/machine.h>
 
 #define RTCDR   0x000
 #define RTCMR   0x004
@@ -51,7 +51,8 @@ static uint32_t machine_clock(void)
     return (uint32_t)seconds;
 }
 
-// After every change: the line. Lock held, as for all below.
+// Sets the interrupt line after a change of what it follows from. The caller holds the lock, as for all functions
+// below.
 static void update(struct vm *vm)
 {
     struct vpl031 *rtc = &vm->rtc;
@@ -63,7 +64,8 @@ static void update(struct vm *vm)
     }
 }
 
-// Rings, or says when to look next: in the last second before the alarm, often.
+// Rings when the alarm is due; otherwise has EL2's timer look again. For example, with 5 seconds left it looks in 4
+// seconds and a sixteenth, and from then on every sixteenth of a second.
 static void look(struct vm *vm, uint32_t machine)
 {
     struct vpl031 *rtc = &vm->rtc;
@@ -82,8 +84,8 @@ static void look(struct vm *vm, uint32_t machine)
     update(vm);
 }
 
-// RTCMR or the clock was set. A match that lies behind comes when the counter has wrapped, in 68 years or more; that is
-// not waited for.
+// RTCMR or the clock was set. A match value that lies in the past would come again when the 32-bit counter has wrapped,
+// 68 years later or more: no alarm is armed for it.
 static void arm(struct vm *vm, uint32_t machine)
 {
     struct vpl031 *rtc = &vm->rtc;

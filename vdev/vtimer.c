@@ -15,12 +15,14 @@
 #include <hv/policy.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
-#include <hv/machine.h>
 
 #define WRAP_TRIES (1u << 24) // nobody waits for a timer that never fires
 
-// Two deadlines, the one that wraps first: when the second has passed, the first has, or never will. A timer that is
-// late when it is set is told so at once, which proves nothing: then they are set again, further ahead.
+// Sets two timers. The virtual one is due first, but its deadline plus CNTVOFF_EL2, which an emulator may compute,
+// wraps around 2^64; EL2's own is due later and does not wrap. For example, with the counter at 1000 and 32 ticks
+// ahead, the virtual timer is due at 1032 and EL2's at 1064. When EL2's has fired and the virtual one has not, it never
+// will. A deadline that has passed by the time it is set fires at once, which proves nothing: then both are set again,
+// twice as far ahead.
 bool vtimer_may_wrap(uint64_t lead)
 {
     const uint64_t on = CNTX_CTL_ENABLE | CNTX_CTL_IMASK;
@@ -49,7 +51,7 @@ bool vtimer_may_wrap(uint64_t lead)
 __attribute__((noinline)) void vtimer_interrupt(struct vcpu *vcpu)
 {
     if (vcpu->waiting) {
-        vcpu->timer.held = true; // it stays active: in the guest's time it may not be due
+        vcpu->timer.held = true; // it stays active: when the guest's time goes on, it may not be due any more
         return;
     }
     uint64_t late = READ_SYSREG(CNTVCT_EL0) - READ_SYSREG(CNTV_CVAL_EL0);
@@ -62,7 +64,8 @@ __attribute__((noinline)) void vtimer_interrupt(struct vcpu *vcpu)
 
 // ---- The physical timer
 
-// What the guest's physical counter is behind the real one. A guest that reads the real one must find its timer there.
+// How far the guest's physical counter is behind the machine's. It is not, where the policy lets the guest read the
+// machine's counter without a trap (CNTHCTL_EL2.EL1PCTEN): its timer must then go by that one.
 static uint64_t physical_offset(const struct vcpu *vcpu)
 {
     return vcpu->vm->policy->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? 0 : vcpu->vm->virtual_offset;
@@ -87,7 +90,9 @@ static void update_physical(struct vcpu *vcpu)
     bool due = wanted && is_due(vcpu);
     uint64_t offset = physical_offset(vcpu);
     uint64_t deadline = vcpu->timer.physical_cval + offset;
-    bool never = (int64_t)offset > 0 && deadline < offset; // it wrapped; below 0 it does for any that is not due
+    // An offset above 0 makes a deadline near 2^64 wrap: EL2's counter does not get there. An offset below 0 (the lead)
+    // makes the sum wrap for every deadline, and rightly so.
+    bool never = (int64_t)offset > 0 && deadline < offset;
 
     hyp_timer_set(HYP_TIMER_PHYSICAL_TIMER, !wanted || due || never ? HYP_TIMER_NEVER : deadline);
     (void)vgic_set_line(vcpu->vm, vcpu->id, INTID_PHYSICAL_TIMER, due);

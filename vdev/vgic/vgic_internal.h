@@ -28,7 +28,7 @@ struct vgic_view vgic_view_of(struct vm *vm, struct vcpu *owner, unsigned int in
 void vgic_lock_view(const struct vgic_view *view);
 void vgic_unlock_view(const struct vgic_view *view);
 
-// Which of owner's physical interrupts bits are pending, or active and pending, now.
+// Those of bits whose physical interrupt is pending, or active and pending, in the redistributor of owner's CPU now.
 uint32_t vgic_physical_pending(const struct vcpu *owner, uint32_t bits);
 
 // Has target look at its interrupts before it runs guest code again. Any CPU, any locks.
@@ -45,8 +45,10 @@ static inline uint32_t vgic_pending(const struct vgic_bank *bank)
     return bank->latched | (bank->line & ~bank->edge);
 }
 
-// What list register value, that of interrupt n of bank, says of its state, once its CPU has dropped what others wanted
-// dropped. That it is pending by its level is not said: the line is in memory.
+// The state (ICH_LR_EL2_PENDING, ICH_LR_EL2_ACTIVE) of interrupt n of bank, whose list register has value. A bit that
+// another vCPU has cleared meanwhile, by ICPENDR or ICACTIVER, is left out already: drop_pending and drop_active keep
+// it until the vCPU that has the register clears it there. Pending because the line is high is left out too: the line
+// is in memory (bank->line), so vgic_pending knows.
 uint64_t vgic_listed_state(const struct vgic_bank *bank, unsigned int n, uint64_t value);
 
 // Enabled, and their group is enabled in GICD_CTLR.
@@ -58,7 +60,8 @@ static inline uint32_t vgic_deliverable(const struct vm *vm, const struct vgic_b
     return bank->enabled & ((bank->group & group1) | (~bank->group & group0));
 }
 
-// Interrupts that EL2 took from the physical redistributor because their line was high, and for no other reason.
+// The interrupts of bank that EL2 has taken from the physical redistributor because their line was high, and for no
+// other reason: not by an edge, and not by a guest's write to ISPENDR.
 static inline uint32_t vgic_by_level(const struct vgic_bank *bank)
 {
     return bank->forwarded & ~bank->edge & ~bank->set;

@@ -1,14 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
-// List registers (IHI 0069 11.4): which interrupts occupy them, and their shadow gic.lr, so that no exit but an
-// interrupt's own reads ICH_LR. An interrupt is either in memory or listed. Listing moves the latched pending state
-// (`soft` remembers that) and the active state into the register; what is pending by its level asks for a maintenance
-// interrupt at deactivation (EOI), because the line may still be high then. Hardware changes listed state while the
-// guest runs; a refill takes all of it back and chooses again: the best pending one first, so that it can preempt;
-// active ones by priority, so that their end is found; then the other pending ones. What is left over asks for a
-// maintenance interrupt: pending ones when no listed one is pending any more (NPIE), active ones when the guest ends an
-// interrupt that has no register (LRENPIE). DIR traps always: what it names may be in another CPU's register. The
-// register of an active interrupt keeps the priority at which it was taken: the CPU interface ends what runs at the
-// priority that it drops.
+// List registers (IHI 0069 11.4).
+//
+// The problem: a guest may have any number of interrupts pending and active, and the hardware has few list registers,
+// four on a Cortex-A57. And the hardware changes what is in them while the guest runs, without telling EL2.
+//
+// The rule: the state of an interrupt is either in memory or in a list register ("listed"), never in both. Listing
+// moves it into the register: the active state, and the pending state that was latched (`soft` remembers that it was).
+// An interrupt that is pending because its line is high asks for a maintenance interrupt at its deactivation (the EOI
+// bit), because the line may still be high then. gic.lr is a copy of what EL2 wrote last, so that an exit that is not
+// about interrupts reads no ICH_LR<n>_EL2.
+//
+// Who keeps it: vgic_refill takes the state of all listed interrupts back into memory and chooses anew. First comes the
+// best pending interrupt, so that it can preempt; then active ones by priority, so that the register in which the
+// guest's EOI looks for them is found; then the other pending ones. For what finds no register EL2 asks for a
+// maintenance interrupt: for pending ones when no listed interrupt is pending any more (ICH_HCR_EL2.NPIE), for active
+// ones when the guest ends an interrupt that has no register (LRENPIE). Writes of ICC_DIR_EL1 always trap, because the
+// interrupt that they name may be in another CPU's register. The register of an active interrupt keeps the priority at
+// which the guest took it, because the CPU interface drops that priority when the interrupt ends.
 
 #include "vgic_internal.h"
 
@@ -79,7 +87,9 @@ static void occupy(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid
     write_lr(&vcpu->gic, k, compose(bank, intid, state));
 }
 
-// intid has a list register already: what the guest has made of it decides.
+// intid has a list register already. What happens depends on what the guest has made of it: an empty register is used
+// again; a physical interrupt, or one that another vCPU has changed, is left to the refill; an edge is added to the
+// register; a level behind an active interrupt is looked at when that ends.
 static void list_again(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
 {
     struct vgic_cpu *gic = &vcpu->gic;
@@ -164,7 +174,8 @@ __attribute__((noinline)) uint64_t vgic_listed_state(const struct vgic_bank *ban
     return value & ICH_LR_EL2_STATE;
 }
 
-// Takes the state of list register k back into memory, and does what other CPUs wanted dropped.
+// Takes the state of list register k back into memory, without the bits that other CPUs have cleared meanwhile
+// (vgic_listed_state). An SPI that has been routed elsewhere since goes to its new vCPU.
 static void take_back(struct vcpu *vcpu, unsigned int k)
 {
     uint64_t value = read_lr(k);

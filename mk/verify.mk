@@ -118,7 +118,7 @@ soak:
 ## only one gate of `make check`
 GATE ?=
 
-## static gates: layering, sizes, format, both compilers, clang-tidy, cppcheck, rebuild; GATE=sizes runs one
+## static gates: layering, rooms, sizes, format, both compilers, clang-tidy, cppcheck, rebuild; GATE=sizes runs one
 .PHONY: check
 check:
 	$(Q)scripts/bootstrap
@@ -162,7 +162,7 @@ pictures:
 graph:
 	$(Q)scripts/bootstrap build graph
 	$(Q)mkdir -p $(BUILD)
-	$(Q)$(PYTHON) scripts/graph.py --build $(BUILD)/graph --svg $(BUILD)/graph.svg
+	$(Q)$(PYTHON) scripts/graph.py --build $(BUILD)/graph --svg $(BUILD)/graph.svg --check
 
 ## bytes of text, rodata, data and bss by room, of the image, and of each release
 .PHONY: size

@@ -68,6 +68,11 @@ def gate_format():
     return run("clang-format-19", "--dry-run", "-Werror", *c_files(".c", ".h"))
 
 
+def gate_graph():
+    """rooms: no file needs one of a later room, none needs another in a circle"""
+    return script("graph.py", "--check")
+
+
 def gate_gcc():
     """gcc build, warnings are errors"""
     return make(f"BUILD={GCC}", "LLVM=0")
@@ -163,7 +168,7 @@ def read(path):
 
 
 # In order: what is quick and what later gates use comes first.
-GATES = (gate_layering, gate_sizes, gate_format, gate_python, gate_gcc, gate_clang, gate_headers, gate_layout,
+GATES = (gate_layering, gate_sizes, gate_format, gate_python, gate_graph, gate_gcc, gate_clang, gate_headers, gate_layout,
          gate_policies, gate_tidy, gate_cppcheck, gate_rebuild)
 
 

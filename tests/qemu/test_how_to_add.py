@@ -29,9 +29,28 @@ ADDITIONS = {
              "an exception that the guest could not handle\") \\\n    HVC_CALL(PROBE, 6, \"hvc-probe\", hvc_probe, \"returns x1 + 1\")")],
         "trap/hypercall.c": [
             ("#include <hv/guest_mem.h>\n", "#include <hv/guest_mem.h>\n#include <hv/probe.h>\n"),
-            ("int64_t hvc_pause(struct vcpu *vcpu)\n",
-             "int64_t hvc_probe(struct vcpu *vcpu)\n{\n    probe_send();\n"
-             "    return (int64_t)vcpu_get_reg(vcpu, 1) + 1;\n}\n\nint64_t hvc_pause(struct vcpu *vcpu)\n")],
+            ("int64_t hvc_get_hv_id(struct vcpu *vcpu)\n",
+             "int64_t hvc_probe(struct vcpu *vcpu)\n{\n    probe_send();\n    return (int64_t)vcpu_get_reg(vcpu, 1) + 1;\n}\n\n"
+             "int64_t hvc_get_hv_id(struct vcpu *vcpu)\n")],
+    },
+    "A device": {
+        "vdev/probe.c": """// SPDX-License-Identifier: Apache-2.0
+// A device whose registers read as their own offset.
+#include <hv/device_ops.h>
+
+static enum mmio_result probe_access(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value)
+{
+    (void)vcpu;
+    if (!(access & MMIO_WRITE))
+        *value = offset;
+    return MMIO_DONE;
+}
+
+const struct device_ops device_probe = {.access = probe_access};
+""",
+        "include/hv/device_table.h": [
+            ('    DEVICE(PLATFORM_BUS,',
+             '    DEVICE(PROBE, "probe", 0x0b000000, 0x1000, MASTER, probe, "reads as offsets") \\\n    DEVICE(PLATFORM_BUS,')],
     },
     "A monitor command": {
         "monitor/cmds/probe.c": """// SPDX-License-Identifier: Apache-2.0
@@ -119,6 +138,7 @@ void guest_main(void)
     struct exception e = cpu_try_read(SYS_ENCODING(2, 0, 0, 2, 0), &value);
 
     print("register taken=%u value=0x%lx\\n", e.taken, value);
+    print("device 0x%x\\n", mmio_read32(0x0b000124));
     print("call %ld\\n", call_hvc(6, 41, 0, 0));
     for (;;)
         __asm__ volatile("wfi");
@@ -200,6 +220,11 @@ def test_a_system_register(ariel):
     assert "PROBE_EL1" in ariel.command("exc top register").text
 
 
+def test_a_device(ariel):
+    assert "device 0x124" in ariel.lines, ariel.tail()
+    assert "probe" in ariel.command("exc top device").text
+
+
 def test_an_event_opened_the_monitor(ariel):
     assert any("the probe was asked" in line for line in ariel.lines)
 
@@ -217,6 +242,7 @@ def test_a_hypercall(ariel):
 
 def test_a_board(tree):
     """It is one header of numbers; nothing else names the board."""
+    assert "`platform/<board>.h`" in sections()["A board"] and len(sections()["A board"].splitlines()) <= LINES_MAX
     text = (tree / "platform/virt.h").read_text().replace('PLATFORM_NAME "virt"', 'PLATFORM_NAME "other"')
     (tree / "platform/other.h").write_text(text)
     make(tree, "PLATFORM=other", "BUILD=build/other", "build/other/hypervisor.elf")

@@ -7,59 +7,31 @@
 #include <version.h>
 
 #include <hv/arch/el2_setup.h>
-#include <hv/arch/registers.h>
-#include <hv/arch/stacks.h>
 #include <hv/arch/sysreg.h>
-#include <hv/arch/trap.h>
 #include <hv/boot_options.h>
 #include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
-#include <hv/hyp_timer.h>
 #include <hv/loader.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
 #include <hv/monitor_screen.h>
 #include <hv/panic.h>
 #include <hv/pl011.h>
+#include <hv/plan.h>
 #include <hv/platform.h>
 #include <hv/policy.h>
 #include <hv/printf.h>
 #include <hv/stage1.h>
-#include <hv/telemetry.h>
 #include <hv/string.h>
-#include <hv/tick.h>
 #include <hv/vdev_interrupts.h>
 #include <hv/vm.h>
-#include <hv/vtimer.h>
 #include <hv/watchdog.h>
 
 #include "board.h"
-
-extern char stacks_start[];
-
-// This CPU's vCPU, whose frame lies on top of its stack (boot.S).
-static struct vcpu *adopt_vcpu(unsigned int cpu)
-{
-    struct vcpu *vcpu = &vm0.vcpus[cpu];
-    vcpu->cpu = cpu;
-    vcpu->frame = (struct trap_frame *)(stacks_start + (cpu + 1) * STACK_STRIDE) - 1;
-    WRITE_SYSREG(TPIDR_EL2, (uint64_t)vcpu);
-    return vcpu;
-}
-
-// No VM can run: says so and leaves the person the monitor, polled, since there may be no interrupt controller.
-static _Noreturn void refuse(const char *reason, const char *name, uint64_t value, uint64_t bound)
-{
-    log_record(LOG_ERROR, LOG_BOOT, "refused", "reason=%pQ %s=0x%lx bound=0x%lx", reason, name, value, bound);
-    vm0.state = VM_STOPPED;
-    vm0.stop_reason = reason;
-    vm0.vcpus[0].waiting = true;
-    monitor_open_for_person(reason);
-    for (;;)
-        channel_poll();
-}
+#include "refuse.h"
+#include "this_cpu.h"
 
 static void log_features(void)
 {
@@ -78,87 +50,85 @@ static void say_keys(void)
     console_line(text, sizeof(text) - 1);
 }
 
-static void prepare_cpu(struct vcpu *vcpu)
+// The VM that the plan has, with vcpu_count vCPUs.
+static void build(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_count)
 {
-    el2_setup(&(struct el2_values){
-        .hcr_el2 = vcpu->vm->policy->controls.hcr_el2,
-        .mdcr_el2 = vcpu->vm->policy->controls.mdcr_el2,
-        .cptr_el2 = vcpu->vm->policy->controls.cptr_el2,
-        .hstr_el2 = vcpu->vm->policy->controls.hstr_el2,
-        .cnthctl_el2 = vcpu->vm->policy->controls.cnthctl_el2,
-        .vttbr_el2 = stage2_vttbr(&vcpu->vm->space.stage2),
-        .vmpidr_el2 = READ_SYSREG(MPIDR_EL1),
-        .ipa_bits = STAGE2_IPA_BITS,
-    });
-    gicv3_init_cpu(vcpu->id);
-    vgic_init_cpu(vcpu);
-    hyp_timer_init_cpu();
-    vtimer_init_cpu(vcpu);
-    tick_init_cpu();
+    enum hv_status status = vm_build(vm, plan, vcpu_count);
+
+    if (status == HV_ERR_INVALID)
+        refuse(vm, "the policy's tables map a device that no guest may have: compile them with tools/policy_compile.py",
+               "ranges", plan->policy->range_count, 0);
+    if (status != HV_OK)
+        refuse(vm, "the policy's direct devices do not fit stage 2", "ranges", plan->policy->range_count,
+               PLAN_TABLE_PAGES);
 }
 
-static _Noreturn void run(struct vcpu *vcpu)
+// Its guest, which vCPU 0 enters as soon as it may run.
+static void load(struct vm *vm)
 {
-    vcpu_wait(vcpu);
-    vgic_flush(vcpu);
-    guest_start(vcpu->frame);
+    struct loader_error error;
+
+    if (!loader_load(vm, &error))
+        refuse(vm, error.reason, error.field, error.value, error.bound);
+    vm->vcpus[0].on_entry = vm->entry_ipa;
+    vm->vcpus[0].on_context = vm->boot_argument;
+    vm->vcpus[0].power = VCPU_ON_PENDING;
+    log_routine(LOG_VM, "guest-enter", "guest=%pQ entry=0x%lx vcpus=%u", vm->guest_name, vm->entry_ipa, vm->vcpu_count);
 }
 
 _Noreturn void main_boot_cpu(uint64_t secondary_entry)
 {
     uint64_t options = boot_options_decode(*(const volatile uint64_t *)platform.boot_options.base);
-    struct loader_error error;
+    const struct vm_plan *plan = plan_of(0);
+    struct vm *vm = plan_vm(0);
     struct board_fault fault;
 
+    // The line and the tables of EL2's own memory: from here on EL2 can say what it finds.
     panic_init();
-    vm0.policy = &policy_built;
+    vm->policy = plan->policy; // the monitor names it also when no VM can be made
     screen_init(options);
-    monitor_init(&vm0);
+    monitor_init(vm);
     pl011_init();
     console_init(options & BOOT_OPTIONS_RAW);
     stage1_init();
     stage1_enable();
-    struct vcpu *vcpu = adopt_vcpu(0);
+    struct vcpu *vcpu = this_cpu_adopt(0);
     memset(vcpu->frame, 0, sizeof(*vcpu->frame));
     log_init_at((void *)platform.log_ring.base);
-    log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, vm0.policy->name);
+    log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, plan->policy->name);
     say_keys();
+
+    // The machine.
     cpu_init();
     log_features();
     if (!board_check(&fault))
-        refuse(fault.reason, fault.name, fault.value, fault.bound);
-    enum hv_status status = vm_init(&vm0, board_cpu_count(options));
-    if (status == HV_ERR_INVALID)
-        refuse("the policy's tables map a device that no guest may have: compile them with tools/policy_compile.py",
-               "ranges", vm0.policy->range_count, 0);
-    if (status != HV_OK)
-        refuse("the policy's direct devices do not fit stage 2", "ranges", vm0.policy->range_count,
-               vm0.space.stage2.pool->count);
+        refuse(vm, fault.reason, fault.name, fault.value, fault.bound);
+
+    // The VM, this CPU, and the others, which prepare themselves and then wait in EL2.
+    build(vm, plan, board_cpu_count(options));
     gicv3_init_distributor();
-    sysreg_init(vm0.policy);
+    sysreg_init(vm->policy);
     vdev_register_interrupts();
     watchdog_init();
-    prepare_cpu(vcpu);
+    this_cpu_prepare(vcpu);
     channel_listen();
-    if (!cpu_start_others(vm0.vcpu_count, secondary_entry))
-        vm0.vcpu_count = cpu_count();
-    if (!loader_load(&vm0, &error))
-        refuse(error.reason, error.field, error.value, error.bound);
-    vcpu->on_entry = vm0.entry_ipa;
-    vcpu->on_context = vm0.boot_argument;
-    vcpu->power = VCPU_ON_PENDING;
-    log_routine(LOG_VM, "guest-enter", "guest=%pQ entry=0x%lx vcpus=%u", vm0.guest_name, vm0.entry_ipa, vm0.vcpu_count);
+    if (!cpu_start_others(vm->vcpu_count, secondary_entry))
+        vm->vcpu_count = cpu_count();
+
+    // The guest.
+    load(vm);
     log_boot_done();
-    run(vcpu);
+    this_cpu_run(vcpu);
 }
 
 _Noreturn void main_secondary_cpu(unsigned int cpu)
 {
-    struct vcpu *vcpu = adopt_vcpu(cpu);
-    prepare_cpu(vcpu);
+    struct vcpu *vcpu = this_cpu_adopt(cpu);
+
+    this_cpu_prepare(vcpu);
     log_routine(LOG_CPU, "cpu-up", "up=%u", cpu);
     cpu_mark_running();
-    run(vcpu);
+    this_cpu_run(vcpu);
 }
 
 void main_wrong_exception_level(unsigned int level)

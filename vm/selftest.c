@@ -140,12 +140,12 @@ static const char *check_stage2(struct vm *vm)
     return NULL;
 }
 
-const char *selftest_memory(void)
+const char *selftest_memory(struct vm *vm)
 {
     const char *wrong = check_el2();
 
     if (wrong == NULL)
-        wrong = check_stage2(&vm0);
+        wrong = check_stage2(vm);
     if (wrong == NULL && !log_ring_is_valid((const struct log_ring *)platform.log_ring.base))
         wrong = "the log ring's header is damaged";
     return wrong;

@@ -14,8 +14,8 @@
 void vcpu_request(struct vcpu *vcpu, uint32_t request)
 {
     __atomic_fetch_or(&vcpu->request, request, __ATOMIC_RELEASE);
-    if (vcpu->id != cpu_id())
-        gicv3_send_sgi(GICV3_SGI_KICK, vcpu->id);
+    if (vcpu->cpu != cpu_id())
+        gicv3_send_sgi(GICV3_SGI_KICK, vcpu->cpu);
 }
 
 static bool may_run(struct vcpu *vcpu)

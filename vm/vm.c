@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of the VM: made, paused, resumed, stopped, reset. While it is paused every vCPU waits in EL2 and virtual
-// time stands still: CNTVOFF_EL2 grows by what the pause took, towards 0.
+// The life of a VM once it is made (vm/build.c): paused, resumed, stopped, reset.
+//
+// A person who pauses a VM wants to look at vCPUs that stand still, and the guest must not notice that time went by. So
+// a pause has two steps. The CPU that pauses asks every vCPU to wait (state VM_PAUSING), and only when all of them wait
+// in EL2 it notes the time and says VM_PAUSED; the guest's time runs until then, so that no vCPU that is still in the
+// guest sees its counter step back. Resuming adds the length of the pause to CNTVOFF_EL2, by which the guest's virtual
+// counter is behind the machine's (DDI 0487 D12.2.4).
 
 #include <hv/vm.h>
 
@@ -8,96 +13,23 @@
 #include <hv/arch/registers.h>
 #include <hv/console.h>
 #include <hv/cpu.h>
-#include <hv/device.h>
 #include <hv/gicv3.h>
 #include <hv/log_budget.h>
-#include <hv/platform.h>
-#include <hv/policy.h>
-#include <hv/pool.h>
-#include <hv/spinlock.h>
-#include <hv/telemetry.h>
-#include <hv/vtimer.h>
-
-#define VMID 1
-
-struct vm vm0;
-
-static _Alignas(4096) uint64_t stage2_root[512];
-static _Alignas(4096) UNSET uint8_t stage2_pool[64][4096]; // of the guest's translation tables
-static struct pool table_pool;
-static UNSET struct telemetry telemetry[CPU_MAX]; // by vCPU; cleared by telemetry_init
-
-// A range that is not trapped: the device itself, when it is one of which any use ends with the guest, or the page that
-// answers reads in its place.
-static enum hv_status map_device(struct vm *vm, const struct policy_range *row)
-{
-    struct ipa_range range;
-    enum hv_status status = ipa_range_make(ipa_make(row->base), row->size, 4096, &range);
-
-    if (status != HV_OK)
-        return status;
-    if (row->mapping == POLICY_SHADOW) {
-        vm->uart.shadow = true;
-        return space_map_shadow(&vm->space, &range, pa_make((uintptr_t)vm->uart.reg));
-    }
-    if (!device_may_pass(row->key, true))
-        return HV_ERR_INVALID;
-    if (!platform_may_pass(row->base, row->size))
-        return HV_OK; // this board has no such device there: it stays trapped, and trap_mmio refuses the access
-    return space_map_device(&vm->space, &range, pa_make(row->base));
-}
-
-static enum hv_status map_devices(struct vm *vm)
-{
-    enum hv_status status = HV_OK;
-
-    for (unsigned int i = 0; i < vm->policy->range_count && status == HV_OK; i++)
-        if (vm->policy->ranges[i].mapping != POLICY_TRAPPED)
-            status = map_device(vm, &vm->policy->ranges[i]);
-    return status;
-}
 
 // QEMU sets its timer for CNTV_CVAL_EL0 + CNTVOFF_EL2. When the sum wraps, 7.2 takes what is left: above 0 an offset
 // lets a guest that writes CNTV_CVAL_EL0 = ~0 hang QEMU as a whole, so the counter leads (by more than the 208 days of
 // any pause; then guest time jumps). 8.2 and newer never fire: they want an offset that is not below 0.
-static uint64_t virtual_offset(const struct vm *vm)
+uint64_t vm_virtual_offset(const struct vm *vm)
 {
     uint64_t lead = vm->virtual_lead;
 
     return lead != 0 && vm->paused_ticks > lead ? 0 : vm->paused_ticks - lead;
 }
 
-enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count)
-{
-    struct ipa_range ram;
-
-    vm->vcpu_count = vcpu_count;
-    vm->virtual_lead = vtimer_may_wrap(VM_VIRTUAL_LEAD) ? VM_VIRTUAL_LEAD : 0;
-    vm->virtual_offset = virtual_offset(vm);
-    for (unsigned int i = 0; i < vcpu_count; i++) {
-        struct vcpu *vcpu = &vm->vcpus[i];
-        vcpu->vm = vm;
-        vcpu->id = i;
-        vcpu->cpu = i;
-        vcpu->power = VCPU_OFF;
-        vcpu->telemetry = &telemetry[i];
-        telemetry_init(vcpu->telemetry, i);
-    }
-    log_budget_set_limit(vm->policy->log_budget);
-    spinlock_init(&vm->power_lock, LOCK_VM_POWER);
-    pool_init(&table_pool, stage2_pool, ARRAY_COUNT(stage2_pool));
-    space_init(&vm->space, stage2_root, &table_pool, VMID);
-    device_reset_all(vm);
-    enum hv_status status = ipa_range_make(ipa_make(GUEST_RAM_IPA), GUEST_RAM_SIZE, MIB(2), &ram);
-    if (status == HV_OK)
-        status = space_add_ram(&vm->space, &ram, pa_make(platform.guest_ram.base));
-    return status == HV_OK ? map_devices(vm) : status;
-}
-
 static bool all_others_wait(struct vm *vm)
 {
     for (unsigned int i = 0; i < vm->vcpu_count; i++)
-        if (i != cpu_id() && !__atomic_load_n(&vm->vcpus[i].waiting, __ATOMIC_ACQUIRE))
+        if (vm->vcpus[i].cpu != cpu_id() && !__atomic_load_n(&vm->vcpus[i].waiting, __ATOMIC_ACQUIRE))
             return false;
     return true;
 }
@@ -114,7 +46,7 @@ static void gather(struct vm *vm, enum vm_state state)
         cpu_yield();
         if (READ_SYSREG(CNTPCT_EL0) >= limit) {
             for (unsigned int i = 0; i < vm->vcpu_count; i++)
-                if (i != cpu_id() && !vm->vcpus[i].waiting)
+                if (vm->vcpus[i].cpu != cpu_id() && !vm->vcpus[i].waiting)
                     log_limited(LOG_LIMIT(LOG_SOURCE_LATE, LOG_ERROR), LOG_VM, "cpu-late", "vcpu=%u limit_ms=%u", i,
                                 CPU_LATE_MS);
             return;
@@ -148,7 +80,7 @@ enum hv_status vm_resume(struct vm *vm)
         return HV_ERR_STATE;
     uint64_t ticks = READ_SYSREG(CNTPCT_EL0) - vm->pause_started;
     vm->paused_ticks += ticks;
-    vm->virtual_offset = virtual_offset(vm);
+    vm->virtual_offset = vm_virtual_offset(vm);
     if (!change_state(vm, VM_PAUSED, VM_RUNNING))
         return HV_ERR_STATE;
     vpl011_time_goes_on(vm);

@@ -96,6 +96,6 @@ void watchdog_tick(struct vcpu *vcpu)
         kernel_tables_look(vcpu);
     }
     guest_loop_tick(vcpu);
-    if (vcpu->id == 0)
+    if (vcpu->cpu == 0) // one CPU of the machine does it for all
         log_tick();
 }

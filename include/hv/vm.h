@@ -11,13 +11,15 @@
 #include <hv/vgic.h>
 #include <hv/vpl011.h>
 
-// The one VM of this build.
-extern struct vm vm0;
+struct vm_plan;
 
-// Prepares vm for vcpu_count vCPUs (1 .. CPU_MAX): stage 2 with guest RAM and what the policy maps directly, the
-// devices' reset state. Once, on the boot CPU; errors are stage2_map's, and HV_ERR_INVALID when the policy maps a
-// device that no guest may have (device_may_pass).
-enum hv_status vm_init(struct vm *vm, unsigned int vcpu_count);
+// Makes vm of its plan, with vcpu_count vCPUs (1 .. plan->vcpu_max): stage 2 with guest RAM and what the policy maps
+// directly, the devices' reset state. vm is all zero before. Once, on the boot CPU; errors are stage2_map's, and
+// HV_ERR_INVALID when the policy maps a device that no guest may have (device_may_pass).
+enum hv_status vm_build(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_count);
+
+// CNTVOFF_EL2 of vm's vCPUs, from its lead and the pauses so far.
+uint64_t vm_virtual_offset(const struct vm *vm);
 
 // Stops every vCPU at its next exit (other CPUs are kicked by an SGI) and returns when they wait; the one of the
 // calling CPU waits when the present exit ends. HV_ERR_STATE when the VM is not running.

@@ -69,7 +69,7 @@ const char *monitor_selftest(const struct monitor_words *words, bool commands_ar
     if (monitor_refused() != NULL)
         return monitor_refused();
     check("el2 mmu, caches, wxn", el2_is_translated(), &failed);
-    const char *wrong = selftest_memory();
+    const char *wrong = selftest_memory(monitor_vm());
     check(wrong == NULL ? "memory protection" : wrong, wrong == NULL, &failed);
     check("stage 2 devices", trapped_ranges_are_unmapped(), &failed);
     check("policy rows", keys_round_trip(), &failed);

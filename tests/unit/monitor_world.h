@@ -41,6 +41,7 @@
 #define PROGRAM   0x2000u                      // of a program
 #define VECTORS   0x3000u                      // of a trampoline, which has nothing of the kernel
 
+extern struct vm vm0; // the one that the monitor is about
 extern struct trap_frame frames[2];
 extern struct telemetry telemetry_cpu[2]; // by vCPU
 extern unsigned int fake_cpu_count, fake_injected;

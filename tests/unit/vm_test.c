@@ -2,7 +2,7 @@
 // The VM's life: what vm_init maps, that a pause gathers every vCPU and stops the guest's clock, that late CPUs are
 // named and nobody is waited for without end.
 //
-// Links: vm/vm.c lib/range.c mm/pool.c mm/space.c trace/telemetry.c
+// Links: vm/vm.c vm/build.c lib/range.c mm/pool.c mm/space.c trace/telemetry.c
 // Links: platform/platform.c
 
 #include <platform/virt.h>
@@ -17,6 +17,7 @@
 #include <hv/console.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
+#include <hv/plan.h>
 #include <hv/vtimer.h>
 
 #include <setjmp.h>
@@ -32,6 +33,16 @@
 
 static struct policy_range ranges[3];
 static const struct policy policy = {.ranges = ranges, .range_count = ARRAY_COUNT(ranges), .log_budget = 7};
+static struct vm vm0;
+static struct vm_memory memory;
+static const struct vm_plan plan = {
+    .policy = &policy,
+    .vmid = 1,
+    .vcpu_max = CPU_MAX,
+    .ram_ipa = {GUEST_RAM_IPA},
+    .ram = &platform.guest_ram,
+    .memory = &memory,
+};
 
 static struct mapping {
     struct ipa_range range;
@@ -192,8 +203,7 @@ static int setup(void **state)
     opened = recorded = NULL;
     others_answer = may_wrap = true;
     stop_meanwhile = false;
-    vm0.policy = &policy;
-    assert_int_equal(vm_init(&vm0, 4), HV_OK);
+    assert_int_equal(vm_build(&vm0, &plan, 4), HV_OK);
     return 0;
 }
 
@@ -220,15 +230,15 @@ static void a_direct_device_is_mapped_at_its_own_address_and_never_executed(void
     ranges[1] =
         (struct policy_range){.base = 0x09030000, .size = 0x1000, .key = KEY_DEVICE_PL061, .mapping = POLICY_DIRECT};
     mapping_count = 0;
-    assert_int_equal(vm_init(&vm0, 1), HV_OK);
+    assert_int_equal(vm_build(&vm0, &plan, 1), HV_OK);
     assert_int_equal(mapping_count, 2);
     assert_int_equal(mappings[1].range.base.v, 0x09030000);
     assert_int_equal(mappings[1].pa.v, 0x09030000);
     assert_int_equal(mappings[1].permissions, STAGE2_READ | STAGE2_WRITE | STAGE2_DEVICE);
     ranges[1].size = 0x18; // not whole pages
-    assert_int_equal(vm_init(&vm0, 1), HV_ERR_ALIGN);
+    assert_int_equal(vm_build(&vm0, &plan, 1), HV_ERR_ALIGN);
     map_status = HV_ERR_NO_MEMORY;
-    assert_int_equal(vm_init(&vm0, 1), HV_ERR_NO_MEMORY);
+    assert_int_equal(vm_build(&vm0, &plan, 1), HV_ERR_NO_MEMORY);
 }
 
 // No policy compiles to such a table: the VM does not come to be.
@@ -240,7 +250,7 @@ static void a_device_that_outlives_the_guest_or_writes_memory_is_never_mapped(vo
     for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
         ranges[1] = (struct policy_range){.base = 0x04000000, .size = 0x1000, .key = keys[i], .mapping = POLICY_DIRECT};
         mapping_count = 0;
-        assert_int_equal(vm_init(&vm0, 1), HV_ERR_INVALID);
+        assert_int_equal(vm_build(&vm0, &plan, 1), HV_ERR_INVALID);
         assert_int_equal(mapping_count, 1); // guest RAM
     }
 }
@@ -251,7 +261,7 @@ static void a_shadow_is_a_page_of_the_vms_own_that_can_at_most_be_read(void **st
     assert_false(vm0.uart.shadow);
     ranges[1] = (struct policy_range){.base = PL011_IPA, .size = 0x1000, .mapping = POLICY_SHADOW};
     mapping_count = 0;
-    assert_int_equal(vm_init(&vm0, 1), HV_OK);
+    assert_int_equal(vm_build(&vm0, &plan, 1), HV_OK);
     assert_true(vm0.uart.shadow);
     assert_int_equal(mappings[1].range.base.v, PL011_IPA);
     assert_int_equal(mappings[1].pa.v, (uintptr_t)vm0.uart.reg);
@@ -328,7 +338,7 @@ static void cntvoff_is_never_below_0_where_a_deadline_must_not_wrap(void **state
 {
     (void)state;
     may_wrap = false;
-    assert_int_equal(vm_init(&vm0, 4), HV_OK);
+    assert_int_equal(vm_build(&vm0, &plan, 4), HV_OK);
     assert_int_equal(vm0.virtual_offset, 0);
     assert_int_equal(vm_pause(&vm0), HV_OK);
     fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + 1000);

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Makes a VM of its plan: the vCPUs with their CPUs and counters, the address space with RAM and what the policy maps
+// directly, the virtual devices in their reset state. Nothing of it runs yet.
+
+#include <hv/vm.h>
+
+#include <hv/device.h>
+#include <hv/log_budget.h>
+#include <hv/plan.h>
+#include <hv/platform.h>
+#include <hv/policy.h>
+#include <hv/pool.h>
+#include <hv/space.h>
+#include <hv/spinlock.h>
+#include <hv/telemetry.h>
+#include <hv/vtimer.h>
+
+// A range that is not trapped: the device itself, when it is one of which any use ends with the guest, or the page that
+// answers reads in its place.
+static enum hv_status map_device(struct vm *vm, const struct policy_range *row)
+{
+    struct ipa_range range;
+    enum hv_status status = ipa_range_make(ipa_make(row->base), row->size, 4096, &range);
+
+    if (status != HV_OK)
+        return status;
+    if (row->mapping == POLICY_SHADOW) {
+        vm->uart.shadow = true;
+        return space_map_shadow(&vm->space, &range, pa_make((uintptr_t)vm->uart.reg));
+    }
+    if (!device_may_pass(row->key, true))
+        return HV_ERR_INVALID;
+    if (!platform_may_pass(row->base, row->size))
+        return HV_OK; // this board has no such device there: it stays trapped, and trap_mmio refuses the access
+    return space_map_device(&vm->space, &range, pa_make(row->base));
+}
+
+static enum hv_status map_devices(struct vm *vm)
+{
+    enum hv_status status = HV_OK;
+
+    for (unsigned int i = 0; i < vm->policy->range_count && status == HV_OK; i++)
+        if (vm->policy->ranges[i].mapping != POLICY_TRAPPED)
+            status = map_device(vm, &vm->policy->ranges[i]);
+    return status;
+}
+
+static void make_vcpus(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_count)
+{
+    vm->vcpu_count = vcpu_count;
+    for (unsigned int i = 0; i < vcpu_count; i++) {
+        struct vcpu *vcpu = &vm->vcpus[i];
+        vcpu->vm = vm;
+        vcpu->id = i;
+        vcpu->cpu = plan->first_cpu + i;
+        vcpu->power = VCPU_OFF;
+        vcpu->telemetry = &plan->memory->telemetry[i];
+        telemetry_init(vcpu->telemetry, i);
+    }
+}
+
+static enum hv_status make_space(struct vm *vm, const struct vm_plan *plan)
+{
+    struct ipa_range ram;
+    enum hv_status status = ipa_range_make(plan->ram_ipa, plan->ram->size, MIB(2), &ram);
+
+    pool_init(&plan->memory->pool, plan->memory->table_pages, PLAN_TABLE_PAGES);
+    space_init(&vm->space, plan->memory->root, &plan->memory->pool, plan->vmid);
+    return status == HV_OK ? space_add_ram(&vm->space, &ram, pa_make(plan->ram->base)) : status;
+}
+
+enum hv_status vm_build(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_count)
+{
+    vm->policy = plan->policy;
+    vm->virtual_lead = vtimer_may_wrap(VM_VIRTUAL_LEAD) ? VM_VIRTUAL_LEAD : 0;
+    vm->virtual_offset = vm_virtual_offset(vm);
+    make_vcpus(vm, plan, vcpu_count);
+    log_budget_set_limit(vm->policy->log_budget);
+    spinlock_init(&vm->power_lock, LOCK_VM_POWER);
+    enum hv_status status = make_space(vm, plan);
+    device_reset_all(vm);
+    return status == HV_OK ? map_devices(vm) : status;
+}

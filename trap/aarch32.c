@@ -100,7 +100,11 @@ unsigned int aarch32_register_key(uint32_t syndrome, bool *upper)
     return key_in_block(syndrome);
 }
 
-// ---- Conditions and the IT state (DDI 0487 F2.3.1, ConditionHolds)
+// ---- Conditions and the IT state
+//
+// An A32 or T32 instruction may trap to EL2 though its condition is false (DDI 0487 F2.3.1). Then it must do nothing,
+// and EL2 skips it. The condition is in the syndrome where CV says so; otherwise the instruction was T32, and the IT
+// state of SPSR_EL2 has it.
 
 static bool holds(unsigned int condition, uint64_t spsr)
 {
@@ -119,7 +123,8 @@ static bool condition_holds(const struct trap_frame *frame, uint32_t syndrome)
         return true;
     if (syndrome & ISS_COND_VALID)
         return holds((unsigned int)FIELD_GET(ISS_COND, syndrome), frame->spsr_el2);
-    return (it & 0xf) == 0 || holds((unsigned int)(it >> 4), frame->spsr_el2); // T32: as the IT block says
+    return (it & 0xf) == 0 ||
+           holds((unsigned int)(it >> 4), frame->spsr_el2); // outside of an IT block a T32 instruction is always done
 }
 
 bool aarch32_is_skipped(const struct vcpu *vcpu, struct event *event)
@@ -138,6 +143,8 @@ void aarch32_advance(struct trap_frame *frame)
     uint64_t spsr = frame->spsr_el2;
     uint64_t it = IT_STATE(spsr);
 
+    // ESR_EL2.IL says how long the instruction was. A T32 instruction moves the IT state on as well: the low five bits
+    // shift left, and the block ends when the three lowest are 0 (ITAdvance in the pseudocode of DDI 0487).
     frame->elr_el2 += frame->esr_el2 & ESR_ELX_IL ? 4 : 2;
     if (it != 0)
         it = (it & 0x7) == 0 ? 0 : (it & 0xe0) | ((it << 1) & 0x1f);
@@ -147,8 +154,8 @@ void aarch32_advance(struct trap_frame *frame)
 
 // ---- Moving the data
 
-// R15 is no register here: a write of it is UNPREDICTABLE, a read goes to the flags. The syndrome has 31 for it
-// (DDI 0487 D19.2.37), or 15.
+// Rt = 15 does not name R15 in these instructions. As the source of MCR it is UNPREDICTABLE, and as the target of MRC
+// it means the flags, which get bits 31:28. The syndrome has 31 for it, or 15 (DDI 0487 D19.2.37).
 static bool is_r15(unsigned int rt)
 {
     return rt == 15 || rt == 31;
@@ -167,7 +174,8 @@ static void set_register(struct vcpu *vcpu, unsigned int rt, uint64_t value)
         vcpu_set_reg(vcpu, rt, value & LOW_HALF);
 }
 
-// Counters of 64 bits: MCR writes the lower half and keeps the upper one (DDI 0487 G8, PMCCNTR).
+// Whether the register is a counter of 64 bits of which MCR writes the lower half and keeps the upper one (DDI 0487 G8,
+// PMCCNTR).
 static bool is_half_of_a_counter(unsigned int key)
 {
     return key == KEY_PMCCNTR_EL0 || key == KEY_PMXEVCNTR_EL0 ||

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// PSCI 1.1 (DEN 0022) and SMCCC 1.1 (DEN 0028) as the guest sees them. A vCPU's power state changes by
-// compare-and-exchange: OFF to ON_PENDING by whoever turns it on, ON_PENDING to ON and ON to OFF by the vCPU itself.
+// PSCI 1.1 (DEN 0022) and SMCCC 1.1 (DEN 0028) as the guest sees them. Several vCPUs may turn the same one on at once,
+// and exactly one of them must succeed. So a vCPU's power state goes from OFF to ON_PENDING under the VM's power lock,
+// by whoever turns it on; from ON_PENDING to ON and from ON to OFF only the vCPU itself takes it, on its own CPU.
 
 #include <hv/call.h>
 
@@ -78,7 +79,7 @@ static int64_t features(const struct vcpu *vcpu, uint32_t function)
 {
     unsigned int key = call_key(KEY_CAUSE_HVC, 0, function);
     bool known = key >= KEY_SMCCC_FIRST && key < KEY_SMCCC_UNKNOWN && key != KEY_SMCCC_ARCH_FEATURES;
-    // What the policy denies is not there.
+    // A function that the policy denies is not offered either.
     return known && policy_verdicts_of(vcpu->vm->policy, key)[1].action != POLICY_DENY ? PSCI_SUCCESS
                                                                                        : PSCI_NOT_SUPPORTED;
 }
@@ -89,8 +90,9 @@ static int64_t arch_features(uint32_t function)
     return key == KEY_SMCCC_VERSION || key == KEY_SMCCC_ARCH_FEATURES ? PSCI_SUCCESS : PSCI_NOT_SUPPORTED;
 }
 
-// Every state is a standby one, whatever depth is asked for (DEN 0022 5.4 lets a deeper one end so): the vCPU waits for
-// an interrupt and goes on after the call. power_state is in the original format, as PSCI_FEATURES says.
+// CPU_SUSPEND. Whatever depth the guest asks for, the vCPU waits for an interrupt and goes on after the call, as from a
+// standby state: DEN 0022 5.4 lets a request for a deeper state end so. power_state has the original format, which
+// PSCI_FEATURES tells by bit 1 of its answer being 0.
 static int64_t cpu_suspend(struct vcpu *vcpu, uint32_t power_state, uint64_t entry)
 {
     if (power_state & POWER_STATE_RESERVED)

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// EL2's access to guest memory. Owns the rule of which addresses a guest's or a person's number may reach: guest RAM
-// that stage 2 maps as Normal memory, and nothing else, so that no argument makes EL2 touch a device or its own memory.
-// Moves nothing unless all of a range may be reached; a view that changes meanwhile can only shorten what moves.
+// EL2's access to guest memory.
+//
+// The problem: a guest passes addresses to EL2 (a buffer to print), a person at the monitor types some, and the tables
+// of the guest's stage 1 name others. EL2 maps all of RAM, its own included, so a number that it follows blindly could
+// make it read itself or touch a device. The rule: an address is reached only when it lies in the guest's RAM and stage
+// 2 maps it as Normal memory, and nothing moves unless that is so for all of the range. This file keeps the rule; no
+// other turns an IPA into a pointer. A view that changes between the look and the copy can only shorten what moves.
 #include <hv/guest_mem.h>
 
 #include <hv/arch/cache.h>
@@ -33,7 +37,7 @@ static enum hv_status first_extent(struct space *space, const struct ipa_range *
     return HV_OK;
 }
 
-// Takes the first size bytes off range; false when nothing is left.
+// Takes the first size bytes off range. False when nothing is left.
 static bool advance(struct ipa_range *range, uint64_t size)
 {
     range->base = ipa_add(range->base, size);

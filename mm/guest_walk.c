@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Software walk of the guest's stage 1 (DDI 0487 D8.2 to D8.4): 4, 16 and 64 KiB granules, both halves of the address
-// space. Owns nothing and writes nothing. The tables are the guest's: each descriptor is read once, through
-// guest_mem_read, and every walk ends after at most four of them.
+// A walk of the guest's stage 1 in software (DDI 0487 D8.2 to D8.4), for granules of 4, 16 and 64 KiB and both halves
+// of the address space.
+//
+// The problem: an AT instruction says whether an address translates, but not through which descriptors, and only with
+// the tables that are loaded now. The monitor shows each step, for the kernel's tables as well as the program's. The
+// tables are the guest's and may hold anything, also pointers to themselves. The rule: each descriptor is read once,
+// through guest_mem_read, and a walk goes down one level with each, so that it ends after at most four. Nothing is
+// written. For example, with 4 KiB pages and a 48-bit address, bits 47:39 choose the entry of the level 0 table, bits
+// 38:30 that of level 1, bits 29:21 that of level 2, bits 20:12 that of level 3.
 #include <hv/guest_walk.h>
 
 #include <hv/arch/descriptor.h>
@@ -62,7 +68,7 @@ static bool fail(struct guest_walk *walk, enum guest_walk_fault fault, unsigned 
     return false;
 }
 
-// What can be wrong before the first descriptor.
+// What can be wrong before the first descriptor is read.
 static enum guest_walk_fault check_region(const struct region *region, uint64_t tcr, gva_t va)
 {
     unsigned int least = region->page_shift == 16 ? 12 : 16;
@@ -86,7 +92,8 @@ static unsigned int stride(const struct region *region)
     return region->page_shift - 3;
 }
 
-// Bits of an address below what level's descriptors tell apart.
+// How many bits of an address lie below those that choose an entry at this level: 12 at level 3 with 4 KiB pages, 21 at
+// level 2.
 static unsigned int level_shift(const struct region *region, unsigned int level)
 {
     return region->page_shift + stride(region) * (LAST_LEVEL - level);
@@ -215,7 +222,7 @@ static bool walk_tables(struct space *space, const struct guest_walk_registers *
     }
 }
 
-// MMU off: every address is its IPA, everything is allowed.
+// With the MMU off, every address is its IPA and everything is allowed (DDI 0487 D8.2.10).
 static bool walk_flat(const struct region *region, gva_t va, struct guest_walk *walk)
 {
     uint64_t address = region->top_byte_ignored ? va.v & GENMASK64(55, 0) : va.v;

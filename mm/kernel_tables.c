@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: vcpu->kernel_ttbr1. It is only ever a hint: the guest wrote what is found there, and who uses it looks again
-// whether the kernel's stack is mapped in it.
+// Which stage-1 tables the guest's kernel runs on. This file owns vcpu->kernel_ttbr1. What stands there is only ever a
+// hint: the guest wrote it, and may have given the memory to something else since. So whoever uses it looks again
+// whether the kernel's stack is mapped in these tables.
 #include <hv/kernel_tables.h>
 
 #include <hv/arch/registers.h>

@@ -55,7 +55,7 @@ static const char *name_of_device(const struct policy *policy, const struct even
 
     if (event->cause != KEY_CAUSE_IABT && event->cause != KEY_CAUSE_DABT)
         return "none";
-    if (event->address - GUEST_RAM_IPA < GUEST_RAM_SIZE)
+    if (event->key == KEY_GUEST_RAM)
         return event_key_name(KEY_GUEST_RAM);
     return event_key_name(range != NULL ? range->key : KEY_DEVICE_NONE);
 }

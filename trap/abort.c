@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulation of loads and stores, and the end of every other abort. Owns how registers move, in which order the
-// parts of one access happen, and the promise that nothing of a refused access reaches a register (stores of earlier
-// parts have happened, as on hardware). What abort_classify wants retried is, RETRY_MAX times in a row and then no
-// more.
+// The whole way of an abort: the emulation of loads and stores, and the end of every other abort. This file owns how
+// registers move, in which order the parts of one access happen, and the promise that nothing of a refused access
+// reaches a register; stores of earlier parts have happened then, as on hardware. An instruction that abort_classify
+// wants executed again is, RETRY_MAX times in a row and no more. The simple accesses of drivers never come here:
+// trap_quick_abort does them, and tests/fuzz/trap_quick_fuzz.c holds the two ways to each other.
 
 #include <hv/arch/abort.h>
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// What an abort of the guest was, from syndrome, fault address and, where the syndrome does not say it, the instruction
-// (DDI 0487 D19.2.37, D8.14). Decides nothing that policy decides. Everything read here is the guest's and may have
-// changed since it faulted: what does not fit together is executed again (abort.c bounds how often).
+// What an abort of the guest was: from the syndrome, the fault address and, where the syndrome does not describe the
+// access, the instruction (DDI 0487 D19.2.37, D8.14). Nothing is decided here that policy decides.
+//
+// The problem: what is read here, the instruction, the stage-1 tables and the entry of stage 2, may have changed since
+// the guest faulted, by another vCPU or by the monitor. The rule: what does not fit together is no error, but is
+// executed again, and then either goes through or faults in a way that fits. abort.c bounds how often.
 
 #include <hv/arch/abort_classify.h>
 

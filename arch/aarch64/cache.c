@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Cache maintenance by address. Promises completion: when a function returns, every observer that its contract names
-// sees the bytes.
+// Cache maintenance by address (DDI 0487 D7.5). Each function completes: when it returns, every observer that its
+// contract names sees the bytes.
 #include <hv/arch/cache.h>
 
 #include <hv/arch/barrier.h>

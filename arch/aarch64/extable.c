@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Looks up the fixup of a guarded access. The table is a handful of entries: a walk is enough.
+// Where EL2 goes on after an access of its own that it was allowed to fault on. The table has a handful of entries, so
+// that looking at each is enough.
 
 #include <hv/arch/extable.h>
 

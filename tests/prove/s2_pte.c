@@ -19,7 +19,7 @@ static void leaf(unsigned int level, uint32_t permissions)
     //@ assert leaf_is_no_table: table == 0;
     uint32_t read_back = s2_pte_permissions(descriptor);
     //@ assert permissions_round_trip: read_back == permissions;
-    uint64_t reserved = descriptor & ~(DESC_ADDRESS | GENMASK64(11, 0) | S2_DESC_XN);
+    uint64_t reserved = descriptor & ~(DESC_ADDRESS | GENMASK64(11, 0) | S2_DESC_XN | S2_DESC_SOFTWARE);
     //@ assert nothing_else_is_set: reserved == 0;
     uint64_t af = descriptor & DESC_AF;
     //@ assert access_flag: af != 0;
@@ -55,12 +55,14 @@ static void table(unsigned int level)
 void prove_s2_pte(void)
 {
     for (unsigned int level = 1; level <= 3; level++) {
-        for (uint32_t permissions = 0; permissions < 16; permissions++)
-            leaf(level, permissions);
+        for (uint32_t permissions = 0; permissions < 16; permissions++) {
+            leaf(level, permissions | STAGE2_PLAIN);
+            leaf(level, permissions | STAGE2_SHADOW);
+        }
         table(level);
     }
     bool valid = s2_pte_is_valid(any & ~DESC_VALID);
     //@ assert invalid_is_not_valid: valid == 0;
     uint32_t permissions = s2_pte_permissions(any);
-    //@ assert permissions_are_four_bits: permissions < 16;
+    //@ assert permissions_are_eight_bits: permissions < 256;
 }

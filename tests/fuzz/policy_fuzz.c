@@ -77,6 +77,7 @@ static void draw_tables(struct fuzz_input *input)
     policy.rows = rows;
     policy.row_count = POLICY_ROW_MAX;
     policy.ranges = range_table;
+    vm.policy = &policy;
 }
 
 // By walking over all ranges.

@@ -142,9 +142,11 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
 
 void stage2_init(struct stage2 *stage2, uint64_t *root, struct pool *tables, uint16_t vmid)
 {
-    (void)stage2, (void)root;
     assert_int_equal(tables->count, 64);
     assert_true(vmid >= 1);
+    stage2->root = root;
+    stage2->pool = tables;
+    stage2->vmid = vmid;
 }
 
 enum hv_status stage2_map(struct stage2 *stage2, const struct ipa_range *range, pa_t pa, uint32_t permissions)
@@ -396,9 +398,47 @@ static void reset_and_power_off_are_recorded_first(void **state)
     assert_string_equal(recorded, "vm-off");
 }
 
+// Two plans make two VMs, and neither has anything of the other's.
+static void two_vms_share_nothing(void **state)
+{
+    static const struct policy other_policy = {.ranges = ranges, .log_budget = 9};
+    static struct vm_memory other_memory;
+    static struct vm other;
+    const struct vm_plan second = {
+        .policy = &other_policy,
+        .vmid = 2,
+        .first_cpu = 4,
+        .vcpu_max = 4,
+        .ram_ipa = {GUEST_RAM_IPA},
+        .ram = &platform.guest_ram,
+        .memory = &other_memory,
+    };
+
+    (void)state;
+    assert_int_equal(vm_build(&other, &second, 4), HV_OK);
+    assert_ptr_equal(vm0.policy, &policy);
+    assert_ptr_equal(other.policy, &other_policy);
+    assert_int_not_equal(vm0.space.stage2.vmid, other.space.stage2.vmid);
+    assert_ptr_not_equal(vm0.space.stage2.root, other.space.stage2.root);
+    assert_ptr_not_equal(vm0.space.stage2.pool, other.space.stage2.pool);
+    for (unsigned int i = 0; i < 4; i++) {
+        assert_ptr_equal(other.vcpus[i].vm, &other);
+        assert_int_equal(other.vcpus[i].id, i);
+        assert_int_equal(vm0.vcpus[i].cpu, i);
+        assert_int_equal(other.vcpus[i].cpu, 4 + i);
+        assert_ptr_not_equal(vm0.vcpus[i].telemetry, other.vcpus[i].telemetry);
+        telemetry_begin(other.vcpus[i].telemetry)->key = 1;
+        telemetry_end(other.vcpus[i].telemetry, telemetry_begin(other.vcpus[i].telemetry), 0);
+        assert_int_equal(vm0.vcpus[i].telemetry->sequence, 0);
+    }
+    other.state = VM_PAUSED;
+    assert_int_equal(vm0.state, VM_RUNNING);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(two_vms_share_nothing, setup),
         cmocka_unit_test_setup(ram_is_mapped_whole_and_every_vcpu_starts_off, setup),
         cmocka_unit_test_setup(a_direct_device_is_mapped_at_its_own_address_and_never_executed, setup),
         cmocka_unit_test_setup(a_device_that_outlives_the_guest_or_writes_memory_is_never_mapped, setup),

@@ -88,8 +88,7 @@ static bool next_piece(struct piece *piece, const struct ipa_range *range)
 #define for_each_piece(name, range)                                                                                    \
     for (struct piece name = {.ipa = (range)->base, .size = 0}; next_piece(&(name), (range));)
 
-// ---- Tables of the pool
-// ----------------------------------------------------------------------------------------------
+// ---- Tables of the pool ---------------------------------------------------------------------------------------------
 
 // A table of invalid entries: one of those that the looking pass has reserved.
 static uint64_t *table_take(struct stage2 *stage2) REQUIRES(stage2->lock)
@@ -104,8 +103,7 @@ static void table_give(struct stage2 *stage2, const uint64_t *table) REQUIRES(st
     pool_give(stage2->pool, table);
 }
 
-// ---- The one place where a live descriptor changes
-// -------------------------------------------------------------------
+// ---- The one place where a live descriptor changes ------------------------------------------------------------------
 
 // Puts descriptor in place of *entry, which covers ipa at level. Over a valid entry this is break-before-make (DDI 0487
 // D8.14.1): the old entry is cleared and gone from every TLB and walk cache before the new one appears. Over an invalid
@@ -139,8 +137,7 @@ static void finish(struct stage2 *stage2) RELEASES(stage2->lock)
     spinlock_release(&stage2->lock);
 }
 
-// ---- Walking down
-// ----------------------------------------------------------------------------------------------------
+// ---- Walking down ---------------------------------------------------------------------------------------------------
 
 // The descriptor where the walk for ipa ends, at most at level last; its level in *level.
 static uint64_t *find(const struct stage2 *stage2, ipa_t ipa, unsigned int last, unsigned int *level)
@@ -186,8 +183,7 @@ static uint64_t *descend(struct stage2 *stage2, ipa_t ipa, unsigned int last) RE
     }
 }
 
-// ---- Putting tables away
-// ---------------------------------------------------------------------------------------------
+// ---- Putting tables away --------------------------------------------------------------------------------------------
 
 static bool is_empty(const uint64_t *table)
 {
@@ -239,8 +235,7 @@ static bool merge(struct stage2 *stage2, ipa_t ipa, uint32_t permissions, bool a
     return true;
 }
 
-// ---- The looking pass
-// ------------------------------------------------------------------------------------------------
+// ---- The looking pass -----------------------------------------------------------------------------------------------
 
 /*@ requires \valid_read(range);
     assigns \nothing;
@@ -333,8 +328,7 @@ static enum hv_status look(struct stage2 *stage2, const struct ipa_range *range,
     return HV_OK;
 }
 
-// ---- The operations
-// --------------------------------------------------------------------------------------------------
+// ---- The operations -------------------------------------------------------------------------------------------------
 
 void stage2_init(struct stage2 *stage2, uint64_t *root, struct pool *pool, uint16_t vmid)
 {
@@ -354,7 +348,8 @@ static void map_piece(struct stage2 *stage2, const struct piece *piece, uint64_t
         store(stage2, descend(stage2, ipa, level), level, ipa,
               s2_pte_leaf(level, pa_make(ipa.v + offset), permissions));
     }
-    (void)merge(stage2, piece->ipa, permissions, false);
+    if (level == PAGE_LEVEL) // the last of its 2 MiB may have made a block possible
+        (void)merge(stage2, piece->ipa, permissions, false);
 }
 
 enum hv_status stage2_map(struct stage2 *stage2, const struct ipa_range *range, pa_t pa, uint32_t permissions)

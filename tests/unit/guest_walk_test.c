@@ -89,8 +89,7 @@ static void assert_fault(uint64_t va, enum guest_walk_fault fault, unsigned int 
     assert_int_equal(walk.fault_level, level);
 }
 
-// ---- Granules
-// --------------------------------------------------------------------------------------------------------
+// ---- Granules -------------------------------------------------------------------------------------------------------
 
 static void walks_4k_tables_of_four_levels(void **state)
 {
@@ -218,8 +217,7 @@ static void big_endian_tables(void **state)
     assert_int_equal(walk.leaf, 0x40000000 | BLOCK);
 }
 
-// ---- Attributes
-// ------------------------------------------------------------------------------------------------------
+// ---- Attributes -----------------------------------------------------------------------------------------------------
 
 static void assert_allows(const char *wanted)
 {
@@ -311,8 +309,7 @@ static void with_the_mmu_off_addresses_are_ipas(void **state)
     assert_int_equal(walk.ipa.v, 0x40001234);
 }
 
-// ---- Faults
-// ----------------------------------------------------------------------------------------------------------
+// ---- Faults ---------------------------------------------------------------------------------------------------------
 
 static void addresses_outside_the_halves_fault(void **state)
 {

@@ -148,8 +148,7 @@ static uint64_t *table_of(uint64_t descriptor)
     return (uint64_t *)(uintptr_t)s2_pte_address(descriptor, 1).v;
 }
 
-// ---- What is mapped
-// --------------------------------------------------------------------------------------------------
+// ---- What is mapped -------------------------------------------------------------------------------------------------
 
 static void init_makes_an_empty_view(void **state)
 {
@@ -389,8 +388,7 @@ static void two_views_do_not_see_each_other(void **state)
     assert_maps(IPA, PA, RWX, MIB(2));
 }
 
-// ---- Order
-// -----------------------------------------------------------------------------------------------------------
+// ---- Order ----------------------------------------------------------------------------------------------------------
 
 static void fresh_mappings_need_no_tlbi(void **state)
 {
@@ -485,8 +483,7 @@ static void a_change_to_the_same_stores_nothing(void **state)
     assert_steps((const struct fake_step[]){{.operation = FAKE_DSB_ISHST}}, 1);
 }
 
-// ---- Refusals
-// --------------------------------------------------------------------------------------------------------
+// ---- Refusals -------------------------------------------------------------------------------------------------------
 
 static _Alignas(4096) uint64_t kept_root[512];
 static _Alignas(4096) uint8_t kept_pages[POOL_PAGES][4096];
@@ -609,8 +606,7 @@ static void an_exhausted_pool_refuses_and_changes_nothing(void **state)
     assert_int_equal(tables(), POOL_PAGES - 1);
 }
 
-// ---- Random operations against an array
-// ------------------------------------------------------------------------------
+// ---- Random operations against an array -----------------------------------------------------------------------------
 
 #define MODEL_PAGES 2048 // 8 MiB, across a gigabyte boundary
 #define MODEL_IPA   (GIB(1) - MIB(4))

@@ -55,11 +55,11 @@ struct channel {
     uint64_t input_dropped;
     uint32_t waiting; // what is in the queue: bytes, and a BREAK
     // Output
-    bool held GUARDED_BY(console_lock);      // bytes go into held_bytes
-    bool held_open GUARDED_BY(console_lock); // what they end with is no end of line
     uint32_t held_count GUARDED_BY(console_lock);
     uint64_t dropped_before GUARDED_BY(console_lock); // output_dropped when the hold began
     struct guest_words words GUARDED_BY(console_lock);
+    bool held GUARDED_BY(console_lock);      // bytes go into held_bytes
+    bool held_open GUARDED_BY(console_lock); // what they end with is no end of line
     // Input
     struct queue queue GUARDED_BY(queue_lock);
     uint8_t held_bytes[HELD_SIZE] GUARDED_BY(console_lock);

@@ -8,6 +8,7 @@
 #include <hv/device_ops.h>
 
 // For the rows whose device ariel does not emulate, and for where there is nothing.
+// NOLINTNEXTLINE(readability-non-const-parameter): its type is device_ops.access
 static enum mmio_result refuse(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value)
 {
     (void)vcpu, (void)offset, (void)access, (void)value;

@@ -42,8 +42,8 @@ struct channel_control {
     void (*receive_break)(void); // a BREAK on the line, held or not
 };
 
-// Once, at boot; control stays valid.
-void channel_set_control(const struct channel_control *control);
+// Once, at boot; client stays valid.
+void channel_set_control(const struct channel_control *client);
 
 // hold true: the control client takes the line, and all channels are held from now on. false: it gives the line back,
 // and what has waited in the channel in front goes out; returns how many of its bytes did not fit and were dropped

@@ -57,4 +57,4 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end);
 bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event);
 // How often a row of the policy decided, on all CPUs; and the row, with or without that.
 uint64_t monitor_row_count(unsigned int row);
-void monitor_show_row(unsigned int row, bool with_count);
+void monitor_show_row(unsigned int n, bool with_count);

@@ -12,4 +12,4 @@ struct vcpu;
 // register was, or the error, and then nothing is written.
 const char *monitor_register(struct vcpu *vcpu, const char *name, const uint64_t *write, uint64_t *old);
 // The name by which it is shown: "SPSR_EL2" for "$cpsr", "x0" for "$x0".
-const char *monitor_register_name(const char *name);
+const char *monitor_register_name(const char *word);

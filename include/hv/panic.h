@@ -5,7 +5,7 @@
 #include <hv/types.h>
 
 // Prints what and where, keeps the log ring, stops the other CPUs and parks. Any CPU, any time, with any locks held.
-_Noreturn __attribute__((format(printf, 1, 2))) void panic(const char *format, ...);
+__attribute__((noreturn, format(printf, 1, 2))) void panic(const char *format, ...);
 
 // The same in parts, for a caller that has more to say than one line (trap/el2_exception.c): panic_begin, then records
 // by log_panic, then panic_backtrace, then panic_end.

@@ -101,6 +101,9 @@ BENCH_SOURCES := $(sort $(filter-out %.ld.S,$(wildcard guest/bench/*.[cS])) gues
 
 HV_CODE := $(HV_SOURCES:%=$(OBJECTS)/%.o)
 HV_OBJECTS := $(HV_CODE) $(POLICY_TABLES).o
+# What changes with each policy and each guest is linked behind what does not.
+HV_WHOLE := $(OBJECTS)/hypervisor.o
+HV_LAST := $(OBJECTS)/arch/aarch64/guest_image.S.o $(POLICY_TABLES).o
 GUEST_OBJECTS := $(GUEST_SOURCES:%=$(OBJECTS)/%.o)
 BENCH_OBJECTS := $(BENCH_SOURCES:%=$(OBJECTS)/%.o)
 PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin img map symbols)
@@ -127,11 +130,15 @@ objects: $(filter-out %/guest_image.S.o,$(HV_OBJECTS)) $(GUEST_OBJECTS) $(BENCH_
 
 # ---- The hypervisor --------------------------------------------------------------------------------------------------
 
-# In the map, GCC's temporary files have other names each time.
-$(BUILD)/hypervisor.elf: $(HV_OBJECTS) $(OBJECTS)/hypervisor.ld
+# EL2's code is optimized as a whole, into one object that knows no policy and no guest: that takes seconds, and a change
+# of POLICY or GUEST_* need not wait for it.
+$(HV_WHOLE): $(filter-out $(HV_LAST),$(HV_CODE))
+	$(call say,WHOLE,$@)
+	$(Q)$(HV_WHOLE_LINK) -o $@ $(filter-out $(HV_LAST),$(HV_CODE))
+
+$(BUILD)/hypervisor.elf: $(HV_WHOLE) $(HV_LAST) $(OBJECTS)/hypervisor.ld
 	$(call say,LD,$@)
-	$(Q)$(HV_LINK) -T $(OBJECTS)/hypervisor.ld -o $@ $(HV_OBJECTS)
-	$(Q)sed -i -E 's!\S*/cc\w{6}\.(ltrans|debug)!\1!' $(BUILD)/hypervisor.map
+	$(Q)$(LD) $(LDFLAGS) -Map=$(@:.elf=.map) -T $(OBJECTS)/hypervisor.ld -o $@ $(HV_WHOLE) $(HV_LAST)
 	$(Q)$(PYTHON) scripts/check_layout.py --platform $(PLATFORM) --hypervisor $@
 
 # The flat image begins with the header of an arm64 Image (boot/boot.S).

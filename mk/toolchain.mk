@@ -44,8 +44,9 @@ HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -fstack-protector-
 smallest = $(if $(filter 1,$(LLVM)),-Oz,-Os)
 HOT := trap/trap_quick trap/abort trap/abort_classify vdev/device vdev/vgic/vgic_redist vdev/vpl011 vdev/vgic/vgic vdev/vgic/vgic_lr vdev/vgic/vgic_view vdev/vgic/vgic_icc
 optimization = $(if $(filter $(HOT:%=$(OBJECTS)/%.c.o),$@),-O2,$(smallest))
-# The compiler itself makes calls to what is in these, when it is too late to compile them with the rest.
-whole_program = $(if $(filter %.S.o %.s $(OBJECTS)/lib/string.c.o $(OBJECTS)/lib/fatal.c.o,$@),, \
+# Not a policy's tables, which are linked behind the rest. And the compiler itself makes calls to what is in lib/string.c
+# and lib/fatal.c, when it is too late to compile them with the rest.
+whole_program = $(if $(filter %.S.o %.s $(OBJECTS)/lib/string.c.o $(OBJECTS)/lib/fatal.c.o $(POLICY_TABLES).o,$@),, \
                      -flto $(if $(filter 1,$(LLVM)),,-flto-partition=one -fipa-pta))
 # memcpy must not be compiled into a call of itself.
 $(OBJECTS)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)
@@ -56,13 +57,12 @@ GUEST_CFLAGS := $(COMMON_CFLAGS) -O2 -fno-stack-protector
 
 LDFLAGS := -static -nostdlib --gc-sections --build-id=none -z max-page-size=4096 -z noexecstack
 GUEST_LDFLAGS := $(LDFLAGS)
-# lld compiles the whole program itself, GNU ld needs the compiler that calls it.
+# lld compiles the whole program itself, GNU ld needs the compiler that calls it. The result is an object that is linked
+# further.
 ifeq ($(LLVM),1)
-HV_LINK = $(LD) $(LDFLAGS) -Map=$(@:.elf=.map)
+HV_WHOLE_LINK = $(LD) -r
 else
-comma := ,
-space := $(subst ,, )
-HV_LINK = $(CC) $(HV_CFLAGS) -nostdlib -static -Wl$(comma)$(subst $(space),$(comma),$(strip $(LDFLAGS) -Map=$(@:.elf=.map)))
+HV_WHOLE_LINK = $(CC) $(HV_CFLAGS) -nostdlib -r -flinker-output=nolto-rel
 endif
 
 FLAGS_STAMP = $(GENERATED)/flags.stamp

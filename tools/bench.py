@@ -52,7 +52,7 @@ ROWS = {
     "uart-polled-write": (440, None, None),
     "sgi-to-self": (330, 803, "Bao 2.0"),
     "sgi-to-other": (940, None, None),
-    "spi": (900, None, None),
+    "spi": (1000, None, None),
     "virtual-timer": (170, 192, "Bao 2.0"),
     "virtual-timer-wfi": (192, 192, "Bao 2.0"),
     "first-touch": (10, None, None),

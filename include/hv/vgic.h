@@ -16,7 +16,7 @@ void vgic_init_cpu(struct vcpu *vcpu);
 enum hv_status vgic_set_line(struct vm *vm, unsigned int vcpu_id, unsigned int intid, bool level);
 // Latches intid pending, as a write to GICD_ISPENDR would ('inject irq').
 enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsigned int intid);
-// A physical interrupt that belongs to the guest was acknowledged: it reaches the guest with the HW bit.
+// A physical PPI (intid 16 to 31) that belongs to the guest was acknowledged: it reaches the guest with the HW bit.
 void vgic_forward(struct vcpu *vcpu, unsigned int intid);
 // Looks again at every interrupt of this vCPU and fills the list registers. On its own CPU.
 void vgic_refill(struct vcpu *vcpu);

@@ -134,39 +134,6 @@ COLD enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsign
     return HV_OK;
 }
 
-// One that has no list register that could take it as it is.
-static COLD void forward_anew(struct vcpu *vcpu, unsigned int intid)
-{
-    struct vgic_bank *bank = &vcpu->gic.bank;
-    uint32_t bit = (uint32_t)BIT64(intid % 32);
-
-    if (intid >= 32 || !(bank->hardware & bit)) {
-        gicv3_disable(intid, vcpu->cpu);
-        gicv3_deactivate(intid);
-        return;
-    }
-    if (bank->set & bit)
-        vgic_refill(vcpu); // was that acknowledged meanwhile?
-    spinlock_acquire(&vcpu->gic.lock);
-    if (vgic_deliverable(vcpu->vm, bank) & bit) {
-        bank->forwarded |= bit;
-        bank->latched |= bit;
-        vgic_list(vcpu, bank, intid);
-    } else {
-        bank->latched |= bank->edge & bit;
-        gicv3_deactivate(intid); // just disabled: a line that is high makes it pending again when it is enabled
-    }
-    spinlock_release(&vcpu->gic.lock);
-}
-
-void vgic_forward(struct vcpu *vcpu, unsigned int intid)
-{
-    const struct vgic_bank *bank = &vcpu->gic.bank;
-
-    if (intid >= 32 || !vgic_list_forwarded(vcpu, bank, intid))
-        forward_anew(vcpu, intid);
-}
-
 void vgic_maintenance(struct vcpu *vcpu)
 {
     vcpu->gic.maintenance_count++;

@@ -70,10 +70,6 @@ static inline uint32_t vgic_by_level(const struct vgic_bank *bank)
 // ---- vgic_lr.c: list registers. All on vcpu's own CPU, with its lock (and the VM's for SPIs).
 // A pending, deliverable interrupt of vcpu goes to a list register; when that is not simple, to the next refill.
 void vgic_list(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid);
-// A forwarded interrupt of vcpu's own bank has come again and its list register of last time is empty: makes that
-// pending. No lock: it changes nothing that is not this CPU's, and who changes the bank meanwhile has it refill
-// afterwards.
-bool vgic_list_forwarded(struct vcpu *vcpu, const struct vgic_bank *bank, unsigned int intid);
 // The line of a listed level-sensitive interrupt fell.
 void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid);
 // Reads the list registers in use into gic.lr of this CPU's vCPU, whose lock it takes. For cpu_call_each.

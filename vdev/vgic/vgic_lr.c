@@ -128,8 +128,12 @@ void vgic_list(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
         gic->work = 1;
 }
 
-bool vgic_list_forwarded(struct vcpu *vcpu, const struct vgic_bank *bank, unsigned int intid)
+// A forwarded interrupt of vcpu's own bank has come again and its list register of last time is empty: makes that
+// pending. No lock: it changes nothing that is not this CPU's, and who changes the bank meanwhile has it refill
+// afterwards.
+static inline bool list_forwarded(struct vcpu *vcpu, unsigned int intid)
 {
+    const struct vgic_bank *bank = &vcpu->gic.bank;
     unsigned int k = bank->place[intid] & 15;
     uint32_t kept = bank->listed & bank->forwarded & bank->soft & ~(bank->drop_active | bank->drop_pending | bank->set);
 
@@ -137,6 +141,37 @@ bool vgic_list_forwarded(struct vcpu *vcpu, const struct vgic_bank *bank, unsign
         return false;
     write_lr(&vcpu->gic, k, (vcpu->gic.lr[k] & ~ICH_LR_EL2_STATE) | ICH_LR_EL2_PENDING);
     return true;
+}
+
+// One that has no list register that could take it as it is.
+static COLD void forward_anew(struct vcpu *vcpu, unsigned int intid)
+{
+    struct vgic_bank *bank = &vcpu->gic.bank;
+    uint32_t bit = (uint32_t)BIT64(intid % 32);
+
+    if (intid >= 32 || !(bank->hardware & bit)) {
+        gicv3_disable(intid, vcpu->cpu);
+        gicv3_deactivate(intid);
+        return;
+    }
+    if (bank->set & bit)
+        vgic_refill(vcpu); // was that acknowledged meanwhile?
+    spinlock_acquire(&vcpu->gic.lock);
+    if (vgic_deliverable(vcpu->vm, bank) & bit) {
+        bank->forwarded |= bit;
+        bank->latched |= bit;
+        vgic_list(vcpu, bank, intid);
+    } else {
+        bank->latched |= bank->edge & bit;
+        gicv3_deactivate(intid); // just disabled: a line that is high makes it pending again when it is enabled
+    }
+    spinlock_release(&vcpu->gic.lock);
+}
+
+void vgic_forward(struct vcpu *vcpu, unsigned int intid)
+{
+    if (!list_forwarded(vcpu, intid))
+        forward_anew(vcpu, intid);
 }
 
 COLD void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)

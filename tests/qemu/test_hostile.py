@@ -51,8 +51,8 @@ ACCOUNT = r"^# hostile: {} seed={} cpus=(\d+) attacks=(\d+) bad=(\d+) late=(\d) 
 PAGES, PARTS = 1 << 28, 128  # below 1 TiB, and the jobs that attack them all
 # Of tests/hostile/hostile.h
 JOBS_IPA, UNTOUCHED_IPA, UNTOUCHED_END = 0x4FF00000, 0x58000000, 0x6FFF0000
-# EL2's translation tables (mm/stage1.c) and the guest's stage 2 (vm/vm.c), in pages
-TABLES = {"root": 1, "devices": 1, "memory": 1, "pieces": 3, "stage2_root": 1, "stage2_pool": 64}
+# EL2's translation tables (mm/stage1.c), and of the guest's stage 2 the first and all others (struct vm_memory), in pages
+TABLES = {"root": 1, "tables": 16, "memory": 1 + 64}
 # What a guest may have QEMU say, and how it gets there without EL2
 ALLOWED = {
     r"(Invalid|invalid|Ignoring).*(ICC|ICV|icc_|icv_)": "it writes the CPU interface's registers itself",
@@ -305,7 +305,7 @@ def test_what_changes_is_seen(boot, elf, symbols, untouched):
     check_memory(memory, elf, symbols, expected)
     ram = memory_map("GUEST_RAM_PA") - memory_map("GUEST_RAM_IPA")
     for address in (UNTOUCHED_END - 8 + ram, symbols["text_end"] - 8, symbols["rodata_end"] - 8,
-                    symbols["pieces"] + 8):
+                    symbols["tables"] + 8):
         kept = memory.read(address, 1)
         os.pwrite(memory.file.fileno(), bytes([kept[0] ^ 1]), address - memory_map("RAM_PA"))
         with pytest.raises(AssertionError, match="changed"):

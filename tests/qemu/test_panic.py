@@ -132,8 +132,8 @@ def test_a_reset_cuts_no_record_and_no_boots_first_line(boot, tmp_path):
     """Another vCPU may go on printing until the machine is reset: what it left of a line is no part of the next one."""
     listing = subprocess.run(["aarch64-linux-gnu-objdump", "-d", "--no-show-raw-insn", str(ELF)], capture_output=True,
                              text=True, check=True).stdout
-    smc = re.search(r"<vm_reset>:\n(?:(?!\n\n).)*?\n +([0-9a-f]+):\s+smc\b", listing, re.S)[1]
-    ariel = spoil(boot, tmp_path, f"hbreak *0x{smc}", "set $x0 = (long)&vm0", "set $pc = (long)&vm_reset", "continue",
+    smc = re.search(r"<firmware_reset>:\n(?:(?!\n\n).)*?\n +([0-9a-f]+):\s+smc\b", listing, re.S)[1]
+    ariel = spoil(boot, tmp_path, f"hbreak *0x{smc}", "set $x0 = (long)&vms[0]", "set $pc = (long)&vm_reset", "continue",
                   "call (void)pl011_put('X')", "delete")
     ariel.expect_line(r"^ariel: .* event=vm-reset ")
     ariel.expect_line(r"^X$")

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Links: vdev/vgic/vgic.c vdev/vgic/vgic_view.c vdev/vgic/vgic_icc.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c
+// Links: vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c vdev/vpl011.c
+// Links: console/channel.c console/line.c console/guest_words.c console/terminal_filter.c platform/platform.c
+// Links: lib/range.c
+// Two VMs beside each other: whatever the guest of one does to its interrupts, its UART and its console leaves every
+// byte of the other as it was. (Policies, address spaces, VMIDs and counters of two: vm_test.c, space_test.c.)
+
+#include "vgic_world.h"
+
+#include <hv/channel.h>
+#include <hv/hyp_timer.h>
+#include <hv/log.h>
+#include <hv/pl011.h>
+
+#include <fake_irq.h>
+#include <fake_notify.h>
+#include <fake_panic.h>
+
+#define SPI     40
+#define UART_DR 0x00
+#define UART_FR 0x18
+#define UART_CR 0x30
+#define FR_RXFE 0x10
+
+static struct vm other; // beside the world's vm
+static struct vm kept;  // what one of them was
+static char line[64];   // what went out on the serial line
+static size_t line_length;
+
+void pl011_put(uint8_t byte)
+{
+    assert_true(line_length < sizeof(line) - 1);
+    line[line_length++] = (char)byte;
+}
+
+void pl011_listen(bool on)
+{
+    (void)on;
+}
+
+int pl011_get(void)
+{
+    return PL011_EMPTY;
+}
+
+uint64_t pl011_dropped(void)
+{
+    return 0;
+}
+
+unsigned int cpu_id(void)
+{
+    return vcpu_current()->cpu;
+}
+
+void hyp_timer_register(enum hyp_timer_user user, void (*function)(void))
+{
+    (void)user, (void)function;
+}
+
+void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
+{
+    (void)user, (void)deadline;
+}
+
+enum hv_status space_show_shadow(struct space *of, const struct ipa_range *range, bool show)
+{
+    (void)of, (void)range, (void)show;
+    return HV_OK;
+}
+
+void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)level, (void)class, (void)event, (void)format;
+    fail();
+}
+
+void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
+{
+    (void)limit, (void)class, (void)event, (void)format;
+    fail();
+}
+
+void log_set_sink(const struct log_sink *sink)
+{
+    (void)sink;
+}
+
+// The CPU runs vcpu.
+static void run(struct vcpu *vcpu)
+{
+    fake_sysreg_set("TPIDR_EL2", (uint64_t)vcpu);
+}
+
+static void uart_write(struct vm *of, uint32_t offset, uint64_t value)
+{
+    run(&of->vcpus[0]);
+    assert_int_equal(device_pl011.access(&of->vcpus[0], offset, 4 | MMIO_WRITE, &value), MMIO_DONE);
+}
+
+static uint64_t uart_read(struct vm *of, uint32_t offset)
+{
+    uint64_t value = 0;
+
+    run(&of->vcpus[0]);
+    assert_int_equal(device_pl011.access(&of->vcpus[0], offset, 4, &value), MMIO_DONE);
+    return value;
+}
+
+// As a kernel does first, and then an SPI and an SGI for each vCPU of its VM.
+static void interrupts(struct vm *of)
+{
+    run(&of->vcpus[0]);
+    dist_write(0, 3);
+    for (unsigned int i = 0; i < WORLD_CPUS; i++) {
+        redist_write(i, WAKER, 0);
+        redist_write(i, SGI_FRAME + IGROUPR, ~0u);
+        redist_write(i, SGI_FRAME + ISENABLER, 0xffff);
+    }
+    dist_write(IGROUPR + 4, ~0u);
+    set_priority(0, SPI, 0x40);
+    distributor(IROUTER + 8 * SPI, 8, true, 1);
+    dist_write(ISENABLER + 4, 1u << (SPI - 32));
+    dist_write(ISPENDR + 4, 1u << (SPI - 32));
+    assert_int_equal(vgic_set_line(of, 0, SPI + 1, true), HV_OK);
+    assert_int_equal(vgic_set_pending(of, 2, 5), HV_OK);
+    vgic_write_sgi1r(&of->vcpus[0], UINT64_C(7) << 24 | 7); // SGI 7 to vCPUs 0 to 2
+}
+
+static void print(struct vm *of, const char *text)
+{
+    uart_write(of, UART_CR, 0x301);
+    while (*text != '\0')
+        uart_write(of, UART_DR, (uint8_t)*text++);
+}
+
+static int two(void **state)
+{
+    struct channel *front = vm.uart.channel, *behind = other.uart.channel; // a channel is opened once
+
+    world_reset(state);
+    vm.uart.channel = front;
+    device_pl011.reset(&vm); // the first channel that is opened is the one in front
+    memcpy(&other, &vm, sizeof(other));
+    other.uart.channel = behind;
+    for (unsigned int i = 0; i < WORLD_CPUS; i++)
+        other.vcpus[i].vm = &other;
+    run(&other.vcpus[0]);
+    device_gicd.reset(&other);
+    device_gicr.reset(&other);
+    device_pl011.reset(&other);
+    run(&vm.vcpus[0]);
+    memset(line, 0, sizeof(line));
+    line_length = 0;
+    return 0;
+}
+
+static void interrupts_of_one_are_not_the_others(void **state)
+{
+    (void)state;
+    memcpy(&kept, &other, sizeof(kept));
+    interrupts(&vm);
+    assert_memory_equal(&other, &kept, sizeof(kept));
+    run(&vm.vcpus[0]);
+    assert_int_equal(dist_read(ISPENDR + 4), 3u << (SPI - 32));
+    run(&other.vcpus[0]);
+    assert_int_equal(dist_read(ISPENDR + 4), 0);
+    assert_int_equal(redist_read(1, SGI_FRAME + ISPENDR), 0);
+
+    memcpy(&kept, &vm, sizeof(kept));
+    interrupts(&other);
+    assert_memory_equal(&vm, &kept, sizeof(kept));
+}
+
+static void consoles_of_two_are_apart(void **state)
+{
+    (void)state;
+    memcpy(&kept, &other, sizeof(kept));
+    print(&vm, "front");
+    channel_type('x');
+    assert_memory_equal(&other, &kept, sizeof(kept));
+    assert_string_equal(line, "front");
+    assert_int_equal(uart_read(&other, UART_FR) & FR_RXFE, FR_RXFE);
+    assert_int_equal(uart_read(&vm, UART_FR) & FR_RXFE, 0);
+    assert_int_equal(uart_read(&vm, UART_DR), 'x');
+
+    memcpy(&kept, &vm, sizeof(kept));
+    print(&other, "behind");
+    assert_memory_equal(&vm, &kept, sizeof(kept));
+    assert_string_equal(line, "front"); // the other's waits in its own channel
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(interrupts_of_one_are_not_the_others, two),
+        cmocka_unit_test_setup(consoles_of_two_are_apart, two),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -39,18 +39,24 @@ static uint32_t asked[CPU_MAX];    // by the CPU that is asked: bit n: it shall 
 static unsigned int running_count = 1;
 static bool running[CPU_MAX] = {true};
 
+// The CPUs that are running have the numbers 0 to cpu_count() - 1: cpu_start_others stops at the first one that fails,
+// so no gap can arise.
 unsigned int cpu_count(void)
 {
     return running_count;
 }
 
+// The value of CNTPCT_EL0 that is reached after so many milliseconds. For example, with CNTFRQ_EL0 = 62,500,000, a
+// limit of 100 ms lies 6,250,000 ticks ahead.
 static uint64_t deadline(unsigned int milliseconds)
 {
     return READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * milliseconds / 1000;
 }
 
-// Runs the functions of all CPUs that have asked this one. A function may itself wait for another CPU and come back
-// here: it does not meet itself, because its bit has been taken.
+// Runs the functions of all CPUs that have asked this one. A function may itself wait for another CPU, and then this
+// function is entered a second time from within it. That does no harm: the exchange has taken all bits at once, so the
+// inner call does not see the calls that the outer one is working on. The release at the end orders what the function
+// has written before the caller sees its bit of `left` cleared.
 static COLD void serve_calls(unsigned int me)
 {
     uint32_t callers = __atomic_exchange_n(&asked[me], 0, __ATOMIC_ACQ_REL);
@@ -62,6 +68,9 @@ static COLD void serve_calls(unsigned int me)
     }
 }
 
+// The kick is one SGI for every purpose. Whoever wants something of a CPU first writes it to memory and then sends the
+// SGI, so this function looks in all places where a request can be. A kick for which nothing is found is harmless:
+// another kick has brought the request already.
 void cpu_serve_kick(void)
 {
     unsigned int me = cpu_id();
@@ -72,6 +81,7 @@ void cpu_serve_kick(void)
     notify_serve();
 }
 
+// The interrupt handler of GICV3_SGI_KICK.
 static enum irq_end kicked(void *argument)
 {
     (void)argument;
@@ -79,6 +89,7 @@ static enum irq_end kicked(void *argument)
     return IRQ_DONE;
 }
 
+// What panic_end calls: each other CPU is asked to run `park`, and nobody waits for it.
 static void stop_others(void (*park)(void *argument))
 {
     cpu_post_all(park, NULL);
@@ -123,6 +134,9 @@ static bool take_back(uint32_t cpus)
     return none;
 }
 
+// Waits until every CPU that was asked has finished. A CPU that has not begun when the counter reaches limit is given
+// up, and the result is then false. The loop serves this CPU's own kicks, because the CPU that it waits for may itself
+// be waiting for this one.
 static bool wait_for_answers(uint64_t limit)
 {
     const uint32_t *left = &calls[cpu_id()].left;
@@ -138,11 +152,14 @@ static bool wait_for_answers(uint64_t limit)
     return done;
 }
 
+// The set of all running CPUs, one bit for each. For example, three running CPUs are 0b111.
 static uint32_t running_cpus(void)
 {
     return (uint32_t)(BIT64(running_count) - 1);
 }
 
+// The other CPUs are asked first, and this one runs the function itself after they have finished. A CPU of the set that
+// does not run cannot be asked, and makes the result false.
 bool cpu_call_each(uint32_t cpus, void (*function)(void *argument), void *argument)
 {
     uint32_t me = (uint32_t)BIT64(cpu_id());
@@ -169,6 +186,8 @@ bool cpu_call_all(void (*function)(void *argument), void *argument)
     return cpu_call_each(running_cpus(), function, argument);
 }
 
+// Nobody waits for these calls, so function and argument must stay valid for ever. This CPU's earlier call in calls[]
+// is overwritten: only panic, after which there is no other call, may use this function.
 void cpu_post_all(void (*function)(void *argument), void *argument)
 {
     ask(running_cpus() & ~(uint32_t)BIT64(cpu_id()), function, argument);
@@ -179,8 +198,10 @@ void cpu_mark_running(void)
     __atomic_store_n(&running[cpu_id()], true, __ATOMIC_RELEASE);
 }
 
-// One after the other, because each CPU that comes up uses what the boot CPU has prepared for it, and a record that
-// names the one that failed is worth more than a second at boot.
+// Starts the CPUs one after the other by PSCI's CPU_ON (DEN 0022), because each CPU that comes up uses what the boot
+// CPU has prepared for it. That costs a little time at boot, and in exchange the record cpu-fail names exactly the CPU
+// that failed. CPU_ON returns as soon as the firmware has accepted the request; the CPU itself says by cpu_mark_running
+// that it has come up.
 bool cpu_start_others(unsigned int count, uint64_t entry)
 {
     for (unsigned int cpu = 1; cpu < count; cpu++) {

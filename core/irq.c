@@ -15,6 +15,8 @@
 #include <hv/log.h>
 #include <hv/panic.h>
 
+// INTIDs 0 to 15 are SGIs, 16 to 31 are PPIs, and SPIs begin at 32 (IHI 0069, INTIDs). SGIs and PPIs belong to one CPU
+// each.
 #define PPI_FIRST 16
 #define SPI_FIRST 32
 
@@ -23,6 +25,8 @@ static struct {
     void *argument;
 } table[INTID_SPECIAL];
 
+// Two registrations for one INTID would leave one of the two without its interrupt, and that is a bug of EL2: it
+// panics. The same registration again is allowed, because each CPU registers its PPIs when it comes up.
 void irq_register(unsigned int intid, irq_handler handler, void *argument)
 {
     if (intid >= INTID_SPECIAL)
@@ -33,12 +37,15 @@ void irq_register(unsigned int intid, irq_handler handler, void *argument)
     table[intid].handler = handler;
 }
 
+// Turns off, on this CPU, an interrupt that nobody serves or that never ends. Otherwise it would come again at once.
 static void drop_stray(unsigned int intid)
 {
     gicv3_disable(intid, cpu_id());
     log_limited(LOG_LIMIT(LOG_SOURCE_STRAY, LOG_WARN), LOG_IRQ, "stray", "intid=%u", intid);
 }
 
+// Runs the handler of one interrupt. A handler that returns something other than IRQ_DONE has passed the interrupt on
+// to the guest, whose end of the virtual interrupt deactivates the physical one (ICH_LR<n>_EL2.HW = 1).
 static void serve(unsigned int intid)
 {
     enum irq_end end = IRQ_DONE;
@@ -51,6 +58,9 @@ static void serve(unsigned int intid)
         gicv3_deactivate(intid);
 }
 
+// Serves the interrupt that was acknowledged, and those that are pending behind it. An acknowledge that finds none
+// returns one of the special INTIDs, from 1020 on, and ends the loop. The priority drop comes before the handler,
+// because every interrupt needs it; only the deactivation depends on what the handler returns.
 void irq_serve(unsigned int intid)
 {
     bool same = true; // all of them had one INTID

@@ -15,6 +15,7 @@ static notify_listener listeners[NOTIFY_LISTENERS_MAX];
 static unsigned int listener_count;
 static uint32_t posted; // bit n: event n was posted by another CPU and is not told yet
 
+// The words come from the same table as the events, so no event can be without words.
 const char *notify_name(unsigned int event)
 {
 #define NOTIFY_WORDS(id, words) words,
@@ -37,6 +38,9 @@ static void tell(enum notify_event event)
         listeners[i](event);
 }
 
+// On the boot CPU the listeners run at once. From any other CPU the event is left in `posted`: the release makes what
+// the poster wrote before it visible to the listeners, and the SGI makes the boot CPU look. An event that is posted
+// twice before that is told once.
 COLD void notify_post(enum notify_event event)
 {
     if (cpu_id() == CPU_BOOT) {

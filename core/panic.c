@@ -14,6 +14,7 @@
 #include <hv/printf.h>
 #include <hv/types.h>
 
+// The number of calls that a report shows at most. A damaged chain ends here at the latest.
 #define BACKTRACE_DEPTH 16
 
 extern char text_start[], text_end[], stacks_start[], stacks_end[], panic_stacks[];
@@ -43,18 +44,22 @@ void panic_backtrace(uint64_t pc, uint64_t fp)
     }
 }
 
+// WFI may return for many reasons, and a parked CPU has nothing to do for any of them: it waits again.
 static _Noreturn void park(void)
 {
     for (;;)
         cpu_wait_for_interrupt();
 }
 
+// The form that a call to another CPU must have.
 static void park_call(void *argument)
 {
     (void)argument;
     park();
 }
 
+// panic.c may not call core/cpu.c by name, because cpu.c itself calls panic: cpu.c registers its way to stop the
+// others.
 static panic_stopper stop_others;
 
 void panic_register(panic_stopper stopper)
@@ -97,6 +102,7 @@ _Noreturn void panic(const char *format, ...)
     panic_end();
 }
 
+// The lowest layer (lib) knows no panic. It reports through this function, which panic_init hands to it.
 static void report_fatal(const char *reason)
 {
     panic("%s", reason);

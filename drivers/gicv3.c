@@ -22,6 +22,9 @@
 #include <hv/memory_map.h>
 #include <hv/platform.h>
 
+// The distributor's registers, as offsets from platform.gicd.base (IHI 0069, the distributor register map). Where a
+// register has one bit for each interrupt, word n holds INTIDs 32n to 32n + 31; an IPRIORITYR has one byte for each
+// interrupt, an ICFGR two bits, and an IROUTER eight bytes.
 #define GICD_CTLR      0x0000
 #define GICD_TYPER     0x0004
 #define GICD_IGROUPR   0x0080
@@ -34,12 +37,14 @@
 #define GICD_ICFGR     0x0c00
 #define GICD_IROUTER   0x6000
 
+// The bits of GICD_CTLR as the Non-secure state sees them. RWP reads as 1 while a write is still under way.
 #define GICD_CTLR_ENABLE_GRP1 0x02
 #define GICD_CTLR_ARE_NS      0x10
 #define GICD_CTLR_RWP         0x80000000u
 #define ON                    (GICD_CTLR_ARE_NS | GICD_CTLR_ENABLE_GRP1)
 #define GICD_TYPER_LINES      0x1f
 
+// A redistributor's registers, as offsets from its RD_base frame. The SGI_base frame lies 64 KB above.
 #define GICR_CTLR       0x0000
 #define GICR_TYPER      0x0008
 #define GICR_WAKER      0x0014
@@ -68,6 +73,7 @@ static void wait_for(uint64_t address, uint32_t mask, uint32_t value, const char
     log_limited(LOG_LIMIT(LOG_SOURCE_GIC, LOG_ERROR), LOG_IRQ, "gic-timeout", "wait=%s register=0x%lx", what, address);
 }
 
+// The RD_base frame of the redistributor with this index.
 static uint64_t frame_at(unsigned int index)
 {
     return platform.gicr.base + (uint64_t)index * platform.gicr_stride;
@@ -90,6 +96,8 @@ static uint64_t packed_affinity(uint64_t mpidr)
     return (mpidr & 0xffffff) | ((mpidr >> 8) & 0xff000000);
 }
 
+// The redistributor of the CPU with this affinity, or 0 when there is none. GICR_TYPER[63:32] is the affinity of the
+// CPU that a redistributor belongs to.
 static uint64_t find_redistributor(uint64_t wanted)
 {
     unsigned int count = gicv3_cpu_count();
@@ -100,11 +108,15 @@ static uint64_t find_redistributor(uint64_t wanted)
     return 0;
 }
 
+// A CPU of the device tree without a redistributor could not receive an SGI, so it must not be started.
 bool gicv3_has_cpu(unsigned int cpu)
 {
     return find_redistributor(packed_affinity(platform.cpus[cpu])) != 0;
 }
 
+// Brings the distributor into a known state, whatever the firmware has left: every SPI is disabled, not pending, not
+// active, in Group 1 and of one priority. GICD_TYPER.ITLinesNumber + 1 is the number of banks of 32 INTIDs. Bank 0
+// holds the SGIs and PPIs, which belong to the redistributors. Forwarding is turned off first, and on last.
 void gicv3_init_distributor(void)
 {
     uint64_t base = platform.gicd.base;
@@ -128,6 +140,9 @@ void gicv3_init_distributor(void)
     wait_for(base + GICD_CTLR, GICD_CTLR_RWP | ON, ON, "distributor-on");
 }
 
+// Wakes the redistributor: while GICR_WAKER.ProcessorSleep is 1 it forwards nothing, and ChildrenAsleep says when the
+// change has been made. Then it does for SGIs and PPIs what gicv3_init_distributor does for SPIs. The second ICFGR word
+// is that of the PPIs; SGIs are always edge-triggered.
 static void init_redistributor(uint64_t base)
 {
     io_write32(base + GICR_WAKER, io_read32(base + GICR_WAKER) & ~(uint32_t)WAKER_SLEEP);
@@ -142,6 +157,8 @@ static void init_redistributor(uint64_t base)
         io_write32(base + GICR_SGI + GICD_IPRIORITY + 4 * word, PRIORITY_OWN);
 }
 
+// Sets up the CPU interface of the CPU that calls. ICC_SRE_EL2.SRE must be 1 before the other ICC and ICH registers may
+// be used. PMR = 0xff lets every priority through; BPR = 0 asks for as many levels of preemption as there are.
 void gicv3_init_cpu(unsigned int cpu)
 {
     uint64_t base = find_redistributor(packed_affinity(READ_SYSREG(MPIDR_EL1)));
@@ -166,6 +183,8 @@ void gicv3_init_cpu(unsigned int cpu)
     gicv3_enable(platform.maintenance_intid, cpu);
 }
 
+// An SPI is routed to the CPU before it is enabled, so that it cannot arrive elsewhere. GICD_IROUTER has Aff3 in bits
+// 39:32, as MPIDR_EL1 has it: the packed form is unpacked here. For example, affinity 0x01000002 becomes 0x100000002.
 void gicv3_enable(unsigned int intid, unsigned int cpu)
 {
     uint64_t bit = BIT64(intid % 32);
@@ -181,6 +200,7 @@ void gicv3_enable(unsigned int intid, unsigned int cpu)
     io_write32(platform.gicd.base + GICD_ISENABLER + 4 * (uint64_t)(intid / 32), (uint32_t)bit);
 }
 
+// When this returns, the interrupt does not come any more: a write to an ICENABLER has taken effect when RWP reads 0.
 void gicv3_disable(unsigned int intid, unsigned int cpu)
 {
     uint64_t bit = BIT64(intid % 32);
@@ -196,6 +216,7 @@ void gicv3_disable(unsigned int intid, unsigned int cpu)
     }
 }
 
+// SGIs and PPIs (INTIDs below 32) have their registers in the redistributor of the CPU that they belong to.
 static bool has_redistributor(unsigned int intid, unsigned int cpu)
 {
     return cpu < CPU_MAX && intid < 32 && redistributor[cpu] != 0;
@@ -207,6 +228,8 @@ void gicv3_clear_pending(unsigned int intid, unsigned int cpu)
         io_write32(redistributor[cpu] + GICR_SGI + GICD_ICPENDR, (uint32_t)BIT64(intid));
 }
 
+// An ICFGR has two bits for each interrupt, 16 interrupts to a word, and the upper bit of the two is 1 for
+// edge-triggered. For example, the bit of INTID 27 is bit 2 * 11 + 1 = 23 of the second word.
 bool gicv3_is_edge(unsigned int intid, unsigned int cpu)
 {
     if (!has_redistributor(intid, cpu))
@@ -231,6 +254,8 @@ bool gicv3_is_pending(unsigned int intid, unsigned int cpu)
     return io_read32(redistributor[cpu] + GICR_SGI + GICD_ISPENDR) >> intid & 1;
 }
 
+// Makes the highest pending interrupt active and returns its INTID. Without one, it returns a special INTID (1020 to
+// 1023).
 unsigned int gicv3_acknowledge(void)
 {
     unsigned int intid = (unsigned int)READ_SYSREG(ICC_IAR1_EL1);
@@ -239,16 +264,21 @@ unsigned int gicv3_acknowledge(void)
     return intid;
 }
 
+// With EOImode = 1 a write to ICC_EOIR1_EL1 drops the running priority and leaves the interrupt active.
 void gicv3_drop_priority(unsigned int intid)
 {
     WRITE_SYSREG(ICC_EOIR1_EL1, intid);
 }
 
+// With EOImode = 1 a write to ICC_DIR_EL1 deactivates the interrupt, so that it may become pending and come again.
 void gicv3_deactivate(unsigned int intid)
 {
     WRITE_SYSREG(ICC_DIR_EL1, intid);
 }
 
+// An SGI is sent to the CPUs of one cluster by ICC_SGI1R_EL1: Aff3 stands in bits 55:48, RS in 47:44, Aff2 in 39:32,
+// the INTID in 27:24 and Aff1 in 23:16. The target list in bits 15:0 has one bit for each of 16 values of Aff0, and RS
+// says which 16. For example, Aff0 = 18 is RS = 1 and bit 2 of the list.
 void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
 {
     uint64_t target;

@@ -19,6 +19,7 @@
 static void (*handlers[HYP_TIMER_USERS])(void);
 static uint64_t deadlines[CPU_MAX][HYP_TIMER_USERS];
 
+// The deadlines of the CPU that calls. There is no function for those of another CPU.
 static uint64_t *own_deadlines(void)
 {
     return deadlines[cpu_id()];
@@ -37,6 +38,7 @@ static void program(const uint64_t *own)
     barrier_context();
 }
 
+// A user has one handler for all CPUs. It runs in the interrupt, on the CPU whose deadline has passed.
 void hyp_timer_register(enum hyp_timer_user user, void (*expired)(void))
 {
     handlers[user] = expired;
@@ -54,6 +56,8 @@ void hyp_timer_init_cpu(void)
     gicv3_enable(platform.hyp_timer_intid, cpu_id());
 }
 
+// Users may call this often with an unchanged deadline. Then the register write and its barrier, which cost time, are
+// left out.
 void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
 {
     uint64_t *own = own_deadlines();
@@ -64,6 +68,9 @@ void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
     program(own);
 }
 
+// Calls each user whose deadline has passed. The deadline is taken away before the handler runs, because the handler
+// may set its next one. The comparator is programmed once more at the end, for deadlines that were taken away and not
+// set again.
 void hyp_timer_interrupt(void)
 {
     uint64_t *own = own_deadlines();

@@ -11,6 +11,7 @@
 #include <hv/arch/io.h>
 #include <hv/platform.h>
 
+// The registers, as offsets from the UART's base (DDI 0183, chapter 3).
 #define UARTDR    0x000
 #define UARTFR    0x018
 #define UARTIBRD  0x024
@@ -42,6 +43,7 @@
 
 static uint64_t dropped;
 
+// EL2's console is the first UART of the board's table. The registers are 32 bits wide.
 static uint32_t uart_read(unsigned int offset)
 {
     return io_read32(platform.uarts[0].base + offset);
@@ -52,6 +54,7 @@ static void uart_write(unsigned int offset, uint32_t value)
     io_write32(platform.uarts[0].base + offset, value);
 }
 
+// Received bytes interrupt when `on` is true. Otherwise they wait in the receive FIFO until the UART is read.
 void pl011_listen(bool on)
 {
     uart_write(UARTIMSC, on ? INT_RX | INT_RT : 0);
@@ -85,6 +88,8 @@ static COLD bool wait_for_room(bool was_stuck)
     return polls > 0;
 }
 
+// Sends one byte, or drops and counts it when the UART stays full. The guest's progress must not depend on a UART that
+// somebody has stopped, so the wait ends.
 void pl011_put(uint8_t byte)
 {
     static bool stuck;
@@ -98,6 +103,8 @@ void pl011_put(uint8_t byte)
     uart_write(UARTDR, byte);
 }
 
+// Takes one received byte. The result is PL011_EMPTY when there is none, and PL011_BREAK for a BREAK, which is not
+// data.
 int pl011_get(void)
 {
     uint32_t data;

@@ -7,6 +7,8 @@
 #include <hv/printf.h>
 #include <hv/string.h>
 
+// A row {"IFSC", 5, 0} is a field with its name, its highest and its lowest bit. FIELDS makes a constant array of such
+// rows and TABLE a struct field_table of them: a name, the rows, and how many there are.
 #define FIELDS(...)                                                                                                    \
     (const struct named_field[])                                                                                       \
     {                                                                                                                  \
@@ -22,6 +24,8 @@
     {"CV", 24, 24}, {"COND", 23, 20}, {"Opc1", 19, 16}, {"Rt2", 14, 10}, {"Rt", 9, 5}, {"CRm", 4, 1},                  \
         {"Direction", 0, 0}
 
+// The fields of ESR_ELx.ISS for each exception class, ESR_ELx.EC, from first to last (DDI 0487 D19.2.37). Classes that
+// differ only in where the exception came from, as 0x30 and 0x31 do, share a row.
 static const struct { uint8_t first, last; struct field_table table; } classes[] = {
     {0x00, 0x00, {"unknown reason", NULL, 0}},
     {0x01, 0x01, TABLE("WFI or WFE", {"CV", 24, 24}, {"COND", 23, 20}, {"RN", 9, 5}, {"RV", 2, 2}, {"TI", 1, 0})},
@@ -67,6 +71,8 @@ static const struct { uint8_t first, last; struct field_table table; } classes[]
     {0x3c, 0x3c, TABLE("BRK", {"Comment", 15, 0})},
 };
 
+// The fields of registers that the monitor shows. A field that is not listed is not explained; the value that is shown
+// beside the fields has it nevertheless.
 static const struct field_table registers[] = {
     TABLE("SCTLR_EL1", {"M", 0, 0}, {"A", 1, 1}, {"C", 2, 2}, {"SA", 3, 3}, {"SA0", 4, 4}, {"UMA", 9, 9}, {"I", 12, 12},
           {"DZE", 14, 14}, {"UCT", 15, 15}, {"nTWI", 16, 16}, {"nTWE", 18, 18}, {"WXN", 19, 19}, {"SPAN", 23, 23},
@@ -96,6 +102,8 @@ const struct field_table *esr_fields(uint64_t esr)
     return &reserved;
 }
 
+// Whether the syndrome ends in a fault status code: those of instruction aborts (0x20, 0x21) and data aborts (0x24,
+// 0x25), from a lower level and from the same one.
 bool esr_has_fault_status(uint64_t esr)
 {
     unsigned int class = (unsigned int)FIELD_GET(ESR_ELX_EC, esr);
@@ -103,6 +111,8 @@ bool esr_has_fault_status(uint64_t esr)
     return class == 0x20 || class == 0x21 || class == 0x24 || class == 0x25;
 }
 
+// The name of IFSC or DFSC. Below 0x10, bits 3:2 of the code are the kind of the fault and bits 1:0 the level of the
+// table at which the walk ended. For example 0x06 is a translation fault (1) at level 2.
 const char *fault_status_name(unsigned int status)
 {
     static const char *const by_level[] = {"address size fault", "translation fault", "access flag fault",
@@ -137,6 +147,8 @@ const char *fault_status_name(unsigned int status)
     }
 }
 
+// The level of the table that the code names, or -1 for a code that names none. The codes with a level are the first
+// sixteen, and the two groups of four for aborts on a table walk.
 int fault_status_level(unsigned int status)
 {
     status &= 0x3f;
@@ -145,6 +157,7 @@ int fault_status_level(unsigned int status)
     return -1;
 }
 
+// SPSR_EL1 and SPSR_EL2 have one layout and share the table "SPSR". NULL for a register without a table.
 const struct field_table *register_fields(const char *name)
 {
     if (strncmp(name, "SPSR", 4) == 0)
@@ -156,6 +169,8 @@ const struct field_table *register_fields(const char *name)
     return NULL;
 }
 
+// The left shift drops the bits above the field, and the right shift those below it. For example, for bits 31:26 of a
+// syndrome, EC, they are by 32 and by 58.
 uint64_t named_field_get(const struct named_field *field, uint64_t value)
 {
     return (value << (63 - field->high)) >> (63 - field->high + field->low);
@@ -170,6 +185,9 @@ static unsigned int coprocessor_of(uint64_t class)
     return class == ESR_EC_CP14 || class == ESR_EC_CP14_64 ? 14 : 10;
 }
 
+// Writes the name that the assembler takes for any register, also for one that has no name of its own. For example
+// ICC_SGI1R_EL1 is S3_0_C12_C11_5: op0, op1, CRn, CRm, op2. AArch32 registers get their coprocessor and its operands,
+// CP15_0_C9_C14_4, and those of 64 bits have no CRn and no opc2.
 void sysreg_encoded_name(uint32_t syndrome, char *buffer, size_t size)
 {
     uint64_t class = FIELD_GET(ESR_ELX_EC, syndrome);

@@ -2,7 +2,8 @@
 // Accesses of EL2 that may fault (hv/arch/guarded.h). Each such instruction leaves a pair {its address, where to go on}
 // in .extable; an exception there comes back to the second, with every register as it was but x17 (hv/arch/extable.h).
 
-// guarded fixup, instruction...
+// guarded fixup, instruction: emits the instruction, and the pair {its address, address of fixup} into .extable. The
+// label 9001 may stand many times in a file: 9001b means the nearest one before it.
 .macro guarded fixup, instruction:vararg
 9001:
     \instruction
@@ -12,6 +13,7 @@
     .popsection
 .endm
 
+// Each function has a section of its own, so that the linker can place it or leave it out.
 .macro function name
     .section .text.\name, "ax"
     .balign 4
@@ -21,7 +23,12 @@
 .endm
 
 // uint64_t guarded_copy(void *to, const void *from, uint64_t size)
-// x2 counts down only when a unit has been loaded and stored: what is left in it was not copied.
+// Returns how many bytes were not copied. x2 has the bytes that are left. It counts down only after a unit has been
+// both loaded and stored, so that wherever an instruction faults, x2 is the answer.
+//
+// When both pointers lie at the same distance from a multiple of 8, their exclusive or ends in three zeros. Then bytes
+// are copied until both are multiples of 8, and from there pairs of 8 bytes. Otherwise every unit is a byte. So each
+// access is aligned to its size, which no type of memory refuses (DDI 0487 B2.7.2).
 function guarded_copy
     eor x3, x0, x1
     tst x3, #7
@@ -58,6 +65,8 @@ function guarded_copy
     ret
 
 // bool guarded_device_read(pa_t pa, unsigned int size, uint64_t *value)
+// The size is 1, 2, 4 or 8 bytes. It chooses one load, since a device may answer differently to each width. The labels
+// 1, 2 and 4 are the sizes; 8 needs no jump; 5 is the common end. *value is written only after the load succeeded.
 function guarded_device_read
     cmp w1, #2
     b.lo 1f
@@ -76,6 +85,7 @@ function guarded_device_read
     ret
 
 // bool guarded_device_write(pa_t pa, unsigned int size, uint64_t value)
+// The same for a store, of the low size bytes of value.
 function guarded_device_write
     cmp w1, #2
     b.lo 1f
@@ -92,6 +102,7 @@ function guarded_device_write
 5:  mov w0, #1
     ret
 
+// The fixup of the device accesses: they return false.
 function guarded_fault
 .Lfault:
     mov w0, wzr

@@ -9,6 +9,9 @@
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
 
+// The vectors of EL1, as offsets from VBAR_EL1 (DDI 0487 D1.3.1). There is a group of four for each place that an
+// exception may come from; the synchronous one is the first of its group, at the group's own offset. VBAR_EL1 ignores
+// its low 11 bits, since the table is aligned to 2 KiB.
 #define VECTOR_EL1_SP_EL0  0x000
 #define VECTOR_EL1_SP_EL1  0x200
 #define VECTOR_EL0_AARCH64 0x400
@@ -17,8 +20,12 @@
 #define SPSR_KEPT          (SPSR_ELX_NZCV | SPSR_ELX_DIT | SPSR_ELX_PAN)
 #define SPSR_ALL_MASKED    (SPSR_ELX_D | SPSR_ELX_A | SPSR_ELX_I | SPSR_ELX_F)
 #define SYNDROME(ec, iss)  (FIELD_PREP(ESR_ELX_EC, ec) | ESR_ELX_IL | (iss))
-#define ISS_ABORT_KEPT     (ISS_ABORT_WNR | ISS_ABORT_CM | ISS_ABORT_FNV)
+// What of a data abort's ISS the guest gets as well. The description of the access (ISV, SAS, SRT ...) does not pass:
+// in ESR_EL1, ISV is always 0. Nor does S1PTW, which speaks of stage 2.
+#define ISS_ABORT_KEPT (ISS_ABORT_WNR | ISS_ABORT_CM | ISS_ABORT_FNV)
 
+// Whether the exception comes from EL1 itself. PSTATE with M[4] = 1 is AArch32, which only EL0 can be in here, since
+// HCR_EL2.RW is 1.
 static bool from_el1(uint64_t pstate)
 {
     return !(pstate & SPSR_ELX_M4) && FIELD_GET(SPSR_ELX_M_EL, pstate) == 1;
@@ -50,6 +57,9 @@ static uint64_t handler_pstate(uint64_t pstate)
     return new;
 }
 
+// What the hardware does when it takes an exception to EL1, in its order: the old PC and PSTATE are saved for the
+// handler's ERET before the frame gets the new ones. The caller has written FAR_EL1, where the exception has an
+// address.
 static void take_exception(struct vcpu *vcpu, uint64_t esr)
 {
     struct trap_frame *frame = vcpu->frame;
@@ -62,11 +72,15 @@ static void take_exception(struct vcpu *vcpu, uint64_t esr)
     frame->spsr_el2 = handler_pstate(pstate);
 }
 
+// An UNDEFINED instruction has class 0, "unknown reason", and an ISS of 0. The PC in the frame is the instruction's
+// own.
 void inject_undef(struct vcpu *vcpu)
 {
     take_exception(vcpu, SYNDROME(ESR_EC_UNKNOWN, 0));
 }
 
+// The class of an abort from the same level is one more than that of an abort from a lower level: 0x21 after 0x20 for
+// instructions, 0x25 after 0x24 for data.
 static void take_abort(struct vcpu *vcpu, gva_t far, bool instruction_fetch, uint64_t iss)
 {
     uint64_t ec = instruction_fetch ? ESR_EC_IABT_LOWER : ESR_EC_DABT_LOWER;
@@ -96,6 +110,9 @@ static bool is_misaligned_pc(const struct trap_frame *frame)
     return !(frame->spsr_el2 & SPSR_ELX_M4) && frame->elr_el2 % 4 != 0;
 }
 
+// Gives the guest the abort that EL2 has taken, as it would look on a machine without stage 2. Where a walk of the
+// guest's tables ran into stage 2 it is an external abort on the walk at that level. A status that means something to
+// EL1 passes, and all else is an external abort, as from an address where nothing answers.
 void inject_abort_trapped(struct vcpu *vcpu, unsigned int level)
 {
     uint64_t esr = vcpu->frame->esr_el2;
@@ -125,6 +142,8 @@ static bool debug_is_enabled(const struct vcpu *vcpu)
     return !from_el1(pstate) || (!(pstate & SPSR_ELX_D) && (mdscr & MDSCR_EL1_KDE));
 }
 
+// Gives the guest the debug exception that EL2 has taken. False when the guest would not have got it: then it goes on
+// as if there had been none. BRK and BKPT are instructions and are never masked.
 bool inject_debug(struct vcpu *vcpu, uint32_t syndrome)
 {
     uint64_t ec = FIELD_GET(ESR_ELX_EC, syndrome);
@@ -153,6 +172,7 @@ void inject_serror(struct vcpu *vcpu)
     WRITE_SYSREG(HCR_EL2, READ_SYSREG(HCR_EL2) | HCR_EL2_VSE);
 }
 
+// The hardware clears HCR_EL2.VSE when the guest takes the virtual SError. As long as it is set, the guest has not.
 bool inject_serror_pending(void)
 {
     return READ_SYSREG(HCR_EL2) & HCR_EL2_VSE;

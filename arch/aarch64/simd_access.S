@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// simd_read, simd_write (hv/arch/simd_access.h): a jump into a row of two-instruction cases, one per V register.
+// simd_read, simd_write (hv/arch/simd_access.h): read and write of one V register of the guest, chosen by number.
+//
+// The problem: an instruction names its register in its encoding, so that a number in x0 cannot choose one. The way: 32
+// cases of two instructions, the access and a return, and a jump to case x0. A case has 8 bytes. For example, simd_read
+// with x0 = 3 jumps to 1f + 24, where "str q3, [x1]; ret" stands.
 
+    // EL2 is built without SIMD, so that the compiler never uses a V register. This file alone asks for it.
     .arch_extension fp
     .arch_extension simd
 
@@ -15,6 +20,8 @@
     .endr
     .endm
 
+    // The AND keeps the jump inside the 32 cases, whatever number the caller gives, and also while the CPU speculates.
+    // It clears bits 63:32 of x0 as well, as every write of a W register does.
     .macro simd_function name, instruction
     .section .text.\name, "ax"
     .global \name
@@ -28,5 +35,6 @@
     .size \name, . - \name
     .endm
 
+    // To read the register is to store it into the caller's memory, and the reverse.
     simd_function simd_read, str
     simd_function simd_write, ldr

@@ -14,6 +14,9 @@
 #include <hv/arch/registers.h>
 #include <hv/guest_mem.h>
 
+// The tables of the last level, 3, name pages, whatever the granule. FLAT_BITS: an address with a bit above these is
+// refused while the MMU is off. IPS_52_BITS: from this value of TCR_EL1.IPS on, output addresses have 52 bits.
+// TNSZ_MAX: the largest TCR_EL1.TnSZ, that is the smallest half of the address space: 64 - 48 = 16 bits.
 #define LAST_LEVEL  3
 #define FLAT_BITS   48
 #define IPS_52_BITS 6
@@ -40,6 +43,9 @@ struct limits {
     bool pxn;
 };
 
+// Picks out of TCR_EL1 what holds for the half of the address space that va lies in. Bit 55 tells the halves apart, and
+// not bit 63, since the top byte may be a tag that translation ignores (TBIn). The same granule has another number in
+// TG0 than in TG1: 4 KiB is 0 in the one and 2 in the other. A shift of 0 marks the number that is reserved.
 static struct region find_region(const struct guest_walk_registers *registers, gva_t va)
 {
     static const uint8_t tg0_shift[] = {12, 16, 14, 0};
@@ -61,6 +67,7 @@ static struct region find_region(const struct guest_walk_registers *registers, g
     };
 }
 
+// Notes where and why the walk ends. It returns false, which is what the caller then returns.
 static bool fail(struct guest_walk *walk, enum guest_walk_fault fault, unsigned int level)
 {
     walk->fault = (uint8_t)fault;
@@ -68,7 +75,8 @@ static bool fail(struct guest_walk *walk, enum guest_walk_fault fault, unsigned 
     return false;
 }
 
-// What can be wrong before the first descriptor is read.
+// What can be wrong before the first descriptor is read. TCR_EL1.DS = 1 changes the format of the descriptors, which
+// this file does not know. TnSZ below 16 is an address of more than 48 bits; here only the granule of 64 KiB has it.
 static enum guest_walk_fault check_region(const struct region *region, uint64_t tcr, gva_t va)
 {
     unsigned int least = region->page_shift == 16 ? 12 : 16;
@@ -87,6 +95,8 @@ static enum guest_walk_fault check_region(const struct region *region, uint64_t 
     return region->disabled ? GUEST_WALK_EPD : GUEST_WALK_NONE;
 }
 
+// How many bits of an address one level translates. A table fills one granule with entries of 8 bytes, so that 4 KiB
+// (12 bits) have 512 entries: 12 - 3 = 9 bits.
 static unsigned int stride(const struct region *region)
 {
     return region->page_shift - 3;
@@ -99,6 +109,9 @@ static unsigned int level_shift(const struct region *region, unsigned int level)
     return region->page_shift + stride(region) * (LAST_LEVEL - level);
 }
 
+// The level of the table that TTBRn names. It is as far above the last one as the address has bits to translate. For
+// example, with 4 KiB pages an address of 48 bits has 48 - 12 = 36 of them, which are four levels of 9 bits: the first
+// is level 0. With 39 bits it is level 1.
 static unsigned int first_level(const struct region *region)
 {
     unsigned int bits = 64 - region->tnsz - region->page_shift;
@@ -106,7 +119,9 @@ static unsigned int first_level(const struct region *region)
     return LAST_LEVEL + 1 - (bits + stride(region) - 1) / stride(region);
 }
 
-// TTBRn's table, aligned to its size as the hardware takes it.
+// The address of TTBRn's table. The hardware ignores the bits of BADDR below the table's size, and so does this
+// function. A first table may be smaller than a granule: with 42 bits and 4 KiB pages, 3 bits are left for level 0, and
+// the table has 8 entries of 8 bytes. With addresses of 52 bits, bits 5:2 of TTBRn hold bits 51:48.
 static uint64_t first_table(const struct region *region)
 {
     uint64_t size = 8 * BIT64(64 - region->tnsz - level_shift(region, first_level(region)));
@@ -117,6 +132,8 @@ static uint64_t first_table(const struct region *region)
     return base;
 }
 
+// The address in a descriptor, of the next table or of the memory. With pages of 64 KiB and 52 bits of address, bits
+// 15:12 of the descriptor hold bits 51:48.
 static uint64_t output_address(const struct region *region, uint64_t descriptor)
 {
     uint64_t address = descriptor & GENMASK64(47, region->page_shift);
@@ -126,7 +143,10 @@ static uint64_t output_address(const struct region *region, uint64_t descriptor)
     return address;
 }
 
-// Whether a descriptor at level is a table, a page, or a block where the granule has blocks.
+// Whether a descriptor at level is a table, a page, or a block where the granule has blocks. Bit 1 says table at levels
+// 0 to 2 and page at level 3. Where it is 0 the descriptor is a block. Blocks stand at level 2, with 4 KiB pages at
+// level 1 too, and with 64 KiB pages there when addresses have 52 bits. At level 3 there are none: such a descriptor is
+// invalid.
 static bool is_valid(const struct region *region, unsigned int level, uint64_t descriptor)
 {
     if ((descriptor & DESC_VALID) == 0)
@@ -136,11 +156,14 @@ static bool is_valid(const struct region *region, unsigned int level, uint64_t d
     return level == 2 || (level == 1 && (region->page_shift == 12 || (region->page_shift == 16 && region->wide)));
 }
 
+// An output address with a bit above TCR_EL1.IPS is an address size fault.
 static bool too_large(const struct region *region, uint64_t address)
 {
     return address >> region->pa_bits != 0;
 }
 
+// Reads one descriptor of the guest's. SCTLR_EL1.EE is the byte order of table walks too: EL2 is little-endian, so that
+// a big-endian descriptor must be turned around.
 static bool read_descriptor(struct space *space, const struct guest_walk_registers *registers, ipa_t address,
                             uint64_t *descriptor)
 {
@@ -151,6 +174,8 @@ static bool read_descriptor(struct space *space, const struct guest_walk_registe
     return true;
 }
 
+// A table descriptor can take rights away from all that lies below it (APTable, UXNTable, PXNTable). Nothing gives them
+// back, so that the limits of a walk only grow. TCR_EL1.HPDn turns them off.
 static void add_limits(struct limits *limits, uint64_t descriptor)
 {
     limits->no_el0 |= (descriptor & S1_DESC_AP_TABLE_EL0) != 0;
@@ -173,6 +198,8 @@ static void set_permissions(struct guest_walk *walk, const struct limits *limits
     walk->el1_exec = (leaf & S1_DESC_PXN) == 0 && !limits->pxn && !walk->el0_write && !(wxn && walk->el1_write);
 }
 
+// The leaf has been reached: the last step's descriptor, a block or a page. The result is filled in also when the
+// access flag is clear, so that the monitor can show the leaf that would fault.
 static bool finish(const struct guest_walk_registers *registers, const struct region *region, gva_t va,
                    const struct limits *limits, struct guest_walk *walk)
 {
@@ -193,9 +220,12 @@ static bool finish(const struct guest_walk_registers *registers, const struct re
     return true;
 }
 
+// One descriptor is read at each level. The loop ends at a fault, at a block, or at level 3, where no descriptor can be
+// a table.
 static bool walk_tables(struct space *space, const struct guest_walk_registers *registers, const struct region *region,
                         gva_t va, struct guest_walk *walk)
 {
+    // What is above the region only chose the half: the index of the first table must not contain it.
     uint64_t va_bits = va.v & GENMASK64(63 - region->tnsz, 0);
     uint64_t table = first_table(region);
     struct limits limits = {};

@@ -12,6 +12,8 @@
 #define PREFETCH      "a prefetch"
 #define TAGS          "an allocation tag access"
 
+// The fields of the instructions: LDST_ for the loads and stores of one register, PAIR_ for those of two. L is 1 for a
+// load.
 #define LDST_SIZE   GENMASK64(31, 30)
 #define LDST_SIMD   BIT64(26)
 #define LDST_OPC    GENMASK64(23, 22)
@@ -31,17 +33,22 @@
 #define DC_ZERO_MASK   0xffffff00 // DC ZVA, GVA, GZVA: op1 = 3, CRn = 7, CRm = 4
 #define DC_ZERO        0xd50b7400
 
+// How the immediate changes the base register. Post: the address is the base, which changes afterwards. Pre: the base
+// changes first and is the address. In the other modes the base stays as it is.
 enum imm9_mode { IMM9_UNSCALED, IMM9_POST, IMM9_UNPRIVILEGED, IMM9_PRE };
 enum pair_mode { PAIR_NO_ALLOCATE, PAIR_POST, PAIR_OFFSET, PAIR_PRE };
 
 #define GET(field, instruction) ((unsigned int)FIELD_GET(field, instruction))
 
+// value, a number of so many bits with a sign, as 64 bits. For example 0x1ff in 9 bits is -1.
 static int64_t sign_extended(uint64_t value, unsigned int bits)
 {
     return (int64_t)(value << (64 - bits)) >> (64 - bits);
 }
 
-// Size, direction, extension and the register of the forms with size, V and opc. NULL, or what it is instead.
+// Size, direction, extension and the register of the forms with size, V and opc. Returns NULL, or what the instruction
+// is instead. For general registers, opc 0 is a store, 1 a load that extends with zeros, 2 one that extends the sign to
+// 64 bits, and 3 one that extends it to 32. For example 0xb9800020 is LDRSW X0, [X1]: size 2 (4 bytes), opc 2.
 static const char *decode_register(uint32_t instruction, struct abort_access *access)
 {
     unsigned int size = GET(LDST_SIZE, instruction);
@@ -69,7 +76,9 @@ static const char *decode_register(uint32_t instruction, struct abort_access *ac
     return NULL;
 }
 
-// LDR, STR, LDUR, STUR, LDTR, STTR and their byte, halfword and signed kin, with imm9.
+// LDR, STR, LDUR, STUR, LDTR, STTR and their byte, halfword and signed kin, with imm9. A form that writes its base back
+// and moves that very register is CONSTRAINED UNPREDICTABLE, and is refused. Register 31 is no conflict: as a base it
+// is SP, as data XZR.
 static const char *decode_imm9(uint32_t instruction, struct abort_access *access)
 {
     enum imm9_mode mode = (enum imm9_mode)GET(LDST_MODE, instruction);
@@ -90,13 +99,15 @@ static const char *decode_imm9(uint32_t instruction, struct abort_access *access
     return NULL;
 }
 
-// Register offset: the syndrome has the address, so the index is not needed.
+// Register offset. The address comes from FAR_EL2 and HPFAR_EL2, so that the index is not needed. An option with its
+// bit 1 clear would extend a byte or halfword index, and is unallocated.
 static const char *decode_indexed(uint32_t instruction, struct abort_access *access)
 {
     return GET(LDST_OPTION, instruction) & 2 ? decode_register(instruction, access) : UNALLOCATED;
 }
 
-// LDAPUR, STLUR and kin
+// LDAPUR, STLUR and their byte, halfword and signed forms: acquire and release, with an immediate that does not change
+// the base.
 static const char *decode_ordered_imm9(uint32_t instruction, struct abort_access *access)
 {
     access->acquire_release = true;
@@ -119,12 +130,14 @@ static const char *decode_ordered(uint32_t instruction, struct abort_access *acc
     return NULL;
 }
 
+// LDAPR is a load that has no L bit where LDAR has one. It is read as a LDAR.
 static const char *decode_ldapr(uint32_t instruction, struct abort_access *access)
 {
     return decode_ordered(instruction | (uint32_t)ORDERED_L, access);
 }
 
-// LDR (literal), LDRSW (literal)
+// LDR (literal), LDRSW (literal). Bits 31:30, elsewhere the size, are opc here: 0 is 4 bytes, 1 is 8, and 2 is LDRSW,
+// or with V a Q register. The address is relative to the PC; there is no base.
 static const char *decode_literal(uint32_t instruction, struct abort_access *access)
 {
     unsigned int opc = GET(LDST_SIZE, instruction);
@@ -144,7 +157,8 @@ static const char *decode_literal(uint32_t instruction, struct abort_access *acc
     return NULL;
 }
 
-// Size and extension of a pair; V = 0: opc 0 W, 1 LDPSW (a store would be STGP), 2 X; V = 1: S, D, Q.
+// Size and extension of a pair. For general registers, opc 0 is W, 1 is LDPSW (a store with it is STGP, which writes
+// allocation tags) and 2 is X. For SIMD registers it is S, D or Q: 4, 8 or 16 bytes.
 static const char *decode_pair_size(uint32_t instruction, enum pair_mode mode, struct abort_access *access)
 {
     unsigned int opc = GET(LDST_SIZE, instruction);
@@ -165,7 +179,8 @@ static const char *decode_pair_size(uint32_t instruction, enum pair_mode mode, s
     return NULL;
 }
 
-// LDP, STP, LDPSW, LDNP, STNP
+// LDP, STP, LDPSW, LDNP, STNP. The immediate counts registers: -1 is -8 bytes for a pair of X registers. A load of one
+// register twice, and a write-back to a base that the pair moves, are CONSTRAINED UNPREDICTABLE.
 static const char *decode_pair(uint32_t instruction, struct abort_access *access)
 {
     enum pair_mode mode = (enum pair_mode)GET(PAIR_MODE, instruction);
@@ -195,6 +210,9 @@ static const char *decode_pair(uint32_t instruction, struct abort_access *access
     return NULL;
 }
 
+// A row: an instruction whose bits under mask are those of value is of this form. For example LDR X0, [X1] is
+// 0xf9400020; with the mask 0x3b000000 it gives 0x39000000, the first row. Bits 31:30 (size), 26 (V) and 23:22 (opc)
+// are not in that mask, so that the row stands for all widths and both directions.
 struct form {
     uint32_t mask;
     uint32_t value;
@@ -243,6 +261,8 @@ static uint8_t element_size(uint32_t instruction)
     return (uint8_t)(1u << size);
 }
 
+// The alignment that the access needs when the memory is of type Device. DC ZVA and its kin fault there always. A
+// structure access is aligned by elements, and what cannot be emulated and has no size needs nothing.
 static uint8_t alignment_of(uint32_t instruction, const struct abort_access *access)
 {
     if ((instruction & DC_ZERO_MASK) == DC_ZERO)
@@ -252,6 +272,9 @@ static uint8_t alignment_of(uint32_t instruction, const struct abort_access *acc
     return access->size != 0 ? access->size : 1;
 }
 
+// The first form that matches decides, so a narrow form stands before a wide one that has it too. False with *reason
+// when the access cannot be emulated. access->alignment is filled in then as well, since an alignment fault comes
+// before a refusal.
 bool abort_decode_instruction(uint32_t instruction, struct abort_access *access, const char **reason)
 {
     *access = (struct abort_access){.alignment = 1};

@@ -19,6 +19,9 @@
 
 #include "sysreg_id.h"
 
+// How a register behaves: the emulation column of sysreg_table.h. UNDEF and NONE have no emulation. HW is the
+// hardware's own register. ID is a value made at boot. RAZ reads as zero and WI ignores writes. The rest have a case of
+// their own below.
 enum sysreg_kind {
     SYSREG_UNDEF,
     SYSREG_NONE,
@@ -36,6 +39,7 @@ enum sysreg_kind {
     SYSREG_OSLOCK,
 };
 
+// One byte holds a row: its kind in bits 3:0, whether it can be read in bit 4, whether it can be written in bit 5.
 #define SYSREG_RO 0x10
 #define SYSREG_WO 0x20
 #define SYSREG_RW (SYSREG_RO | SYSREG_WO)
@@ -188,6 +192,8 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
             return HV_OK;
         }
         break;
+    // Maintenance by set and way reaches lines of other guests and of EL2 too. A mere invalidate would lose their data,
+    // so each of these instructions is done as DC CISW, which cleans as well.
     case SYSREG_SET_WAY:
         index = INDEX(KEY_DC_CISW);
         break;
@@ -199,6 +205,7 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
     return sysreg_access_write(index, value) ? HV_OK : HV_ERR_UNSUPPORTED;
 }
 
+// All but reads of ID registers, which sysreg_emulate answers first: they are the most frequent.
 static enum trap_result emulate_other(struct vcpu *vcpu, struct event *event)
 {
     enum hv_status status;

@@ -9,9 +9,12 @@
 #include <hv/arch/fields.h>
 #include <hv/event_key.h>
 
+// The fields of these registers are four bits wide. FIELD(n) is the mask of the one that begins at bit n, F2(a, b) that
+// of two of them. For example F2(4, 8) is 0xff0: bits 7:4 and bits 11:8.
 #define FIELD(n) (UINT64_C(0xf) << (n))
 #define F2(a, b) (FIELD(a) | FIELD(b))
 
+// The fields that say which algorithms of pointer authentication the CPU has. The guest sees all of them or none.
 #define PAUTH_ISAR1 (F2(4, 8) | F2(24, 28)) // APA, API, GPA, GPI
 #define PAUTH_ISAR2 (F2(8, 12) | FIELD(24)) // GPA3, APA3, PAC_frac
 
@@ -22,6 +25,8 @@ struct id_row {
     uint64_t pauth; // fields that pass with pointer authentication
 };
 
+// A field that passes, but with no higher value than this one. A higher number promises more than a lower one (DDI 0487
+// D19.1.3), so a guest that reads the lower one finds on the CPU whatever it expects.
 struct id_limit {
     uint16_t key;
     uint8_t shift; // of a four-bit field
@@ -73,6 +78,10 @@ static const struct id_limit id_limits[] = {
     {KEY_ID_AA64MMFR0_EL1, 0, 2}, // PARange: 40 bits, the least that holds the 39 of stage 2
 };
 
+// Returns what the guest reads of the register key when the CPU's own has the value host. A register without a row
+// reads as zero, as one does that the architecture reserves. A limit is compared in the place where its field stands.
+// For example, a CPU with 48 bits of physical address has PARange = 5; the limit makes it 2, and the guest sees 40
+// bits.
 uint64_t sysreg_id_visible(unsigned int key, uint64_t host, bool pauth)
 {
     uint64_t value = 0;

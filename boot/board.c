@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether this machine is the board that the build is for (hv/platform.h). A build for another board would write to
-// whatever lies at the addresses of its own table, so this looks before it touches: the identification registers of the
-// interrupt controller and of the UART, one redistributor for each CPU, and RAM as far as the guest's reaches. What is
-// not as the table says is named with the value that was found, and no guest starts.
+// whatever lies at the addresses of its own table, so this file looks before anything else touches: it reads the
+// identification registers of the interrupt controller and of the UART, looks for one redistributor for each CPU, and
+// reads the last bytes of the RAM that the guest needs. The first thing that is not as the table says goes into struct
+// board_fault, with the value that was found and the value that was wanted; main.c then refuses to start a guest.
 #include "board.h"
 
 #include <hv/arch/el2_setup.h>
@@ -21,13 +22,17 @@
 #define UARTPERIPHID1 0xfe4
 #define PL011_PART    0x011
 
+// Notes what is wrong, for the record that main.c writes. It returns false so that a check can end with
+// "return differs(...)".
 static bool differs(struct board_fault *fault, const char *reason, const char *name, uint64_t value, uint64_t bound)
 {
     *fault = (struct board_fault){.reason = reason, .name = name, .value = value, .bound = bound};
     return false;
 }
 
-// A device register; ~0 when nothing answers there, which is no register's right value here.
+// Reads a device register of 32 bits. When nothing answers at the address, the read is an external abort, which
+// guarded_device_read survives; the result is then ~0. No register of 32 bits can have that value, so a caller tells
+// the two apart by value > UINT32_MAX.
 static uint64_t look(uint64_t address)
 {
     uint64_t value;
@@ -35,6 +40,9 @@ static uint64_t look(uint64_t address)
     return guarded_device_read(pa_make(address), 4, &value) ? value : ~UINT64_C(0);
 }
 
+// ID_AA64PFR0_EL1.GIC says that the CPU has the system registers of a GICv3 (ICC_*_EL1 and the rest), GICD_PIDR2 that a
+// distributor of that architecture stands at the address of the table. EL2 needs both, and only the second one tells
+// two boards apart.
 static bool check_gic(struct board_fault *fault)
 {
     unsigned int gic = cpu_features_read().gic;
@@ -52,7 +60,10 @@ static bool check_gic(struct board_fault *fault)
     return true;
 }
 
-// The first CPU of the table is the one that boots, and the CPUs that are there are the first ones of the table.
+// The table has the affinity (MPIDR_EL1.Aff3 to Aff0) of each CPU. Two things must hold: the CPU that boots is the
+// first of the table, since EL2 calls it CPU 0; and a machine with fewer CPUs than the table has the first ones, so
+// that CPU numbers have no gaps. A machine with 2 CPUs has rows 0 and 1, never 0 and 2. GICR_TYPER of a redistributor
+// names the affinity of its CPU (IHI 0069), so the redistributors say which CPUs there are.
 static bool check_cpus(struct board_fault *fault)
 {
     uint64_t booted = READ_SYSREG(MPIDR_EL1) & MPIDR_AFFINITY;
@@ -68,6 +79,9 @@ static bool check_cpus(struct board_fault *fault)
     return true;
 }
 
+// The part number is spread over two registers, of which each has 8 bits that count: bits 7:0 of it are in
+// UARTPeriphID0, bits 11:8 in the low 4 bits of UARTPeriphID1. A PL011 reads 0x11 and 0x10: 0x11 | (0x10 & 0xf) << 8 is
+// 0x011. A read that failed is ~0 and has no right part number in it either.
 static bool check_uart(struct board_fault *fault)
 {
     uint64_t low = look(platform.uarts[0].base + UARTPERIPHID0), high = look(platform.uarts[0].base + UARTPERIPHID1);
@@ -79,7 +93,9 @@ static bool check_uart(struct board_fault *fault)
     return true;
 }
 
-// The last 8 bytes of what stands behind the guest's RAM answer. If not, the record says how much RAM there is.
+// Memory that the machine does not have does not answer, so one read of the last 8 bytes of what the guest's RAM needs
+// says whether all of it is there. Only when that read fails, the loop goes up from the guest's first MiB to find out
+// how much there is, so that the record can say so: on a machine with 512 MiB it says ram_bytes=0x20000000.
 static bool check_ram(struct board_fault *fault)
 {
     uint64_t needed = platform.guest_ram.base + platform.guest_ram.size - platform.ram_base;
@@ -94,12 +110,15 @@ static bool check_ram(struct board_fault *fault)
 
 bool board_check(struct board_fault *fault)
 {
+    // Without EL2's whole map the reads below could fault for a reason that is not the machine's.
     if (!stage1_is_complete())
         return differs(fault, "stage 1 has too few tables for this board: raise TABLES in mm/stage1.c", "complete", 0,
                        1);
     return check_gic(fault) && check_cpus(fault) && check_uart(fault) && check_ram(fault);
 }
 
+// How many CPUs run the guest: all that the machine has, or fewer when the person asked for fewer (0 is no wish). A
+// wish for more than there are is not an error; the guest gets what there is.
 unsigned int board_cpu_count(uint64_t options)
 {
     unsigned int found = gicv3_cpu_count();

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// From reset to C: the boot CPU at _start, the others at secondary_start (PSCI CPU_ON).
-// Leaves each CPU with a clean stack under its trap frame, its vectors, and interrupts masked.
+// From reset to C: the boot CPU at _start, the others at secondary_start (PSCI CPU_ON). The two paths set up by hand
+// what C needs: a stack that begins below the CPU's trap frame, vectors that report an exception, SP_EL2 in use, and
+// interrupts masked. The boot CPU also zeroes .bss and draws the stack protector's canary, once for all. What cannot
+// run (the wrong address, the wrong exception level) says so on the UART and stops.
 #include <asm-offsets.h>
 #include <hv/arch/stacks.h>
 #include <hv/memory_map.h>
 #include PLATFORM_HEADER
 
 #define CURRENT_EL_EL2 0x8
-// Of an Image: little-endian, pages of 4 KiB, and bit 3 clear: as near to the beginning of RAM as text_offset says
+// CurrentEL.EL is bits 3:2, so 2 << 2 says EL2. The flags of an Image: bit 0 clear is little-endian, bits 2:1 = 1 is
+// pages of 4 KiB, and bit 3 clear asks for the Image to be placed as near to the beginning of RAM as text_offset says.
 #define IMAGE_FLAGS    0x2
 #define UARTDR         0x00
 #define UARTFR         0x18
@@ -19,7 +22,9 @@
     add \register, \register, :lo12:\symbol
 .endm
 
-// Points sp at the trap frame on top of the stack of CPU \id. Clobbers x9, x10.
+// Points sp at the trap frame on top of the stack of CPU \id, which is at
+// stacks_start + (id + 1) * STACK_STRIDE - FRAME_SIZE. this_cpu_adopt (this_cpu.c) computes the same address in C.
+// Clobbers x9, x10.
 .macro set_stack id
     mov x9, #STACK_STRIDE
     madd x9, \id, x9, x9
@@ -31,8 +36,8 @@
 .section .text.boot, "ax"
 .global _start
 _start:
-    // ariel begins as an arm64 Image does (Linux Documentation/arch/arm64/booting.rst), so that whatever starts a kernel
-    // at EL2 can start it: a bootloader, or QEMU's -kernel. The ELF file's entry is here too.
+    // ariel begins as an arm64 Image does (Linux Documentation/arch/arm64/booting.rst), so that whatever starts a
+    // kernel at EL2 can start it: a bootloader, or QEMU's -kernel. The ELF file's entry is here too.
     b enter
     .long 0
     .quad HV_PA - RAM_PA // text_offset, from the beginning of RAM (a multiple of 2 MiB)
@@ -43,7 +48,9 @@ _start:
     .long 0
 
 enter:
+    // D, A, I and F are masked: there are no vectors yet that could take an exception.
     msr daifset, #0xf
+    // Where this code is (adr, relative to the PC) against where the linker put it (a literal).
     adr x0, _start
     ldr x1, =_start
     cmp x0, x1
@@ -53,11 +60,14 @@ enter:
     b.ne wrong_exception_level
     msr spsel, #1
     msr tpidr_el2, xzr // no vCPU yet (cpu_id, vectors.S)
+    // SCTLR_EL2 with M, C and I clear: no MMU and no data cache, whatever the loader used. All memory is Device memory
+    // then, so every access has to be aligned until stage1_enable.
     ldr w1, =SCTLR_EL2_RES1
     msr sctlr_el2, x1
     load_address x1, vectors
     msr vbar_el2, x1
     isb
+    // Zeroes .bss, 128 bytes at each turn: the linker script aligns both ends for that.
     load_address x1, bss_start
     load_address x2, bss_end
 1:  .rept 8
@@ -65,7 +75,8 @@ enter:
     .endr
     cmp x1, x2
     b.lo 1b
-    // The stack protector's canary, before the first function that checks it.
+    // The stack protector's canary is drawn before the first function that checks it. The counter differs from one boot
+    // to the next; there is no better source of chance this early.
     mrs x1, cntpct_el0
     mrs x2, midr_el1
     eor x1, x2, x1, ror #23
@@ -74,11 +85,12 @@ enter:
     mov x11, xzr
     set_stack x11
     load_address x0, secondary_start
-    mov x29, xzr
+    mov x29, xzr // the end of the chain of frames, where a backtrace stops
     bl main_boot_cpu
     b .
 
-// x0 = CPU number (PSCI context id)
+// A CPU that cpu_start_others turned on by PSCI CPU_ON. x0 is the context id of that call, in which EL2 passes the
+// number of the CPU.
 .global secondary_start // for gdb and tools/exits.py; EL2 has its address as the argument of main_boot_cpu
 secondary_start:
     msr daifset, #0xf
@@ -91,15 +103,17 @@ secondary_start:
     isb
     mov x19, x0
     set_stack x19
-    // Nothing but registers until the MMU is on: this CPU's view of memory is not coherent before.
+    // With its MMU off, this CPU does not look into caches, where the boot CPU's writes may still be. So it uses
+    // registers alone until stage1_enable has turned the MMU on.
     bl stage1_enable
     mov x0, x19
     mov x29, xzr
     bl main_secondary_cpu
     b .
 
-// Loaded at x0 instead of x1. Nothing that the linker placed is where the code expects it: this needs neither memory nor
-// a stack, only the UART, which the loader has used before.
+// The image was loaded at x0, and it is linked to run at x1. Nothing that the linker placed is where the code expects
+// it. So the code from here on uses neither memory nor a stack, only registers, addresses relative to the PC, and the
+// UART, which the loader has used before and so has set up.
 wrong_place:
     mov x19, x0
     mov x20, x1
@@ -116,7 +130,7 @@ wrong_place:
 2:  wfi
     b 2b
 
-// The text at x0, up to its zero byte. Clobbers x0 to x3.
+// Writes the text at x0, up to its zero byte. There is no stack, so x3 keeps the return address. Clobbers x0 to x3, x5.
 put_text:
     mov x3, x30
 1:  ldrb w1, [x0], #1
@@ -125,7 +139,7 @@ put_text:
     b 1b
 2:  ret x3
 
-// x0 in 16 hexadecimal digits. Clobbers x0 to x4.
+// Writes x0 in 16 hexadecimal digits. Clobbers x0 to x5.
 put_hex:
     mov x3, x30
     mov w4, #16
@@ -140,7 +154,7 @@ put_hex:
     b.ne 1b
     ret x3
 
-// The byte w1. Clobbers x2 and w5.
+// Writes the byte w1, once the transmit FIFO has room for it. Clobbers x2 and w5.
 put_byte:
     ldr x2, =PL011_PA
 1:  ldr w5, [x2, #UARTFR]
@@ -158,7 +172,8 @@ load_there_text:
     .asciz "): load it there, or build it for this board\r\n"
     .balign 4
 
-// Entered at EL1 or EL3: x1 = CurrentEL
+// Entered at EL1 or EL3, with CurrentEL in x1. The C function gets the number of the level; it needs a stack, and the
+// end of all stacks will do, since nothing else runs.
 wrong_exception_level:
     load_address x2, stacks_end
     mov sp, x2

@@ -1,18 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// A guest that came with a list of its pieces (hv/guest_manifest.h). QEMU wrote list and pieces anew at this reset, so
-// nothing here depends on what a guest left. The list is checked so that a mistake is named before the guest starts;
-// EL2's safety does not depend on it.
+// A guest that came with a list of its pieces (hv/guest_manifest.h): the kernel's Image, its device tree, its initrd
+// and so on, each with its kind, IPA and size. QEMU writes the list and the pieces anew at each reset, so nothing here
+// depends on what a guest left in its RAM. The list is checked so that a mistake is named before the guest starts,
+// rather than seen as a guest that hangs. EL2's safety does not depend on it: the guest can reach its own RAM only,
+// wherever the list says that it begins.
 #include <hv/platform.h>
 
 #include "loader_parts.h"
 
 #define RAM_END (GUEST_RAM_IPA + GUEST_RAM_SIZE)
 
+// Where EL2 finds the piece. Guest RAM is one block both in IPAs and in the machine, so an offset is the same in both.
+// Only for a piece that check_place has found to lie within guest RAM.
 static const void *piece_memory(const struct guest_piece *piece)
 {
     return (const void *)(piece->ipa - GUEST_RAM_IPA + platform.guest_ram.base);
 }
 
+// Whether ipa is one of the piece's bytes. The subtraction comes after the comparison, so it cannot go below 0; and
+// there is no sum that could wrap, whatever the list says.
 static bool holds(const struct guest_piece *piece, uint64_t ipa)
 {
     return ipa >= piece->ipa && ipa - piece->ipa < piece->size;
@@ -26,7 +32,9 @@ static const struct guest_piece *piece_at(const struct guest_manifest *list, uin
     return NULL;
 }
 
-// Within guest RAM, and apart from all pieces before it.
+// A piece has to lie within guest RAM and must not overlap a piece before it. Two intervals overlap when one of them
+// holds the other's first byte, so two questions suffice. The bound of a size is computed as RAM_END - ipa, which
+// cannot wrap after the check above it; ipa + size could.
 static bool check_place(const struct guest_manifest *list, unsigned int number, struct loader_error *error)
 {
     const struct guest_piece *piece = &list->pieces[number];
@@ -43,7 +51,8 @@ static bool check_place(const struct guest_manifest *list, unsigned int number, 
     return true;
 }
 
-// Room for the header that is about to be read, and a place where its words can be read.
+// The piece has room for the header that is about to be read, and it is aligned to 8 bytes, because the header is read
+// by words of that size.
 static bool check_header(const struct guest_piece *piece, uint64_t size, struct loader_error *error)
 {
     if (piece->size < size)
@@ -54,6 +63,9 @@ static bool check_header(const struct guest_piece *piece, uint64_t size, struct 
     return true;
 }
 
+// An Image has to stand text_offset bytes above an address that is a multiple of 2 MiB (booting.rst). base is that
+// multiple: for a piece at IPA 0x40080000 it is 0x40000000, so the header must say text_offset 0x80000. The Image's
+// size in memory (image_size, which counts .bss) may not go beyond the piece.
 static bool check_image_piece(const struct guest_piece *piece, struct loader_error *error)
 {
     const struct image_header *image = piece_memory(piece);
@@ -68,6 +80,7 @@ static bool check_image_piece(const struct guest_piece *piece, struct loader_err
     return true;
 }
 
+// The second word of a device tree is totalsize, in big-endian as all of it is (Devicetree Specification 5.2).
 static bool check_dtb_piece(const struct guest_piece *piece, struct loader_error *error)
 {
     if (!check_header(piece, DTB_HEADER_SIZE, error) || !loader_check_dtb(piece_memory(piece), error))
@@ -97,6 +110,9 @@ static bool check_piece(const struct guest_manifest *list, unsigned int number, 
     }
 }
 
+// Where the guest begins, and the x0 that it begins with. The entry has to be in an Image or a program, which are the
+// two kinds up to GUEST_PIECE_PROGRAM, and aligned as an A64 instruction is. x0 has to be the first byte of a device
+// tree.
 static bool check_start(const struct guest_manifest *list, struct loader_error *error)
 {
     const struct guest_piece *entry = piece_at(list, list->entry_ipa), *argument = piece_at(list, list->boot_argument);

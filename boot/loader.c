@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which guest this boot runs. What decides is what the person loaded, never what a guest left in its RAM, which a warm
-// reset keeps: the list that QEMU writes at each reset; else, for a command line typed by hand, what the first boot
-// found and remembers (boot_record.h); at the first boot itself, when no guest has run, what lies at the
-// beginning of guest RAM.
+// Which guest this boot runs. A warm reset keeps guest RAM, so a guest could leave an image of its own there and reset
+// the machine to have it run. The rule is that what the person loaded decides, never what a guest left. The person's
+// choice is looked for in this order:
+//   1. the list of pieces that QEMU writes at each reset (guest_manifest.c);
+//   2. without a list, for a command line typed by hand, what the first boot found and noted (boot_record.h);
+//   3. at the first boot itself, when no guest has run, what lies at the beginning of guest RAM.
 
 #include <hv/loader.h>
 
@@ -15,13 +17,15 @@
 
 extern const char guest_image_start[], guest_image_end[];
 
-// Where EL2 finds what a guest will see at ipa.
+// Where EL2 finds what a guest will see at ipa. Guest RAM is one block both in IPAs and in the machine.
 static void *guest_memory(uint64_t ipa)
 {
     return (void *)(platform.guest_ram.base + (ipa - GUEST_RAM_IPA));
 }
 
-// Kernels before 5.8 ask to stand text_offset bytes above a 2 MiB boundary.
+// The person loads an Image at the beginning of guest RAM, but kernels before 5.8 ask to stand text_offset bytes above
+// a 2 MiB boundary (0x80000 as a rule). Such an Image is moved up. The two places overlap, hence memmove. A guest
+// starts with its MMU and caches off and reads memory itself, so what EL2 wrote through its caches is cleaned to there.
 static void place_image(uint64_t offset, uint64_t size)
 {
     uint8_t *image = guest_memory(GUEST_RAM_IPA);
@@ -33,8 +37,9 @@ static void place_image(uint64_t offset, uint64_t size)
 }
 
 // Whether these eight bytes begin something that Linux unpacks as an initrd (its lib/decompress.c and
-// init/initramfs.c): gzip, bzip2, lzma, xz, lzo, lz4, zstd or a bare cpio archive. Else they are the middle of an Image
-// of more than 64 MiB.
+// init/initramfs.c): gzip (two magic numbers), bzip2, lzma, xz, lzo, lz4, zstd or a bare cpio archive, in this order.
+// Each magic number is the first two bytes as a little-endian CPU loads them: gzip begins with 1f 8b, which is 0x8b1f.
+// Other bytes there are no initrd, but the middle of an Image of more than 64 MiB, or nothing.
 static bool is_initrd(uint64_t start)
 {
     static const uint16_t magics[] = {0x8b1f, 0x9e1f, 0x5a42, 0x005d, 0x37fd, 0x4c89, 0x2102, 0xb528, 0x3730};
@@ -45,7 +50,8 @@ static bool is_initrd(uint64_t start)
     return false;
 }
 
-// The Image at the beginning of guest RAM. initrd is what the first boot found in the initrd's place.
+// Runs the Image at the beginning of guest RAM. initrd is what the first boot found in the initrd's place. If it is
+// one, the Image must end below it; if not, the Image may go on up to the device tree.
 static bool load_image(struct vm *vm, uint64_t initrd, struct loader_error *error)
 {
     const struct image_header *image = guest_memory(GUEST_RAM_IPA);
@@ -60,6 +66,8 @@ static bool load_image(struct vm *vm, uint64_t initrd, struct loader_error *erro
     return true;
 }
 
+// The guest that is part of ariel's own image. It is copied at every boot, so what an earlier guest wrote does not
+// matter.
 static void load_diagnostic_guest(struct vm *vm)
 {
     size_t size = (size_t)(guest_image_end - guest_image_start);
@@ -71,7 +79,8 @@ static void load_diagnostic_guest(struct vm *vm)
     vm->boot_argument = 0;
 }
 
-// What lies at each place that the loader looks at.
+// Reads the places that decide: the first bytes of the device tree and of the initrd, and the header of the Image. At
+// the first boot this becomes the record; later boots compare with it.
 static struct boot_record look(void)
 {
     struct boot_record found = {.dtb = *(const uint64_t *)guest_memory(LINUX_DTB_IPA),
@@ -81,7 +90,8 @@ static struct boot_record look(void)
     return found;
 }
 
-// No guest has run since power came on: memory is as the person left it.
+// No guest has run since power came on, so memory is as the person left it. An Image's header is never all zeroes;
+// where nothing was loaded it is, and the diagnostic guest runs.
 static bool load_first(struct vm *vm, struct loader_error *error)
 {
     static const uint64_t zeroes[8];
@@ -96,8 +106,10 @@ static bool load_first(struct vm *vm, struct loader_error *error)
     return true;
 }
 
-// A guest has run. QEMU has written what its loader devices name again; what was loaded otherwise (by gdb's restore,
-// say) is where the guest may have changed it, and is not run when it did.
+// A guest has run. QEMU has written once more what its loader devices name. What was loaded in another way (by gdb's
+// restore, say) is still where the guest could change it; when a header is not what the first boot saw, it has, and the
+// boot is refused. Only the headers are compared. A guest that changed the rest of its Image runs what it changed, as
+// it could before the reset.
 static bool load_again(struct vm *vm, const struct boot_record *first, struct loader_error *error)
 {
     struct boot_record found = look();

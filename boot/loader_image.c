@@ -1,16 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 // Whether an arm64 Image (Linux Documentation/arch/arm64/booting.rst) and a device tree can be what their headers say.
-// What would fail without a word after the start is refused here: a kernel for pages that this CPU does not have never
-// gets as far as its console.
+// Some mistakes would show only as a guest that never writes a line: a kernel for pages that this CPU does not have
+// stops before it has a console. Such mistakes are found and named here, before the guest starts.
 #include "loader_parts.h"
 
 #include <hv/arch/registers.h>
 
+// Of the flags in an Image's header: bit 0 says big-endian, bits 2:1 the page size that the kernel is built for.
 #define IMAGE_FLAG_BE   BIT64(0)
 #define IMAGE_PAGE_SIZE GENMASK64(2, 1)
 #define IMAGE_ALIGN     MIB(2)
 #define TGRAN_NONE      0xf // of TGran4 and TGran64: the size is not there
 
+// The values of bits 2:1 of the flags; 0 is an older kernel, which does not say.
 enum { PAGES_UNSPECIFIED, PAGES_4K, PAGES_16K, PAGES_64K };
 
 bool loader_refuse(struct loader_error *error, const char *reason, const char *field, uint64_t value, uint64_t bound)
@@ -19,7 +21,9 @@ bool loader_refuse(struct loader_error *error, const char *reason, const char *f
     return false;
 }
 
-// DDI 0487 D19.2.64: TGran16 counts up from 0, which is none; the other two have 0 for "there" and 0xf for "not there".
+// The pages that the kernel was built for have to be pages that the CPU's stage 1 has. ID_AA64MMFR0_EL1 says so in
+// three fields of two kinds (DDI 0487 D19.2.64). TGran4 and TGran64 are signed: 0 means that the size is there, 0xf
+// that it is not. TGran16 is unsigned: 0 means that the size is not there, 1 and above that it is.
 static bool check_page_size(const struct image_header *image, struct loader_error *error)
 {
     uint64_t features = READ_SYSREG(ID_AA64MMFR0_EL1);
@@ -42,6 +46,9 @@ static bool check_page_size(const struct image_header *image, struct loader_erro
     return true;
 }
 
+// limit is the number of bytes from the beginning of guest RAM up to what lies above the Image. The last check compares
+// text_offset with limit - image_size rather than the sum with limit, because the sum of two numbers from a file may
+// wrap around 2^64.
 bool loader_check_image(const struct image_header *image, uint64_t limit, struct loader_error *error)
 {
     if (image->magic != IMAGE_MAGIC)
@@ -61,6 +68,9 @@ bool loader_check_image(const struct image_header *image, uint64_t limit, struct
     return true;
 }
 
+// The first two words of a device tree are its magic number and totalsize, both big-endian (Devicetree
+// Specification 5.2); EL2 reads them as little-endian words and swaps their bytes. EL2 does not read the tree any
+// further: the guest does.
 bool loader_check_dtb(const void *dtb, struct loader_error *error)
 {
     const uint32_t *words = dtb;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Boot order: from the first C on each CPU to the guest's first instruction. What the machine lacks is said in one
-// record, and the monitor opens instead of the guest.
+// Boot order: from the first C on each CPU to the guest's first instruction. Each step may rely on those above it and
+// on nothing else: first a way to say what is wrong (the UART, the monitor, EL2's own map, the log), then a look at the
+// machine, then the VM and its CPUs, and the guest's image last. What the machine lacks is said in one record, and the
+// monitor opens instead of the guest (refuse.c).
 
 #include <hv/main.h>
 
@@ -33,6 +35,7 @@
 #include "refuse.h"
 #include "this_cpu.h"
 
+// What the CPU can do, in one record: a report of a fault is of use only with the CPU that it was seen on.
 static void log_features(void)
 {
     struct cpu_features features = cpu_features_read();
@@ -42,7 +45,8 @@ static void log_features(void)
                 features.fgt, features.ecv, features.vhe);
 }
 
-// What a person must know before the guest has the line.
+// Once the guest runs, the serial line shows what the guest writes and the keys go to it. So a person has to be told
+// before how to get back to the monitor.
 static void say_keys(void)
 {
     static const char text[] = "-- Ctrl-] opens the monitor; Ctrl-A x ends QEMU";
@@ -50,7 +54,8 @@ static void say_keys(void)
     console_line(text, sizeof(text) - 1);
 }
 
-// The VM that the plan has, with vcpu_count vCPUs.
+// Makes the VM of the plan, with vcpu_count vCPUs. A policy that asks for what no guest may have is refused here, and
+// so is one whose devices need more stage-2 tables than the plan has pages for.
 static void build(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_count)
 {
     enum hv_status status = vm_build(vm, plan, vcpu_count);
@@ -63,7 +68,8 @@ static void build(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_c
                PLAN_TABLE_PAGES);
 }
 
-// Its guest, which vCPU 0 enters as soon as it may run.
+// Puts the guest into the VM's RAM. Nothing enters it here: vCPU 0 is marked as if PSCI CPU_ON had been called for it
+// with the guest's entry and its x0, and it enters by the same path as a vCPU that the guest turns on (vcpu_wait).
 static void load(struct vm *vm)
 {
     struct loader_error error;
@@ -76,6 +82,7 @@ static void load(struct vm *vm)
     log_routine(LOG_VM, "guest-enter", "guest=%pQ entry=0x%lx vcpus=%u", vm->guest_name, vm->entry_ipa, vm->vcpu_count);
 }
 
+// secondary_entry is the physical address at which PSCI starts the other CPUs (secondary_start, boot.S).
 _Noreturn void main_boot_cpu(uint64_t secondary_entry)
 {
     uint64_t options = boot_options_decode(*(const volatile uint64_t *)platform.boot_options.base);
@@ -112,6 +119,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     watchdog_init();
     this_cpu_prepare(vcpu);
     channel_listen();
+    // A CPU that does not come up costs its vCPU and not the boot: the guest gets as many as there are.
     if (!cpu_start_others(vm->vcpu_count, secondary_entry))
         vm->vcpu_count = cpu_count();
 
@@ -121,6 +129,8 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     this_cpu_run(vcpu);
 }
 
+// The other CPUs come here with the MMU on. The boot CPU has made everything that they share, so each of them prepares
+// its own registers and says that it runs; then it waits in EL2 until its vCPU is turned on.
 _Noreturn void main_secondary_cpu(unsigned int cpu)
 {
     struct vcpu *vcpu = this_cpu_adopt(cpu);
@@ -131,6 +141,8 @@ _Noreturn void main_secondary_cpu(unsigned int cpu)
     this_cpu_run(vcpu);
 }
 
+// Entered at EL1 or EL3: nothing of EL2 can be set up, and no vectors are there to take an exception. All that can be
+// done is to write one line to the UART, a byte at a time; boot.S then waits for ever.
 void main_wrong_exception_level(unsigned int level)
 {
     char line[128];

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// What each CPU does for itself on its way to the guest. The boot CPU does the same as the others, so that none of the
-// registers that decide what a guest may do can differ between them.
+// What each CPU does for itself on its way to the guest. The registers that decide what a guest may do (HCR_EL2,
+// VTTBR_EL2 and the rest) exist once in each CPU. If one CPU had other values than its neighbours, a guest could move
+// to it and do more there. So every CPU, the one that boots as well, takes all of them from the same policy by the same
+// function, this_cpu_prepare.
 
 #include "this_cpu.h"
 
@@ -22,6 +24,11 @@
 
 extern char stacks_start[];
 
+// Gives the CPU its vCPU. Two things hold from here on: TPIDR_EL2 points to the vCPU that this CPU runs, which is how
+// the vectors and vcpu_current find it; and the vCPU's trap frame is at the top of the CPU's stack, where the vectors
+// save the guest's registers. With a STACK_STRIDE of 20 KiB the stack of CPU 1 ends 40 KiB after stacks_start, and the
+// frame is the last sizeof(struct trap_frame) bytes below that. boot.S (set_stack) computes the same address; the two
+// must agree.
 struct vcpu *this_cpu_adopt(unsigned int cpu)
 {
     struct vcpu *vcpu = plan_vcpu_of_cpu(cpu);
@@ -45,7 +52,8 @@ void this_cpu_prepare(struct vcpu *vcpu)
         .hstr_el2 = controls->hstr_el2,
         .cnthctl_el2 = controls->cnthctl_el2,
         .vttbr_el2 = stage2_vttbr(&vcpu->vm->space.stage2),
-        // The guest sees the number of its vCPU where the machine has that of the CPU.
+        // The guest reads VMPIDR_EL2 when it reads MPIDR_EL1. Its affinity is the number of the vCPU, whatever affinity
+        // the board gives the CPU below; the other bits (U, MT, RES1) are those of the CPU.
         .vmpidr_el2 = (READ_SYSREG(MPIDR_EL1) & ~MPIDR_AFFINITY) | vcpu->id,
         .ipa_bits = STAGE2_IPA_BITS,
     });
@@ -56,6 +64,8 @@ void this_cpu_prepare(struct vcpu *vcpu)
     tick_init_cpu();
 }
 
+// Waits in EL2 until the vCPU is on and its VM runs, puts what is pending for it into the list registers, and goes to
+// the guest. Every later entry to the guest is the return from an exception.
 _Noreturn void this_cpu_run(struct vcpu *vcpu)
 {
     vcpu_wait(vcpu);

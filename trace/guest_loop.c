@@ -17,6 +17,8 @@
 #define SHARE            8    // a loop's place has at least one in so many of the last exits
 #define CANDIDATES       8    // so many of the last events are looked at
 
+// Two exits are at the same place when all four agree. For example, a read and a write of one register by two
+// instructions of a driver are two places.
 static bool is_at(const struct telemetry_loop *place, const struct event *event)
 {
     return place->pc == event->pc && place->address == event->address && place->key == event->key &&
@@ -49,6 +51,7 @@ static bool is_refused(const struct event *event)
     return event->verdict == POLICY_DENY || event->result == TRAP_INJECT_UNDEF || event->result == TRAP_INJECT_ABORT;
 }
 
+// Which device a data or instruction abort was about: the range of the policy in which the address lies.
 static const char *name_of_device(const struct policy *policy, const struct event *event)
 {
     const struct policy_range *range = policy_find_range(policy, ipa_make(event->address));
@@ -66,6 +69,8 @@ static const char *name_of_device(const struct policy *policy, const struct even
                      "pc=0x0123456789abcdef esr=0x01234567 result=reflect per_second=999999999 row=127 at= why="
 _Static_assert(sizeof(LOOP_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
 
+// Writes the record guest-loop. Its source has a budget, so that a guest which walks from place to place cannot flood
+// the log with these records either.
 static void record(const struct vcpu *vcpu, const struct event *event, uint64_t per_second)
 {
     const struct policy_row *row = &vcpu->vm->policy->rows[event->row];
@@ -99,6 +104,8 @@ static void notice(struct vcpu *vcpu, const struct event *event, uint64_t exits)
     }
 }
 
+// Called once a second on the vCPU's CPU. A known place whose share has fallen is forgotten, so that the same loop is
+// told again if it comes back. Then the newest events are looked at for places that are not known.
 void guest_loop_tick(struct vcpu *vcpu)
 {
     struct telemetry *telemetry = vcpu->telemetry;

@@ -21,11 +21,13 @@
 
 struct log_state log_state = {.lock = SPINLOCK(LOCK_LOG), .level = LOG_INFO};
 
+// Called once, at boot, before another CPU runs: the sink is read without the lock.
 void log_set_sink(const struct log_sink *sink)
 {
     log_state.sink = sink;
 }
 
+// The time since the boot began, in microseconds.
 static uint64_t microseconds(void)
 {
     uint64_t ticks = READ_SYSREG(CNTPCT_EL0) - log_state.start;
@@ -60,6 +62,10 @@ static bool is_shown(const struct log_head *head)
     return head->console && level && log_state.sink != NULL;
 }
 
+// Makes the text of one record in line, and returns its length. The head comes first, then the caller's fields, then
+// the fields of EL2's own (cut, held, hidden, tag). LOG_TAIL_MAX bytes are kept free for the latter, so that however
+// long the caller's fields are, no record is without its tag. A byte that is not printable ASCII becomes '?', because a
+// record must not act on a terminal or end its line early. The caller holds the lock, because the number is taken here.
 size_t log_format_record(char *line, const struct log_head *head, const char *format, va_list arguments)
 {
     struct log_half *half = log_ring_half(log_state.ring, false);
@@ -103,6 +109,9 @@ static void print_in_turn(uint32_t ticket, const char *line, size_t length)
     __atomic_store_n(&log_state.turn, ticket + 1, __ATOMIC_RELEASE);
 }
 
+// Numbers a record, appends it to the ring and prints it if it is shown. `hidden` counts the records since the last one
+// that was printed: the next that is printed tells the count, so that a reader of the serial line knows why numbers are
+// missing.
 static __attribute__((format(printf, 2, 0))) void write_record(const struct log_head *head, const char *format,
                                                                va_list arguments)
 {
@@ -126,6 +135,7 @@ static __attribute__((format(printf, 2, 0))) void write_record(const struct log_
         print_in_turn(ticket, line, length);
 }
 
+// A record without a limit: for what EL2 does by itself, and what a guest cannot provoke at will.
 void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
 {
     struct log_head head = {level, class, event, class, true, false, 0};
@@ -136,6 +146,7 @@ void log_record(enum log_level level, enum log_class class, const char *event, c
     va_end(arguments);
 }
 
+// A record for which the caller has asked the budget already.
 void log_allowed(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
 {
     struct log_head head = {limit.level, class, event, limit.source, limit.console, false, 0};
@@ -146,6 +157,7 @@ void log_allowed(struct log_limit limit, enum log_class class, const char *event
     va_end(arguments);
 }
 
+// A record that a guest can provoke. It asks the budget of its source first, and is counted when it is held back.
 void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
 {
     struct log_head head = {limit.level, class, event, limit.source, true, true, 0};
@@ -161,11 +173,14 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
     va_end(arguments);
 }
 
+// After a guest's reset, the records of the boot are caused by the guest, and spend from its budget. After any other
+// start they are free.
 bool log_routine_fits(void)
 {
     return !log_state.routine_limited || log_budget_spend();
 }
 
+// A record that every boot writes. It always goes to the ring, and to the serial line where the budget allows.
 void log_routine(enum log_class class, const char *event, const char *format, ...)
 {
     struct log_head head = {LOG_INFO, class, event, class, true, false, 0};
@@ -196,6 +211,9 @@ uint32_t log_hidden(void)
     return __atomic_load_n(&log_state.ring->hidden, __ATOMIC_RELAXED);
 }
 
+// The machine is about to end. The lock is taken and never released, so no CPU writes a record after this one. Records
+// that have a ticket are waited for, so that they are whole on the line. The ring is cleaned to the point of coherency
+// (DC CVAC), because a boot with the caches off, or a dump of memory, must find it there.
 void log_end(void) NO_THREAD_ANALYSIS
 {
     spinlock_acquire(&log_state.lock);

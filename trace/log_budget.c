@@ -35,6 +35,8 @@ static struct log_budget *budget GUARDED_BY(budget_lock) = &spare;
 static uint64_t held_all GUARDED_BY(budget_lock);
 static unsigned int budget_per_second GUARDED_BY(budget_lock); // 0: no limit
 
+// The VM's bucket and the set of sources that have written lie in memory, part of the ring, so that they survive a warm
+// reset: a guest that resets itself must not get a full bucket by it. The other accounts begin anew.
 void log_budget_init(struct log_budget *memory)
 {
     spinlock_acquire(&budget_lock);
@@ -45,6 +47,7 @@ void log_budget_init(struct log_budget *memory)
     spinlock_release(&budget_lock);
 }
 
+// All records of a VM together, a second; 0 is no limit.
 void log_budget_set_limit(unsigned int per_second)
 {
     spinlock_acquire(&budget_lock);
@@ -74,6 +77,9 @@ static void pay(uint64_t *full, uint64_t after, uint64_t limit)
     *full = after < limit ? after : limit;
 }
 
+// Asks for one record. LOG_WRITE: it may go everywhere. LOG_RING_ONLY: it is the first of its source in this boot, but
+// not the first since the guest began to reset itself, so the ring gets it and the serial line does not. LOG_HOLD: it
+// must not be written, and was counted. *held is the count of earlier ones that the caller must tell now.
 enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uint64_t *held)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
@@ -118,6 +124,8 @@ void log_budget_hold(unsigned int source, uint64_t count)
     spinlock_release(&budget_lock);
 }
 
+// Remembers which row of the policy asked last for a record of this source, so that the count of held records can name
+// it.
 void log_budget_set_row(unsigned int source, const struct policy *policy, unsigned int row)
 {
     spinlock_acquire(&budget_lock);
@@ -135,7 +143,8 @@ unsigned int log_budget_row(unsigned int source, const struct policy **policy)
     return row;
 }
 
-// A source that is quiet has a full bucket, and would not come to tell the count by a record of its own soon.
+// A source with a full bucket has been quiet, so no record of its own will come soon to tell the count. Such sources
+// are the ones that are found, or every source with a count when `all` is true.
 bool log_budget_next_held(unsigned int *source, bool all, uint64_t *held)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
@@ -156,6 +165,8 @@ bool log_budget_next_held(unsigned int *source, bool all, uint64_t *held)
     return found;
 }
 
+// Takes one record out of the VM's bucket for a record that belongs to no source's limit. False when the bucket is
+// empty.
 bool log_budget_spend(void)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
@@ -196,6 +207,9 @@ uint64_t log_budget_held_of_row(unsigned int row)
     return sum;
 }
 
+// The inverse of log_source_of_verdict and log_source_of_abort (log_budget.h): which key and direction a source stands
+// for. The sources of verdicts and those of aborts are numbered in the same manner: first keys that have one source
+// each, then keys that have two, for read and write. *key is KEY_COUNT for a source that is no key's.
 const char *log_source_name(unsigned int source, unsigned int *key, bool *write)
 {
 #define LOG_SOURCE_NAME(id, name) name,

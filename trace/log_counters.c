@@ -20,6 +20,7 @@ static uint64_t bound_of_rank(const struct telemetry_stat *stat, uint64_t rank)
     return bucket + 1 < TELEMETRY_BUCKETS ? UINT64_C(1) << bucket : 0;
 }
 
+// One key's record, summed over all vCPUs.
 static void record_key(const struct vm *vm, unsigned int key)
 {
     struct telemetry_stat stat;
@@ -33,6 +34,7 @@ static void record_key(const struct vm *vm, unsigned int key)
     }
 }
 
+// One policy row's record. Row numbers are the policy's own, and `at` is the row's place in the policy's file.
 static void record_row(const struct vm *vm, unsigned int row)
 {
     uint64_t count = 0;
@@ -46,6 +48,7 @@ static void record_row(const struct vm *vm, unsigned int row)
     }
 }
 
+// What was held back is told first, so that the counts and the records that stand before them agree.
 void log_counters(const struct vm *vm)
 {
     log_flush();

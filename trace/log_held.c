@@ -7,6 +7,8 @@
 
 #include <hv/string.h>
 
+// Records below `least` do not reach the serial line from now on. quiet_from is the number of the first record that
+// this can concern.
 void log_quieten(enum log_level least)
 {
     spinlock_acquire(&log_state.lock);
@@ -35,6 +37,8 @@ static bool was_held(const char *line, enum log_level level, enum log_level leas
     return false;
 }
 
+// Copies the next held record at or after *position to line. The lock is held for one line at a time, so that other
+// CPUs can write between two lines. A panic calls with locked = false: the lock's holder may be dead.
 bool log_next_held(const struct log_held *held, uint64_t *position, char *line, bool locked) NO_THREAD_ANALYSIS
 {
     const struct log_half *half = log_ring_half(log_state.ring, false);
@@ -52,6 +56,7 @@ bool log_next_held(const struct log_held *held, uint64_t *position, char *line, 
     return found;
 }
 
+// Counts without printing, because the record "held-back" that comes first has to say the number.
 unsigned int log_count_held(const struct log_held *held, bool locked)
 {
     char line[LOG_LINE_MAX];
@@ -64,6 +69,8 @@ unsigned int log_count_held(const struct log_held *held, bool locked)
     return count;
 }
 
+// Ends the quiet and says in *held what it covered: which numbers, and which levels were shown meanwhile. False when
+// nothing was quiet. The caller holds the lock, or is a panic's report.
 bool log_take_held(struct log_held *held)
 {
     held->quiet = log_state.quiet;
@@ -74,6 +81,8 @@ bool log_take_held(struct log_held *held)
     return held->quiet != LOG_DEBUG;
 }
 
+// Writes out what was held, behind its announcement. The lock is released between the steps, so other records may be
+// written meanwhile; they have higher numbers than held.end and are not taken for held ones.
 void log_write_held(void)
 {
     struct log_held held;
@@ -98,6 +107,7 @@ void log_write_held(void)
     spinlock_release(&log_state.lock);
 }
 
+// The machine is about to end. What was held is written out, and from now on each record is shown whatever its level.
 void log_begin_end(void)
 {
     log_write_held();

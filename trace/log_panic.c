@@ -7,8 +7,11 @@
 
 #include <hv/string.h>
 
+// Tries of the lock before it is given up. A holder that is alive releases it after it has formatted one record, which
+// takes far less time than so many tries.
 #define PANIC_TRIES 100000
 
+// The sink's way for panics takes no lock.
 static void panic_line(const char *line, size_t length)
 {
     if (log_state.sink != NULL)

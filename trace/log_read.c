@@ -6,6 +6,7 @@
 
 #include <hv/string.h>
 
+// A record in the ring begins with "ariel: ", which a person at the monitor does not need on each line.
 #define PREFIX_LENGTH (sizeof("ariel: ") - 1)
 #define DUMP_MAX      128
 
@@ -78,22 +79,26 @@ static unsigned int for_each(bool previous, unsigned int count, enum log_class c
     return done;
 }
 
+// The records of this boot.
 unsigned int log_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument)
 {
     return for_each(false, count, class, callback, argument);
 }
 
+// The records that the boot before this one has left in the ring.
 unsigned int log_previous_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument)
 {
     return for_each(true, count, class, callback, argument);
 }
 
+// A dumped record goes to the serial line as it was first written, its tag included.
 static void dump_line(const char *line, size_t length, void *argument)
 {
     (void)argument;
     log_state.sink->line(line, length);
 }
 
+// A guest has asked for its log: the newest DUMP_MAX records, so that the time for which the line is busy is bounded.
 void log_dump(void)
 {
     if (log_state.sink != NULL)

@@ -14,6 +14,8 @@ static uint16_t later_records[LOG_SOURCE_COUNT];
 static bool has_first[LOG_SOURCE_COUNT];
 static unsigned int used;
 
+// Whether the header is one that this version of ariel wrote. Everything in it that an index or a size is made of is
+// checked here; the text of the slots is not, and log_ring_read makes it printable.
 bool log_ring_is_valid(const struct log_ring *ring)
 {
     return ring->magic == LOG_RING_MAGIC && ring->version == LOG_RING_VERSION && ring->size == LOG_RING_SIZE &&
@@ -27,6 +29,9 @@ static unsigned int half_of_next(const struct log_ring *ring)
     return ring->end == LOG_END_GUEST_RESET_SOON ? ring->current : 1 - ring->current;
 }
 
+// Begins a boot in the ring. The magic is written last, so that a reset in the middle of a first boot leaves a ring
+// that is not believed. The guest's budget is handed on only where the boot before ended by a guest's reset: see
+// log_budget_ask.
 void log_ring_start(struct log_ring *ring, bool valid)
 {
     if (!valid) {
@@ -58,6 +63,7 @@ void log_ring_start(struct log_ring *ring, bool valid)
     ring->magic = LOG_RING_MAGIC;
 }
 
+// The half of this boot, or that of the boot before; NULL when there is none.
 struct log_half *log_ring_half(struct log_ring *ring, bool previous)
 {
     struct log_half *half = &ring->half[previous ? 1 - ring->current : ring->current];
@@ -100,10 +106,11 @@ static unsigned int oldest_of_most(const struct log_slot *slots)
             oldest = i;
         }
     }
-    return oldest < LOG_SLOTS ? oldest : 0; // there are more slots than firsts: never the latter
+    return oldest < LOG_SLOTS ? oldest : 0; // one is always found: there are fewer firsts than slots
 }
 
-// A free slot while there is one; then that of the oldest record of the source that has most.
+// While a slot is free, the new record takes it. When all are in use, it takes the slot of the oldest record of the
+// source that has most records, and that record is lost.
 /*@ requires slots_are_sound(slots);
     assigns used, later_records[0 .. LOG_SOURCE_COUNT - 1];
     ensures 0 <= \result < LOG_SLOTS && used <= LOG_SLOTS;
@@ -118,7 +125,7 @@ static unsigned int take_slot(const struct log_slot *slots)
     return slot;
 }
 
-// Stores stay in this boot's half.
+// Appends a record. The stores stay in this boot's half, which the contract below proves.
 /*@ requires \valid(ring) && ring->current < 2 && slots_are_sound(&ring->slot[ring->current][0]);
     requires \valid_read(line + (0 .. length - 1)) && length < LOG_SLOT_TEXT && source < LOG_SOURCE_COUNT;
     requires \separated(ring, line + (0 .. length - 1), &used, &later_records[0 .. LOG_SOURCE_COUNT - 1],

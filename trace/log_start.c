@@ -13,6 +13,8 @@
 #include <hv/siphash.h>
 #include <hv/string.h>
 
+// DRAW_ROUNDS: so many samples of the counter are mixed in. Each read may differ from a guess by a few ticks only, and
+// the sum of many is what is hard to guess.
 #define DRAW_ROUNDS 64
 #define NEXT_WORD   UINT64_C(0x7478656e) // "next"
 #define RESETS_MANY 3                    // by the guest in a row: told once
@@ -77,7 +79,8 @@ void log_init_at(void *memory)
     }
 }
 
-// Until here each record by log_routine counts against the budget when a guest's reset is why there is a boot.
+// The boot is over. Until here, when a guest's reset was the reason for this boot, each record by log_routine counted
+// against the guest's budget.
 void log_boot_done(void)
 {
     log_state.routine_limited = false;

@@ -66,6 +66,8 @@ static unsigned int limit_of(const struct policy *policy, const struct event *ev
 
 // ---- What was held back
 
+// Writes the record "suppressed": how many records of a source were held back. A source of verdicts also names the
+// policy row that asked for them.
 static void record_held(unsigned int source, uint64_t held, bool console)
 {
     struct log_limit limit = LOG_PLACE(LOG_POLICY, LOG_WARN, console);
@@ -104,6 +106,7 @@ static bool may_record(const struct policy *policy, const struct event *event, s
     return answer != LOG_HOLD;
 }
 
+// How many records were held back since boot, told or not.
 uint64_t log_suppressed(void)
 {
     return log_budget_held();
@@ -177,6 +180,7 @@ static bool take_burst(unsigned int n, bool all, struct burst *taken)
     return due;
 }
 
+// A burst asks the budget for one record, however many operations it has.
 static void record_burst(const struct burst *burst)
 {
     const struct event *first = &burst->first;
@@ -205,6 +209,8 @@ static void tell_bursts(bool all)
 
 // ---- The log's functions
 
+// Called once a second: tells the bursts that have ended, and what was held back of sources that are quiet since. Each
+// of these records spends from the VM's budget.
 void log_tick(void)
 {
     uint64_t held;
@@ -231,6 +237,8 @@ void log_flush(void)
         log_allowed(LOG_LIMIT(LOG_POLICY, LOG_WARN), LOG_POLICY, "suppressed", "count=%lu of=others", others);
 }
 
+// Writes the record of one verdict, if its row exists, it is no part of a burst or of a known loop, and the budget has
+// room. In a loop the event is only counted, because the record guest-loop has told it.
 void log_verdict(const struct vcpu *vcpu, const struct event *event)
 {
     const struct policy *policy = vcpu->vm->policy;

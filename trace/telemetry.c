@@ -8,6 +8,7 @@
 #include <hv/machine.h>
 #include <hv/string.h>
 
+// Each slot knows its vCPU from the beginning, so that the exit path does not write it.
 void telemetry_init(struct telemetry *telemetry, unsigned int vcpu)
 {
     memset(telemetry, 0, sizeof(*telemetry));
@@ -16,6 +17,8 @@ void telemetry_init(struct telemetry *telemetry, unsigned int vcpu)
     telemetry->last[0].sequence = UINT64_MAX; // 0 would be that of an exit under way
 }
 
+// The counters begin at 0 again. The events stay, and so does their numbering: `epoch` is the number of the first exit
+// that the new counters count.
 void telemetry_reset(struct telemetry *telemetry)
 {
     memset(telemetry->stat, 0, sizeof(telemetry->stat));
@@ -23,6 +26,7 @@ void telemetry_reset(struct telemetry *telemetry)
     telemetry->epoch = telemetry->sequence;
 }
 
+// The number of exits is not counted by itself: it is the sum of the histogram, and so costs nothing on the exit path.
 uint64_t telemetry_count(const struct telemetry_stat *stat)
 {
     uint64_t count = 0;
@@ -31,6 +35,8 @@ uint64_t telemetry_count(const struct telemetry_stat *stat)
     return count;
 }
 
+// Adds up the counters of one key over all vCPUs. The exit path keeps the buckets in reverse order, since it finds them
+// by CLZ of the latency; here they are put in ascending order.
 void telemetry_sum(const struct vm *vm, unsigned int key, struct telemetry_stat *sum)
 {
     memset(sum, 0, sizeof(*sum));

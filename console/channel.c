@@ -28,6 +28,8 @@
 #include <hv/string.h>
 #include <hv/tick.h>
 
+// The sizes are chosen for what a person does with the line; what a guest does can fill any of them, and is then
+// dropped and counted.
 #define HELD_SIZE         0x20000u // guest output that waits for the monitor to close: all of a kernel's dmesg
 #define QUEUE_SIZE        0x10000u // typed bytes that wait for the guest: more than a person pastes
 #define RECEIVE_MAX       1024u    // bytes taken from the UART in one go
@@ -72,7 +74,7 @@ static const struct channel_control *control; // NULL: nobody asks for the line
 static bool line_held;                        // the control client has the line; atomic
 static bool transparent;                      // CHANNEL_ATTENTION is the guest's; atomic
 
-// Nobody else knows the channel yet.
+// The locks are not taken, because nobody else knows the channel until it is returned.
 struct channel *channel_open(channel_receive receive, void *argument) NO_THREAD_ANALYSIS
 {
     if (channel_count == CHANNEL_MAX)
@@ -116,13 +118,15 @@ static inline void put_byte(struct channel *channel, uint8_t byte) REQUIRES(cons
         line_put_guest(byte);
 }
 
+// A text of EL2's own within a channel's output.
 static void put_literal(struct channel *channel, const char *text) REQUIRES(console_lock)
 {
     while (*text != '\0')
         put_byte(channel, (uint8_t)*text++);
 }
 
-// A guest prints a character an exit: what this calls stands in it.
+// A guest that prints causes one exit for each character, so this function must be short: `flatten` puts the functions
+// that it calls into its body.
 __attribute__((flatten)) void channel_put(struct channel *channel, uint8_t byte)
 {
     spinlock_acquire(&console_lock);
@@ -154,6 +158,9 @@ static void put_escaped(struct channel *channel, uint8_t byte) REQUIRES(console_
     }
 }
 
+// A text that a guest gives by hypercall. Each of its lines begins with GUEST_PREFIX and ends with CR LF, also the
+// last. A line that was begun before is ended first, so that the prefix stands at the start of a line: nothing that the
+// guest prints before can look like EL2's own words.
 void channel_put_text(struct channel *channel, const uint8_t *text, size_t length)
 {
     bool in_line = false;
@@ -187,7 +194,8 @@ static void begin_hold(struct channel *channel) REQUIRES(console_lock)
     channel->dropped_before = __atomic_load_n(&channel->output_dropped, __ATOMIC_RELAXED);
 }
 
-// What has waited goes out; returns how much was dropped meanwhile. The machine may end with a prompt on the line.
+// What has waited goes out, and the number of bytes that were dropped meanwhile is returned. The machine may be powered
+// off while a prompt stands on the line, so the line that is being typed is given up first.
 static uint64_t end_hold(struct channel *channel) REQUIRES(console_lock)
 {
     if (!channel->held)
@@ -216,6 +224,7 @@ static void note_waiting(struct channel *channel) REQUIRES(queue_lock)
     __atomic_store_n(&channel->waiting, channel->queue.count + (channel->queue.break_at > 0), __ATOMIC_RELAXED);
 }
 
+// Offers one byte or CHANNEL_BREAK to the guest's UART. False when that has no room; then nothing has happened.
 static bool offer(struct channel *channel, uint16_t data) REQUIRES(queue_lock)
 {
     return channel->receive(channel->argument, data);
@@ -244,6 +253,8 @@ static void offer_queue(struct channel *channel) REQUIRES(queue_lock)
         listen_again(queue);
 }
 
+// The guest has read from its UART, so there may be room for what waits. `waiting` is looked at without the lock first,
+// because most reads of a guest find nothing waiting.
 void channel_room(struct channel *channel)
 {
     if (__atomic_load_n(&channel->waiting, __ATOMIC_RELAXED) == 0)
@@ -273,6 +284,8 @@ void channel_type(uint8_t byte)
     spinlock_release(&queue_lock);
 }
 
+// A BREAK keeps its place among the bytes that were typed before it. One that is typed while another waits is dropped:
+// the guest gets one.
 void channel_type_break(void)
 {
     struct channel *channel = in_front();
@@ -325,11 +338,15 @@ static void count_stalled_second(struct channel *channel)
 
 // ---- The control client
 
+// The control client is the monitor. It is registered, because console/ lies below monitor/ and may not call it by
+// name.
 void channel_set_control(const struct channel_control *client)
 {
     control = client;
 }
 
+// The control client takes the line (true) or gives it back (false). Giving it back prints what has waited, and returns
+// the number of bytes that found no place meanwhile.
 uint64_t channel_hold(bool hold)
 {
     uint64_t dropped = 0;
@@ -351,11 +368,14 @@ uint64_t channel_hold(bool hold)
     return dropped;
 }
 
+// Asked on any CPU. The order of this load among the other steps is explained in held.c.
 bool channel_is_held(void)
 {
     return __atomic_load_n(&line_held, __ATOMIC_SEQ_CST);
 }
 
+// In transparent mode Ctrl-] is a byte like any other, as a binary transfer to the guest needs. A BREAK still opens the
+// monitor.
 void channel_set_transparent(bool on)
 {
     __atomic_store_n(&transparent, on, __ATOMIC_RELAXED);
@@ -396,6 +416,8 @@ static void take_typed(int byte)
         channel_type((uint8_t)byte);
 }
 
+// Takes what the UART has received. RECEIVE_MAX bounds one call, because it runs in an interrupt and the guest of this
+// CPU waits meanwhile.
 void channel_poll(void)
 {
     if (channel_count > 0)
@@ -426,6 +448,7 @@ static void second_passed(void)
     console_check_uart();
 }
 
+// Called once at boot, on the boot CPU: from now on typed bytes are taken by interrupt.
 void channel_listen(void)
 {
     irq_register(platform.uarts[0].intid, uart_interrupt, NULL);

@@ -9,6 +9,7 @@
 #include <hv/notify.h>
 #include <hv/string.h>
 
+// So many oopses, and the person is told: a kernel may survive one, but not a series.
 #define OOPS_MANY 16
 
 enum kind { OOPS, PANIC, PANIC_END };
@@ -45,6 +46,7 @@ static bool keep(struct guest_words *words, const char *text)
     return true;
 }
 
+// A line is whole. It is compared with the table at its start, and behind each ']' as the comments below say.
 static __attribute__((noinline)) bool end_line(struct guest_words *words)
 {
     while (words->line_length > 0 && words->line[words->line_length - 1] == '\r')
@@ -65,6 +67,8 @@ static __attribute__((noinline)) bool end_line(struct guest_words *words)
     return found;
 }
 
+// Takes one byte of the guest's output; true when it ended a line that guest_words_tell must be called for. The caller
+// holds the console's lock.
 bool guest_words_byte(struct guest_words *words, uint8_t byte)
 {
     if (byte == '\n')
@@ -77,6 +81,9 @@ bool guest_words_byte(struct guest_words *words, uint8_t byte)
     return false;
 }
 
+// Tells the log or the person what the last such line said. The console's lock must not be held, because a log record
+// is printed under it. PANIC_END is the last line of a panic's report: only then is all of the report out, and the
+// monitor opens once.
 COLD void guest_words_tell(struct guest_words *words)
 {
     uint8_t kind = words->last_kind;

@@ -12,12 +12,14 @@
 
 static bool dump_asked;
 
+// The exchange takes the wish away in the same step that looks at it, so the log is printed once for it.
 static void dump_if_asked(void)
 {
     if (__atomic_exchange_n(&dump_asked, false, __ATOMIC_SEQ_CST))
         log_dump();
 }
 
+// True while a person has the line.
 bool console_is_held(void)
 {
     return channel_is_held();
@@ -28,6 +30,7 @@ void console_hold(void)
     (void)channel_hold(true);
 }
 
+// Gives the line back to the guest. The loss of output is recorded, because nothing else would show it.
 void console_release(void)
 {
     uint64_t dropped = channel_hold(false);
@@ -37,6 +40,7 @@ void console_release(void)
     dump_if_asked();
 }
 
+// A guest's wish for the log. It is fulfilled at once only when nobody has the line.
 void console_dump_log(void)
 {
     __atomic_store_n(&dump_asked, true, __ATOMIC_SEQ_CST);

@@ -26,6 +26,7 @@ static struct {
     struct terminal_filter filter;
 } console GUARDED_BY(console_lock);
 
+// Sends bytes past all bookkeeping of the line.
 static void put_raw(const char *text, size_t length)
 {
     for (size_t i = 0; i < length; i++)
@@ -63,6 +64,7 @@ static void put(uint8_t byte) REQUIRES(console_lock)
         console.line_open = byte != '\n';
 }
 
+// Sends a text whose lines end with LF. A terminal needs CR LF.
 static void put_text(const char *text, size_t length) REQUIRES(console_lock)
 {
     for (size_t i = 0; i < length; i++) {
@@ -120,6 +122,8 @@ static __attribute__((noinline)) void filter_byte(uint8_t byte) REQUIRES(console
         put(bytes[i]);
 }
 
+// Sends a byte of a guest. Plain text outside a sequence is most of what guests print, and takes the short way. The
+// caller holds the console's lock.
 void line_put_guest(uint8_t byte)
 {
     if (__builtin_expect(terminal_filter_is_plain(&console.filter, byte), 1))
@@ -143,6 +147,7 @@ void console_line(const char *line, size_t length)
     spinlock_release(&console_lock);
 }
 
+// Sends a part of a line, or several lines, of the monitor's. It does not end what stands on the line.
 void console_write(const char *text, size_t length)
 {
     spinlock_acquire(&console_lock);
@@ -160,6 +165,8 @@ static bool is_typed_at_end(const char *text, size_t length, size_t cursor) REQU
            memcmp(console.input, text, old) == 0;
 }
 
+// Shows text as the line that is being typed, with the cursor at `cursor`, in the place of the one shown before. With
+// length 0 there is no such line any more, and what stood on the screen stays.
 void console_show_input(const char *text, size_t length, size_t cursor)
 {
     bool typed_at_end;
@@ -189,6 +196,7 @@ bool line_is_open(void)
     return console.line_open;
 }
 
+// The line that is being typed is given up: it ends where it stands, and no record draws it again.
 void line_drop_input(void)
 {
     if (console.input_length == 0)
@@ -197,7 +205,8 @@ void line_drop_input(void)
     console.input_length = 0;
 }
 
-// Told once, in the ring at least; and once more when it has gone a second without loss and loses bytes again.
+// Called once a second. A UART that loses bytes cannot show a record about it, so the record is for the ring above all.
+// One record is written when the loss begins, and the next one only after a second without loss.
 void console_check_uart(void)
 {
     static uint64_t known;

@@ -72,6 +72,7 @@ static void show(struct out *out, uint8_t byte)
     put(out, (uint8_t)digits[byte & 15]);
 }
 
+// Prints the kept bytes so that they are read and not obeyed.
 static void show_sequence(struct terminal_filter *filter, struct out *out)
 {
     for (unsigned int i = 0; i < filter->length; i++)
@@ -79,6 +80,7 @@ static void show_sequence(struct terminal_filter *filter, struct out *out)
     filter->changes |= TERMINAL_CHANGED;
 }
 
+// Prints the kept bytes as the guest sent them, so that the terminal obeys them.
 static void pass_sequence(const struct terminal_filter *filter, struct out *out)
 {
     for (unsigned int i = 0; i < filter->length; i++)
@@ -123,6 +125,8 @@ static unsigned int take_lines_up(struct terminal_filter *filter, unsigned int c
 
 // ---- Sequences of ESC and one byte, or ESC, intermediates and one byte
 
+// "ESC" and one byte. A sequence that this table does not name is shown. Reverse index moves the cursor up by one line,
+// or, at the top of the screen, everything down.
 static void escape_sequence(struct terminal_filter *filter, struct out *out, uint8_t final)
 {
     switch (final) {
@@ -180,6 +184,7 @@ static unsigned int take_number(const struct terminal_filter *filter, unsigned i
     return value;
 }
 
+// The parameters begin behind "ESC [", which are two bytes.
 static unsigned int first_number(const struct terminal_filter *filter)
 {
     unsigned int at = 2;
@@ -197,6 +202,7 @@ static bool has_numbers_only(const struct terminal_filter *filter, unsigned int 
     return true;
 }
 
+// "ESC [ n A" and "ESC [ n F". No number, or 0, means 1 (ECMA-48 8.3.22, CUU). What the guest may not have is cut off.
 static void lines_up(struct terminal_filter *filter, struct out *out, uint8_t final)
 {
     unsigned int wanted = first_number(filter);
@@ -229,6 +235,8 @@ static void erase_screen(struct terminal_filter *filter, struct out *out)
     pass_sequence(filter, out);
 }
 
+// SGR, "ESC [ ... m": colours and the like. `changes` remembers whether any is on, so that EL2 can turn it off before
+// it prints.
 static void attributes(struct terminal_filter *filter, struct out *out)
 {
     bool none = filter->length == 3 || (filter->length == 4 && filter->sequence[2] == '0');
@@ -237,6 +245,7 @@ static void attributes(struct terminal_filter *filter, struct out *out)
     pass_sequence(filter, out);
 }
 
+// DECSTBM, "ESC [ top ; bottom r": the lines that scroll. Without parameters these are all lines.
 static void scroll_region(struct terminal_filter *filter, struct out *out)
 {
     give_screen(filter, out); // it moves the cursor home
@@ -284,6 +293,7 @@ static void private_mode(struct terminal_filter *filter, struct out *out, unsign
     put(out, final);
 }
 
+// "ESC [ ? n ; ... h" sets and "l" resets modes, several at once. Each mode is judged for itself by private_mode.
 static void private_sequence(struct terminal_filter *filter, struct out *out, uint8_t final)
 {
     if (!has_numbers_only(filter, 3) || (final != 'h' && final != 'l' && final != 'c')) {
@@ -381,6 +391,8 @@ static bool is_cursor_shape(const struct terminal_filter *filter, uint8_t final)
     return final == 'q' && (filter->length == 4 || digit) && sequence[filter->length - 2] == ' ';
 }
 
+// Sends a whole CSI to the function for its form: private, of numbers only, or the shape of the cursor. All other forms
+// are shown.
 static void csi_sequence(struct terminal_filter *filter, struct out *out, uint8_t final)
 {
     if (filter->sequence[2] == '?')
@@ -395,12 +407,15 @@ static void csi_sequence(struct terminal_filter *filter, struct out *out, uint8_
 
 // ---- The parser
 
+// The next byte begins anew.
 static void ground(struct terminal_filter *filter)
 {
     filter->state = GROUND;
     filter->length = 0;
 }
 
+// A byte outside every sequence. ESC and the first byte of a UTF-8 character (0xc2 to 0xf4) begin something of several
+// bytes; the other bytes are judged by themselves. 0x80 to 0xc1 and 0xf5 to 0xff begin no character, and are shown.
 static void ground_byte(struct terminal_filter *filter, struct out *out, uint8_t byte)
 {
     filter->length = 1;
@@ -460,6 +475,7 @@ static bool is_character(const uint8_t *bytes)
     }
 }
 
+// A byte of a UTF-8 character behind the first one is 0x80 to 0xbf.
 static void utf8_byte(struct terminal_filter *filter, struct out *out, uint8_t byte)
 {
     if (byte < 0x80 || byte > 0xbf) {
@@ -476,6 +492,8 @@ static void utf8_byte(struct terminal_filter *filter, struct out *out, uint8_t b
     ground(filter);
 }
 
+// A byte behind ESC. Bytes 0x20 to 0x2f are intermediate ones, and from 0x30 on a byte ends a sequence that is no CSI
+// (ECMA-48 5.3 and ECMA-35 13.2).
 static void sequence_byte(struct terminal_filter *filter, struct out *out, uint8_t byte)
 {
     if (byte < 0x20 || byte > 0x7e || filter->length == TERMINAL_SEQUENCE_MAX) {
@@ -501,6 +519,7 @@ static void sequence_byte(struct terminal_filter *filter, struct out *out, uint8
     }
 }
 
+// In raw mode nothing is withheld. Then the filter only notes whether a byte can have changed the terminal's state.
 size_t terminal_filter_byte(struct terminal_filter *filter, uint8_t byte, uint8_t *out)
 {
     struct out printed;
@@ -522,6 +541,8 @@ size_t terminal_filter_byte(struct terminal_filter *filter, uint8_t byte, uint8_
 
 // ---- What EL2 prints
 
+// The bytes that make the terminal fit for EL2's words, depending on what the guest has changed. Nothing has been
+// changed: no bytes.
 size_t terminal_filter_own(struct terminal_filter *filter, uint8_t *out)
 {
     struct out printed;
@@ -542,6 +563,7 @@ size_t terminal_filter_own(struct terminal_filter *filter, uint8_t *out)
     return printed.length;
 }
 
+// A record was just printed, and the cursor stands right below it.
 void terminal_filter_protect(struct terminal_filter *filter)
 {
     filter->exposed = !filter->raw;

@@ -15,6 +15,8 @@
 #define BELL        0x07
 #define MOUSE_BYTES 3 // button, column and row, which follow CSI M
 
+// What has been received so far: nothing; ESC; the beginning of a CSI; of a Linux console's function key; of an SS3; of
+// a string; an ESC within a string; of a report of the mouse; of a UTF-8 character.
 enum { GROUND, AFTER_ESCAPE, CSI, LINUX_KEY, SS3, STRING, STRING_ESCAPE, MOUSE, UTF8 };
 
 // The bytes kept so far are a person's key. Returns how many there are.
@@ -27,7 +29,7 @@ static size_t give(struct terminal_input *input)
     return length;
 }
 
-// They are not.
+// The bytes kept so far are the terminal's own words, or mean nothing: they are forgotten, and no byte is given on.
 static size_t drop(struct terminal_input *input)
 {
     input->state = GROUND;
@@ -35,15 +37,18 @@ static size_t drop(struct terminal_input *input)
     return 0;
 }
 
+// The bytes are no whole thing yet: the next one is taken in this state.
 static size_t go(struct terminal_input *input, uint8_t state)
 {
     input->state = state;
     return 0;
 }
 
+// Takes one byte in the present state. The result is the number of bytes in keys[] that are a person's, usually 0 or 1.
 static size_t take(struct terminal_input *input, uint8_t byte);
 
-// byte cannot go on with the sequence or string before it. That ends here without a meaning, and byte counts by itself.
+// The byte has no place in the sequence or string that it follows. That one ends here without a meaning, and the byte
+// is taken as the first of what comes next.
 static size_t begin_anew(struct terminal_input *input, uint8_t byte)
 {
     input->state = GROUND;
@@ -52,6 +57,7 @@ static size_t begin_anew(struct terminal_input *input, uint8_t byte)
     return take(input, byte);
 }
 
+// DCS, OSC, PM, APC and SOS (ECMA-48 5.6), by the byte behind ESC.
 static bool is_string_start(uint8_t byte)
 {
     return byte == 'P' || byte == ']' || byte == '^' || byte == '_' || byte == 'X';
@@ -82,6 +88,7 @@ static bool is_key(const struct terminal_input *input, uint8_t final)
     return input->keys[0] == ESCAPE && input->length < TERMINAL_KEY_MAX && is_key_final(final) && !is_paste_mark;
 }
 
+// A CSI goes on with bytes from 0x20 to 0x3f, and ends with one from 0x40 to 0x7e (ECMA-48 5.4).
 static size_t csi_byte(struct terminal_input *input, uint8_t byte)
 {
     if (byte < 0x20 || byte > 0x7e)
@@ -97,6 +104,7 @@ static size_t csi_byte(struct terminal_input *input, uint8_t byte)
     return is_key(input, byte) ? give(input) : drop(input);
 }
 
+// The byte behind ESC decides what begins.
 static size_t escape_byte(struct terminal_input *input, uint8_t byte)
 {
     if (byte == '[')
@@ -110,6 +118,8 @@ static size_t escape_byte(struct terminal_input *input, uint8_t byte)
     return give(input); // Alt and a key, or Esc and then a key
 }
 
+// The bytes of a string are not kept. Only its end is looked for, and TERMINAL_STRING_MAX bounds how long: otherwise a
+// broken string would swallow all keys that follow.
 static size_t string_byte(struct terminal_input *input, uint8_t byte)
 {
     input->length = 0;
@@ -128,6 +138,8 @@ static size_t string_byte(struct terminal_input *input, uint8_t byte)
     return take(input, byte);
 }
 
+// A byte from 0x80 on, outside a sequence: a control of C1 (ECMA-48 5.3), the first byte of a UTF-8 character, or
+// neither, and then it counts as typed.
 static size_t high_byte(struct terminal_input *input, uint8_t byte)
 {
     if (byte == 0x9b)
@@ -185,6 +197,7 @@ static size_t take(struct terminal_input *input, uint8_t byte)
     }
 }
 
+// `broken` says whether this byte cut off a sequence: such bytes may have been typed.
 size_t terminal_input_byte(struct terminal_input *input, uint8_t byte)
 {
     input->broken = false;

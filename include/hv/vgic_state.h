@@ -11,7 +11,8 @@
 #define VGIC_INTIDS    (32 * (VGIC_SPI_BANKS + 1)) // GICD_TYPER.ITLinesNumber says so
 #define VGIC_LR_MAX    16
 
-// 32 interrupts: one bit each, bit n for INTID 32 * bank + n.
+// 32 interrupts: one bit each, bit n for INTID 32 * bank + n. Bank 0 is a vCPU's own (struct vgic_cpu), bank 1 is
+// spi[0] of the VM, and so on: INTID 40 is bit 8 of spi[0].
 struct vgic_bank {
     uint32_t group; // 1 = Group 1
     uint32_t enabled;
@@ -32,6 +33,7 @@ struct vgic_bank {
     uint8_t place[32];   // of a listed one: vCPU << 4 | list register
 };
 
+// What one vCPU has: its SGIs and PPIs, and what EL2 knows of the list registers of the CPU on which it runs.
 struct vgic_cpu {
     uint32_t work; // not 0: vgic_flush has something to do. Set by any CPU, cleared by the owner
     uint8_t lr_count;
@@ -49,6 +51,7 @@ struct vgic_cpu {
     uint64_t refill_count;
 };
 
+// What all vCPUs of a VM share: the distributor and the SPIs.
 struct vgic {
     struct spinlock lock; // guards all of this, and every vCPU's spi_hint. Taken before a vCPU's lock
     uint32_t ctlr;        // GICD_CTLR: EnableGrp0, EnableGrp1

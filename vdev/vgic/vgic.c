@@ -35,6 +35,8 @@
 
 // ---- Events
 
+// SPI intid is pending and deliverable. An SPI that is listed stays with the vCPU whose list register holds it,
+// wherever GICD_IROUTER points now. The caller holds the VM's lock.
 static void raise_spi(const struct vgic_view *view, unsigned int intid)
 {
     struct vcpu *target = vgic_spi_target(view->vm, intid);
@@ -47,12 +49,15 @@ static void raise_spi(const struct vgic_view *view, unsigned int intid)
         vgic_offer_spi(target, intid);
         return;
     }
+    // Should the list registers be full, the refill finds the interrupt by this hint.
     target->gic.spi_hint |= (uint32_t)BIT64(intid / 32 - 1);
     spinlock_acquire(&target->gic.lock);
     vgic_list(target, view->bank, intid);
     spinlock_release(&target->gic.lock);
 }
 
+// A list register can be written on its own CPU only. Another vCPU is told that there is work, and lists the interrupts
+// itself at its next refill. In a bank of a vCPU's own the INTID is the bit number, because such a bank begins at 0.
 void vgic_raise(const struct vgic_view *view, uint32_t bits)
 {
     for (; bits != 0; bits &= bits - 1) {
@@ -72,6 +77,8 @@ COLD void vgic_review(const struct vgic_view *view, uint32_t bits)
         vgic_post(&view->vm->vcpus[view->bank->place[__builtin_ctz(bits)] >> 4]);
 }
 
+// The line of intid has fallen. Only a level-sensitive interrupt that is listed needs anything done: an edge stays
+// latched when the line falls, and a level that is in memory follows bank->line by itself (vgic_pending).
 static void lower(const struct vgic_view *view, unsigned int intid)
 {
     uint32_t bit = (uint32_t)BIT64(intid % 32);
@@ -93,6 +100,7 @@ static void lower(const struct vgic_view *view, unsigned int intid)
     spinlock_release(&owner->gic.lock);
 }
 
+// vcpu_id counts for SGIs and PPIs only: an SPI belongs to the whole VM.
 static bool exists(const struct vm *vm, unsigned int vcpu_id, unsigned int intid)
 {
     return intid < VGIC_INTIDS && (intid >= 32 || vcpu_id < vm->vcpu_count);
@@ -107,6 +115,7 @@ enum hv_status vgic_set_line(struct vm *vm, unsigned int vcpu_id, unsigned int i
     struct vgic_view view = vgic_view_of(vm, &vm->vcpus[vcpu_id % CPU_MAX], intid);
     struct vgic_bank *bank = view.bank;
     vgic_lock_view(&view);
+    // Only a change of the line is an event: a second rise without a fall between is no new edge.
     if (level && !(bank->line & bit)) {
         bank->line |= bit;
         bank->latched |= bank->edge & bit;
@@ -128,7 +137,7 @@ COLD enum hv_status vgic_set_pending(struct vm *vm, unsigned int vcpu_id, unsign
     struct vgic_view view = vgic_view_of(vm, &vm->vcpus[vcpu_id % CPU_MAX], intid);
     vgic_lock_view(&view);
     view.bank->latched |= bit;
-    view.bank->set |= bit & view.bank->hardware;
+    view.bank->set |= bit & view.bank->hardware; // the physical line does not take this pending state back
     vgic_raise(&view, bit & vgic_deliverable(vm, view.bank));
     vgic_unlock_view(&view);
     return HV_OK;
@@ -140,6 +149,8 @@ void vgic_maintenance(struct vcpu *vcpu)
     vgic_refill(vcpu);
 }
 
+// Each physical interrupt is enabled exactly when the guest could take the virtual one. Otherwise an interrupt that the
+// guest has disabled would reach EL2 again and again, and could not be handed on.
 COLD void vgic_mirror(struct vcpu *owner)
 {
     struct vgic_bank *bank = &owner->gic.bank;
@@ -155,6 +166,10 @@ COLD void vgic_mirror(struct vcpu *owner)
     bank->physical = wanted;
 }
 
+// WFI wakes for a pending interrupt whose group is enabled in the virtual CPU interface (ICH_VMCR_EL2.VENG0, VENG1) and
+// whose priority is higher than the mask VPMR. A lower number is a higher priority: 0x80 passes a mask of 0xf0, and
+// 0xf0 does not. PSTATE.I and PSTATE.F have no part in it (DDI 0487, "Wait For Interrupt"). The flush comes first, so
+// that what other CPUs have posted is in the list registers when they are read.
 COLD bool vgic_has_pending(struct vcpu *vcpu)
 {
     uint64_t vmcr = READ_SYSREG(ICH_VMCR_EL2);
@@ -173,7 +188,9 @@ COLD bool vgic_has_pending(struct vcpu *vcpu)
 
 // ---- Reset
 
-// The active priorities: as many registers as there are preemption bits for (IHI 0069 12.4.1).
+// Clears the active priorities, ICH_AP0R<n>_EL2 and ICH_AP1R<n>_EL2. One bit stands for one preemption level, so 5 bits
+// of preemption (32 levels) need register 0 only, 6 bits need 0 and 1, and 7 bits need all four. The registers that an
+// implementation does not have are undefined instructions: they must not be touched.
 static void clear_active_priorities(unsigned int preemption_bits)
 {
     WRITE_SYSREG(ICH_AP0R0_EL2, 0);
@@ -190,7 +207,8 @@ static void clear_active_priorities(unsigned int preemption_bits)
     }
 }
 
-// What a physical interrupt is configured as the guest reads of its own.
+// The guest reads for a physical interrupt how the physical redistributor has it configured, edge or level. What can be
+// configured is the implementation's choice there (GICR_ICFGR1), so EL2 asks instead of assuming.
 static void read_physical_config(struct vcpu *vcpu)
 {
     struct vgic_bank *bank = &vcpu->gic.bank;
@@ -212,14 +230,18 @@ COLD void vgic_init_cpu(struct vcpu *vcpu)
     if (gic->lr_count > VGIC_LR_MAX)
         gic->lr_count = VGIC_LR_MAX;
     gic->hcr_base = ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR | vcpu->vm->policy->controls.ich_hcr_el2;
+    // With 5 priority bits PRIbits is 4, and the mask is 0xff00 >> 5, of which the low byte is 0xf8.
     gic->priority_mask = (uint8_t)(0xff00u >> (FIELD_GET(ICH_VTR_EL2_PRIBITS, vtr) + 1));
     vgic_take_back_all(vcpu); // of a vCPU turned off and on again
     read_physical_config(vcpu);
     clear_active_priorities((unsigned int)FIELD_GET(ICH_VTR_EL2_PREBITS, vtr) + 1);
-    WRITE_SYSREG(ICC_SRE_EL1, 7); // the guest has no memory-mapped interface
+    WRITE_SYSREG(ICC_SRE_EL1, 7); // SRE, DFB, DIB: system registers only, the guest has no memory-mapped interface
+    // Groups off and a priority mask of 0, which lets nothing through: the guest must open both, as after a reset.
     WRITE_SYSREG(ICH_VMCR_EL2, ICH_VMCR_EL2_VFIQEN);
 }
 
+// A vCPU that is off takes no interrupt: what it had listed goes back to memory, and each pending SPI is offered again,
+// because a 1-of-N SPI may now go to another vCPU. An SPI that is routed to this vCPU alone waits for its CPU_ON.
 COLD void vgic_stop_cpu(struct vcpu *vcpu)
 {
     vgic_take_back_all(vcpu);

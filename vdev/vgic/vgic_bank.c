@@ -11,7 +11,8 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 
-// What a write of one word of one register did, to be finished when the locks are free.
+// One register of a bank. word counts the 32-bit registers of a bank: always 0 where one bit stands for an interrupt;
+// 0 or 1 for GICD_ICFGR, which has two bits for each. These functions take the locks themselves.
 typedef uint32_t (*word_read)(const struct vgic_view *view, unsigned int word);
 typedef void (*word_write)(const struct vgic_view *view, unsigned int word, uint32_t value);
 
@@ -38,7 +39,8 @@ static uint32_t listed_on(const struct vgic_view *view)
 }
 
 // Brings the shadows of the list registers that hold interrupts of the view up to date: asks all their CPUs at once.
-// One that is late the log names; then its shadow is taken as it stands. No locks held.
+// When a CPU does not answer in time, the log names it and its shadow is used as it stands. The caller holds no locks,
+// because the CPUs that are asked take them.
 static void observe(const struct vgic_view *view)
 {
     uint32_t cpus;
@@ -116,6 +118,8 @@ static uint32_t read_active(const struct vgic_view *view, unsigned int word)
     return vgic_read_active(view);
 }
 
+// GICD_ICFGR<n>: the upper one of two bits says edge-triggered, the lower one is reserved. So interrupt 3 of the half,
+// when it is edge-triggered, reads as 2 << 6, which is bit 7.
 static uint32_t read_config(const struct vgic_view *view, unsigned int word)
 {
     uint32_t half = view->bank->edge >> (16 * word) & 0xffff;
@@ -126,7 +130,9 @@ static uint32_t read_config(const struct vgic_view *view, unsigned int word)
     return result;
 }
 
-// Enabling or grouping changed: interrupts that may now be taken are, those that may not leave their list registers.
+// Enabling, grouping or configuration of bits has changed. Interrupts that may be taken now are raised; those that are
+// listed and may not be taken any more leave their list registers at the next refill of the vCPU that has them. The
+// caller holds the view's lock.
 static void redeliver(const struct vgic_view *view, uint32_t bits)
 {
     uint32_t deliverable = vgic_deliverable(view->vm, view->bank);
@@ -147,6 +153,8 @@ static void write_group(const struct vgic_view *view, unsigned int word, uint32_
     vgic_unlock_view(view);
 }
 
+// Linux writes GICD_ISENABLER often with nothing changed, so a look without the lock comes first. It may be stale, but
+// only as if this write had come a moment earlier or later.
 static void write_set_enable(const struct vgic_view *view, unsigned int word, uint32_t value)
 {
     (void)word;
@@ -181,6 +189,9 @@ static void write_set_pending(const struct vgic_view *view, unsigned int word, u
     vgic_unlock_view(view);
 }
 
+// The pending state may be in three places, and is cleared in each: latched in memory, in a list register (drop_pending
+// has its vCPU clear it there), and in the physical redistributor. A level-sensitive interrupt whose line is high stays
+// pending (GICD_ICPENDR, IHI 0069 12.9).
 static void write_clear_pending(const struct vgic_view *view, unsigned int word, uint32_t value)
 {
     (void)word;
@@ -196,6 +207,8 @@ static void write_clear_pending(const struct vgic_view *view, unsigned int word,
     vgic_unlock_view(view);
 }
 
+// An interrupt that becomes active by GICD_ISACTIVER was not acknowledged by any vCPU, but a list register of some vCPU
+// must hold it: the owner's, or that of the vCPU the SPI is routed to, or, where there is none, that of vCPU 0.
 static void write_set_active(const struct vgic_view *view, unsigned int word, uint32_t value)
 {
     (void)word;
@@ -216,6 +229,8 @@ static void write_set_active(const struct vgic_view *view, unsigned int word, ui
     vgic_unlock_view(view);
 }
 
+// An interrupt that was active may be pending as well, and can be taken now: it is raised. With a physical interrupt
+// behind it, the refill of its vCPU does that, because the physical one has to be deactivated on its own CPU first.
 void vgic_clear_active(const struct vgic_view *view, uint32_t bits)
 {
     vgic_lock_view(view);
@@ -276,6 +291,7 @@ static void write_config(const struct vgic_view *view, unsigned int word, uint32
 
 // ---- GICD_IPRIORITYR: words and bytes. As many bits as the virtual CPU interface has.
 
+// For example, with 5 bits a guest that writes 0xa7 reads 0xa0: the bits that are not implemented read as zero.
 static uint32_t read_priorities(const struct vgic_bank *bank, unsigned int first, unsigned int size)
 {
     uint32_t result = 0;
@@ -324,7 +340,9 @@ static const struct {
     [0xc80 >> BLOCK_SHIFT] = {read_config, write_config},
 };
 
-// The INTID of the first interrupt that the register at offset is about.
+// The INTID of the first interrupt that the register at offset is about. The registers below 0x400 have one bit for
+// each interrupt, so a byte stands for 8: offset 0x104 (GICD_ISENABLER1) begins with INTID 4 * 8 = 32. GICD_IPRIORITYR
+// from 0x400 on has a byte for each, and GICD_ICFGR from 0xc00 on two bits, so a byte stands for 4.
 static unsigned int first_intid(unsigned int block, uint32_t offset)
 {
     if (block < BLOCK_PRIORITY)
@@ -368,7 +386,7 @@ static bool has_bytes(uint32_t offset)
 __attribute__((noinline)) enum mmio_result vgic_bank_access(struct vcpu *vcpu, struct vcpu *owner, uint32_t offset,
                                                             unsigned int access, uint64_t *value)
 {
-    // Of the registers in which bits that are 1 set or clear something.
+    // From 0x100 to 0x3ff the bits that are 1 set or clear something; a write of 0 does nothing.
     if (offset >= 0x100 && offset < 0x400 && access == (4 | MMIO_WRITE) && *value == 0)
         return MMIO_DONE;
     if (mmio_size(access) != 4 && !(mmio_size(access) == 1 && has_bytes(offset)))

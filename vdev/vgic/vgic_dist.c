@@ -21,9 +21,11 @@
 // ITLinesNumber, one Security state, 10 bits of INTID; no LPIs, no message-based SPIs, 1-of-N and, as in the CPU
 // interface, any Aff3 supported.
 #define TYPER_VALUE ((1u << 24) | (9u << 19) | VGIC_SPI_BANKS)
+// GICD_IROUTER: the bits between are reserved, and read as zero.
 #define ROUTER_MASK 0xff80ffffffULL // Aff3, IRM, Aff2, Aff1, Aff0
 
-// EnableGrp0 and EnableGrp1 decide what is deliverable: every vCPU looks again.
+// EnableGrp0 and EnableGrp1 decide what is deliverable. When one of them has changed, each vCPU looks at its own bank
+// again, and the SPIs that may be delivered now are raised.
 static COLD enum mmio_result write_control(struct vm *vm, uint32_t value)
 {
     spinlock_acquire(&vm->vgic.lock);
@@ -84,6 +86,8 @@ static COLD void write_router(struct vm *vm, unsigned int intid, uint64_t value)
     spinlock_release(&vm->vgic.lock);
 }
 
+// GICD_IROUTER<n> has 64 bits and may be accessed whole or in two halves of 32 (IHI 0069 12.9). The first 32, which
+// would be those of SGIs and PPIs, are reserved; those of SPIs that do not exist read as zero and ignore writes.
 static COLD enum mmio_result access_router(struct vm *vm, uint32_t offset, unsigned int access, uint64_t *value)
 {
     unsigned int intid = (offset - GICD_IROUTER) / 8;
@@ -118,6 +122,7 @@ static __attribute__((noinline)) enum mmio_result vgic_distributor_access(struct
         return access_control(vcpu->vm, offset, access, value);
     if (offset < VGIC_BANK_END)
         return vgic_bank_access(vcpu, NULL, offset, access, value);
+    // INTIDs 1020 to 1023 are special (IHI 0069 2.2): they have no GICD_IROUTER.
     if (offset >= GICD_IROUTER && offset < GICD_IROUTER + 8 * 1020)
         return access_router(vcpu->vm, offset, access, value);
     return access_identification(offset, access, value);

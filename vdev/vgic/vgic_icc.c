@@ -27,6 +27,9 @@ static void send_sgi(struct vcpu *target, unsigned int intid, unsigned int group
     spinlock_release(&target->gic.lock);
 }
 
+// ICC_SGI1R_EL1: with IRM 1 the SGI goes to all vCPUs but the sender; else Aff3.Aff2.Aff1 and RS name 16 vCPUs, and
+// each bit of TargetList one of them. The guest's affinities have Aff0 only, 0 to 15, so just the group at 0 exists.
+// Bits for vCPUs that do not exist are ignored. For example, TargetList 0b110 sends to vCPUs 1 and 2.
 static void write_sgi(struct vcpu *vcpu, uint64_t value, unsigned int group)
 {
     uint32_t all = (uint32_t)(BIT64(vcpu->vm->vcpu_count) - 1);
@@ -50,6 +53,8 @@ void vgic_write_sgi0r(struct vcpu *vcpu, uint64_t value)
     write_sgi(vcpu, value, 0);
 }
 
+// With EOImode 0 a write of ICC_EOIR1_EL1 has deactivated the interrupt already. The index is bounded for speculation
+// as well (bounded_index), because the guest chooses the INTID.
 COLD void vgic_write_dir(struct vcpu *vcpu, uint64_t value)
 {
     unsigned int intid = value & 0xffffff;

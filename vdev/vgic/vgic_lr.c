@@ -29,6 +29,8 @@
 #define LR_LIST(LR) LR(0) LR(1) LR(2) LR(3) LR(4) LR(5) LR(6) LR(7) LR(8) LR(9) LR(10) LR(11) LR(12) LR(13) LR(14) LR(15)
 // clang-format on
 
+// The number of a system register is part of the MRS or MSR instruction, so a list register cannot be chosen by an
+// index: these two functions have one instruction for each of the 16.
 static uint64_t read_lr(unsigned int k)
 {
     switch (k) {
@@ -41,6 +43,7 @@ static uint64_t read_lr(unsigned int k)
     }
 }
 
+// Writes list register k and its copy in memory. k < lr_count: a register that the implementation lacks is undefined.
 static void write_lr(struct vgic_cpu *gic, unsigned int k, uint64_t value)
 {
     gic->lr[k] = value;
@@ -63,6 +66,8 @@ static uint64_t compose(const struct vgic_bank *bank, unsigned int intid, uint64
 
     if (bank->group & bit)
         value |= ICH_LR_EL2_GROUP;
+    // With HW set the guest's deactivation also deactivates the physical interrupt PINTID. An active interrupt that is
+    // to become pending once more must not do that yet: the physical one belongs to the pending state that follows.
     if ((bank->forwarded & bit) && !((state & ICH_LR_EL2_ACTIVE) && (bank->latched & bit)))
         return value | ICH_LR_EL2_HW | FIELD_PREP(ICH_LR_EL2_PINTID, intid);
     if (!(bank->edge & bit) && (vgic_pending(bank) & bit))
@@ -70,6 +75,9 @@ static uint64_t compose(const struct vgic_bank *bank, unsigned int intid, uint64
     return value;
 }
 
+// Puts intid into list register k of vcpu, which is free or was intid's own. From here on the pending and the active
+// state are in the register: latched is cleared, and soft keeps that it was set. The caller holds the bank's lock and
+// vcpu's, and runs on vcpu's CPU.
 static void occupy(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid, unsigned int k, uint64_t state)
 {
     uint32_t bit = (uint32_t)BIT64(intid % 32);
@@ -128,9 +136,10 @@ void vgic_list(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
         gic->work = 1;
 }
 
-// A forwarded interrupt of vcpu's own bank has come again and its list register of last time is empty: makes that
-// pending. No lock: it changes nothing that is not this CPU's, and who changes the bank meanwhile has it refill
-// afterwards.
+// The short way of a timer's interrupt, which comes many times a second: it still has the list register of last time
+// and that register is empty (its bit of ICH_ELRSR_EL2 is 1), so the register is made pending again and nothing else
+// changes. Returns false when that is not so. It takes no lock: it writes only what belongs to this CPU, and whoever
+// changes the bank at the same time posts this vCPU, which then refills from what the bank says.
 static inline bool list_forwarded(struct vcpu *vcpu, unsigned int intid)
 {
     const struct vgic_bank *bank = &vcpu->gic.bank;
@@ -143,7 +152,8 @@ static inline bool list_forwarded(struct vcpu *vcpu, unsigned int intid)
     return true;
 }
 
-// One that has no list register that could take it as it is.
+// The long way: the interrupt has no list register that could take it unchanged. One that is not the guest's is
+// disabled for good, so that it cannot keep this CPU busy.
 static COLD void forward_anew(struct vcpu *vcpu, unsigned int intid)
 {
     struct vgic_bank *bank = &vcpu->gic.bank;
@@ -174,6 +184,9 @@ void vgic_forward(struct vcpu *vcpu, unsigned int intid)
         forward_anew(vcpu, intid);
 }
 
+// A level-sensitive interrupt is pending only as long as its line is high, unless a
+// write to GICD_ISPENDR made it pending: that stays until it is acknowledged or cleared. A register with the HW bit
+// follows the physical line, which this call is not about.
 COLD void vgic_unlist_level(struct vcpu *vcpu, struct vgic_bank *bank, unsigned int intid)
 {
     unsigned int k = bank->place[intid % 32] & 15;
@@ -200,6 +213,7 @@ COLD void vgic_observe(void *unused)
     spinlock_release(&gic->lock);
 }
 
+// The contract is in vgic_internal.h. ~soft leaves out a pending state that came from the level alone.
 __attribute__((noinline)) uint64_t vgic_listed_state(const struct vgic_bank *bank, unsigned int n, uint64_t value)
 {
     if (bank->drop_active >> n & 1)
@@ -210,7 +224,8 @@ __attribute__((noinline)) uint64_t vgic_listed_state(const struct vgic_bank *ban
 }
 
 // Takes the state of list register k back into memory, without the bits that other CPUs have cleared meanwhile
-// (vgic_listed_state). An SPI that has been routed elsewhere since goes to its new vCPU.
+// (vgic_listed_state). The INTID comes from EL2's own copy, which the guest cannot influence. An SPI whose route has
+// changed since it was listed is offered to its new vCPU. The caller holds both locks.
 static void take_back(struct vcpu *vcpu, unsigned int k)
 {
     uint64_t value = read_lr(k);
@@ -261,6 +276,10 @@ static void give_back(struct vcpu *vcpu)
 
 // ---- Choosing
 
+// The refill sorts the candidates by one number, the key: bit 24 is set for an interrupt that is only pending, bits 16
+// to 23 are the priority, bits 0 to 15 the INTID. The least key wins. For example, active INTID 40 at priority 0xa0 has
+// the key 0x00a00028, and pending INTID 27 at priority 0x20 has 0x0120001b: the active one comes first. Equal
+// priorities are ordered by INTID, as the architecture leaves open and most implementations have it.
 struct choice {
     uint32_t keys[VGIC_LR_MAX]; // active or not, priority, INTID: the least first
     unsigned int count;
@@ -273,6 +292,8 @@ struct choice {
 #define KEY_PENDING                        0x01000000u // pending only: behind every active one
 #define KEY(pending_only, priority, intid) ((pending_only ? KEY_PENDING : 0) | (uint32_t)(priority) << 16 | (intid))
 
+// Inserts key into the sorted list. When the list is full, the greatest of all keys is left out, and the choice
+// remembers whether that was a pending or an active interrupt.
 static void consider(struct choice *choice, uint32_t key)
 {
     unsigned int at = choice->count;
@@ -294,6 +315,9 @@ static void consider(struct choice *choice, uint32_t key)
     choice->count++;
 }
 
+// Considers what is pending or active in one bank and may be in a list register of vcpu. An active SPI belongs to the
+// vCPU that acknowledged it (place), a pending one to a vCPU that GICD_IROUTER allows. Returns false when the bank has
+// nothing for vcpu, so that the caller may drop its hint.
 static bool consider_bank(struct vcpu *vcpu, struct choice *choice, const struct vgic_view *view)
 {
     struct vgic_bank *bank = view->bank;
@@ -328,6 +352,8 @@ static void keep_best_pending(struct choice *choice)
     choice->active_left = true;
 }
 
+// Writes what was chosen into list registers 0, 1, 2 and so on, and empties those that were in use before and are not
+// any more. No interrupt is listed on this vCPU when it begins: take_back has emptied its registers.
 static void list_chosen(struct vcpu *vcpu, const struct choice *choice)
 {
     struct vgic_cpu *gic = &vcpu->gic;
@@ -349,7 +375,9 @@ static void list_chosen(struct vcpu *vcpu, const struct choice *choice)
         write_lr(gic, (unsigned int)__builtin_ctz(left), 0);
 }
 
-// The guest has ended interrupts that had no list register: the highest priorities, since ends come in reverse order.
+// The guest has ended count interrupts that had no list register. ICH_HCR_EL2.EOIcount says how many, not which. A
+// guest ends interrupts in the reverse order of their acknowledgement, and one preempts only at a higher priority, so
+// the ones that it ended are those that run at the highest priorities (the least numbers).
 static COLD void end_unlisted(struct vcpu *vcpu, unsigned int count)
 {
     while (count-- > 0) {
@@ -370,6 +398,8 @@ static COLD void end_unlisted(struct vcpu *vcpu, unsigned int count)
     }
 }
 
+// Considers the vCPU's own bank, and of the SPIs the banks for which spi_hint has a bit. A hint may be wrong in one
+// direction only: a set bit with nothing behind it costs one look, and is then cleared.
 static void choose(struct vcpu *vcpu, struct choice *choice)
 {
     struct vgic_view view = vgic_view_of(vcpu->vm, vcpu, 0);
@@ -384,6 +414,9 @@ static void choose(struct vcpu *vcpu, struct choice *choice)
     keep_best_pending(choice);
 }
 
+// The order matters. First everything is taken back, so that memory has the whole state. Then the unlisted ends and the
+// physical interrupts are settled, because both change what is active. Then the choice is made and written. The VM's
+// lock is taken before the vCPU's (the order of lock.h).
 void vgic_refill(struct vcpu *vcpu)
 {
     struct vgic_cpu *gic = &vcpu->gic;
@@ -406,6 +439,7 @@ void vgic_refill(struct vcpu *vcpu)
         hcr |= ICH_HCR_EL2_NPIE;
     if (choice.active_left)
         hcr |= ICH_HCR_EL2_LRENPIE;
+    // ICH_HCR_EL2 is written only when it changes, or when EOIcount has been used up and has to be cleared.
     if (hcr != gic->hcr || (hcr & ICH_HCR_EL2_LRENPIE))
         WRITE_SYSREG(ICH_HCR_EL2, hcr); // EOIcount starts again from 0
     gic->hcr = hcr;

@@ -22,7 +22,9 @@
 
 #define GICR_TYPER_LAST BIT64(4)
 
-// Affinity, processor number, Last. PLPIS, VLPIS and DirectLPI are 0: LPIs do not exist.
+// GICR_TYPER: Affinity_Value in bits 63:32, Processor_Number in bits 23:8, and Last in bit 4, by which a guest that
+// walks the redistributors knows where they end. For vCPU 3 of 4 it is 0x0000000300000310. PLPIS, VLPIS and DirectLPI
+// are 0: LPIs do not exist.
 static inline uint64_t typer(const struct vm *vm, uint64_t id)
 {
     return id << 32 | id << 8 | (id + 1 == vm->vcpu_count ? GICR_TYPER_LAST : 0);
@@ -44,7 +46,8 @@ static uint32_t read_word(const struct vcpu *owner, uint32_t offset)
     }
 }
 
-// Asleep or awake at once: ChildrenAsleep follows ProcessorSleep. 1-of-N interrupts leave a vCPU that falls asleep and
+// GICR_WAKER. A guest clears ProcessorSleep and waits until ChildrenAsleep reads 0; here the answer follows at once.
+// 1-of-N interrupts leave a vCPU that falls asleep and
 // come to one that wakes: it looks at all SPIs again.
 static COLD void write_waker(struct vcpu *owner, uint32_t value)
 {

@@ -12,6 +12,7 @@ struct request {
     struct vgic_snapshot *snapshot;
 };
 
+// Runs on the CPU of the vCPU that is asked about (cpu_call), because only that CPU can read its ICH registers.
 static void take(void *argument)
 {
     struct request *request = argument;
@@ -24,6 +25,8 @@ static void take(void *argument)
     snapshot->vmcr = READ_SYSREG(ICH_VMCR_EL2);
 }
 
+// Counters and GICD_CTLR are read without a lock: a value that is a moment old is good enough to be shown. 0x50 is ARE
+// and DS, which always read as 1. When the CPU does not answer, the registers show as zero.
 void vgic_snapshot(struct vcpu *vcpu, struct vgic_snapshot *snapshot)
 {
     struct request request = {.vcpu = vcpu, .snapshot = snapshot};
@@ -36,6 +39,8 @@ void vgic_snapshot(struct vcpu *vcpu, struct vgic_snapshot *snapshot)
     (void)cpu_call(vcpu->cpu, take, &request);
 }
 
+// The pending state comes from three places, as for GICD_ISPENDR: memory, the list register, the physical
+// redistributor.
 bool vgic_query(struct vcpu *vcpu, unsigned int intid, struct vgic_interrupt *interrupt)
 {
     struct vm *vm = vcpu->vm;

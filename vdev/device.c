@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// The devices of a guest, as a table made from the rows of device_table.h. Who knows a device by its key comes here:
-// trap/ for an access, vm/ for a reset. Nothing else in EL2 has a list of devices: a new one is its own file in vdev/
-// and its row.
+// The devices of a guest, as a table made from the rows of device_table.h. trap/ comes here with an access and vm/ with
+// a reset; both know a device by its key only. No other file of EL2 lists devices, so a new one needs two things: a
+// file in vdev/ that defines its struct device_ops, and a row in device_table.h.
 
 #include <hv/device.h>
 
 #include <hv/device_ops.h>
 
-// For the rows whose device ariel does not emulate, and for where there is nothing.
+// For rows whose device ariel does not emulate, and for addresses where there is no device: the guest gets an external
+// abort, as a bus gives it where nothing answers.
 // NOLINTNEXTLINE(readability-non-const-parameter): its type is device_ops.access
 static enum mmio_result refuse(struct vcpu *vcpu, uint32_t offset, unsigned int access, uint64_t *value)
 {
@@ -28,6 +29,7 @@ static const struct device {
         [KEY_DEVICE_NONE - KEY_DEVICE_FIRST] = {0, &device_none},
 };
 
+// The caller's key comes from the space's own map, never from the guest, so it is in range.
 enum mmio_result device_emulate(struct vcpu *vcpu, unsigned int key, uint64_t ipa, unsigned int access, uint64_t *value)
 {
     const struct device *device = &devices[key - KEY_DEVICE_FIRST];

@@ -11,6 +11,8 @@
 #include <hv/vgic.h>
 #include <hv/vtimer.h>
 
+// IRQ_FORWARDED means that the physical interrupt stays active until the guest ends the virtual one: the list register
+// has the HW bit and deactivates both. EL2 deactivates an interrupt that ends with IRQ_DONE itself.
 static enum irq_end virtual_timer(void *argument)
 {
     (void)argument;

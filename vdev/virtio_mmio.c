@@ -12,6 +12,7 @@
 #define VERSION     0x004
 #define VENDOR_ID   0x00c
 
+// QEMU virt has 32 transports of 0x200 bytes, one behind the other; all of them look the same here.
 static uint32_t read_register(uint32_t offset)
 {
     switch (offset % TRANSPORT_SIZE) {
@@ -32,7 +33,7 @@ static enum mmio_result virtio_mmio_access(struct vcpu *vcpu, uint32_t offset, u
     if (access & MMIO_WRITE)
         return MMIO_DONE;
     *value = read_register(offset);
-    if (mmio_size(access) == 8) // the bus makes two of it
+    if (mmio_size(access) == 8) // QEMU's bus makes two accesses of 4 bytes of it
         *value |= (uint64_t)read_register(offset + 4) << 32;
     else
         *value = mmio_read_part(4, *value, 0, access);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The guest's PL011 (Arm DDI 0183). Its transmit FIFO is always empty, because channel_put takes every byte at
-// once; its receive FIFO is filled by the console, which keeps what does not fit and is told when there is room. What
-// comes after a number of bit periods on the real part, the receive timeout and the transmit interrupt of bytes that
-// were sent before it was cleared, comes then here. No
-// DMA (UARTDMACR reads as zero) and no modem behind it, but its CTS, DSR and DCD are up, so that flow control never
-// stops a guest. Nothing is lost in either direction.
+// once; its receive FIFO is filled by the console, which keeps what does not fit and is told when there is room. Two
+// events come on the real part a number of bit periods after their cause, and so they do here: the receive timeout, and
+// the transmit interrupt of bytes that were sent before the guest cleared it. There is no DMA (UARTDMACR reads as zero)
+// and no modem behind the port, but CTS, DSR and DCD are up, so that flow control never stops a guest. Nothing is lost
+// in either direction.
 //
 // Registers are kept as they read, so that a guest may read them by itself: no read but that of UARTDR has a side
 // effect, and that has none while the receive FIFO is empty. The page is hidden before a byte can be seen in the flags,
@@ -81,6 +81,7 @@ static bool has_fifo(const struct vpl011 *uart)
     return uart->reg[UARTLCR_H / 4] & LCR_H_FEN;
 }
 
+// Without UARTLCR_H.FEN each FIFO is a holding register of one character (DDI 0183 3.3.7).
 static unsigned int fifo_size(const struct vpl011 *uart)
 {
     return has_fifo(uart) ? VPL011_FIFO_SIZE : 1;
@@ -122,13 +123,16 @@ static void hide(struct vm *vm, bool hidden) REQUIRES(vpl011_role)
 #define TIMEOUT_PERIODS  32            // of silence, with a character in the FIFO: UARTRTINTR (DDI 0183 2.8.3)
 #define CHARACTER_LENGTH 10            // start, 8 data bits, stop
 
+// Guest time (vtimer.c). While the VM is paused it stands still at the moment of the pause.
 static uint64_t guest_now(const struct vm *vm)
 {
     uint64_t count = vm->state <= VM_PAUSING ? READ_SYSREG(CNTPCT_EL0) : vm->pause_started;
     return count - vm->virtual_offset;
 }
 
-// When periods bit periods from now have passed, in guest time. A bit lasts 16 * (UARTIBRD + UARTFBRD / 64) clocks.
+// When periods bit periods from now have passed, in guest time. A bit lasts 16 * (UARTIBRD + UARTFBRD / 64) clocks
+// of the UART, which is divisor / 4 with divisor = UARTIBRD * 64 + UARTFBRD. For example, 13 and 1 make 833 / 4 =
+// 208.25 clocks of 24 MHz, which is 8.7 us: 115200 baud. 1 is added so that the time is never too short by rounding.
 static uint64_t after(const struct vm *vm, unsigned int periods)
 {
     uint64_t divisor = vm->uart.reg[UARTIBRD / 4] * 64 + vm->uart.reg[UARTFBRD / 4];
@@ -149,6 +153,7 @@ static void set_timer(const struct vm *vm) REQUIRES(vpl011_role)
         hyp_timer_set(HYP_TIMER_UART, first + vm->virtual_offset);
 }
 
+// Asserts what has become due. Guest time 0 stands for "nothing is to come".
 static COLD void pass_time(struct vm *vm) REQUIRES(vpl011_role)
 {
     struct vpl011 *uart = &vm->uart;
@@ -164,7 +169,8 @@ static COLD void pass_time(struct vm *vm) REQUIRES(vpl011_role)
     }
 }
 
-// After every change: the registers that follow from others, and the line. Lock held.
+// Called after every change: computes the registers that follow from others, and sets the interrupt line. The page is
+// shown to the guest last, when every register on it has its new value. The caller holds the lock.
 static void update(struct vm *vm) REQUIRES(vpl011_role)
 {
     struct vpl011 *uart = &vm->uart;
@@ -188,7 +194,9 @@ static void update(struct vm *vm) REQUIRES(vpl011_role)
     }
 }
 
-// One character into the receive FIFO. Lock held; there is room.
+// Puts one character into the receive FIFO, where the caller has seen room. The page is hidden first: from here on a
+// read of UARTDR has a side effect, so it must fault. The receive interrupt comes when the FIFO fills up to its level,
+// not while it stays above (UARTRXINTR). The caller holds the lock.
 static void push(struct vm *vm, uint16_t data) REQUIRES(vpl011_role)
 {
     struct vpl011 *uart = &vm->uart;
@@ -206,6 +214,7 @@ static void push(struct vm *vm, uint16_t data) REQUIRES(vpl011_role)
     }
 }
 
+// In loopback the receiver is connected to the guest's own transmitter, so nothing from outside comes in.
 static bool has_room(const struct vpl011 *uart) REQUIRES(vpl011_role)
 {
     return (uart->reg[UARTCR / 4] & (CR_RXE | CR_LBE)) == CR_RXE && uart->count < fifo_size(uart);
@@ -249,6 +258,8 @@ static bool take_refused(struct vpl011 *uart) REQUIRES(vpl011_role)
     return tell;
 }
 
+// UARTDR. Bits 11:8 of a FIFO entry are the error bits, which UARTRSR repeats for the character that was read last. The
+// console is told of room after the lock was released, because it may call vpl011_receive at once.
 static COLD uint32_t read_data(struct vm *vm)
 {
     struct vpl011 *uart = &vm->uart;
@@ -300,6 +311,8 @@ static COLD void sent(struct vm *vm, bool loopback, uint8_t byte)
     unlock_uart(&vm->uart);
 }
 
+// The usual way of a guest's output takes no lock of the device: the byte goes to the channel, and the transmit
+// interrupt is asserted already. filled is set after the byte was sent, for clear_interrupts.
 static __attribute__((noinline)) enum mmio_result write_data(struct vm *vm, uint8_t byte)
 {
     if (*reg(&vm->uart, UARTCR) & CR_LBE) {
@@ -326,6 +339,7 @@ static const uint16_t stored_bits[16] = {
 // PeriphID0-3, PCellID0-3: an Arm PL011 r1p5, which has FIFOs of 32.
 static const uint8_t identification[8] = {0x11, 0x10, 0x34, 0x00, 0x0d, 0xf0, 0x05, 0xb1};
 
+// Keeps the bits of value that the register at offset has; all other registers ignore writes.
 static void store(struct vpl011 *uart, uint32_t offset, uint32_t value) REQUIRES(vpl011_role)
 {
     if (offset / 4 >= ARRAY_COUNT(stored_bits))
@@ -387,7 +401,7 @@ static void access_word(struct vm *vm, uint32_t offset, unsigned int access, uin
         write_register(vm, word, (uint32_t)mmio_write_part(4, whole, offset, mmio_size(access), *value));
 }
 
-// All but the two that a guest's output consists of.
+// Every access but writes of UARTDR and reads of UARTFR, which are what a guest's output consists of.
 static __attribute__((noinline)) enum mmio_result access_other(struct vm *vm, uint32_t offset, unsigned int access,
                                                                uint64_t *value)
 {

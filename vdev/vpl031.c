@@ -64,8 +64,9 @@ static void update(struct vm *vm)
     }
 }
 
-// Rings when the alarm is due; otherwise has EL2's timer look again. For example, with 5 seconds left it looks in 4
-// seconds and a sixteenth, and from then on every sixteenth of a second.
+// Differences of the 32-bit clock are taken as signed, so that they are right across its wrap: a clock at 0xfffffffe
+// and an alarm at 3 are 5 seconds apart. Rings when the alarm is due; otherwise has EL2's timer look again. For
+// example, with 5 seconds left it looks in 4 seconds and a sixteenth, and from then on every sixteenth of a second.
 static void look(struct vm *vm, uint32_t machine)
 {
     struct vpl031 *rtc = &vm->rtc;
@@ -95,6 +96,7 @@ static void arm(struct vm *vm, uint32_t machine)
     look(vm, machine);
 }
 
+// The register at word as it reads. PeriphID and PCellID are at the end of the page; reserved offsets read as zero.
 static uint32_t read_register(const struct vpl031 *rtc, uint32_t word, uint32_t machine)
 {
     switch (word) {
@@ -119,6 +121,8 @@ static uint32_t read_register(const struct vpl031 *rtc, uint32_t word, uint32_t 
     }
 }
 
+// A write of RTCLR sets the clock, and so changes how long the alarm has to wait: arm is called for it as for a write
+// of RTCMR.
 static void write_register(struct vm *vm, uint32_t word, uint32_t value, uint32_t machine)
 {
     struct vpl031 *rtc = &vm->rtc;
@@ -171,7 +175,7 @@ static COLD enum mmio_result vpl031_access(struct vcpu *vcpu, uint32_t offset, u
         return MMIO_FAULT;
     if (mmio_size(access) <= 4) {
         access_word(vcpu->vm, offset, access, value);
-    } else { // the bus makes two of it
+    } else { // QEMU's bus makes two accesses of 4 bytes of it
         unsigned int half = 4 | (access & MMIO_WRITE);
         access_word(vcpu->vm, offset, half, value);
         access_word(vcpu->vm, offset + 4, half, &high);

@@ -1,8 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// Guest time. The virtual timer is the hardware's: CNTVOFF_EL2 shifts its counter by the time spent paused, and its
-// interrupt is forwarded with the HW bit. The physical timer, where policy traps it, is emulated on EL2's own timer
-// (hyp_timer.h); the guest's line is computed anew at each access and when the deadline has passed. All on the vCPU's
-// CPU.
+// Guest time. The problem: a VM that was paused must not see that time has passed, or all its timers fire at once.
+//
+// The rule: guest time is the physical counter minus vm->virtual_offset. A VM that was paused for 100 ticks has an
+// offset that is 100 greater, so its clock reads the same before and after the pause. The virtual timer is the
+// hardware's: CNTVOFF_EL2 holds the offset, and the timer's interrupt is forwarded with the HW bit. The physical timer,
+// where policy traps it, is emulated on EL2's own timer (hyp_timer.h); the guest's line is computed anew at each access
+// and when the deadline has passed.
+//
+// Who keeps it: all of this runs on the vCPU's own CPU, so a vCPU's timers need no lock.
 
 #include <hv/vtimer.h>
 
@@ -54,6 +59,7 @@ __attribute__((noinline)) void vtimer_interrupt(struct vcpu *vcpu)
         vcpu->timer.held = true; // it stays active: when the guest's time goes on, it may not be due any more
         return;
     }
+    // The bucket is the number of bits of the delay: 0 ticks go to bucket 0, 1 to 1, 2 and 3 to 2, 4 to 7 to 3.
     uint64_t late = READ_SYSREG(CNTVCT_EL0) - READ_SYSREG(CNTV_CVAL_EL0);
     unsigned int bucket = late == 0 ? 0 : 64 - (unsigned int)__builtin_clzll(late);
 
@@ -73,10 +79,11 @@ static uint64_t physical_offset(const struct vcpu *vcpu)
 
 static uint64_t physical_count(const struct vcpu *vcpu)
 {
-    barrier_context(); // the counter is read here, not earlier
+    barrier_context(); // without it the CPU may read the counter earlier, by speculation
     return READ_SYSREG(CNTPCT_EL0) - physical_offset(vcpu);
 }
 
+// CNTP_CTL_EL0.ISTATUS: the timer is enabled and its deadline has come, whether or not IMASK keeps its interrupt away.
 static bool is_due(const struct vcpu *vcpu)
 {
     return (vcpu->timer.physical_ctl & CNTX_CTL_ENABLE) && physical_count(vcpu) >= vcpu->timer.physical_cval;
@@ -103,6 +110,7 @@ static void physical_expired(void)
     update_physical(vcpu_current());
 }
 
+// A vCPU that is turned on finds its timers off, as after a reset of the CPU.
 void vtimer_init_cpu(struct vcpu *vcpu)
 {
     memset(&vcpu->timer, 0, sizeof(vcpu->timer));
@@ -115,6 +123,8 @@ void vtimer_init_cpu(struct vcpu *vcpu)
     update_physical(vcpu);
 }
 
+// A held interrupt is deactivated, not handed to the guest: the offset has grown, so the deadline may be in the future
+// again. When it is still past, the timer's line is high and the interrupt comes again at once.
 void vtimer_update_offset(struct vcpu *vcpu)
 {
     WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
@@ -127,6 +137,8 @@ void vtimer_update_offset(struct vcpu *vcpu)
         update_physical(vcpu);
 }
 
+// CNTP_TVAL_EL0 is a 32-bit view of the deadline: a read gives CVAL minus the counter, a write sets CVAL to the counter
+// plus the signed value. With the counter at 1000 a write of 0xffffffff (-1) sets CVAL to 999, which is due at once.
 uint64_t vtimer_physical_read(struct vcpu *vcpu, enum vtimer_register reg)
 {
     switch (reg) {
@@ -167,6 +179,8 @@ struct request {
     struct vtimer_snapshot *snapshot;
 };
 
+// Runs on the vCPU's CPU. Where the guest has the physical timer to itself, the emulated state says nothing and the
+// registers are read.
 static void take(void *argument)
 {
     struct request *request = argument;

@@ -153,8 +153,8 @@ static void write_group(const struct vgic_view *view, unsigned int word, uint32_
     vgic_unlock_view(view);
 }
 
-// Linux writes GICD_ISENABLER often with nothing changed, so a look without the lock comes first. It may be stale, but
-// only as if this write had come a moment earlier or later.
+// A write that changes nothing returns without the lock. What it looked at may be stale, but only as if this write had
+// come a moment earlier or later.
 static void write_set_enable(const struct vgic_view *view, unsigned int word, uint32_t value)
 {
     (void)word;

@@ -279,7 +279,7 @@ static void give_back(struct vcpu *vcpu)
 // The refill sorts the candidates by one number, the key: bit 24 is set for an interrupt that is only pending, bits 16
 // to 23 are the priority, bits 0 to 15 the INTID. The least key wins. For example, active INTID 40 at priority 0xa0 has
 // the key 0x00a00028, and pending INTID 27 at priority 0x20 has 0x0120001b: the active one comes first. Equal
-// priorities are ordered by INTID, as the architecture leaves open and most implementations have it.
+// priorities are ordered by INTID; the architecture leaves that order open.
 struct choice {
     uint32_t keys[VGIC_LR_MAX]; // active or not, priority, INTID: the least first
     unsigned int count;

@@ -6,12 +6,15 @@
 #include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
 
-// Bytes of the smallest data cache line of this machine.
+// Bytes of the smallest data cache line of this machine. CTR_EL0.DminLine is the logarithm to base 2 of its number of
+// words of 4 bytes. For example DminLine = 4 means 16 words: 64 bytes.
 static uintptr_t line_size(void)
 {
     return (uintptr_t)4 << FIELD_GET(CTR_EL0_DMINLINE, READ_SYSREG(CTR_EL0));
 }
 
+// The loops below begin at the line that start lies in. It may begin before start, so what shares that line is cleaned
+// with it.
 void cache_clean_poc(const void *start, size_t size)
 {
     uintptr_t step = line_size(), end = (uintptr_t)start + size;

@@ -23,6 +23,8 @@ unsigned int el1_register_find(const char *name)
     return index;
 }
 
+// An MRS names its register in its encoding, so a number cannot choose one. The table makes one case with its own MRS
+// for each row. 0 for a number that no row has.
 uint64_t el1_register_read(unsigned int index)
 {
 #define EL1_REGISTER_READ(name)                                                                                        \

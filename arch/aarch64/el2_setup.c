@@ -129,6 +129,8 @@ void el2_setup(const struct el2_values *values)
     tlb_flush_all_guests(); // a reset need not have emptied the TLBs (DDI 0487 D8.13)
 }
 
+// The bits of physical address that a value of ID_AA64MMFR0_EL1.PARange stands for: 0 is 32 bits, 5 is 48. A value that
+// the table does not know yet is a wider one, and EL2 uses no more than 52.
 static unsigned int physical_address_bits(uint64_t mmfr0)
 {
     static const uint8_t bits[] = {32, 36, 40, 42, 44, 48, 52};

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where EL2 goes on after an access of its own that it was allowed to fault on. The table has a handful of entries, so
-// that looking at each is enough.
+// Where EL2 goes on after an access of its own that it was allowed to fault on.
+//
+// The problem: EL2 must sometimes touch what may not be there, such as memory that a guest names, and the exception
+// must not end EL2. The rule: each instruction that may fault leaves its address and a fixup in .extable, and an
+// exception at that very address goes on at the fixup. At any other address it is a bug of EL2's. The table has a
+// handful of entries, so that looking at each is enough.
 
 #include <hv/arch/extable.h>
 
@@ -15,11 +19,13 @@ extern const struct extable_entry extable_start[], extable_end[];
 extern const char sysreg_access_start[], sysreg_access_end[], sysreg_access_fault[];
 extern const char vcpu_register_access_start[], vcpu_register_access_end[];
 
+// One comparison is enough: a pc below start gives a difference that wraps to a huge number.
 static bool is_within(uint64_t pc, const char *start, const char *end)
 {
     return pc - (uint64_t)start < (uint64_t)(end - start);
 }
 
+// Moves *pc to the fixup of the instruction there. False when it has none.
 bool extable_fixup(uint64_t *pc)
 {
     if (is_within(*pc, sysreg_access_start, sysreg_access_end) ||

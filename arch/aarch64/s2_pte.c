@@ -14,6 +14,8 @@
 #define LEVEL_SHIFT 9
 #define LAST_LEVEL  3
 
+// How many bits of an address one entry at level covers: 12 at level 3 (4 KiB), 21 at level 2 (2 MiB), 30 at level 1 (1
+// GiB). Each level translates 9 bits, as a table has 512 entries.
 static unsigned int level_shift(unsigned int level)
 {
     return PAGE_SHIFT + LEVEL_SHIFT * (LAST_LEVEL - level);
@@ -51,6 +53,7 @@ bool s2_pte_is_valid(uint64_t descriptor)
     return (descriptor & DESC_VALID) != 0;
 }
 
+// Bits 1:0 = 3 say table at levels 1 and 2, but page at level 3, where no table can be.
 bool s2_pte_is_table(uint64_t descriptor, unsigned int level)
 {
     return level < LAST_LEVEL && (descriptor & (DESC_TABLE | DESC_VALID)) == (DESC_TABLE | DESC_VALID);

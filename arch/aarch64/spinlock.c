@@ -8,6 +8,8 @@ int spinlock_try(struct spinlock *lock)
     return __atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) == 0;
 }
 
+// While another CPU holds the lock, the inner loop only reads. Its copy of the cache line stays shared then, and the
+// holder's release is not slowed down by writes of those that wait.
 void spinlock_acquire(struct spinlock *lock) NO_THREAD_ANALYSIS
 {
     while (!spinlock_try(lock))

@@ -37,6 +37,7 @@ static COLD _Noreturn void stop(const char *what, const struct spinlock *lock, c
     fatal(reason);
 }
 
+// A lock may be taken when every lock that this CPU holds has a lower rank.
 static void check_order(const struct spinlock *lock)
 {
     unsigned int cpu = cpu_id();
@@ -57,6 +58,7 @@ static void note_held(const struct spinlock *lock)
     held[cpu].lock[held[cpu].count++] = lock;
 }
 
+// A try cannot deadlock, since it does not wait. So it is noted but not held to the order.
 int spinlock_try(struct spinlock *lock)
 {
     bool taken = __atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) == 0;
@@ -74,6 +76,7 @@ void spinlock_acquire(struct spinlock *lock) NO_THREAD_ANALYSIS
             __asm__ volatile("yield");
 }
 
+// The entry goes before the lock is free: the last one of the list takes its place. Locks may be released in any order.
 void spinlock_release(struct spinlock *lock) NO_THREAD_ANALYSIS
 {
     unsigned int cpu = cpu_id(), i = 0;

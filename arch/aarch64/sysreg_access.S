@@ -82,6 +82,8 @@
 
     .section .text.sysreg_access, "ax"
 
+// Both functions turn the index of a row into the number of its stub, and that into an address: a stub has two
+// instructions, 8 bytes. A stub branches back to the label behind the jump.
 // bool sysreg_access_read(unsigned int index, uint64_t *value)
 function sysreg_access_read
     adr x2, .Lread_index

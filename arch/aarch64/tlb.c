@@ -13,6 +13,8 @@
 #include <hv/arch/registers.h>
 #include <hv/arch/tlbi.h>
 
+// Two values of VTTBR_EL2 mean the same guest when they have the same VMID: TLB entries are tagged with it, and each VM
+// has its own.
 static bool is_same_guest(uint64_t a, uint64_t b)
 {
     return FIELD_GET(VTTBR_EL2_VMID, a) == FIELD_GET(VTTBR_EL2_VMID, b);

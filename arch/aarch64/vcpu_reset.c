@@ -11,6 +11,7 @@
 #include <hv/machine.h>
 #include <hv/string.h>
 
+// A vCPU begins at EL1 with SP_EL1, and with debug exceptions, SErrors, IRQs and FIQs masked.
 #define SPSR_RESET (SPSR_ELX_D | SPSR_ELX_A | SPSR_ELX_I | SPSR_ELX_F | SPSR_M_EL1H)
 
 // Nothing of what a former guest of this CPU computed is left. Where the policy traps SIMD there was nothing.

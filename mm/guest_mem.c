@@ -45,6 +45,9 @@ static bool advance(struct ipa_range *range, uint64_t size)
     return range->size != 0;
 }
 
+// Checks all of the range before any of it is used: it must lie in one piece of RAM, and every stage-2 entry under it
+// must be Normal memory with the permissions. The loop goes from entry to entry, so that 2 MiB in one block cost one
+// look.
 static enum hv_status make_range(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions,
                                  struct ipa_range *range)
 {
@@ -108,6 +111,7 @@ enum hv_status guest_mem_write(struct space *space, ipa_t ipa, const void *buffe
         if (status != HV_OK)
             return status;
         missed = guarded_copy(extent.pointer, from, extent.size);
+        // The guest may read the bytes with its caches off, and may execute them: both must see what EL2 wrote.
         cache_clean_poc(extent.pointer, extent.size - missed);
         cache_sync_instructions(extent.pointer, extent.size - missed);
         if (missed != 0)

@@ -16,6 +16,8 @@ void kernel_tables_read(struct vcpu *vcpu, struct kernel_tables *tables)
     tables->el = (unsigned int)FIELD_GET(SPSR_ELX_M_EL, vcpu->frame->spsr_el2);
 }
 
+// A kernel cannot run without its stack. So tables in which the stack is mapped can be those that it runs on, and
+// others cannot.
 bool kernel_tables_have_stack(struct vcpu *vcpu, const struct kernel_tables *tables)
 {
     struct guest_walk walk;

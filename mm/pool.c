@@ -12,6 +12,7 @@
 #include <hv/spinlock.h>
 #include <hv/string.h>
 
+// in_use has a bit for each page, 64 to a word. For example, page 70 is bit 6 of word 1.
 #define WORD_BITS 64
 
 void pool_init(struct pool *pool, uint8_t (*pages)[4096], unsigned int count)
@@ -60,6 +61,7 @@ uint64_t *pool_take(struct pool *pool)
     pool->used++;
     pool->reserved--;
     spinlock_release(&pool->lock);
+    // The page is cleared without the lock: it is marked as used, and nobody else knows it yet.
     page = pool->pages[number];
     memset(page, 0, sizeof(pool->pages[number]));
     return page;

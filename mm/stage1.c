@@ -22,6 +22,8 @@
 // Index into MAIR_EL2, as stage1_init sets it
 enum { ATTR_DEVICE, ATTR_NORMAL };
 
+// What the kinds of memory have in common and where they differ. Text may be executed and not written, constants
+// neither, data may be written and not executed. No combination allows both.
 #define LEAF   (DESC_VALID | DESC_AF | EL2_DESC_AP_RES1)
 #define TEXT   (LEAF | FIELD_PREP(S1_DESC_ATTRINDX, ATTR_NORMAL) | FIELD_PREP(DESC_SH, DESC_SH_INNER) | S1_DESC_AP_RO)
 #define RODATA (TEXT | EL2_DESC_XN)
@@ -48,6 +50,8 @@ static uint64_t *take_table(void)
     return tables[tables_taken < TABLES - 1 ? tables_taken++ : TABLES - 1];
 }
 
+// The table that an entry names; one is taken for an entry that is still empty. Tables are pages of EL2's, which lie
+// where they are mapped, so that the descriptor without its two low bits is a pointer.
 static uint64_t *next_table(uint64_t *entry)
 {
     if (*entry == 0)

@@ -185,6 +185,7 @@ static uint64_t *descend(struct stage2 *stage2, ipa_t ipa, unsigned int last) RE
 
 // ---- Putting tables away --------------------------------------------------------------------------------------------
 
+// Whether nothing is mapped through the table. A software bit in an invalid entry does not count.
 static bool is_empty(const uint64_t *table)
 {
     for (size_t i = 0; i < ENTRY_COUNT; i++)

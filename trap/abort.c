@@ -17,6 +17,8 @@
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
+// A change by another CPU that made an instruction fault is over long before it has been executed this often. A guest
+// that makes it fault for ever gets an abort of its own then.
 #define RETRY_MAX 16
 
 // Which of the guest's accesses are big-endian: AArch32 has a bit of PSTATE for it, EL1 and EL0 one of SCTLR_EL1 each

@@ -16,6 +16,8 @@
 #include <hv/guest_walk.h>
 #include <hv/vm.h>
 
+// HPFAR_EL2.FIPA holds bits of the faulting IPA from bit 12 on. The offset in the page comes from FAR_EL2, since stage
+// 1 does not change it.
 #define PAGE_OFFSET  UINT64_C(0xfff)
 #define HPFAR_IPA(v) (FIELD_GET(HPFAR_EL2_FIPA, v) << 12)
 
@@ -65,6 +67,7 @@ static bool stage2_allows(struct vcpu *vcpu, uint64_t ipa, uint32_t permission, 
     return *mapped && (entry.permissions & permission) == permission;
 }
 
+// What the access needed of stage 2. ESR_EL2.ISS.WnR says whether it wrote; a fetch has no such bit.
 static uint32_t needed_permission(uint64_t esr, bool fetch)
 {
     if (fetch)

@@ -12,6 +12,7 @@
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
+// A text goes through a buffer on the stack of EL2, which is small. So it is copied in pieces.
 #define CONSOLE_PIECE    128 // bytes copied at a time
 #define DUMPS_PER_SECOND 1
 
@@ -44,6 +45,8 @@ int64_t hvc_pause(struct vcpu *vcpu)
     return HVC_SUCCESS;
 }
 
+// The whole range is checked before the first byte is printed. Should the guest's memory be taken away while the copy
+// goes on, the pieces before that have been printed, and the call reports the failure.
 int64_t hvc_guest_console_write(struct vcpu *vcpu)
 {
     ipa_t ipa = ipa_make(vcpu_get_reg(vcpu, 1));

@@ -12,6 +12,7 @@
 #include <hv/spinlock.h>
 #include <hv/vm.h>
 
+// Return codes of PSCI (DEN 0022).
 #define PSCI_SUCCESS            0
 #define PSCI_NOT_SUPPORTED      (-1)
 #define PSCI_INVALID            (-2)
@@ -22,6 +23,8 @@
 
 #define VERSION_1_1 0x00010001 // major in bits 30:16, minor in bits 15:0, of SMCCC and PSCI alike
 
+// The original format of power_state: bit 16 asks for a state that loses the registers. Bits 31:26 and 23:17 are
+// reserved and must be 0.
 #define POWER_STATE_POWERDOWN 0x00010000u
 #define POWER_STATE_RESERVED  0xfcfe0000u
 
@@ -31,11 +34,15 @@ static struct vcpu *vcpu_of(struct vm *vm, uint64_t affinity)
     return affinity < vm->vcpu_count ? &vm->vcpus[bounded_index(affinity, CPU_MAX)] : NULL;
 }
 
+// Whether a vCPU may begin there: A64 instructions stand at multiples of 4, and only RAM has the guest's code.
 static bool is_entry(const struct vm *vm, uint64_t entry)
 {
     return space_is_ram(&vm->space, ipa_make(entry)) && entry % 4 == 0;
 }
 
+// Of several callers, the one that finds the target OFF under the lock turns it on. It writes the entry before the
+// state, with release order, so that the target, which reads the state first, sees the entry. All others get the answer
+// that fits the state they found.
 static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint64_t context)
 {
     struct vcpu *target = vcpu_of(vcpu->vm, affinity);
@@ -61,6 +68,7 @@ static int64_t cpu_on(struct vcpu *vcpu, uint64_t affinity, uint64_t entry, uint
     return PSCI_SUCCESS;
 }
 
+// The vCPU does not leave here: it is asked to wait, and waits at the end of this exit until another one turns it on.
 int64_t psci_cpu_off(struct vcpu *vcpu)
 {
     log_limited(LOG_LIMIT(LOG_SOURCE_CPU_OFF, LOG_INFO), LOG_PSCI, "cpu-off", "vcpu=%u", vcpu->id);

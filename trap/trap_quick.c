@@ -40,6 +40,8 @@
 
 #define ACCESS_MASK (ESR_ELX_EC | ISS_ABORT_ISV | ISS_ABORT_SSE | ISS_ABORT_FNV | ISS_ABORT_CM | ISS_ABORT_S1PTW | 0x34)
 
+// Takes the slot of the next event. An exit that this way does not finish is begun again by trap_from_sync, in the same
+// slot.
 static inline struct event *begin(struct vcpu *vcpu)
 {
     uint64_t entry = READ_SYSREG(CNTPCT_EL0);
@@ -64,6 +66,8 @@ static inline bool finish(struct vcpu *vcpu, struct event *event)
     return true;
 }
 
+// The PC moves by 4, since only A64 instructions are handled here. ELR_EL2 and SPSR_EL2 are written directly: on this
+// way the frame does not hold them.
 static inline void skip_instruction(struct event *event)
 {
     uint64_t pc = READ_SYSREG(ELR_EL2);

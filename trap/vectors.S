@@ -114,7 +114,8 @@
     exception_return
 .endm
 
-// And for interrupts; what trap_quick_irq returns is an INTID that it has acknowledged and not served.
+// The same for interrupts. trap_quick_irq returns an INTID that it has acknowledged and not served, or TRAP_QUICK_DONE,
+// which has bit 31 set. No INTID has that bit.
 .macro vector_lower_irq
     .balign 0x80
     stp x0, x1, [sp, #X(0)]
@@ -141,6 +142,8 @@
     b own_exception
 .endm
 
+// VBAR_EL2 ignores its low 11 bits, so the table is aligned to 2 KiB. Its four groups are: EL2 with SP_EL0, EL2 with
+// SP_EL2, a lower level in AArch64, a lower level in AArch32; in each the order is synchronous, IRQ, FIQ, SError.
 .section .text.vectors, "ax"
 .balign 0x800
 .global vectors

@@ -7,12 +7,16 @@
 #include <hv/log.h>
 #include <hv/string.h>
 
+// A whole string as a candidate. Each function of this file returns candidate number n and sets its length, or returns
+// NULL behind the last one. No end of string is needed behind a candidate, so a list of words in one string can be
+// offered in place.
 const char *monitor_candidate_word(const char *word, size_t *length)
 {
     *length = strlen(word);
     return word;
 }
 
+// Word number n of a list whose words are separated by single blanks. For example, word 1 of "top last log" is "last".
 const char *monitor_candidate_in_list(unsigned int n, const char *list, size_t *length)
 {
     while (*list != '\0') {
@@ -38,6 +42,7 @@ const char *monitor_candidate_class(unsigned int n, const char *list, size_t *le
     return n < LOG_CLASS_COUNT ? monitor_candidate_word(log_class_name(n), length) : NULL;
 }
 
+// All keys of events: causes, calls, devices and registers (event_key.h).
 const char *monitor_candidate_key(unsigned int n, const char *list, size_t *length)
 {
     (void)list;

@@ -64,12 +64,14 @@ const char *monitor_candidate_command(unsigned int n, const char *list, size_t *
     return n < monitor_command_count ? monitor_candidate_word(monitor_commands[n].name, length) : NULL;
 }
 
+// Only the first word behind help is a command's name.
 static monitor_candidate complete_help(const char *typed, const char **list)
 {
     (void)list;
     return *typed == '\0' ? monitor_candidate_command : NULL;
 }
 
+// help lists the table in its own order, so the rows must be in alphabetical order.
 static bool commands_are_sorted(void)
 {
     for (unsigned int i = 1; i < monitor_command_count; i++) {
@@ -88,6 +90,8 @@ static const char *cmd_hv(const struct monitor_words *words)
 static const char *key_help(const struct monitor_words *words);
 static const char *key_everything(const struct monitor_words *words);
 
+// The columns of a row: name, other names, the words that Tab offers behind it, usage, a line of help, the function,
+// and the function that finds further candidates for Tab, or NULL.
 #define COMMAND(name, alias, words, usage, help, handler, complete)                                                    \
     {(name), (alias), (words), (usage), (help), (handler), (complete)}
 #define KEY(name, help, handler) COMMAND(name, "", "", "", help, handler, NULL)
@@ -171,6 +175,8 @@ static const char *key_everything(const struct monitor_words *words)
     return error;
 }
 
+// Finds a row by its name or one of its other names. There are some 30 rows, and a person types one at a time: a search
+// from the start is quick enough.
 const struct monitor_command *monitor_find_command(const char *name)
 {
     for (unsigned int n = 0; n < monitor_command_count; n++) {
@@ -180,6 +186,7 @@ const struct monitor_command *monitor_find_command(const char *name)
     return NULL;
 }
 
+// A one-key command's name is one character.
 const struct monitor_command *monitor_find_key(int key)
 {
     for (unsigned int n = 0; n < monitor_key_count; n++) {

@@ -15,7 +15,8 @@
 #define LINES_MAX 12u // lines of candidates
 #define BACKSPACE 0x7f
 
-// The candidates for the word that follows typed: whole words, with one blank after each. typed is cut in two.
+// Finds the candidates for the word that follows typed, which consists of whole words with one blank after each. typed
+// is changed: its first blank becomes an end of string, so that its first word is a string by itself.
 static monitor_candidate candidates(char *typed, const char **list)
 {
     const struct monitor_command *command;
@@ -37,11 +38,13 @@ static monitor_candidate candidates(char *typed, const char **list)
     return found != NULL ? found : monitor_candidate_in_list;
 }
 
+// Only ASCII letters have a lower case here: no name in the monitor has others.
 static char lower(char letter)
 {
     return letter >= 'A' && letter <= 'Z' ? (char)(letter | 0x20) : letter;
 }
 
+// Whether the first length bytes of a and b are the same, upper and lower case being one.
 static bool begin_alike(const char *a, const char *b, size_t length)
 {
     while (length > 0 && lower(a[length - 1]) == lower(b[length - 1]))
@@ -49,6 +52,7 @@ static bool begin_alike(const char *a, const char *b, size_t length)
     return length == 0;
 }
 
+// Whether a candidate begins with what was typed. The length 0 is no candidate (monitor_candidate_register has such).
 static bool matches(const char *word, size_t length, const char *typed, size_t typed_length)
 {
     return length > 0 && length >= typed_length && begin_alike(word, typed, typed_length);

@@ -14,6 +14,7 @@
 
 #define TERM_MAX 32u // of the longest number or register name, and its end
 
+// The two operators. Expressions have no brackets, so one goes through the terms from left to right.
 static bool is_operator(char byte)
 {
     return byte == '+' || byte == '-';
@@ -60,6 +61,9 @@ static const char *evaluate(const char *what, const char *text, struct vcpu *vcp
     return error;
 }
 
+// Takes an expression from the words, beginning at word *at, and moves *at behind it. what: what the value is, for
+// errors. An example: of the words "$sp", "+", "16", "64" it takes three, because "+" begins with an operator, "16" is
+// due behind one, and "64" is neither.
 const char *monitor_expression(const char *what, const struct monitor_words *words, unsigned int *at, struct vcpu *vcpu,
                                uint64_t *value)
 {
@@ -95,6 +99,9 @@ static void digits_text(uint64_t value, unsigned int shift, char *text)
     text[count] = '\0';
 }
 
+// The value as gdb's format letter shows it: x and a hexadecimal, d signed, u unsigned, o octal, t binary, c a
+// character. width is the number of bytes that the value has, and tells where its sign is: 0xff of one byte is -1,
+// since it is shifted up by 56 bits and, as a signed number, down again. False for a letter that is none of these.
 bool monitor_format_value(char letter, uint64_t value, unsigned int width, char text[MONITOR_VALUE_MAX])
 {
     unsigned int unused = 64 - 8 * width;
@@ -128,6 +135,7 @@ bool monitor_format_value(char letter, uint64_t value, unsigned int width, char 
     }
 }
 
+// Whether a word is more than one term.
 bool monitor_has_operator(const char *word)
 {
     while (*word != '\0' && !is_operator(*word))

@@ -12,12 +12,15 @@
 #include <hv/string.h>
 #include <hv/types.h>
 
+// A terminal sends Ctrl and a letter as the lower five bits of the letter: Ctrl-A is 0x41 & 0x1f = 1.
 #define CTRL(letter) ((letter) & 0x1f)
 #define KEY_ESCAPE   0x1b
 #define KEY_DELETE   0x7f
 
+// The state of the parser: outside a sequence, behind ESC, behind "ESC [", behind "ESC O".
 enum { ESCAPE_NONE, ESCAPE_START, ESCAPE_CSI, ESCAPE_SS3 };
 
+// Empties the line. The history stays, and browsing in it begins anew.
 void monitor_line_clear(struct monitor_line *line)
 {
     line->length = 0;
@@ -37,6 +40,8 @@ void monitor_line_remember(struct monitor_line *line)
     line->history_count++;
 }
 
+// Inserts text at the cursor, which then stands behind it. False, and no change, when the line has no room for all of
+// it.
 bool monitor_line_insert(struct monitor_line *line, const char *text, size_t length)
 {
     if (length > LINE_LENGTH_MAX - line->length)
@@ -59,6 +64,8 @@ static enum monitor_line_result erase(struct monitor_line *line, size_t from, si
     return LINE_CHANGED;
 }
 
+// Moves the cursor. cursor is unsigned: one step left of the start wraps to a number larger than any length, and is
+// refused like a step beyond the end.
 static enum monitor_line_result move(struct monitor_line *line, size_t cursor)
 {
     if (cursor > line->length)
@@ -97,16 +104,19 @@ static enum monitor_line_result browse(struct monitor_line *line, uint32_t back)
     return LINE_CHANGED;
 }
 
+// Up and Ctrl-P: one line further back in the history.
 static enum monitor_line_result older(struct monitor_line *line)
 {
     return browse(line, line->browse + 1);
 }
 
+// Down and Ctrl-N: one line towards the present. At the present there is none.
 static enum monitor_line_result newer(struct monitor_line *line)
 {
     return line->browse == 0 ? LINE_REFUSED : browse(line, line->browse - 1);
 }
 
+// Delete and Ctrl-D: the byte under the cursor.
 static enum monitor_line_result delete_here(struct monitor_line *line)
 {
     return line->cursor < line->length ? erase(line, line->cursor, line->cursor + 1) : LINE_REFUSED;
@@ -208,6 +218,8 @@ static enum monitor_line_result control_byte(struct monitor_line *line, uint8_t 
     }
 }
 
+// Takes one byte and says what the session must do. Enter comes as CR, as LF or as CR LF, depending on the terminal:
+// the LF of a pair is dropped, so that one key enters one line.
 enum monitor_line_result monitor_line_byte(struct monitor_line *line, uint8_t byte)
 {
     bool second_of_pair = line->after_return && byte == '\n';

@@ -42,6 +42,7 @@ static struct {
     enum out_style style;
 } state;
 
+// JSON is for scripts and is never folded, nor is a line for which out_whole was called.
 static bool folds(void)
 {
     return !state.json && !state.whole && screen.columns != 0;
@@ -77,6 +78,8 @@ static size_t trimmed(size_t length, size_t least)
     return length;
 }
 
+// Sends the line and begins an empty one. Blanks at its end that lie beyond the terminal's width are left out: they
+// would wrap there.
 static void end_line(void)
 {
     send_line(trimmed(state.length, folds() ? screen.columns : state.length));
@@ -121,6 +124,7 @@ static void put(char byte)
     state.line[state.length++] = byte;
 }
 
+// Adds formatted text to the line as it is, without a translation of rows.
 __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
 {
     va_list arguments;
@@ -130,6 +134,7 @@ __attribute__((format(printf, 1, 2))) static void print(const char *format, ...)
     va_end(arguments);
 }
 
+// Begins a reply. Whatever an earlier reply has left half-way is forgotten.
 void out_begin(bool json)
 {
     state.length = 0;
@@ -146,6 +151,7 @@ void out_whole(void)
     state.whole = true;
 }
 
+// What follows on this line is shown in this style, if the terminal shows colour.
 void out_style(enum out_style style)
 {
     state.style = style;
@@ -162,6 +168,7 @@ static bool is_digit(char byte)
     return byte >= '0' && byte <= '9';
 }
 
+// The bytes of which a field's name in a row may consist.
 static bool is_name(char byte)
 {
     return (byte >= 'a' && byte <= 'z') || is_digit(byte) || byte == '_';
@@ -262,6 +269,7 @@ static void translate(const char *row, char *format)
     *format = '\0';
 }
 
+// Writes a row. Its format is translated first, and the arguments are used as they are.
 void out(const char *row, ...)
 {
     char format[FORMAT_MAX];
@@ -273,6 +281,7 @@ void out(const char *row, ...)
     va_end(arguments);
 }
 
+// Text for a person alone: JSON has no place for it.
 void out_note(const char *format, ...)
 {
     va_list arguments;
@@ -298,6 +307,7 @@ void out_end(const char *error)
     put('\n');
 }
 
+// A line above a table, for a person alone.
 void out_heading(const char *format, ...)
 {
     va_list arguments;
@@ -311,6 +321,7 @@ void out_heading(const char *format, ...)
     put('\n');
 }
 
+// A list as one field: "name=1 2 3" for a person, "name":[1,2,3] in JSON.
 void out_numbers(const char *name, const uint64_t *values, unsigned int count)
 {
     print(state.json ? "%s\"%s\":[" : "%s%s=", !state.json ? "" : state.in_row ? "," : "{", name);

@@ -8,18 +8,21 @@
 static enum log_level prompt_level = LOG_ERROR; // the least that comes through at the prompt
 static bool at_prompt;                          // a person is
 
+// A person has pressed a key at the prompt.
 void monitor_quieten(void)
 {
     at_prompt = true;
     log_quieten(prompt_level);
 }
 
+// The line is the guest's again. LOG_DEBUG, the lowest level, holds nothing back.
 void monitor_leave_prompt(void)
 {
     at_prompt = false;
     log_quieten(LOG_DEBUG);
 }
 
+// 'log level': the person has chosen, and the choice also holds at the prompt.
 void monitor_set_level(enum log_level level)
 {
     prompt_level = level;
@@ -28,6 +31,7 @@ void monitor_set_level(enum log_level level)
         log_quieten(prompt_level);
 }
 
+// The level from which on records come through at the prompt: both limits must be passed, so the higher one counts.
 enum log_level monitor_prompt_level(void)
 {
     enum log_level level = log_get_level();

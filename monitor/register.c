@@ -146,6 +146,8 @@ static const char *access_error(const struct register_access *access)
     return NULL;
 }
 
+// Reads a register into *old and, where write is not NULL, writes *write to it. The name is looked up on the vCPU's CPU
+// together with the access, so that both see the same state.
 const char *monitor_register(struct vcpu *vcpu, const char *name, const uint64_t *write, uint64_t *old)
 {
     struct register_access access = {.vcpu = vcpu, .name = monitor_register_name(name), .write = write != NULL};

@@ -19,6 +19,7 @@ static void (*after_reply)(void);
 static void (*finish_later)(void); // NULL: no reply is due
 static bool close_asked;
 
+// Makes the text of an error. There is one buffer: a text is valid until the next call.
 const char *monitor_error(const char *format, ...)
 {
     va_list arguments;
@@ -29,6 +30,7 @@ const char *monitor_error(const char *format, ...)
     return error_text;
 }
 
+// A number in min .. max from a typed word, in *value; otherwise the error that says what is wrong with the word.
 const char *monitor_number(const char *what, const char *word, uint64_t min, uint64_t max, uint64_t *value)
 {
     uint64_t number;
@@ -50,7 +52,9 @@ bool monitor_is_hexadecimal(const char *word)
     return word[0] == '0' && (word[1] == 'x' || word[1] == 'X');
 }
 
-// Not ticks * units / frequency, which overflows after some hours of uptime: the whole seconds go first.
+// The plain formula ticks * units / frequency overflows after some hours of uptime, so the whole seconds are converted
+// first and the rest of a second behind them. For example, at 1,000 ticks a second, 2,500 ticks are 2 s and 500 ticks:
+// 2,000,000 + 500,000 microseconds.
 static uint64_t units_of(uint64_t ticks, uint64_t units_a_second)
 {
     uint64_t frequency = READ_SYSREG(CNTFRQ_EL0);
@@ -70,11 +74,13 @@ uint64_t monitor_nanoseconds(uint64_t ticks)
     return units_of(ticks, 1000000000);
 }
 
+// The function is called once the last line of this reply is out, unless the reply is an error.
 void monitor_after_reply(void (*function)(void))
 {
     after_reply = function;
 }
 
+// The handler's reply is not over when the handler returns. finish writes the rest of it, later.
 void monitor_defer_reply(void (*finish)(void))
 {
     finish_later = finish;
@@ -85,6 +91,7 @@ bool monitor_reply_deferred(void)
     return finish_later != NULL;
 }
 
+// Writes the last line. The function that was left for afterwards is taken out first, because a reset does not return.
 void monitor_end_reply(const char *error)
 {
     void (*function)(void) = after_reply;
@@ -96,6 +103,7 @@ void monitor_end_reply(const char *error)
         function();
 }
 
+// What a deferred reply waited for has come.
 void monitor_finish_reply(void)
 {
     if (finish_later != NULL)
@@ -108,6 +116,7 @@ void monitor_ask_close(void)
     close_asked = true;
 }
 
+// Whether a command has asked since the last call that the monitor closes.
 bool monitor_close_asked(void)
 {
     bool asked = close_asked;

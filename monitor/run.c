@@ -47,6 +47,7 @@ static const char *split(char *text, struct monitor_words *words, bool *json)
     }
 }
 
+// An error ends a reply in any case: what a handler with an error was to wait for will not come.
 static void end_unless_deferred(const char *error)
 {
     if (error != NULL || !monitor_reply_deferred())
@@ -70,6 +71,7 @@ static void part_format(char *text)
     *slash = ' ';
 }
 
+// Removes the first word.
 static void drop_word(struct monitor_words *words)
 {
     words->count--;
@@ -142,6 +144,8 @@ static const char *run_words(const struct monitor_words *words)
     return monitor_error("usage: %s %s", command->name, usage);
 }
 
+// Runs one line and writes its reply. The line is copied, because taking it apart changes it; the copy has room for the
+// blank that part_format adds. An empty line has no reply.
 void monitor_run(const char *line)
 {
     char text[LINE_LENGTH_MAX + 2];
@@ -167,6 +171,7 @@ void monitor_run(const char *line)
     end_unless_deferred(error);
 }
 
+// A one-key command has no arguments, and its reply is for a person.
 void monitor_run_key(const struct monitor_command *command)
 {
     struct monitor_words words = {.count = 1, .word = {command->name}};

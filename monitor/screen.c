@@ -23,6 +23,8 @@ static struct {
     bool paging;        // this reply is held up after each page
 } pager;
 
+// The size and colour of the terminal come from the boot options. A value that is too small or too large to be one is
+// not taken, and the default stays.
 void screen_init(uint64_t options)
 {
     unsigned int rows = (unsigned int)FIELD_GET(BOOT_OPTIONS_ROWS, options);
@@ -35,6 +37,8 @@ void screen_init(uint64_t options)
         screen.columns = (uint16_t)columns;
 }
 
+// A reply begins. It is paged when a person has typed the command, not when a script has sent it, unless a pager was
+// asked for by name.
 void screen_begin(bool typed)
 {
     screen_drop();
@@ -47,6 +51,7 @@ void screen_no_pager(void)
     pager.paging = false;
 }
 
+// What waits is forgotten: the person has left the prompt or has given another command.
 void screen_drop(void)
 {
     pager.first = pager.end = 0;
@@ -113,6 +118,7 @@ static void skip_to_last_line(void)
     pager.first = at;
 }
 
+// The reply is complete. True when a part of it waits for the pager's keys.
 bool screen_end(void)
 {
     pager.paging = false;
@@ -126,6 +132,8 @@ bool screen_end(void)
     return pager.first < pager.end;
 }
 
+// A key while the pager waits: Space shows a page, Enter a line, a the rest; q drops all but the last line. Other keys
+// do nothing. True while something still waits.
 bool screen_key(int byte)
 {
     if (pager.first == pager.end)

@@ -3,10 +3,9 @@
 // types do not say whom they are for. The state says it:
 //
 //     CLOSED      the line is the guest's. Only Ctrl-] comes here (console/channel.c), and leads to ATTENTION.
-//     ATTENTION   one key decides. A one-key command runs, and the line is the guest's again. A second Ctrl-] is for
-//     the
-//                 guest. Ctrl-C or Backspace is nothing. Anything else opens the prompt, a printable byte as the first
-//                 of the line.
+//     ATTENTION   one key decides. A one-key command runs, and the line is the guest's again. A second Ctrl-] is the
+//                 guest's. Ctrl-C or Backspace is nothing. Anything else opens the prompt, a printable byte as the
+//                 first of the line.
 //     OPEN        a prompt: lines are commands. quit, Ctrl-D and Ctrl-] lead back to CLOSED.
 //     UNATTENDED  the monitor has opened by itself. A guest can cause that at any time, in the middle of a line that a
 //                 person types for it, so that line must not be run. Everything is ignored until Enter alone, Ctrl-] or
@@ -60,6 +59,7 @@ static struct {
     struct monitor_line line;
 } monitor;
 
+// Another CPU may ask monitor_is_open, so the state is read and written by atomic accesses.
 static enum monitor_state state(void)
 {
     return (enum monitor_state)__atomic_load_n(&monitor.state, __ATOMIC_ACQUIRE);
@@ -101,6 +101,7 @@ static void end_input_line(void)
     console_write("\n", 1);
 }
 
+// A line of the monitor's that is no part of a reply.
 static void say(const char *text)
 {
     console_line(text, strlen(text));
@@ -154,6 +155,7 @@ static void finish_step(void)
     show_line();
 }
 
+// In both states a prompt stands on the screen.
 static bool has_prompt(void)
 {
     return state() == OPEN || state() == UNATTENDED;
@@ -186,6 +188,8 @@ static void open(const char *reason, enum monitor_state new_state)
         show_line();
 }
 
+// The monitor opens by itself, because of an event that a guest may have caused. The state of the parser of keys is
+// forgotten when it was closed: a sequence that began before is not continued.
 void monitor_open(const char *reason)
 {
     if (state() == CLOSED) {
@@ -205,6 +209,7 @@ static void steps_done(void)
         monitor_open(notify_name(NOTIFY_STEP));
 }
 
+// The listener of all events (core/notify.c).
 static void notified(enum notify_event event)
 {
     if (event == NOTIFY_STEP)
@@ -213,6 +218,7 @@ static void notified(enum notify_event event)
         monitor_open(notify_name(event));
 }
 
+// Called once at boot, on the boot CPU: from now on Ctrl-], a BREAK and events come here.
 void monitor_init(struct vm *vm)
 {
     static const struct channel_control control = {monitor_input, monitor_break};
@@ -222,11 +228,13 @@ void monitor_init(struct vm *vm)
     notify_register(notified);
 }
 
+// A person has asked, so no Enter is waited for.
 void monitor_open_for_person(const char *reason)
 {
     open(reason, OPEN);
 }
 
+// A BREAK on the line opens the monitor. A second one, right behind it, is passed to the guest, as a second Ctrl-] is.
 void monitor_break(void)
 {
     if (state() == OPEN && monitor.after_break) {
@@ -436,6 +444,8 @@ static void key_byte(uint8_t byte)
         monitor_quieten();
 }
 
+// A byte from the line. It passes terminal_input.c, which gives back whole keys and keeps the terminal's own words
+// away.
 void monitor_input(int byte)
 {
     uint8_t key[TERMINAL_KEY_MAX];

@@ -24,6 +24,7 @@ struct call {
     struct kernel_tables tables;
 };
 
+// Runs on the vCPU's own CPU.
 static void read_tables(void *argument)
 {
     struct call *call = argument;
@@ -78,6 +79,8 @@ static const char *find_kernel(struct monitor_space *space, struct vcpu *vcpu)
                          vcpu->id, (unsigned long)space->tables.sp_el1);
 }
 
+// Opens an address space for one command. -v takes the tables as they are, -k looks for the kernel's where those are a
+// trampoline's, and an IPA needs no tables.
 const char *monitor_space_open(struct monitor_space *space, enum monitor_space_kind kind, struct vcpu *vcpu)
 {
     const char *error;
@@ -94,6 +97,8 @@ const char *monitor_space_open(struct monitor_space *space, enum monitor_space_k
     return NULL;
 }
 
+// What to add to the error when an address of the kernel does not translate: it may be there all the same. Bit 55 of a
+// virtual address selects TTBR1_EL1 (DDI 0487, TTBR1_EL1).
 const char *monitor_space_hint(const struct monitor_space *space, uint64_t va)
 {
     if (space->kind != SPACE_VIRTUAL || !space->trampoline || !(va & UPPER_HALF))
@@ -120,6 +125,8 @@ static const char *read_part(const struct monitor_space *space, uint64_t va, uin
     return NULL;
 }
 
+// Reads size bytes from address. By virtual address the bytes may lie on several pages, which are translated one by
+// one.
 const char *monitor_space_read(const struct monitor_space *space, uint64_t address, void *bytes, size_t size)
 {
     const char *error = NULL;
@@ -137,6 +144,8 @@ const char *monitor_space_read(const struct monitor_space *space, uint64_t addre
     return error;
 }
 
+// What is wrong with a range of IPAs, or NULL. The words are what was typed, so that the error shows them as the person
+// wrote them; NULL where none was typed.
 const char *monitor_ipa_error(const char *ipa_word, uint64_t ipa, const char *size_word, uint64_t size)
 {
     enum hv_status status;
@@ -162,6 +171,7 @@ const char *monitor_ipa_error(const char *ipa_word, uint64_t ipa, const char *si
                          (unsigned long)ram->base.v, (unsigned long)(ram->base.v + ram->size - 1));
 }
 
+// The width of one access in bytes.
 const char *monitor_width(const char *word, unsigned int *width)
 {
     uint64_t value = 0;
@@ -172,6 +182,7 @@ const char *monitor_width(const char *word, unsigned int *width)
     return NULL;
 }
 
+// A number of width bytes, little-endian, as guest memory has it: the bytes 34 12 are 0x1234.
 uint64_t monitor_load(const uint8_t *bytes, unsigned int width)
 {
     uint64_t value = 0;

@@ -9,6 +9,7 @@
 static struct vm *chosen_vm;
 static unsigned int chosen_vcpu;
 
+// Another VM has other vCPUs, so the choice of one begins again at vCPU 0.
 void monitor_choose_vm(struct vm *vm)
 {
     chosen_vm = vm;
@@ -20,6 +21,7 @@ struct vm *monitor_vm(void)
     return chosen_vm;
 }
 
+// A VM that is about to pause still runs on some CPU, and counts as running.
 const char *monitor_vm_state(void)
 {
     if (chosen_vm->state <= VM_PAUSING)
@@ -27,11 +29,13 @@ const char *monitor_vm_state(void)
     return chosen_vm->state == VM_PAUSED ? "paused" : "stopped";
 }
 
+// The error of every command that needs a guest, on a machine that ariel has refused to run one on; NULL otherwise.
 const char *monitor_refused(void)
 {
     return chosen_vm->vcpu_count == 0 ? "the machine was refused: there is no guest" : NULL;
 }
 
+// The vCPU that word names, or the chosen one where word is NULL.
 const char *monitor_vcpu(const char *word, struct vcpu **vcpu)
 {
     uint64_t number = chosen_vcpu;

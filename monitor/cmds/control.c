@@ -13,6 +13,7 @@
 
 #include <version.h>
 
+// version: what a report of a fault must name.
 const char *cmd_version(const struct monitor_words *words)
 {
     (void)words;
@@ -40,6 +41,7 @@ const char *cmd_resume(const struct monitor_words *words)
     return NULL;
 }
 
+// These two run when "ok" is out.
 static void reset_now(void)
 {
     vm_reset(monitor_vm());
@@ -50,6 +52,7 @@ static void halt_now(void)
     vm_power_off(monitor_vm());
 }
 
+// reset: starts the guest again.
 const char *cmd_reset(const struct monitor_words *words)
 {
     (void)words;
@@ -57,6 +60,7 @@ const char *cmd_reset(const struct monitor_words *words)
     return NULL;
 }
 
+// halt: powers the machine off.
 const char *cmd_halt(const struct monitor_words *words)
 {
     (void)words;
@@ -64,6 +68,7 @@ const char *cmd_halt(const struct monitor_words *words)
     return NULL;
 }
 
+// close: the session leaves the prompt when this command's reply is out.
 const char *cmd_close(const struct monitor_words *words)
 {
     (void)words;

@@ -16,6 +16,7 @@
 #include <hv/string.h>
 #include <hv/telemetry.h>
 
+// How many rows and events are shown where no number is typed, and the largest number that may be.
 #define TOP_DEFAULT  10u
 #define TOP_MAX      100000u
 #define LAST_DEFAULT 16u
@@ -100,6 +101,7 @@ static bool largest(const uint64_t *counts, unsigned int count, unsigned int *be
     return counts[*best] != 0;
 }
 
+// How many rows the list would have had beyond those that were shown, since each that was shown is 0 now.
 static unsigned int count_nonzero(const uint64_t *counts, unsigned int count)
 {
     unsigned int found = 0;
@@ -215,12 +217,13 @@ static const char *exc_last(const struct monitor_words *words)
     return NULL;
 }
 
-// On each CPU for itself: a counter is written by its own CPU alone.
+// Runs on the vCPU's own CPU, because a counter is written by that CPU alone and has no lock.
 static void reset_counters(void *argument)
 {
     telemetry_reset(argument);
 }
 
+// exc reset and the key P: all counters begin at 0 again.
 const char *key_counters_reset(const struct monitor_words *words)
 {
     (void)words;
@@ -247,6 +250,7 @@ const char *cmd_exc(const struct monitor_words *words)
     return monitor_error("exc '%s' is none of top, last, log, reset", words->word[1]);
 }
 
+// Behind "exc top" there is a list of its own; the words behind "exc" come from the command's row.
 monitor_candidate complete_exc(const char *typed, const char **list)
 {
     if (strcmp(typed, "top ") == 0)

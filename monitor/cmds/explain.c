@@ -39,6 +39,7 @@ static const char *const sysreg_controls[KEY_SYSREG_UNKNOWN - KEY_SYSREG_FIRST] 
 
 #define CONTROL_NAME_SIZE 24 // more than any name of a control bit, end of string included
 
+// The cause of an event is checked against the table's size. One without a row is shown as "?".
 static const char *cause_control(unsigned int cause)
 {
     return cause < ARRAY_COUNT(cause_texts) ? cause_texts[cause].control : "?";
@@ -66,6 +67,7 @@ bool monitor_copy_event(unsigned int vcpu, uint64_t sequence, struct event *even
            (kept >= telemetry->logged || telemetry->sequence < sequence + TELEMETRY_LAST);
 }
 
+// The row that decided about an event. A number beyond the rows gives row 0, so that nothing behind the table is read.
 static const struct policy_row *row_of(const struct event *event)
 {
     const struct policy *policy = monitor_vm()->policy;

@@ -51,6 +51,7 @@ static const char *inject_irq(const struct monitor_words *words, struct vcpu *vc
     return NULL;
 }
 
+// inject break and the key b: a BREAK on the guest's serial line, as the magic SysRq of Linux needs it.
 const char *key_break(const struct monitor_words *words)
 {
     (void)words;

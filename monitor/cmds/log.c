@@ -23,7 +23,7 @@ static void show_record(const char *line, size_t length, void *argument)
     out("record:%s\n", line);
 }
 
-// For counting records: log_for_each says how many there are.
+// A callback that does nothing: log_for_each returns how many records there are, and that number is all that is wanted.
 static void skip_record(const char *line, size_t length, void *argument)
 {
     (void)line, (void)length, (void)argument;
@@ -63,6 +63,7 @@ static const char *log_show(const struct monitor_words *words)
     return error;
 }
 
+// log level [name]: the level from which on records are shown, as a rule and at the prompt.
 static const char *log_level(const struct monitor_words *words)
 {
     enum log_level level;
@@ -105,18 +106,21 @@ static const char *shift_level(int step)
     return NULL;
 }
 
+// The key +: a lower level shows more records.
 const char *key_log_more(const struct monitor_words *words)
 {
     (void)words;
     return shift_level(-1);
 }
 
+// The key -.
 const char *key_log_less(const struct monitor_words *words)
 {
     (void)words;
     return shift_level(1);
 }
 
+// Behind -c comes a class, behind level a level.
 monitor_candidate complete_log(const char *typed, const char **list)
 {
     (void)list;

@@ -14,6 +14,8 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
+// The most bytes that one find or crc may go through. While the guest runs, its vCPU on this CPU waits for the command,
+// so the bound is low; a paused guest waits in any case.
 #define SCAN_MAX        MIB(1) // while the guest runs
 #define SCAN_PAUSED_MAX MIB(64)
 #define PATTERN_MAX     64u
@@ -160,6 +162,7 @@ static const char *crc_words(const struct monitor_words *words)
     return NULL;
 }
 
+// mem: the second word chooses what is done.
 const char *cmd_mem(const struct monitor_words *words)
 {
     if (strcmp(words->word[1], "read") == 0)

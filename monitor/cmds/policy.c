@@ -100,6 +100,7 @@ const char *cmd_policy(const struct monitor_words *words)
     return NULL;
 }
 
+// Behind "policy test" every key may stand.
 monitor_candidate complete_policy(const char *typed, const char **list)
 {
     (void)list;

@@ -16,6 +16,7 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
+// The most bytes that one command shows, and how many where no number is typed.
 #define READ_MAX     KIB(4)
 #define LINE_BYTES   16u
 #define STRING_MAX   256u // bytes of one string
@@ -234,11 +235,13 @@ static const char *examine(const struct monitor_words *words, enum monitor_space
     return parse_rest(words, at, formatted, &reading);
 }
 
+// xp: by IPA, as QEMU's xp shows physical memory.
 const char *cmd_xp(const struct monitor_words *words)
 {
     return examine(words, SPACE_IPA);
 }
 
+// x: by virtual address, as gdb's x does.
 const char *cmd_x(const struct monitor_words *words)
 {
     return examine(words, SPACE_VIRTUAL);

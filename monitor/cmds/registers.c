@@ -16,12 +16,14 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
+// The registers of one vCPU at one moment.
 struct snapshot {
     struct vcpu *vcpu;
     struct trap_frame frame;
     uint64_t el1[EL1_REGISTER_COUNT];
 };
 
+// Runs on the vCPU's own CPU, whose hardware has the registers of EL1. The frame has what EL2 saved at the exit.
 static void take_snapshot(void *argument)
 {
     struct snapshot *snapshot = argument;

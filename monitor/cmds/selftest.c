@@ -16,6 +16,7 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
+// One row of the reply.
 static void check(const char *name, bool passed, unsigned int *failed)
 {
     out("check:%-22s result:%s\n", name, passed ? "passed" : "FAILED");
@@ -35,6 +36,7 @@ static bool trapped_ranges_are_unmapped(void)
     return true;
 }
 
+// Called on every CPU. The counter is shared, so the addition is atomic.
 static void count_cpu(void *argument)
 {
     __atomic_fetch_add((unsigned int *)argument, 1, __ATOMIC_RELAXED);
@@ -48,6 +50,7 @@ static bool el2_is_translated(void)
     return (READ_SYSREG(SCTLR_EL2) & need) == need;
 }
 
+// Both directions of every key must lead to a row that exists.
 static bool keys_round_trip(void)
 {
     for (unsigned int key = 0; key < KEY_COUNT; key++) {
@@ -58,6 +61,7 @@ static bool keys_round_trip(void)
     return true;
 }
 
+// hv selftest: all checks run, also behind one that failed, so that the reply shows all that is wrong.
 const char *monitor_selftest(const struct monitor_words *words, bool commands_are_sorted)
 {
     unsigned int failed = 0;

@@ -7,6 +7,7 @@
 #include <hv/monitor_screen.h>
 #include <hv/string.h>
 
+// The value 0 of rows or columns means "off": no pager, no folding.
 static void show_settings(void)
 {
     if (screen.rows == 0)

@@ -19,6 +19,8 @@
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
+// Each step is an exit, so a large number of them takes long: this bounds how long the reply of one step command can be
+// due.
 #define STEP_MAX 1000000
 
 // vcpu [n]: chooses vCPU n, and says which one is chosen.

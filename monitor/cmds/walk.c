@@ -13,6 +13,7 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
+// One descriptor of the guest's tables: where it stands, as an IPA, and its value.
 static void show_step(const struct guest_walk_step *step)
 {
     out("stage=%u level=%u at=0x%lx descriptor:0x%016lx\n", 1, step->level, step->address.v, step->descriptor);
@@ -36,6 +37,7 @@ static void show_result(const struct guest_walk *walk)
     out("\n");
 }
 
+// As ls shows permissions: "r-x" may be read and executed. text has room for four bytes.
 static void permissions_text(uint32_t permissions, char *text)
 {
     text[0] = (permissions & STAGE2_READ) != 0 ? 'r' : '-';
@@ -44,8 +46,8 @@ static void permissions_text(uint32_t permissions, char *text)
     text[3] = '\0';
 }
 
-// The second half: which descriptor of stage 2 the IPA meets. An invalid one is no fault of anybody: there EL2
-// emulates.
+// The second half: which descriptor of stage 2 the IPA meets. An invalid one is not necessarily a fault: the addresses
+// of emulated devices have none, and an access to one comes to EL2.
 static const char *walk_stage2(ipa_t ipa)
 {
     struct stage2_entry entry;
@@ -65,6 +67,7 @@ static const char *walk_stage2(ipa_t ipa)
                : monitor_error("stage 2: no valid descriptor at level %u: this access comes to EL2", entry.level);
 }
 
+// What the words of the command say.
 struct walk_words {
     enum monitor_space_kind kind;
     bool given; // -t: table
@@ -134,6 +137,7 @@ static const char *walk_address(const struct walk_words *words)
     return walk_stage2(walk.ipa);
 }
 
+// vm walk is the one command of this name.
 const char *cmd_vm(const struct monitor_words *words)
 {
     struct walk_words walk;

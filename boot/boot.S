@@ -8,8 +8,9 @@
 #include <hv/memory_map.h>
 #include PLATFORM_HEADER
 
+// CurrentEL.EL is bits 3:2, so EL2 reads as 2 << 2.
 #define CURRENT_EL_EL2 0x8
-// CurrentEL.EL is bits 3:2, so 2 << 2 says EL2. The flags of an Image: bit 0 clear is little-endian, bits 2:1 = 1 is
+// The flags of an Image: bit 0 clear is little-endian, bits 2:1 = 1 is
 // pages of 4 KiB, and bit 3 clear asks for the Image to be placed as near to the beginning of RAM as text_offset says.
 #define IMAGE_FLAGS    0x2
 #define UARTDR         0x00

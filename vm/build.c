@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Makes a VM of its plan: the vCPUs with their CPUs and counters, the address space with RAM and what the policy maps
-// directly, the virtual devices in their reset state. Nothing of it runs yet.
+// directly, and the virtual devices in their reset state. The VM does not run yet: all its vCPUs are off. A policy
+// comes from a file that a person wrote, so this file does not believe it: a device is mapped only when both the list
+// of devices that any guest may have (hv/device.h) and the board (hv/platform.h) say so.
 
 #include <hv/vm.h>
 
@@ -15,8 +17,9 @@
 #include <hv/telemetry.h>
 #include <hv/vtimer.h>
 
-// A range that is not trapped: the device itself, when it is one of which any use ends with the guest, or the page that
-// answers reads in its place.
+// Maps a range that the policy does not trap. A shadowed range is a page of EL2's that answers the guest's reads in the
+// device's place, while its writes still trap. Any other range is the device itself. The guest may have that only when
+// nothing that it does to the device outlives the guest.
 static enum hv_status map_device(struct vm *vm, const struct policy_range *row)
 {
     struct ipa_range range;
@@ -59,6 +62,8 @@ static void make_vcpus(struct vm *vm, const struct vm_plan *plan, unsigned int v
     }
 }
 
+// Guest RAM is mapped by blocks of 2 MiB, the size of a level 2 entry with pages of 4 KiB, so it has to be aligned to
+// that. The space is valid after space_init even if the RAM is refused.
 static enum hv_status make_space(struct vm *vm, const struct vm_plan *plan)
 {
     struct ipa_range ram;
@@ -72,6 +77,7 @@ static enum hv_status make_space(struct vm *vm, const struct vm_plan *plan)
 enum hv_status vm_build(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_count)
 {
     vm->policy = plan->policy;
+    // Before anything reads the guest's counter: vm_virtual_offset (vm/vm.c) says why it may lead the machine's.
     vm->virtual_lead = vtimer_may_wrap(VM_VIRTUAL_LEAD) ? VM_VIRTUAL_LEAD : 0;
     vm->virtual_offset = vm_virtual_offset(vm);
     make_vcpus(vm, plan, vcpu_count);

@@ -10,7 +10,8 @@
 #define PLAN_VMS 1
 
 static struct vm vms[PLAN_VMS];
-static UNSET struct vm_memory memory[PLAN_VMS]; // by vm_build
+// boot.S does not zero this memory, which would cost time; vm_build fills in what it uses.
+static UNSET struct vm_memory memory[PLAN_VMS];
 
 static const struct vm_plan plans[PLAN_VMS] = {
     {
@@ -39,6 +40,8 @@ unsigned int plan_vm_count(void)
     return PLAN_VMS;
 }
 
+// A row takes vcpu_max CPUs from first_cpu up, and its vCPU 0 is on the first of them. If a row had first_cpu 4, then
+// CPU 6 would run vCPU 2 of that VM. A CPU that no row takes has no vCPU.
 struct vcpu *plan_vcpu_of_cpu(unsigned int cpu)
 {
     for (unsigned int n = 0; n < PLAN_VMS; n++)

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Memory protection, looked at from within: asks the hardware (AT) and reads the tables, rather than believe what
-// stage1.c and stage2.c meant to build. Reads only, bounded by the number of pages of EL2 and of table entries.
+// Checks memory protection from within. stage1.c and stage2.c meant to build certain tables; this file does not believe
+// them. It asks the CPU what EL2 may read and write (the AT instructions), reads the tables that TTBR0_EL2 and
+// VTTBR_EL2 point to, and compares both with what has to hold. It reads only, and its time is bounded by the number of
+// EL2's pages and of table entries. Each check returns the reason that a person reads, or NULL.
 #include <hv/selftest.h>
 
 #include <hv/arch/descriptor.h>
@@ -14,14 +16,17 @@
 #include <hv/platform.h>
 
 #define PAGE_SIZE KIB(4)
-#define EL2_BITS  39
+// EL2's addresses have 39 bits, so T0SZ is 64 - 39 = 25, and with pages of 4 KiB the walk begins at level 1.
+#define EL2_BITS 39
 
 extern const char text_start[], text_end[], rodata_start[], rodata_end[], data_start[], stacks_start[], stacks_end[],
     sealed_start[], sealed_end[], hv_end[];
 
 enum protection { READ_EXECUTE, READ_ONLY, READ_WRITE };
 
-// The descriptor that EL2's walk for address ends at, 0 when there is none.
+// The descriptor at which EL2's walk for address ends, or 0 when there is none. Each table has 512 entries, which are 9
+// bits of the address: level 1 takes bits 38:30, level 2 bits 29:21, level 3 bits 20:12. A descriptor above level 3
+// whose bit 1 is clear is a block, and the walk ends there; at level 3 it ends in any case.
 static uint64_t el2_descriptor(uint64_t address)
 {
     const uint64_t *table = (const uint64_t *)(READ_SYSREG(TTBR0_EL2) & DESC_ADDRESS);
@@ -37,6 +42,8 @@ static uint64_t el2_descriptor(uint64_t address)
     }
 }
 
+// AT says whether a page may be read and written, but not whether it may be executed; XN in the descriptor says that. A
+// page that can be written has to be never executed, and only text can be executed.
 static bool page_is(uint64_t address, enum protection protection)
 {
     const void *page = (const void *)address;
@@ -47,6 +54,7 @@ static bool page_is(uint64_t address, enum protection protection)
            never_executed == (protection != READ_EXECUTE);
 }
 
+// An empty range is a mistake of the caller's or of the linker script's, and no proof: it is false.
 static bool range_is(const char *start, const char *end, uint64_t step, enum protection protection)
 {
     for (uint64_t page = (uint64_t)start; page < (uint64_t)end; page += step)
@@ -55,7 +63,9 @@ static bool range_is(const char *start, const char *end, uint64_t step, enum pro
     return start < end;
 }
 
-// Under each CPU's stack lies a page that nobody may touch; touching it is an exception that guarded_copy survives.
+// Under each CPU's stack lies a page that is not mapped, so that a stack which grows too far ends in an exception and
+// not in another CPU's stack. The last line tries it for the first of these pages: guarded_copy survives the exception
+// and returns how many bytes it could not copy, which has to be all of them.
 static bool guard_pages_are_unmapped(void)
 {
     uint64_t stride = (uint64_t)(stacks_end - stacks_start) / CPU_MAX;
@@ -70,6 +80,7 @@ static bool guard_pages_are_unmapped(void)
     return guarded_copy(&word, stacks_start, sizeof(word)) == sizeof(word);
 }
 
+// A null pointer of EL2's has to fault rather than read what the machine has at address 0.
 static bool page_zero_is_unmapped(void)
 {
     uint64_t value;
@@ -105,8 +116,11 @@ static const char *check_el2(void)
     return page_zero_is_unmapped() ? NULL : "page 0 of EL2 is mapped";
 }
 
-// A leaf says what s2_pte_leaf would write for its own permissions. Guest RAM leads to its backing, with all of them. A
-// shadow page (STAGE2_SHADOW) is that of the UART's registers, and cannot be written. All else leads to devices.
+// Whether a valid stage-2 entry is one of the three that this VM may have:
+//   - guest RAM, which leads to the memory behind it at the same offset, with all permissions;
+//   - the shadow page (STAGE2_SHADOW) of the UART's registers, which the guest cannot write;
+//   - a device that the board lets pass, at most read and written and never executed.
+// In each case the descriptor has to be, bit by bit, what s2_pte_leaf writes for those permissions.
 static bool leaf_is_sound(const struct vm *vm, const struct stage2_entry *entry, uint64_t ipa)
 {
     const struct space_ram *ram = space_find_ram(&vm->space, ipa_make(ipa));
@@ -131,6 +145,7 @@ static const char *check_stage2(struct vm *vm)
 
     if (READ_SYSREG(VTTBR_EL2) != stage2_vttbr(&vm->space.stage2) || (READ_SYSREG(HCR_EL2) & HCR_EL2_VM) == 0)
         return "stage 2 is off, or not this VM's";
+    // An entry says how much it covers, so the loop takes whole invalid blocks in one step.
     for (uint64_t ipa = 0; ipa < BIT64(STAGE2_IPA_BITS); ipa += entry.size) {
         if (stage2_query(&vm->space.stage2, ipa_make(ipa), &entry) != HV_OK)
             return "stage 2 can't be read";

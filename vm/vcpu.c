@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// A vCPU that is not in the guest: EL2's idle loop, in which it serves interrupts (and with them the monitor and other
-// CPUs) until it may run.
+// A vCPU that is not in the guest. Its VM may be paused, the guest may have turned it off, or it waits for an
+// interrupt. Its CPU is then in a loop of EL2, in which it serves interrupts, and with them the monitor and other CPUs.
+// A wake-up must not get lost between the look at the state and the sleep. The rule: whoever changes what a vCPU waits
+// for first makes the change, then sets a bit in vcpu->request and kicks the CPU with an SGI. The waiting CPU clears
+// the bit first and looks afterwards. WFI ends also for an interrupt that came before it (DDI 0487, the WFI
+// instruction).
 
 #include <hv/vcpu.h>
 
@@ -20,7 +24,8 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
 
 static bool may_run(struct vcpu *vcpu)
 {
-    // Cleared before the state is read: a request made after the reading stays and brings the vCPU back here.
+    // The bit is cleared before the state is read. A request that is made after this clearing leaves its bit set, and
+    // the loop comes here once more; if the bit were cleared after the reading, that request would be lost.
     __atomic_fetch_and(&vcpu->request, ~VCPU_REQUEST_WAIT, __ATOMIC_ACQUIRE);
     return __atomic_load_n(&vcpu->vm->state, __ATOMIC_ACQUIRE) == VM_RUNNING &&
            __atomic_load_n(&vcpu->power, __ATOMIC_ACQUIRE) != VCPU_OFF;
@@ -43,12 +48,14 @@ void vcpu_wait(struct vcpu *vcpu)
         vgic_stop_cpu(vcpu);
     do {
         wait_until_it_may_run(vcpu);
-        // Whoever asked this vCPU to wait since, and still read "waiting", is seen here: the store goes first.
+        // A CPU that pauses the VM sets the request and then reads "waiting" (gather, vm.c). If it still read true, it
+        // believes that this vCPU stands still. This side has stored false before the barrier and reads the request
+        // after it, so at least one of the two CPUs sees what the other one wrote, and this vCPU waits again.
         barrier_order();
     } while (__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) & VCPU_REQUEST_WAIT);
     vtimer_update_offset(vcpu);
     if (vcpu->power == VCPU_ON_PENDING) {
-        vcpu->held.valid = false; // it was of the vCPU's former life
+        vcpu->held.valid = false; // an access held before PSCI CPU_OFF is not the new code's
         vgic_init_cpu(vcpu);
         vtimer_init_cpu(vcpu);
         vcpu_reset(vcpu, vcpu->on_entry, vcpu->on_context);
@@ -56,6 +63,8 @@ void vcpu_wait(struct vcpu *vcpu)
     }
 }
 
+// A trapped WFI of the guest. It ends when the vCPU has an interrupt pending, masked or not, or when anybody asks
+// something of this vCPU.
 void vcpu_wait_for_interrupt(struct vcpu *vcpu)
 {
     __atomic_fetch_and(&vcpu->request, ~VCPU_REQUEST_SUSPEND, __ATOMIC_RELAXED);

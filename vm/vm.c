@@ -16,9 +16,13 @@
 #include <hv/gicv3.h>
 #include <hv/log_budget.h>
 
-// QEMU sets its timer for CNTV_CVAL_EL0 + CNTVOFF_EL2. When the sum wraps, 7.2 takes what is left: above 0 an offset
-// lets a guest that writes CNTV_CVAL_EL0 = ~0 hang QEMU as a whole, so the counter leads (by more than the 208 days of
-// any pause; then guest time jumps). 8.2 and newer never fire: they want an offset that is not below 0.
+// CNTVOFF_EL2 of the VM: how far the guest's virtual counter is behind the machine's. It would be paused_ticks alone,
+// but QEMU sets its timer for CNTV_CVAL_EL0 + CNTVOFF_EL2, and the sum may wrap around 2^64. QEMU 7.2 uses the sum as
+// it comes out: with an offset above 0, a guest that writes CNTV_CVAL_EL0 = ~0 gets a timer that is always due, and
+// hangs QEMU as a whole. So there the guest's counter leads the machine's, and the offset stays at or below 0. For
+// example, with a lead of 1000 and 300 ticks of pauses the offset is -700. When the pauses are longer than the lead
+// (208 days), the offset is 0 and guest time jumps. In QEMU 8.2 and newer a timer whose sum wraps never fires, so the
+// offset must not be below 0: vm_build tries it out (vtimer_may_wrap) and sets the lead to 0.
 uint64_t vm_virtual_offset(const struct vm *vm)
 {
     uint64_t lead = vm->virtual_lead;
@@ -34,7 +38,9 @@ static bool all_others_wait(struct vm *vm)
     return true;
 }
 
-// Asks every vCPU to wait, and waits for the other ones while the VM is in state; late ones are named.
+// Asks every vCPU to wait, and waits until all others do. It gives up when the VM has left state, because then another
+// CPU has taken over (a stop during a pause), or when CPU_LATE_MS have passed: a CPU that hangs in EL2 must not take
+// the monitor with it. The vCPUs that are late are then named in the log.
 static void gather(struct vm *vm, enum vm_state state)
 {
     uint64_t limit = READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) * CPU_LATE_MS / 1000;
@@ -54,6 +60,8 @@ static void gather(struct vm *vm, enum vm_state state)
     }
 }
 
+// Several CPUs may want to change the state at once. The exchange succeeds for one of them only, and only from the
+// state that it expects; the others learn that they came too late.
 static bool change_state(struct vm *vm, enum vm_state from, enum vm_state to)
 {
     return __atomic_compare_exchange_n(&vm->state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
@@ -66,7 +74,8 @@ enum hv_status vm_pause(struct vm *vm)
     if (!change_state(vm, VM_RUNNING, VM_PAUSING))
         return HV_ERR_STATE;
     gather(vm, VM_PAUSING);
-    // Taken when all stand still, so that no vCPU sees its counter step back, and before anybody may resume.
+    // The time is noted when all vCPUs stand still, so that none of them sees its counter step back, and before the
+    // state says VM_PAUSED, because from then on another CPU may resume the VM and read it.
     vm->pause_started = READ_SYSREG(CNTPCT_EL0);
     if (!change_state(vm, VM_PAUSING, VM_PAUSED))
         return HV_ERR_STATE; // stopped meanwhile
@@ -86,7 +95,8 @@ enum hv_status vm_resume(struct vm *vm)
     vpl011_time_goes_on(vm);
     for (unsigned int i = 0; i < vm->vcpu_count; i++)
         vcpu_request(&vm->vcpus[i], VCPU_REQUEST_WAIT);
-    // Written when the guest runs again: a slow serial line would else be time that it sees.
+    // The record is written when the guest runs again. Written before, the time that a slow serial line takes would
+    // come after the end of the pause was measured, and the guest would see it pass.
     log_record(LOG_INFO, LOG_VM, "vm-resume", "paused_ticks=%lu", ticks);
     return HV_OK;
 }
@@ -101,7 +111,7 @@ bool vm_break(struct vm *vm, enum notify_event event)
 
 void vm_stop(struct vm *vm, enum notify_event event)
 {
-    // Of several vCPUs that stop it at once only the first goes on, and the others come to wait for it.
+    // Several vCPUs may stop the VM at once. The first goes on; the others return, see its request and wait in EL2.
     if (__atomic_exchange_n(&vm->state, VM_STOPPED, __ATOMIC_ACQ_REL) == VM_STOPPED)
         return;
     vm->stop_reason = notify_name(event);

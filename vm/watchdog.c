@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: the look that each CPU takes once a second at itself and at the others. It reads what telemetry has anyway, so
-// that no exit pays for it: the slot of an exit that has not ended carries the number of the next one.
+// Owns the look that each CPU takes once a second at itself and at the next CPU. It must not make each exit slower, so
+// it reads what telemetry writes anyway. telemetry->sequence is the number of exits that have ended, and an exit that
+// goes on writes that number into its slot of telemetry->last when it begins. So a slot whose number is sequence
+// belongs to an exit that has not ended.
 
 #include <hv/watchdog.h>
 
@@ -17,15 +19,18 @@
 #include <hv/vgic.h>
 #include <hv/vm.h>
 
-#define STUCK_MAX 10 // ticks
+// A guest is told to hang after so many ticks in a row; the tick comes once a second.
+#define STUCK_MAX 10
 
-// Where EL2 may stay: a guest waits in a trapped WFI, or the monitor answers a person.
+// EL2 may stay long in one exit for two good reasons: the guest waits in a trapped WFI, or the monitor answers a
+// person.
 static bool is_expected(unsigned int key)
 {
     return key == KEY_CAUSE_WFI || console_is_held();
 }
 
-// The exit of which this tick is part has not ended; a slow one before it has kept the tick waiting.
+// EL2 runs with interrupts masked, so an exit that takes long keeps the tick waiting. The tick comes as soon as the
+// exit has ended, as an exit of its own. So the one to look at is the exit before: sequence - 1.
 static void check_last_exit(const struct telemetry *telemetry, uint64_t second)
 {
     const struct event *event = telemetry_find(telemetry, telemetry->sequence - 1);
@@ -37,7 +42,9 @@ static void check_last_exit(const struct telemetry *telemetry, uint64_t second)
                     event->sequence, event_name(event, name, sizeof(name)), event->pc, event->exit - event->entry);
 }
 
-// The next CPU, so that each is watched by one other; in the first of the seconds, so that it is told once.
+// Each CPU watches the next one, and the last the first, so that each is watched by one other. An exit is recorded when
+// it is between one and two seconds old: the tick comes once a second, so that is true at one tick only, and one record
+// is written.
 static void check_neighbour(const struct vcpu *vcpu, uint64_t second)
 {
     const struct vcpu *other = &vcpu->vm->vcpus[(vcpu->id + 1) % vcpu->vm->vcpu_count];
@@ -51,8 +58,9 @@ static void check_neighbour(const struct vcpu *vcpu, uint64_t second)
                     other->id, sequence, event_key_name(event->cause), event->pc);
 }
 
-// The tick came where the exit before was a refused fetch: the guest's vectors are not in its memory, and each refusal
-// is taken there.
+// The guest's vectors (VBAR_EL1) are at an address at which it may not fetch. Each fetch is an Instruction Abort to
+// EL2, EL2 injects it, and the guest takes it at the same vectors, for ever. The sign of it: the last exit was such an
+// abort and the guest is still at its PC.
 static bool has_no_vectors(const struct vcpu *vcpu)
 {
     const struct event *event = telemetry_find(vcpu->telemetry, vcpu->telemetry->sequence - 1);
@@ -61,6 +69,8 @@ static bool has_no_vectors(const struct vcpu *vcpu)
            event->pc == vcpu->frame->elr_el2;
 }
 
+// Counts ticks in a row at which the guest has an interrupt pending with PSTATE.I set, or has no vectors. One tick at
+// which neither is so starts the count again. It is told once, when the count reaches STUCK_MAX.
 static void check_guest(struct vcpu *vcpu)
 {
     const struct trap_frame *frame = vcpu->frame;

@@ -9,8 +9,10 @@
 #include <hv/vcpu.h>
 #include <hv/vm.h>
 
-// Between the pause and the moment at which the instruction is executed again the guest may take an interrupt on this
-// vCPU, and other vCPUs may write the instruction and the page tables: nothing but the access itself is to be trusted.
+// Whether event is the access that the person let pass. Between the pause and the moment at which the instruction is
+// executed again, the guest may take an interrupt on this vCPU, and other vCPUs may write the instruction or the page
+// tables. The same PC alone would let another access through. So everything that makes up the access is compared: what
+// it is, where it goes, what it writes, and the general registers. A read has no value to compare.
 static bool is_held(const struct vcpu *vcpu, const struct event *event)
 {
     const struct vcpu_held *held = &vcpu->held;
@@ -21,15 +23,18 @@ static bool is_held(const struct vcpu *vcpu, const struct event *event)
            memcmp(held->parts, vcpu->parts, sizeof(held->parts)) == 0;
 }
 
+// One instruction may be several accesses (LDP, or one that crosses a page), and EL2 asks here for each of them within
+// one exit. The first one uses the permission up and notes the number of the exit; the others pass by that number. An
+// exit's number is its sequence + 1, so that break_passed = 0 is no exit's.
 COLD bool hold_passed(struct vcpu *vcpu, const struct event *event)
 {
-    uint64_t exit = vcpu->telemetry->sequence + 1; // never 0
+    uint64_t exit = vcpu->telemetry->sequence + 1;
 
     if (is_held(vcpu, event)) {
         vcpu->held.valid = false;
         vcpu->break_passed = exit;
     }
-    return vcpu->break_passed == exit; // for each part of the access
+    return vcpu->break_passed == exit;
 }
 
 COLD void hold_access(struct vcpu *vcpu, const struct event *event)
@@ -44,11 +49,12 @@ COLD void hold_access(struct vcpu *vcpu, const struct event *event)
     held->value = event->write ? event->value : 0;
     memcpy(held->x, vcpu->frame->x, sizeof(held->x));
     memcpy(held->parts, vcpu->parts, sizeof(held->parts));
+    // Valid only if this access is what paused the VM: otherwise the person was not shown it.
     held->valid = vm_break(vcpu->vm, NOTIFY_POLICY_PAUSE);
 }
 
 void hold_drop(struct vcpu *vcpu)
 {
     vcpu->held.valid = false;
-    vcpu_request(vcpu, VCPU_REQUEST_WAIT); // ends WFI
+    vcpu_request(vcpu, VCPU_REQUEST_WAIT); // a vCPU in a trapped WFI leaves it for any request
 }

@@ -32,6 +32,8 @@ static unsigned int unit_shift(char c)
     }
 }
 
+// Decimal, or hexadecimal after 0x, with a unit if one follows: "64", "0x40", "64k" (65536), "1G". Anything else after
+// the number, no digit at all, or a value above 2^64 - 1 is refused, and *value stays as it was.
 bool parse_u64(const char *text, uint64_t *value)
 {
     bool hex = text[0] == '0' && (text[1] == 'x' || text[1] == 'X');
@@ -58,6 +60,7 @@ bool parse_u64(const char *text, uint64_t *value)
     return true;
 }
 
+// Finds word in a list of words with one blank between them. It has to be a whole word: "raw" is not in "draw rawest".
 const char *parse_find_word(const char *list, const char *word)
 {
     size_t length = strlen(word);

@@ -30,6 +30,8 @@ struct conversion {
     bool wide; // an integer of 64 bits
 };
 
+// The only function that writes to the buffer, so the only one that has to keep to its size. length counts every byte
+// of the text, also those that do not fit.
 __attribute__((noinline)) static void put(struct sink *sink, char byte)
 {
     size_t at = sink->length++;
@@ -57,6 +59,7 @@ __attribute__((noinline)) static void put_text(struct sink *sink, const struct c
         put(sink, ' ');
 }
 
+// Digits come from the lowest to the highest, so they are written from the end of the buffer towards its beginning.
 static void put_number(struct sink *sink, const struct conversion *conversion, uint64_t value, unsigned int base,
                        bool negative)
 {
@@ -75,12 +78,15 @@ static void put_number(struct sink *sink, const struct conversion *conversion, u
 
 static void put_format(struct sink *sink, const char *format, ...);
 
+// A byte that a logfmt value may have outside quotes: printable ASCII without the blank, the quote and the equals sign.
 static bool is_plain(char byte)
 {
     return byte > ' ' && byte < 0x7f && byte != '"' && byte != '=';
 }
 
-// A JSON string; or a logfmt value: as it stands, or in quotes with \" \\ \n and \xHH.
+// Writes text as a JSON string, or as a logfmt value: as it stands when all its bytes are plain, else in quotes, with a
+// backslash before a quote or a backslash, and the escapes \n and \xHH. An empty text gets quotes as well. So nothing
+// in the text can end the value or forge another field.
 static void put_quoted(struct sink *sink, const char *text, bool json)
 {
     const char *end = text == NULL ? (text = "(null)") : text;
@@ -166,7 +172,7 @@ static bool put_conversion(struct sink *sink, const struct conversion *conversio
         value = conversion->wide ? va_arg(arguments->list, uint64_t) : va_arg(arguments->list, unsigned int);
         put_number(sink, conversion, value, letter == 'u' ? 10 : 16, false);
         return true;
-    case 'p':
+    case 'p': // %pQ is a logfmt value and %pJ a JSON string; a pointer itself has no conversion
         letter = *(*format)++;
         if (letter != 'Q' && letter != 'J')
             return false;
@@ -177,6 +183,8 @@ static bool put_conversion(struct sink *sink, const struct conversion *conversio
     }
 }
 
+// After an unknown conversion the types of the remaining arguments are not known, so none of them can be read: the rest
+// of the format comes out as it stands.
 static void put_arguments(struct sink *sink, const char *format, struct arguments *arguments)
 {
     while (*format != '\0') {
@@ -225,6 +233,7 @@ int format_text_v(char *buffer, size_t size, const char *format, va_list argumen
     va_end(copy.list);
     if (size != 0)
         buffer[sink.length < size ? sink.length : size - 1] = '\0';
+    // The result is the length of the whole text, as snprintf's is, so that a caller can see that it was cut.
     return sink.length > INT32_MAX ? INT32_MAX : (int)sink.length;
 }
 

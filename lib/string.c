@@ -15,6 +15,8 @@ typedef uint64_t __attribute__((may_alias)) word_t;
 // Emits nothing; hides from the compiler that a loop's pointer is base + i.
 #define keep(pointer) __asm__("" : "+r"(pointer))
 
+// How many bytes there are from pointer to the next multiple of 8, at most size. For a
+// pointer that ends in 5 it is 3, for one that is aligned it is 0.
 static size_t bytes_to_word(const void *pointer, size_t size)
 {
     size_t head = -(uintptr_t)pointer & WORD_MASK;
@@ -22,11 +24,13 @@ static size_t bytes_to_word(const void *pointer, size_t size)
     return head < size ? head : size;
 }
 
+// Only if both pointers have the same offset from a word can both be aligned at once, and words be copied.
 static bool agree_in_alignment(const void *a, const void *b)
 {
     return (((uintptr_t)a ^ (uintptr_t)b) & WORD_MASK) == 0;
 }
 
+// All eight words are read before the first is written, so that memmove may use it where the two blocks overlap.
 static void copy_block(word_t *to, const word_t *from)
 {
     word_t a = from[0], b = from[1], c = from[2], d = from[3];
@@ -107,6 +111,8 @@ void *memcpy(void *restrict to, const void *restrict from, size_t size)
 
 void *memmove(void *to, const void *from, size_t size)
 {
+    // True when to is within the bytes of from: going up would overwrite bytes that are still to be read. When to is
+    // below from, the difference wraps around to a large number, and going up is right.
     if ((uintptr_t)to - (uintptr_t)from < size)
         copy_down(to, from, size);
     else

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names of the keys, from the same tables that number them, and of results.
+// The names of the keys and of results. A key is the number of one thing that a guest can do (hv/event_key.h), and
+// people know it by its name, in a policy file and in the log. Names and numbers come from the same tables, so that a
+// new row cannot get one without the other.
 
 #include <hv/event_key.h>
 
@@ -35,6 +37,7 @@ const char *event_key_name(unsigned int key)
     return key < KEY_COUNT ? key_names[key] : "?";
 }
 
+// The case of letters does not count, since people type the names. KEY_COUNT when no key has the name.
 unsigned int event_key_find(const char *name)
 {
     for (unsigned int key = 0; key < KEY_COUNT; key++)

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The lookups in a compiled policy that are more than an index.
+// The lookups in a compiled policy. Most of them are an index into a table, by the key of an event, and need no
+// function; what is here has to search, or gives a name. tools/policy_compile.py makes the tables.
 
 #include <hv/policy.h>
 
+// The subtraction comes after the comparison, so it cannot go below 0; base + size is not computed, because it might
+// wrap. The comment in the loop is for Frama-C, which proves that the loop ends and stays within the table.
 const struct policy_range *policy_find_range(const struct policy *policy, ipa_t ipa)
 {
     const struct policy_range *ranges = policy->ranges;

@@ -8,6 +8,7 @@
 
 #include PLATFORM_HEADER
 
+// The header's lists are macros that take the name of another macro and apply it to each row.
 #define UART_ROW(base, intid, clock_hz) {base, intid, clock_hz},
 #define CPU_ROW(affinity)               affinity,
 
@@ -40,6 +41,7 @@ const struct platform platform = {
 // differ needs that file changed first.
 _Static_assert(PPI_VIRTUAL_TIMER == 27 && PPI_PHYSICAL_TIMER == 30);
 
+// The number of a CPU is its place in the board's table, whatever affinity fields the board gives it.
 unsigned int platform_cpu_number(uint64_t mpidr)
 {
     for (unsigned int cpu = 0; cpu < platform.cpu_count; cpu++)
@@ -48,11 +50,14 @@ unsigned int platform_cpu_number(uint64_t mpidr)
     return PLATFORM_NO_CPU;
 }
 
+// The last byte counts as well, and nothing may wrap: with size <= range->size the difference of the sizes is not below
+// 0, and with base >= range->base neither is that of the bases. base + size could wrap, and is not computed.
 static bool lies_within(uint64_t base, uint64_t size, const struct platform_range *range)
 {
     return size <= range->size && base >= range->base && base - range->base <= range->size - size;
 }
 
+// The devices that a policy may map for a guest on this board. A board that lacks one has a range of size 0 for it.
 bool platform_may_pass(uint64_t base, uint64_t size)
 {
     return lies_within(base, size, &platform.rtc) || lies_within(base, size, &platform.flash) ||

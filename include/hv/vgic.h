@@ -8,7 +8,8 @@
 #include <hv/status.h>
 #include <hv/types.h>
 
-// ICH_HCR_EL2, ICH_VMCR_EL2 and empty list registers on this CPU.
+// Sets up the virtual CPU interface of this CPU for vcpu: ICH_HCR_EL2, ICH_VMCR_EL2 and empty list registers. On vcpu's
+// own CPU, before it first runs and whenever it is turned on.
 void vgic_init_cpu(struct vcpu *vcpu);
 // Drives the line of intid (0..31 of vCPU vcpu_id, or an SPI): level true raises it. For an edge-triggered interrupt a
 // rise latches it pending. HV_ERR_BOUNDS for an intid or vCPU that does not exist. From any CPU; kicks the target when

@@ -15,4 +15,5 @@ bool vpl011_receive(struct vm *vm, uint16_t data);
 #define VPL011_BREAK 0x400u // UARTDR.BE, and data 0 (DDI 0183 3.3.1)
 // Guest time goes on after a pause: what was to happen after some bit periods happens then. No locks held.
 void vpl011_time_goes_on(struct vm *vm);
+// Whether vpl011_receive would take a character now. Takes the UART's lock.
 bool vpl011_has_room(struct vm *vm);

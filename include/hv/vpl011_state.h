@@ -20,7 +20,7 @@ struct vpl011 {
     struct spinlock lock;    // guards all
     struct channel *channel; // the guest's on the serial line
     bool shadow;             // stage 2 has reg's page, for the guest to read while the receive FIFO is empty
-    bool hidden GUARDED_BY(vpl011_role);  // it cannot now
+    bool hidden GUARDED_BY(vpl011_role);  // the page is hidden from the guest now
     bool level GUARDED_BY(vpl011_role);   // what the interrupt line was last set to
     bool refused GUARDED_BY(vpl011_role); // vpl011_receive returned false since there was room last
     bool filled; // a byte was sent since the transmit interrupt was cleared last; set without the lock

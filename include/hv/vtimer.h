@@ -16,7 +16,7 @@ void vtimer_init_cpu(struct vcpu *vcpu);
 // The physical virtual-timer interrupt was taken: hands it to the guest; while the vCPU waits, keeps it until
 // vtimer_update_offset.
 void vtimer_interrupt(struct vcpu *vcpu);
-// Writes CNTVOFF_EL2 anew after a pause.
+// Writes CNTVOFF_EL2 anew after a pause, and settles the timers by it. On vcpu's own CPU.
 void vtimer_update_offset(struct vcpu *vcpu);
 
 // The guest's physical timer, where policy has CNTHCTL_EL2 trap it. CNTPCT is what its counter reads: the virtual

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# ariel: an AArch64 EL2 hypervisor for QEMU virt. `make run` boots it, `make help` lists targets and variables.
+# ariel: an AArch64 EL2 hypervisor for QEMU virt and xlnx-versal-virt. `make run` boots it, `make help` lists targets and variables.
 #
 # This file builds. mk/toolchain.mk has the compilers and their flags, mk/run.mk boots QEMU, mk/verify.mk holds the
 # tests, the static gates and the release. A line of ## above a variable or a target is its text in `make help`.
@@ -213,7 +213,7 @@ $(OBJECTS)/hypervisor.ld $(OBJECTS)/guest.ld $(OBJECTS)/bench.ld:
 
 # A stamp changes when its value does: another POLICY, other flags or another compiler rebuild what depends on them, and
 # no more: EL2's objects do not depend on the guest's variables, nor on the policy.
-$(call stamp,$(FLAGS_STAMP),$(CC) $(LD) $(HV_CPPFLAGS) $(HV_CFLAGS) $(HOT) $(LDFLAGS) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS))
+$(call stamp,$(FLAGS_STAMP),$(CC) $(LD) $(HV_CPPFLAGS) $(HV_CFLAGS) $(HOT) $(NOT_WHOLE) $(LDFLAGS) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS))
 $(call stamp,$(GUEST_STAMP),$(GUEST_DEFINES) $(GUEST_OBJECTS))
 $(call stamp,$(BUILD)/generated/policy.stamp,$(POLICY_FILE) $(POLICY_SUM))
 $(call stamp,$(GENERATED)/version.stamp,$(VERSION))

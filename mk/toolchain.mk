@@ -46,7 +46,8 @@ HOT := trap/trap_quick trap/abort trap/abort_classify vdev/device vdev/vgic/vgic
 optimization = $(if $(filter $(HOT:%=$(OBJECTS)/%.c.o),$@),-O2,$(smallest))
 # Not a policy's tables, which are linked behind the rest. And the compiler itself makes calls to what is in lib/string.c
 # and lib/fatal.c, when it is too late to compile them with the rest.
-whole_program = $(if $(filter %.S.o %.s $(OBJECTS)/lib/string.c.o $(OBJECTS)/lib/fatal.c.o $(POLICY_TABLES).o,$@),, \
+NOT_WHOLE := %.S.o %.s %/lib/string.c.o %/lib/fatal.c.o %/policy_tables.c.o
+whole_program = $(if $(filter $(NOT_WHOLE),$@),, \
                      -flto $(if $(filter 1,$(LLVM)),,-flto-partition=one -fipa-pta))
 # memcpy must not be compiled into a call of itself.
 $(OBJECTS)/lib/string.c.o: HV_CFLAGS += -fno-builtin $(if $(filter 1,$(LLVM)),,-fno-tree-loop-distribute-patterns)

@@ -14,7 +14,7 @@ struct log_state {
     struct spinlock lock; // guards all below that is not atomic, and the ring
     struct log_ring *ring;
     const struct log_sink *sink; // NULL: records go to the ring only
-    uint64_t start;              // CNTPCT_EL0 at log_init
+    uint64_t start;              // CNTPCT_EL0 at log_init_at
     uint64_t frequency;          // CNTFRQ_EL0, never 0
     uint64_t hidden;             // records since the last one that the sink got
     uint64_t quiet_from;         // while quiet: where in the ring the records begin that were written since

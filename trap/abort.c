@@ -146,7 +146,7 @@ static enum trap_result perform(struct vcpu *vcpu, struct event *event, const st
     return TRAP_DONE;
 }
 
-// perform, with what the parts of an access in several parts store in vcpu->parts meanwhile (vcpu_break).
+// perform, with what the parts of an access in several parts store in vcpu->parts meanwhile (debug/hold.c).
 static enum trap_result perform_all(struct vcpu *vcpu, struct event *event, const struct abort_plan *plan)
 {
     enum trap_result result = perform(vcpu, event, plan);

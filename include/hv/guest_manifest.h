@@ -31,7 +31,7 @@ struct guest_piece {
     uint64_t kind; // enum guest_piece_kind
 };
 
-// Little-endian, as the host wrote it. tests/tools/test_guest_manifest.py holds the Python side to these numbers.
+// Little-endian, as the host wrote it. tests/tools/test_run_linux.py holds the Python side to these numbers.
 struct guest_manifest {
     uint64_t magic;
     uint64_t version;

@@ -67,7 +67,7 @@ struct log_sink {
     void (*panic_line)(const char *text, size_t length);
 };
 
-// From now on records go to sink, which stays valid. Until then they go to the ring only. At boot, before log_init.
+// From now on records go to sink, which stays valid. Until then they go to the ring only. At boot, before log_init_at.
 void log_set_sink(const struct log_sink *sink);
 
 // Draws the tag, starts a new ring (what an earlier boot left stays for log_previous_for_each) and writes the first

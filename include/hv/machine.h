@@ -103,7 +103,7 @@ struct vm {
     struct vpl031 rtc;
 };
 
-// Guest register n (0..30); 31 reads zero and ignores writes. The only code that indexes x[].
+// Guest register n (0..30); 31 reads zero and ignores writes. Handlers use these two alone.
 static inline uint64_t vcpu_get_reg(const struct vcpu *vcpu, unsigned int n)
 {
     return n < 31 ? vcpu->frame->x[n] : 0;

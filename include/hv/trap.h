@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where the architecture hands a decoded event to core: a handful of functions, one per kind of event. The event has
-// cause, key, syndrome, pc, address, value, write and entry filled in; the handler adds verdict, row and result, and
-// value for reads.
+// Where a decoded event meets the policy (trap/dispatch.c): a handful of functions, one per kind of event. The event
+// has cause, key, syndrome, pc, address, value, write and entry filled in; the handler adds verdict, row and result,
+// and value for reads.
 #pragma once
 
 #include <hv/event.h>

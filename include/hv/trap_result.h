@@ -2,7 +2,7 @@
 // What becomes of a guest that has come to EL2, as struct event's result has it.
 #pragma once
 
-// trap/trap.c is the only code that acts on it, and alone moves the guest's PC.
+// On the whole way trap/trap.c alone acts on it and moves the guest's PC; the shorter way skips its own instruction.
 enum trap_result {
     TRAP_DONE,         // done: go on after the instruction
     TRAP_RETRY,        // execute the instruction again

@@ -98,6 +98,8 @@ const char *cmd_step(const struct monitor_words *words)
         error = monitor_number("n", words->word[1], 1, STEP_MAX, &count);
     if (error != NULL)
         return error;
+    if (vcpu->vm->state == VM_STOPPED)
+        return monitor_error("the guest is stopped for good: only reset starts it again");
     if (vcpu->vm->state != VM_PAUSED)
         return monitor_error("the guest is %s: pause it first", monitor_vm_state());
     if (vcpu->power != VCPU_ON)

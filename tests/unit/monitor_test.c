@@ -277,6 +277,7 @@ static void it_opens_by_itself_and_says_why(void **state)
     assert_non_null(strstr(fake_console.text, "-- monitor: a policy row says stop; guest stopped"));
     assert_string_equal(fake_console.input, HINTED);
     assert_string_equal(run("resume"), "err the guest is stopped for good: only reset starts it again");
+    assert_string_equal(run("step"), "err the guest is stopped for good: only reset starts it again");
     assert_string_equal(run("pause"), "err the guest is stopped");
 }
 

@@ -5,6 +5,17 @@
 
 #include <stdint.h>
 
+#include <hv/memory_map.h>
+
+// A guest's sources may name devices as on the bare machine, where these are the same addresses; unless they include a
+// board's own header before.
+#ifndef PL011_PA
+#define PL011_PA PL011_IPA
+#define PL031_PA PL031_IPA
+#define GICD_PA  GICD_IPA
+#define GICR_PA  GICR_IPA
+#endif
+
 #define MMIO_READ(bits, form, type)                                                                                    \
     static inline type mmio_read##bits(uint64_t address)                                                               \
     {                                                                                                                  \

@@ -52,13 +52,12 @@ struct queue {
 struct channel {
     channel_receive receive;
     void *argument;
+    // Output. The members stand in this order so that the structure has no holes.
     uint64_t dropped_before GUARDED_BY(console_lock); // output_dropped when the hold began
     uint32_t held_count GUARDED_BY(console_lock);
-    // These three are read from any CPU without the locks.
-    uint32_t waiting; // what is in the queue: bytes, and a BREAK
-    uint64_t output_dropped;
-    uint64_t input_dropped;
-    // Output
+    uint32_t waiting;        // what is in the queue, bytes and a BREAK: read without the locks, as the next two
+    uint64_t output_dropped; // bytes of the guest
+    uint64_t input_dropped;  // typed bytes
     struct guest_words words GUARDED_BY(console_lock);
     bool held GUARDED_BY(console_lock);      // bytes go into held_bytes
     bool held_open GUARDED_BY(console_lock); // what they end with is no end of line

@@ -3,6 +3,7 @@
 #include <hv/monitor_candidates.h>
 
 #include <hv/arch/el1_regs.h>
+#include <hv/arch/sysreg.h>
 #include <hv/event_key.h>
 #include <hv/log.h>
 #include <hv/string.h>
@@ -49,8 +50,9 @@ const char *monitor_candidate_key(unsigned int n, const char *list, size_t *leng
     return n < KEY_COUNT ? monitor_candidate_word(event_key_name(n), length) : NULL;
 }
 
-// First the registers of el1_regs.c, which the guest has and which have no key where they cannot be trapped: one that
-// has a key is left out there ("" is no candidate), because it comes among the keys.
+// The registers that sr can read. First those of el1_regs.c, which the guest has and which have no key where they
+// cannot be trapped: one that has a key is left out there ("" is no candidate), because it comes among the keys. Of
+// the keys those are left out that nobody can read: system instructions, such as TLBI_VMALLE1, have keys as well.
 const char *monitor_candidate_register(unsigned int n, const char *list, size_t *length)
 {
     (void)list;
@@ -58,5 +60,7 @@ const char *monitor_candidate_register(unsigned int n, const char *list, size_t 
         return monitor_candidate_word(event_key_find(el1_register_name(n)) < KEY_COUNT ? "" : el1_register_name(n),
                                       length);
     n += KEY_SYSREG_FIRST - EL1_REGISTER_COUNT;
-    return n < KEY_SYSREG_UNKNOWN ? monitor_candidate_word(event_key_name(n), length) : NULL;
+    if (n >= KEY_SYSREG_UNKNOWN)
+        return NULL;
+    return monitor_candidate_word(sysreg_is_readable(n) ? event_key_name(n) : "", length);
 }

@@ -128,6 +128,28 @@ static enum hv_status read_oslsr(unsigned int index, uint64_t *value)
     return HV_OK;
 }
 
+// A row that can be read, and whose kind sysreg_read has a case for.
+bool sysreg_is_readable(unsigned int key)
+{
+    unsigned int index = INDEX(key);
+
+    if (index >= SYSREG_COUNT || !(info[index] & SYSREG_RO))
+        return false;
+    switch (kind_of(index)) {
+    case SYSREG_ID:
+    case SYSREG_RAZ:
+    case SYSREG_DIDR:
+    case SYSREG_TIMER:
+    case SYSREG_MDSCR:
+    case SYSREG_OSLOCK:
+    case SYSREG_HW:
+    case SYSREG_WI:
+        return true;
+    default:
+        return false;
+    }
+}
+
 enum hv_status sysreg_read(unsigned int key, uint64_t *value)
 {
     unsigned int index = INDEX(key);

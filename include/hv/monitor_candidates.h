@@ -11,7 +11,7 @@ const char *monitor_candidate_level(unsigned int n, const char *list, size_t *le
 const char *monitor_candidate_class(unsigned int n, const char *list, size_t *length);
 // Event keys: what a policy row can name.
 const char *monitor_candidate_key(unsigned int n, const char *list, size_t *length);
-// Registers: those of EL1 that cannot be trapped, then every one that has a key.
+// Registers that can be read: those of EL1 that cannot be trapped, then those that have a key.
 const char *monitor_candidate_register(unsigned int n, const char *list, size_t *length);
 // A terminated word, as these functions return it.
 const char *monitor_candidate_word(const char *word, size_t *length);

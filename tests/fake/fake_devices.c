@@ -44,6 +44,16 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
     return HV_ERR_UNSUPPORTED;
 }
 
+// By the table's column alone.
+bool sysreg_is_readable(unsigned int key)
+{
+    enum { RO, WO, RW };
+#define READABLE(name, op0, op1, crn, crm, op2, class, access, ...) (access) != WO,
+    static const bool readable[SYSREG_COUNT] = {SYSREG_TABLE(READABLE)};
+
+    return readable[key - KEY_SYSREG_FIRST];
+}
+
 const struct vcpu_register vcpu_registers[VCPU_REGISTER_COUNT];
 
 unsigned int vcpu_register_find(const char *name)

@@ -17,6 +17,10 @@ static void tab_completes(void **state)
         {"log -c po\t", "log -c policy "},
         {"sr sctlr\t", "sr SCTLR_EL1 "},
         {"p elr\t", "p ELR_EL1 "},
+        {"sr TLBI\t", "sr TLBI"}, // an instruction: there is nothing to read
+        {"sr dc_\t", "sr dc_"},
+        {"sr osla\t", "sr osla"}, // can only be written
+        {"policy test TLBI_VMALLE1\t", "policy test TLBI_VMALLE1"},
         {"policy test read hvc-pa\t", "policy test read hvc-pause "},
         {"hv \t", "hv selftest "},
         {"nonsense x\t", "nonsense x"},

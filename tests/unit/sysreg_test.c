@@ -280,6 +280,20 @@ static void directions_are_held(void **state)
     assert_int_equal(sysreg_write(0, value), HV_ERR_INVALID);
 }
 
+// What Tab offers behind the monitor's sr is what sr can show.
+static void readable_is_what_can_be_read(void **state)
+{
+    (void)state;
+    uint64_t value;
+
+    for (unsigned int key = KEY_SYSREG_FIRST; key < KEY_SYSREG_UNKNOWN; key++)
+        assert_int_equal(sysreg_is_readable(key), sysreg_read(key, &value) == HV_OK);
+    assert_true(sysreg_is_readable(KEY_AIDR_EL1));
+    assert_false(sysreg_is_readable(KEY_TLBI_VMALLE1));
+    assert_false(sysreg_is_readable(KEY_SYSREG_UNKNOWN));
+    assert_false(sysreg_is_readable(0));
+}
+
 static void dbgdidr_is_what_id_aa64dfr0_says(void **state)
 {
     (void)state;
@@ -424,6 +438,7 @@ int main(void)
         cmocka_unit_test_setup(pointer_authentication_follows_the_policy, prepare),
         cmocka_unit_test_setup(small_cpus_stay_small, prepare),
         cmocka_unit_test_setup(directions_are_held, prepare),
+        cmocka_unit_test_setup(readable_is_what_can_be_read, prepare),
         cmocka_unit_test_setup(dbgdidr_is_what_id_aa64dfr0_says, prepare),
         cmocka_unit_test_setup(each_kind_reads_and_writes, prepare),
         cmocka_unit_test_setup(what_the_cpu_lacks_is_undefined, prepare),

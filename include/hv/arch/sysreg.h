@@ -26,3 +26,7 @@ enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event);
 // wrong direction or key; HV_ERR_FAULT when the guest's translation of an address fails. Never faults.
 enum hv_status sysreg_read(unsigned int key, uint64_t *value);
 enum hv_status sysreg_write(unsigned int key, uint64_t value);
+
+// Whether the table says that sysreg_read can read the register of key: not TLBI_VMALLE1, which is an instruction
+// that can only be written, nor a register that EL2 cannot reach. This CPU may lack the register all the same.
+bool sysreg_is_readable(unsigned int key);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Owns the look that each CPU takes once a second at itself and at the next CPU. It must not make each exit slower, so
 // it reads what telemetry writes anyway. telemetry->sequence is the number of exits that have ended, and an exit that
-// goes on writes that number into its slot of telemetry->last when it begins. So a slot whose number is sequence
-// belongs to an exit that has not ended.
+// reaches trap.c writes that number into its slot of telemetry->last when it begins. So a slot whose number is sequence
+// belongs to an exit that has not ended. One that trap_quick.c serves gets its number when it ends: it is too short to
+// be looked for.
 
 #include <hv/watchdog.h>
 

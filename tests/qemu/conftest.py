@@ -1,17 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixtures for the tests that boot QEMU."""
 
+import fcntl
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-from harness import ROOT, Ariel, build_policy  # noqa: E402
+from harness import ROOT, Ariel, build_policy, run_make  # noqa: E402
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built():
+    """What the tests boot is built from these sources with make's own options: an earlier `make run GUEST_POWEROFF=1` or
+    `make POLICY=lockdown` has left another guest or policy in build/. Under a second when it is there."""
+    (ROOT / "build").mkdir(exist_ok=True)
+    with open(ROOT / "build/tests.lock", "w") as lock:  # tests may run side by side
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        run_make("all")
 
 
 @pytest.fixture
-def boot():
+def boot(built):
     """boot(policy=None, **Ariel's parameters) -> a booted Ariel, ended after the test; its console shows on failure."""
     machines = []
 

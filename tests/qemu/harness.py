@@ -175,15 +175,19 @@ class Ariel:
             self.expect_prompt(wait)
 
 
+def run_make(*words):
+    """make with these words, and without the variables of a make that has started the tests."""
+    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
+    done = subprocess.run(["make", "-s", *words], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200)
+    assert done.returncode == 0, f"make {' '.join(words)}: {done.stderr}"
+
+
 @functools.lru_cache(maxsize=None)
 def build_policy(name, *variables):
     """Builds the hypervisor with a policy (name or .toml path) and make's variables ("SAN=1") in a folder of its own;
     returns the ELF's path."""
     build = Path("build") / "-".join(["policy", Path(name).stem, *variables]).replace("=", "-")
-    environment = {key: value for key, value in os.environ.items() if key not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")}
     # What make test has built before the tests; other variables make other objects.
     shared = [] if variables else ["OBJECTS=build"]
-    command = ["make", "-s", f"BUILD={build}", f"POLICY={name}", *shared, *variables, f"{build}/hypervisor.elf"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=1200)
-    assert done.returncode == 0, f"make POLICY={name}: {done.stderr}"
+    run_make(f"BUILD={build}", f"POLICY={name}", *shared, *variables, f"{build}/hypervisor.elf")
     return build / "hypervisor.elf"

@@ -8,6 +8,7 @@
 #include <stdarg.h>
 
 #include <hv/arch/registers.h>
+#include <hv/log.h>
 #include <hv/monitor_line.h>
 #include <hv/monitor_out.h>
 #include <hv/printf.h>
@@ -67,6 +68,11 @@ static uint64_t units_of(uint64_t ticks, uint64_t units_a_second)
 uint64_t monitor_microseconds(uint64_t ticks)
 {
     return units_of(ticks, 1000000);
+}
+
+uint64_t monitor_uptime_us(uint64_t count)
+{
+    return monitor_microseconds(count - log_start());
 }
 
 uint64_t monitor_nanoseconds(uint64_t ticks)

@@ -79,6 +79,11 @@ void log_init_at(void *memory)
     }
 }
 
+uint64_t log_start(void)
+{
+    return log_state.start;
+}
+
 // The boot is over. Until here, when a guest's reset was the reason for this boot, each record by log_routine counted
 // against the guest's budget.
 void log_boot_done(void)

@@ -171,6 +171,10 @@ unsigned int log_previous_for_each(unsigned int count, enum log_class class, log
 void log_clear(void);
 
 uint32_t log_tag(void);
+// CNTPCT_EL0 when this boot's log began. The t= of a record counts from there, and so do the times that the monitor
+// shows (monitor_uptime_us), so that a record and an event can be laid side by side. The counter itself does not begin
+// again at a warm reset.
+uint64_t log_start(void);
 // Boots that the ring remembers, this one included.
 uint32_t log_boots(void);
 // Records written since boot, and those held back since.

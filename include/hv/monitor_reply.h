@@ -16,6 +16,8 @@ const char *monitor_number(const char *what, const char *word, uint64_t min, uin
 // Ticks of the counter (CNTPCT_EL0) in other units, rounded down; 0 where CNTFRQ_EL0 says nothing.
 uint64_t monitor_microseconds(uint64_t ticks);
 uint64_t monitor_nanoseconds(uint64_t ticks);
+// Microseconds from the begin of this boot's log to a value of CNTPCT_EL0: the clock of the records' t=.
+uint64_t monitor_uptime_us(uint64_t count);
 
 // Asks for something that must not happen before the reply is out (a reset): function is called after "ok", and not at
 // all after "err ...".

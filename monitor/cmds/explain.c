@@ -81,7 +81,7 @@ static void show_event(const struct event *event)
     const struct policy_row *row = row_of(event);
     char name[EVENT_NAME_SIZE];
 
-    out("us:%12lu cpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s", monitor_microseconds(event->entry), event->vcpu,
+    out("us:%12lu cpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s", monitor_uptime_us(event->entry), event->vcpu,
         event->sequence, event->pc, event->write ? "w" : "r", event_name(event, name, sizeof(name)));
     out_note("\n             ");
     out(" address:0x%08lx value:0x%lx verdict:%s result:%s at:%s\n", event->address, event->value,
@@ -202,7 +202,7 @@ static void explain_event(const struct event *event)
     char control[CONTROL_NAME_SIZE];
 
     out("who  vcpu=%u seq=%lu pc=0x%lx us=%lu\n", event->vcpu, event->sequence, event->pc,
-        monitor_microseconds(event->entry));
+        monitor_uptime_us(event->entry));
     out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n", cause_sentence(event->cause),
         event->write ? "write or call" : "read", event_name(event, name, sizeof(name)), event->address, event->value);
     explain_syndrome(event->syndrome);

@@ -65,7 +65,7 @@ const char *cmd_status(const struct monitor_words *words)
         out(" reason=%s", vm->stop_reason);
     if (channel_words()[0] != '\0')
         out(" said=%s", channel_words());
-    out("\nvcpus=%u policy=%s up_us=%lu paused_us=%lu\n", vm->vcpu_count, vm->policy->name, monitor_microseconds(now),
+    out("\nvcpus=%u policy=%s up_us=%lu paused_us=%lu\n", vm->vcpu_count, vm->policy->name, monitor_uptime_us(now),
         monitor_microseconds(vm_paused_ticks(vm, now)));
     out("records=%lu suppressed=%lu\n", log_sequence(), log_suppressed());
     out("guest_dropped=%lu input_dropped=%lu uart_dropped=%lu\n", channel_output_dropped(), channel_input_dropped(),

@@ -44,6 +44,11 @@ unsigned int log_for_each(unsigned int count, enum log_class class, log_callback
     return 3;
 }
 
+uint64_t log_start(void)
+{
+    return fake_log.start;
+}
+
 unsigned int log_previous_for_each(unsigned int count, enum log_class class, log_callback callback, void *argument)
 {
     return log_for_each(count, class, callback, argument);

@@ -10,6 +10,7 @@ struct fake_log {
     enum log_level quiet; // of log_quieten
     unsigned int dumps;   // calls of log_dump
     unsigned int records; // calls of log_record
+    uint64_t start;       // what log_start answers
     uint64_t suppressed_of_key[KEY_COUNT];
     uint64_t suppressed_of_row; // of the one row suppressed_row
     unsigned int suppressed_row;

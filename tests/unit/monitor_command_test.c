@@ -238,6 +238,20 @@ static void an_unknown_register_is_named_by_its_encoding(void **state)
     assert_non_null(strstr(fake_console.text, "key=CNTP_CTL_EL0"));
 }
 
+// An event and the records around it are laid side by side, so all times count from the begin of the log.
+static void times_count_from_the_begin_of_the_log(void **state)
+{
+    (void)state;
+    fake_sysreg_set("CNTFRQ_EL0", 1000000);
+    fake_sysreg_set("CNTPCT_EL0", 7000900);
+    telemetry_cpu[0].last[4] = (struct event){.sequence = 4, .entry = 7000500};
+    fake_log.start = 7000000;
+    says("status", "up_us=900");
+    says("explain 4 0", "us=500\n");
+    says("exc last 1", "         500 0");
+    fake_log.start = 0;
+}
+
 static void writes_are_done_and_recorded(void **state)
 {
     (void)state;
@@ -441,6 +455,7 @@ int main(void)
         cmocka_unit_test_setup(a_refused_machine_has_no_vcpu, set_up_screen),
         cmocka_unit_test_setup(timer_says_how_late_interrupts_came, set_up_screen),
         cmocka_unit_test_setup(an_unknown_register_is_named_by_its_encoding, set_up_screen),
+        cmocka_unit_test_setup(times_count_from_the_begin_of_the_log, set_up_screen),
         cmocka_unit_test_setup(writes_are_done_and_recorded, set_up_screen),
         cmocka_unit_test_setup(pstate_is_what_el2_returns_with, set_up_screen),
         cmocka_unit_test_setup(a_word_too_many_is_never_ignored, set_up_screen),

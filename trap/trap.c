@@ -82,13 +82,16 @@ static COLD enum trap_result trap_fp(struct vcpu *vcpu, struct event *event)
     return aarch32_is_skipped(vcpu, event) ? TRAP_DONE : trap_other(vcpu, event);
 }
 
-// Completes an event that moves no data and that no row of the policy decides about. Slots of events are used again and
-// again, so the fields that say nothing here are cleared of what an older event left.
+// Completes an event that moves no data and that EL2 handles by itself: an interrupt, a step of the monitor's, an
+// SError. Of these a policy can name the SError alone. Slots of events are used again and again, so the fields that say
+// nothing here are cleared of what an older event left.
 static void note(const struct vcpu *vcpu, struct event *event, uint8_t cause)
 {
     event->cause = cause;
     event->key = cause;
-    event->row = policy_verdicts_of(vcpu->vm->policy, cause)[0].row;
+    event->row = POLICY_ROW_NONE;
+    if (cause == KEY_CAUSE_SERROR)
+        event->row = policy_verdicts_of(vcpu->vm->policy, cause)[0].row;
     event->verdict = POLICY_EMULATE;
     event->result = TRAP_RETRY;
     event->address = 0;

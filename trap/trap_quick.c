@@ -342,7 +342,7 @@ unsigned int trap_quick_irq(void)
     event->address = intid;
     event->value = 0;
     event->syndrome = 0;
-    judge(event, KEY_CAUSE_IRQ, policy_verdicts_of(vcpu->vm->policy, KEY_CAUSE_IRQ)[0].row, KEY_CAUSE_IRQ, false);
+    judge(event, KEY_CAUSE_IRQ, POLICY_ROW_NONE, KEY_CAUSE_IRQ, false);
     event->result = TRAP_RETRY; // the PC stays
     finish(vcpu, event);
     return TRAP_QUICK_DONE;

@@ -14,7 +14,7 @@ struct event {
     uint64_t value;    // written by the guest, or given to it on a read
     uint32_t syndrome; // ESR_EL2[31:0]
     uint16_t key;      // enum event_key
-    uint16_t row;      // index into the rows of the VM's policy
+    uint16_t row;      // index into the rows of the VM's policy, or POLICY_ROW_NONE
     uint8_t cause;     // row of CAUSE_TABLE, which is the value of its KEY_CAUSE_
     uint8_t verdict;   // enum policy_action
     uint8_t result;    // enum trap_result

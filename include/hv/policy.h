@@ -73,7 +73,8 @@ struct policy_controls {
     uint64_t ich_hcr_el2; // bits to set (TC, TALL0, TALL1, TDIR)
 };
 
-#define POLICY_ROW_MAX 128
+#define POLICY_ROW_MAX  128
+#define POLICY_ROW_NONE POLICY_ROW_MAX // event->row where no row decides: interrupts, and the monitor's steps
 
 // All that one policy file says. A VM has one (vm->policy), and several VMs may share it.
 struct policy {

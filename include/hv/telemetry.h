@@ -32,8 +32,8 @@ struct telemetry_loop {
 
 // In the order in which an exit finds its place with the fewest instructions.
 struct telemetry {
-    struct event last[TELEMETRY_LAST]; // event s is at s % TELEMETRY_LAST
-    uint64_t row_count[POLICY_ROW_MAX];
+    struct event last[TELEMETRY_LAST];               // event s is at s % TELEMETRY_LAST
+    uint64_t row_count[POLICY_ROW_MAX + 1];          // by event->row; the last counts what no row decides
     uint64_t sequence;                               // exits since boot; never reset
     uint64_t epoch;                                  // sequence when the counters were last reset
     uint64_t stat[KEY_COUNT][TELEMETRY_BUCKETS + 1]; // the buckets from the last to the first, then ticks

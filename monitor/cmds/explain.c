@@ -67,12 +67,15 @@ bool monitor_copy_event(unsigned int vcpu, uint64_t sequence, struct event *even
            (kept >= telemetry->logged || telemetry->sequence < sequence + TELEMETRY_LAST);
 }
 
-// The row that decided about an event. A number beyond the rows gives row 0, so that nothing behind the table is read.
+// The row that decided about an event. A number beyond the rows is POLICY_ROW_NONE: no row did, and a row that stands
+// in no file says so.
 static const struct policy_row *row_of(const struct event *event)
 {
+    static const struct policy_row none = {
+        .place = "none", .text = "none", .why = "no row decides about it: EL2 handles it by itself"};
     const struct policy *policy = monitor_vm()->policy;
 
-    return &policy->rows[event->row < policy->row_count ? event->row : 0];
+    return event->row < policy->row_count ? &policy->rows[event->row] : &none;
 }
 
 // An event takes two lines on a terminal of 80 columns: who and what, and below it the address, value and verdict.

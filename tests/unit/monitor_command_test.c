@@ -252,6 +252,15 @@ static void times_count_from_the_begin_of_the_log(void **state)
     fake_log.start = 0;
 }
 
+// No row of the policy is named for what none decides.
+static void an_interrupt_has_no_row(void **state)
+{
+    (void)state;
+    telemetry_cpu[0].last[4] = (struct event){.sequence = 4, .key = KEY_CAUSE_IRQ, .row = POLICY_ROW_NONE};
+    says("explain 4 0", "by none none no row decides about it");
+    says("exc last 1", " none\n");
+}
+
 static void writes_are_done_and_recorded(void **state)
 {
     (void)state;
@@ -456,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup(timer_says_how_late_interrupts_came, set_up_screen),
         cmocka_unit_test_setup(an_unknown_register_is_named_by_its_encoding, set_up_screen),
         cmocka_unit_test_setup(times_count_from_the_begin_of_the_log, set_up_screen),
+        cmocka_unit_test_setup(an_interrupt_has_no_row, set_up_screen),
         cmocka_unit_test_setup(writes_are_done_and_recorded, set_up_screen),
         cmocka_unit_test_setup(pstate_is_what_el2_returns_with, set_up_screen),
         cmocka_unit_test_setup(a_word_too_many_is_never_ignored, set_up_screen),

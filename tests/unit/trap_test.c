@@ -150,10 +150,33 @@ static void a_wait_with_a_timeout_is_judged_as_the_one_without(void **state)
     assert_int_equal(key_of_wfx(0x64 | 2), KEY_CAUSE_WFI);
 }
 
+static const struct event *last_event(void)
+{
+    return &telemetry.last[(telemetry.sequence - 1) % TELEMETRY_LAST];
+}
+
+// An interrupt is EL2's own, whatever the policy's default is: it counts for no row. A row can name the SError.
+static void interrupts_count_for_no_row(void **state)
+{
+    uint64_t of_default = telemetry.row_count[0];
+    uint64_t of_none = telemetry.row_count[POLICY_ROW_NONE];
+
+    (void)state;
+    trap_from_irq(&frame, 30);
+    trap_from_fiq(&frame);
+    assert_int_equal(telemetry.row_count[0], of_default);
+    assert_int_equal(telemetry.row_count[POLICY_ROW_NONE], of_none + 2);
+    assert_int_equal(last_event()->row, POLICY_ROW_NONE);
+    trap_from_serror(&frame);
+    assert_int_equal(telemetry.row_count[0], of_default + 1);
+    assert_int_equal(telemetry.row_count[POLICY_ROW_NONE], of_none + 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_wait_with_a_timeout_is_judged_as_the_one_without),
+        cmocka_unit_test(interrupts_count_for_no_row),
     };
 
     WRITE_SYSREG(TPIDR_EL2, (uint64_t)&vcpu);

@@ -9,7 +9,7 @@
 
 enum boot_guest {
     BOOT_GUEST_BUNDLED = 1, // nothing was loaded: the bundled diagnostic guest
-    BOOT_GUEST_IMAGE,       // an arm64 Image at the beginning of guest RAM
+    BOOT_GUEST_IMAGE,       // an arm64 Image at LINUX_IMAGE_IPA
 };
 
 struct boot_record {

@@ -4,17 +4,19 @@
 // depends on what a guest left in its RAM. The list is checked so that a mistake is named before the guest starts,
 // rather than seen as a guest that hangs. EL2's safety does not depend on it: the guest can reach its own RAM only,
 // wherever the list says that it begins.
-#include <hv/platform.h>
-
 #include "loader_parts.h"
 
-#define RAM_END (GUEST_RAM_IPA + GUEST_RAM_SIZE)
-
-// Where EL2 finds the piece. Guest RAM is one block both in IPAs and in the machine, so an offset is the same in both.
-// Only for a piece that check_place has found to lie within guest RAM.
-static const void *piece_memory(const struct guest_piece *piece)
+// Where the last of the VM's RAM ends: the bound that an error names for an address outside RAM.
+static uint64_t ram_end(const struct vm *vm)
 {
-    return (const void *)(piece->ipa - GUEST_RAM_IPA + platform.guest_ram.base);
+    uint64_t end = 0;
+
+    for (unsigned int i = 0; i < vm->space.ram_count; i++) {
+        const struct ipa_range *range = &vm->space.ram[i].range;
+        if (range->base.v + range->size > end)
+            end = range->base.v + range->size;
+    }
+    return end;
 }
 
 // Whether ipa is one of the piece's bytes. The subtraction comes after the comparison, so it cannot go below 0; and
@@ -32,18 +34,22 @@ static const struct guest_piece *piece_at(const struct guest_manifest *list, uin
     return NULL;
 }
 
-// A piece has to lie within guest RAM and must not overlap a piece before it. Two intervals overlap when one of them
-// holds the other's first byte, so two questions suffice. The bound of a size is computed as RAM_END - ipa, which
-// cannot wrap after the check above it; ipa + size could.
-static bool check_place(const struct guest_manifest *list, unsigned int number, struct loader_error *error)
+// A piece has to lie within one block of the VM's RAM and must not overlap a piece before it. Two intervals overlap
+// when one of them holds the other's first byte, so two questions suffice. The room for a piece is the block's size
+// less what lies below the piece, which cannot go below 0, as the piece begins in the block; ipa + size could wrap.
+static bool check_place(const struct vm *vm, const struct guest_manifest *list, unsigned int number,
+                        struct loader_error *error)
 {
     const struct guest_piece *piece = &list->pieces[number];
+    const struct space_ram *ram = space_find_ram(&vm->space, ipa_make(piece->ipa));
 
-    if (piece->ipa < GUEST_RAM_IPA || piece->ipa >= RAM_END)
-        return loader_refuse(error, "a piece of the guest begins outside guest RAM", "piece_ipa", piece->ipa, RAM_END);
-    if (piece->size == 0 || piece->size > RAM_END - piece->ipa)
+    if (ram == NULL)
+        return loader_refuse(error, "a piece of the guest begins outside guest RAM", "piece_ipa", piece->ipa,
+                             ram_end(vm));
+    uint64_t room = ram->range.size - (piece->ipa - ram->range.base.v);
+    if (piece->size == 0 || piece->size > room)
         return loader_refuse(error, "a piece of the guest is empty or reaches beyond guest RAM", "piece_size",
-                             piece->size, RAM_END - piece->ipa);
+                             piece->size, room);
     for (unsigned int i = 0; i < number; i++)
         if (holds(&list->pieces[i], piece->ipa) || holds(piece, list->pieces[i].ipa))
             return loader_refuse(error, "two pieces of the guest overlap", "piece_ipa", piece->ipa,
@@ -66,10 +72,10 @@ static bool check_header(const struct guest_piece *piece, uint64_t size, struct 
 // An Image has to stand text_offset bytes above an address that is a multiple of 2 MiB (booting.rst). base is that
 // multiple: for a piece at IPA 0x40080000 it is 0x40000000, so the header must say text_offset 0x80000. The Image's
 // size in memory (image_size, which counts .bss) may not go beyond the piece.
-static bool check_image_piece(const struct guest_piece *piece, struct loader_error *error)
+static bool check_image_piece(const struct vm *vm, const struct guest_piece *piece, struct loader_error *error)
 {
-    const struct image_header *image = piece_memory(piece);
-    uint64_t base = (piece->ipa - GUEST_RAM_IPA) / MIB(2) * MIB(2) + GUEST_RAM_IPA;
+    const struct image_header *image = loader_memory(vm, piece->ipa);
+    uint64_t base = piece->ipa / MIB(2) * MIB(2);
 
     if (!check_header(piece, sizeof(*image), error) ||
         !loader_check_image(image, piece->ipa - base + piece->size, error))
@@ -81,25 +87,28 @@ static bool check_image_piece(const struct guest_piece *piece, struct loader_err
 }
 
 // The second word of a device tree is totalsize, in big-endian as all of it is (Devicetree Specification 5.2).
-static bool check_dtb_piece(const struct guest_piece *piece, struct loader_error *error)
+static bool check_dtb_piece(const struct vm *vm, const struct guest_piece *piece, struct loader_error *error)
 {
-    if (!check_header(piece, DTB_HEADER_SIZE, error) || !loader_check_dtb(piece_memory(piece), error))
+    const uint32_t *tree = loader_memory(vm, piece->ipa);
+
+    if (!check_header(piece, DTB_HEADER_SIZE, error) || !loader_check_dtb(tree, error))
         return false;
-    uint32_t size = __builtin_bswap32(((const uint32_t *)piece_memory(piece))[1]);
+    uint32_t size = __builtin_bswap32(tree[1]);
     return size <= piece->size || loader_refuse(error, "device tree cut short", "dtb_totalsize", size, piece->size);
 }
 
-static bool check_piece(const struct guest_manifest *list, unsigned int number, struct loader_error *error)
+static bool check_piece(const struct vm *vm, const struct guest_manifest *list, unsigned int number,
+                        struct loader_error *error)
 {
     const struct guest_piece *piece = &list->pieces[number];
 
-    if (!check_place(list, number, error))
+    if (!check_place(vm, list, number, error))
         return false;
     switch (piece->kind) {
     case GUEST_PIECE_IMAGE:
-        return check_image_piece(piece, error);
+        return check_image_piece(vm, piece, error);
     case GUEST_PIECE_DTB:
-        return check_dtb_piece(piece, error);
+        return check_dtb_piece(vm, piece, error);
     case GUEST_PIECE_PROGRAM:
     case GUEST_PIECE_INITRD:
     case GUEST_PIECE_FILE:
@@ -113,7 +122,7 @@ static bool check_piece(const struct guest_manifest *list, unsigned int number, 
 // Where the guest begins, and the x0 that it begins with. The entry has to be in an Image or a program, which are the
 // two kinds up to GUEST_PIECE_PROGRAM, and aligned as an A64 instruction is. x0 has to be the first byte of a device
 // tree.
-static bool check_start(const struct guest_manifest *list, struct loader_error *error)
+static bool check_start(const struct vm *vm, const struct guest_manifest *list, struct loader_error *error)
 {
     const struct guest_piece *entry = piece_at(list, list->entry_ipa), *argument = piece_at(list, list->boot_argument);
 
@@ -121,10 +130,10 @@ static bool check_start(const struct guest_manifest *list, struct loader_error *
         return loader_refuse(error, "a guest of no known kind", "guest_kind", list->kind, GUEST_KIND_COUNT);
     if (list->entry_ipa % 4 != 0 || entry == NULL || entry->kind > GUEST_PIECE_PROGRAM)
         return loader_refuse(error, "the guest's entry is in none of its pieces", "entry_ipa", list->entry_ipa,
-                             RAM_END);
+                             ram_end(vm));
     if (argument == NULL || argument->kind != GUEST_PIECE_DTB || argument->ipa != list->boot_argument)
         return loader_refuse(error, "the guest's x0 is no device tree's address", "boot_argument", list->boot_argument,
-                             RAM_END);
+                             ram_end(vm));
     return true;
 }
 
@@ -137,9 +146,9 @@ bool loader_load_listed(struct vm *vm, const struct guest_manifest *list, struct
         return loader_refuse(error, "the guest's list has no pieces, or too many", "piece_count", list->piece_count,
                              GUEST_MANIFEST_PIECES);
     for (unsigned int i = 0; i < list->piece_count; i++)
-        if (!check_piece(list, i, error))
+        if (!check_piece(vm, list, i, error))
             return false;
-    if (!check_start(list, error))
+    if (!check_start(vm, list, error))
         return false;
     vm->guest_name = list->kind == GUEST_KIND_LINUX ? "Linux Image" : "bare-metal program";
     vm->entry_ipa = list->entry_ipa;

@@ -4,7 +4,7 @@
 // choice is looked for in this order:
 //   1. the list of pieces that QEMU writes at each reset (guest_manifest.c);
 //   2. without a list, for a command line typed by hand, what the first boot found and noted (boot_record.h);
-//   3. at the first boot itself, when no guest has run, what lies at the beginning of guest RAM.
+//   3. at the first boot itself, when no guest has run, what lies at LINUX_IMAGE_IPA.
 
 #include <hv/loader.h>
 
@@ -17,18 +17,32 @@
 
 extern const char guest_image_start[], guest_image_end[];
 
-// Where EL2 finds what a guest will see at ipa. Guest RAM is one block both in IPAs and in the machine.
-static void *guest_memory(uint64_t ipa)
+_Static_assert(GUEST_ENTRY_IPA >= LINUX_IMAGE_IPA && LINUX_INITRD_IPA > LINUX_IMAGE_IPA &&
+                   LINUX_DTB_IPA > LINUX_INITRD_IPA,
+               "check_places looks at the first place and at the last one");
+
+// A guest without a list stands at places that are fixed: an Image at LINUX_IMAGE_IPA, its initrd and its device tree,
+// and the diagnostic guest, which is linked for GUEST_ENTRY_IPA. So this VM's RAM has to reach over all of them, in one
+// piece. Everything below relies on that.
+static bool check_places(const struct vm *vm, struct loader_error *error)
 {
-    return (void *)(platform.guest_ram.base + (ipa - GUEST_RAM_IPA));
+    const struct space_ram *ram = space_find_ram(&vm->space, ipa_make(LINUX_IMAGE_IPA));
+    uint64_t end = ram != NULL ? ram->range.base.v + ram->range.size : 0;
+
+    return end >= LINUX_DTB_IPA + LINUX_DTB_MAX_SIZE ||
+           loader_refuse(
+               error,
+               "this VM's RAM does not hold the fixed places of a guest that comes without a list of pieces: load "
+               "the guest with such a list (make run-linux writes one)",
+               "ram_end", end, LINUX_DTB_IPA + LINUX_DTB_MAX_SIZE);
 }
 
-// The person loads an Image at the beginning of guest RAM, but kernels before 5.8 ask to stand text_offset bytes above
-// a 2 MiB boundary (0x80000 as a rule). Such an Image is moved up. The two places overlap, hence memmove. A guest
+// The person loads an Image at LINUX_IMAGE_IPA, but kernels before 5.8 ask to stand text_offset bytes above a 2 MiB
+// boundary (0x80000 as a rule). Such an Image is moved up. The two places overlap, hence memmove. A guest
 // starts with its MMU and caches off and reads memory itself, so what EL2 wrote through its caches is cleaned to there.
-static void place_image(uint64_t offset, uint64_t size)
+static void place_image(const struct vm *vm, uint64_t offset, uint64_t size)
 {
-    uint8_t *image = guest_memory(GUEST_RAM_IPA);
+    uint8_t *image = loader_memory(vm, LINUX_IMAGE_IPA);
 
     if (offset == 0)
         return;
@@ -50,19 +64,19 @@ static bool is_initrd(uint64_t start)
     return false;
 }
 
-// Runs the Image at the beginning of guest RAM. initrd is what the first boot found in the initrd's place. If it is
-// one, the Image must end below it; if not, the Image may go on up to the device tree.
+// Runs the Image at LINUX_IMAGE_IPA. initrd is what the first boot found in the initrd's place. If it is one, the Image
+// must end below it; if not, the Image may go on up to the device tree.
 static bool load_image(struct vm *vm, uint64_t initrd, struct loader_error *error)
 {
-    const struct image_header *image = guest_memory(GUEST_RAM_IPA);
-    uint64_t limit = (is_initrd(initrd) ? LINUX_INITRD_IPA : LINUX_DTB_IPA) - GUEST_RAM_IPA;
+    const struct image_header *image = loader_memory(vm, LINUX_IMAGE_IPA);
+    uint64_t limit = (is_initrd(initrd) ? LINUX_INITRD_IPA : LINUX_DTB_IPA) - LINUX_IMAGE_IPA;
 
-    if (!loader_check_image(image, limit, error) || !loader_check_dtb(guest_memory(LINUX_DTB_IPA), error))
+    if (!loader_check_image(image, limit, error) || !loader_check_dtb(loader_memory(vm, LINUX_DTB_IPA), error))
         return false;
     vm->guest_name = "Linux Image";
-    vm->entry_ipa = GUEST_RAM_IPA + image->text_offset;
+    vm->entry_ipa = LINUX_IMAGE_IPA + image->text_offset;
     vm->boot_argument = LINUX_DTB_IPA;
-    place_image(image->text_offset, image->image_size);
+    place_image(vm, image->text_offset, image->image_size);
     return true;
 }
 
@@ -72,8 +86,8 @@ static void load_diagnostic_guest(struct vm *vm)
 {
     size_t size = (size_t)(guest_image_end - guest_image_start);
 
-    memcpy(guest_memory(GUEST_ENTRY_IPA), guest_image_start, size);
-    cache_clean_poc(guest_memory(GUEST_ENTRY_IPA), size); // the guest starts with its MMU off
+    memcpy(loader_memory(vm, GUEST_ENTRY_IPA), guest_image_start, size);
+    cache_clean_poc(loader_memory(vm, GUEST_ENTRY_IPA), size); // the guest starts with its MMU off
     vm->guest_name = "diagnostic guest";
     vm->entry_ipa = GUEST_ENTRY_IPA;
     vm->boot_argument = 0;
@@ -81,12 +95,12 @@ static void load_diagnostic_guest(struct vm *vm)
 
 // Reads the places that decide: the first bytes of the device tree and of the initrd, and the header of the Image. At
 // the first boot this becomes the record; later boots compare with it.
-static struct boot_record look(void)
+static struct boot_record look(const struct vm *vm)
 {
-    struct boot_record found = {.dtb = *(const uint64_t *)guest_memory(LINUX_DTB_IPA),
-                                .initrd = *(const uint64_t *)guest_memory(LINUX_INITRD_IPA)};
+    struct boot_record found = {.dtb = *(const uint64_t *)loader_memory(vm, LINUX_DTB_IPA),
+                                .initrd = *(const uint64_t *)loader_memory(vm, LINUX_INITRD_IPA)};
 
-    memcpy(found.image, guest_memory(GUEST_RAM_IPA), sizeof(found.image));
+    memcpy(found.image, loader_memory(vm, LINUX_IMAGE_IPA), sizeof(found.image));
     return found;
 }
 
@@ -95,7 +109,7 @@ static struct boot_record look(void)
 static bool load_first(struct vm *vm, struct loader_error *error)
 {
     static const uint64_t zeroes[8];
-    struct boot_record found = look();
+    struct boot_record found = look(vm);
 
     found.guest = memcmp(found.image, zeroes, sizeof(zeroes)) == 0 ? BOOT_GUEST_BUNDLED : BOOT_GUEST_IMAGE;
     if (found.guest == BOOT_GUEST_BUNDLED)
@@ -112,7 +126,7 @@ static bool load_first(struct vm *vm, struct loader_error *error)
 // it could before the reset.
 static bool load_again(struct vm *vm, const struct boot_record *first, struct loader_error *error)
 {
-    struct boot_record found = look();
+    struct boot_record found = look(vm);
 
     if (first->guest == BOOT_GUEST_BUNDLED) {
         load_diagnostic_guest(vm);
@@ -140,5 +154,7 @@ bool loader_load(struct vm *vm, struct loader_error *error)
 
     if (list->magic == GUEST_MANIFEST_MAGIC)
         return loader_load_listed(vm, list, error);
+    if (!check_places(vm, error))
+        return false;
     return first != NULL ? load_again(vm, first, error) : load_first(vm, error);
 }

@@ -46,9 +46,9 @@ static bool check_page_size(const struct image_header *image, struct loader_erro
     return true;
 }
 
-// limit is the number of bytes from the beginning of guest RAM up to what lies above the Image. The last check compares
-// text_offset with limit - image_size rather than the sum with limit, because the sum of two numbers from a file may
-// wrap around 2^64.
+// limit is the number of bytes from the 2 MiB boundary that text_offset counts from up to what lies above the Image.
+// The last check compares text_offset with limit - image_size rather than the sum with limit, because the sum of two
+// numbers from a file may wrap around 2^64.
 bool loader_check_image(const struct image_header *image, uint64_t limit, struct loader_error *error)
 {
     if (image->magic != IMAGE_MAGIC)

@@ -5,6 +5,7 @@
 #include <hv/guest_manifest.h>
 #include <hv/loader_error.h>
 #include <hv/machine.h>
+#include <hv/space.h>
 
 #define IMAGE_MAGIC     0x644d5241 // "ARM\x64"
 #define DTB_MAGIC       0xd00dfeed
@@ -22,6 +23,16 @@ struct image_header {
 };
 
 _Static_assert(sizeof(struct image_header) == 64);
+
+// Where EL2 finds the guest's memory at ipa, which lies in a piece of vm's RAM: EL2 maps all RAM where it is, so that
+// is the piece's place in the machine, and as far into it. Only before the guest runs (mm/guest_mem.c is the way after
+// that).
+static inline void *loader_memory(const struct vm *vm, uint64_t ipa)
+{
+    const struct space_ram *ram = space_find_ram(&vm->space, ipa_make(ipa));
+
+    return (void *)(uintptr_t)(ram->pa.v + (ipa - ram->range.base.v));
+}
 
 // Fills *error and returns false, so that a check ends in `return loader_refuse(...)`.
 bool loader_refuse(struct loader_error *error, const char *reason, const char *field, uint64_t value, uint64_t bound);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What may be included by what name, where barriers may stand, and who may reach guest memory.
+"""What may be included by what name, where barriers may stand, and who may know and reach guest memory.
 
 A quoted include is private: its file lies in the folder of the file that includes it. All others are <hv/...>.
 """
@@ -22,11 +22,13 @@ POINTER = re.compile(r"\*\)\s*(?:\(uintptr_t\))?\s*\(?[^;,]*?(\bGUEST_RAM\w*|\bL
 POINTER_ALLOWED = {
     "mm/guest_mem.c": "the one way",
     "mm/stage2.c": "its own tables, in EL2's memory",
-    "boot/loader.c": "before any guest runs",
-    "boot/loader_image.c": "likewise",
-    "boot/guest_manifest.c": "likewise",
+    "boot/loader_parts.h": "before any guest runs",
     "vm/selftest.c": "asks the MMU, loads nothing of the guest's",
 }
+# Where the guests' RAM is stands in the plan of the VMs and in the table of the board. All other code is handed a VM,
+# and finds its RAM in vm->space: a second VM has RAM of its own.
+PLANNED = re.compile(r"\bGUEST_RAM_\w+")
+PLANNED_ALLOWED = {"vm/plan.c", "platform/platform.c"}
 # A call of out(), with its row; and a field of a row
 ROW = re.compile(r'\bout\(((?:\s*(?:"(?:[^"\\]|\\.)*"|PRI\w+))+)')
 FIELD = re.compile(r"(?<![a-z0-9_])[a-z0-9_]+[=:](?:%-?[0-9]*(?:l?[ux]|s|d)|0x%-?[0-9]*l?x)")
@@ -72,6 +74,13 @@ def pointer_faults(path, text):
             for match in POINTER.finditer(text)]
 
 
+def planned_faults(path, text):
+    if path in PLANNED_ALLOWED or not path.endswith(".c"):
+        return []
+    return [f"{path}: {match[0]}: the VM's RAM is in vm->space, and only vm/plan.c says where that is"
+            for match in PLANNED.finditer(text)]
+
+
 def row_faults(path, text):
     """Rows of out() (monitor_out.h) with a conversion that is no field's value: with -j it has no name."""
     faults = []
@@ -96,7 +105,7 @@ def main():
                 if fault:
                     faults.append(f"{path}: {fault}")
             if folder != "guest":
-                faults += barrier_faults(path, text) + pointer_faults(path, text) + row_faults(path, text)
+                faults += barrier_faults(path, text) + pointer_faults(path, text) + planned_faults(path, text) + row_faults(path, text)
     for fault in faults:
         print(fault)
     print(f"layering: {count} files, {len(faults)} faults")

@@ -70,7 +70,7 @@ def map_faults(where):
         if region.base < where["RAM_PA"]:
             faults.append(f"{region} begins below RAM {where['RAM_PA']:#x}")
     shift = where["GUEST_RAM_PA"] - where["GUEST_RAM_IPA"]
-    for name in ("LINUX_INITRD", "LINUX_DTB"):
+    for name in ("LINUX_IMAGE", "LINUX_INITRD", "LINUX_DTB"):
         if where[f"{name}_PA"] - where[f"{name}_IPA"] != shift:
             faults.append(f"{name}_PA and {name}_IPA are not {shift:#x} apart")
     return faults

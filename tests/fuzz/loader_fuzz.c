@@ -7,6 +7,8 @@
 
 #include <fuzz.h>
 
+#include <guest_ram.h>
+
 #include <platform/virt.h>
 
 #include <hv/arch/cache.h>
@@ -179,6 +181,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     fuzz_check(once);
     madvise((void *)MEMORY_PA, GUEST_RAM_SIZE + MIB(2), MADV_DONTNEED);
     memset(&vm, 0, sizeof(vm));
+    fake_guest_ram(&vm.space);
     switch (fuzz_below(&input, 8)) {
     case 0:
         memcpy(header, guest_image_start, HEADER);

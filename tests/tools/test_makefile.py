@@ -231,6 +231,7 @@ def test_memory_map_is_sound():
     ("LOG_RING_PA", 0x40100000, "hypervisor 0x40080000..0x40380000 overlaps log ring"),
     ("GUEST_RAM_PA", 0x41000000, "log ring"),
     ("LINUX_DTB_PA", 0x72000000, "DTB"),
+    ("LINUX_IMAGE_IPA", 0x40200000, "LINUX_IMAGE_PA and LINUX_IMAGE_IPA"),
     ("LINUX_INITRD_IPA", 0x45000000, "LINUX_INITRD_PA and LINUX_INITRD_IPA"),
     ("HV_PA", 0x08000000, "GICD"),
 ])

@@ -19,33 +19,51 @@
 
 #include <cmocka.h>
 
+#include <guest_ram.h>
+
 #define IMAGE_MAGIC 0x644d5241u
 
 const char guest_image_start[256] = "the diagnostic guest";
 extern const char guest_image_end[];
 __asm__(".globl guest_image_end\n.set guest_image_end, guest_image_start + 256");
 
-static struct vm vm;
+static struct vm vm, other; // other has RAM of its own
 static struct loader_error error;
 
-// Guest RAM and the 2 MiB of EL2's below it at their true physical addresses: the loader knows no others.
+// The first VM's RAM and the 2 MiB of EL2's below it, at the physical addresses of the board.
 #define MEMORY_PA   (GUEST_RAM_PA - MIB(2))
 #define MEMORY_SIZE (GUEST_RAM_SIZE + MIB(2))
+// The RAM of the other VM.
+#define OTHER_PA UINT64_C(0x10000000)
+
+static int map(uint64_t pa, uint64_t size)
+{
+    void *memory = mmap((void *)pa, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    return memory == (void *)pa ? 0 : -1;
+}
 
 static int map_ram(void **state)
 {
     (void)state;
-    void *ram = mmap((void *)MEMORY_PA, MEMORY_SIZE, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    return ram == (void *)MEMORY_PA ? 0 : -1;
+    return map(MEMORY_PA, MEMORY_SIZE) == 0 ? map(OTHER_PA, GUEST_RAM_SIZE) : -1;
+}
+
+// Gives the VM the RAM at pa as ipa .. ipa + size - 1, beside what it has.
+static void give(struct vm *to, uint64_t ipa, uint64_t size, uint64_t pa)
+{
+    to->space.ram[to->space.ram_count++] = (struct space_ram){.range = {.base = {ipa}, .size = size}, .pa = {pa}};
 }
 
 static int setup(void **state)
 {
     (void)state;
     madvise((void *)MEMORY_PA, MEMORY_SIZE, MADV_DONTNEED);
+    madvise((void *)OTHER_PA, GUEST_RAM_SIZE, MADV_DONTNEED);
     fake_sysreg_reset();
     memset(&vm, 0, sizeof(vm));
+    memset(&other, 0, sizeof(other));
+    fake_guest_ram(&vm.space);
     memset(&error, 0, sizeof(error));
     return 0;
 }
@@ -376,6 +394,62 @@ static void mistakes_of_a_list_are_named(void **state)
 #undef MISTAKE
 }
 
+// ---- Two VMs, each with RAM of its own
+
+static void a_vm_is_loaded_into_its_own_ram(void **state)
+{
+    static const char nothing[256];
+
+    (void)state;
+    give(&other, GUEST_RAM_IPA, GUEST_RAM_SIZE, OTHER_PA);
+    assert_true(loader_load(&other, &error));
+    assert_memory_equal((void *)OTHER_PA, guest_image_start, 256);
+    assert_memory_equal((void *)GUEST_RAM_PA, nothing, 256);
+}
+
+static void a_vm_whose_ram_lacks_the_fixed_places_needs_a_list(void **state)
+{
+    uint64_t end = LINUX_DTB_IPA + LINUX_DTB_MAX_SIZE;
+
+    (void)state;
+    vm.space.ram[0].range.size = GUEST_RAM_SIZE - MIB(2);
+    refused("ram_end", end - MIB(2), end);
+    vm.space.ram[0].range.base.v = MIB(3 * 1024);
+    refused("ram_end", 0, end);
+    vm.space.ram_count = 0;
+    refused("ram_end", 0, end);
+}
+
+// A VM whose RAM begins at 3 GiB, in two blocks.
+static void a_list_is_read_in_the_ram_of_its_vm(void **state)
+{
+    const uint64_t base = MIB(3 * 1024), end = base + MIB(64);
+
+    (void)state;
+    give(&other, base, MIB(32), OTHER_PA + MIB(64));
+    give(&other, base + MIB(32), MIB(32), OTHER_PA);
+    put_list();
+    LIST->entry_ipa = base + MIB(1);
+    LIST->boot_argument = base + MIB(33);
+    LIST->pieces[0] = (struct guest_piece){base + MIB(1), MIB(1), GUEST_PIECE_PROGRAM};
+    LIST->pieces[1] = (struct guest_piece){base + MIB(33), 4096, GUEST_PIECE_DTB};
+    LIST->pieces[2] = (struct guest_piece){base + MIB(32) - 1, 1, GUEST_PIECE_FILE};
+    refused("piece_ipa", base + MIB(1), GUEST_RAM_IPA + GUEST_RAM_SIZE); // vm has no such RAM
+    assert_false(loader_load(&other, &error));                           // the tree that is there is vm's
+    assert_string_equal(error.field, "dtb_magic");
+    memcpy((void *)(OTHER_PA + MIB(1)), (const void *)LINUX_DTB_PA, 8);
+    assert_true(loader_load(&other, &error));
+    assert_int_equal(other.entry_ipa, base + MIB(1));
+    LIST->pieces[2].size = 2; // it goes on into the next block
+    assert_false(loader_load(&other, &error));
+    assert_string_equal(error.field, "piece_size");
+    assert_int_equal(error.bound, 1);
+    LIST->pieces[2].ipa = end;
+    assert_false(loader_load(&other, &error));
+    assert_string_equal(error.field, "piece_ipa");
+    assert_int_equal(error.bound, end);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -395,6 +469,9 @@ int main(void)
         cmocka_unit_test_setup(a_kernel_for_pages_that_are_not_there_is_refused, setup),
         cmocka_unit_test_setup(a_list_names_the_guest, setup),
         cmocka_unit_test_setup(mistakes_of_a_list_are_named, setup),
+        cmocka_unit_test_setup(a_vm_is_loaded_into_its_own_ram, setup),
+        cmocka_unit_test_setup(a_vm_whose_ram_lacks_the_fixed_places_needs_a_list, setup),
+        cmocka_unit_test_setup(a_list_is_read_in_the_ram_of_its_vm, setup),
     };
     return cmocka_run_group_tests(tests, map_ram, NULL);
 }

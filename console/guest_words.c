@@ -89,10 +89,10 @@ COLD void guest_words_tell(struct guest_words *words)
     uint8_t kind = words->last_kind;
 
     if (kind == OOPS && __atomic_add_fetch(&words->oopses, 1, __ATOMIC_RELAXED) == OOPS_MANY)
-        notify_post(NOTIFY_GUEST_OOPSES);
+        notify_post(NOTIFY_GUEST_OOPSES, vcpu_current());
     if (kind == PANIC_END) {
         if (!__atomic_exchange_n(&words->panic_told, true, __ATOMIC_RELAXED))
-            notify_post(NOTIFY_GUEST_PANIC);
+            notify_post(NOTIFY_GUEST_PANIC, vcpu_current());
     } else if (kind == PANIC) {
         log_limited(LOG_LIMIT(LOG_SOURCE_PANIC, LOG_ERROR), LOG_GUEST, "guest-panic", "vcpu=%u text=%pQ",
                     vcpu_current()->id, words->last);

@@ -50,7 +50,7 @@ COLD void hold_access(struct vcpu *vcpu, const struct event *event)
     memcpy(held->x, vcpu->frame->x, sizeof(held->x));
     memcpy(held->parts, vcpu->parts, sizeof(held->parts));
     // Valid only if this access is what paused the VM: otherwise the person was not shown it.
-    held->valid = vm_break(vcpu->vm, NOTIFY_POLICY_PAUSE);
+    held->valid = vm_break(vcpu, NOTIFY_POLICY_PAUSE);
 }
 
 void hold_drop(struct vcpu *vcpu)

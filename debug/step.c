@@ -47,7 +47,7 @@ bool step_take(struct vcpu *vcpu)
     if (--vcpu->step_count > 0)
         return true;
     step_cancel(vcpu);
-    vm_break(vcpu->vm, NOTIFY_STEP);
+    vm_break(vcpu, NOTIFY_STEP);
     return true;
 }
 

@@ -21,6 +21,7 @@
 #include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/log.h>
+#include <hv/machine.h>
 #include <hv/monitor_commands.h>
 #include <hv/monitor_complete.h>
 #include <hv/monitor_line.h>
@@ -200,20 +201,30 @@ void monitor_open(const char *reason)
     open(reason, state() == CLOSED || state() == UNATTENDED ? UNATTENDED : OPEN);
 }
 
-// The steps that a person at the prompt has asked for are done: the reply of step ends, and says where the vCPUs stand.
-static void steps_done(void)
+// A person works at the prompt on one VM, and something has happened to another one: it is said in a line, and neither
+// their choice of a VM nor the reply that they wait for changes.
+static void say_of_other_vm(const char *reason)
 {
-    if (has_prompt() && monitor_reply_deferred())
-        finish_step();
-    else
-        monitor_open(notify_name(NOTIFY_STEP));
+    char text[LOG_LINE_MAX];
+
+    (void)format_text(text, sizeof(text), "-- another VM: %s", reason);
+    say(text);
 }
 
-// The listener of all events (core/notify.c).
-static void notified(enum notify_event event)
+// The listener of all events (core/notify.c). When the steps of a person's step command are done, the reply ends and
+// says where the vCPUs stand. Any other event opens the prompt, and commands are about the event's VM from then on.
+static void notified(enum notify_event event, struct vcpu *vcpu)
 {
-    if (event == NOTIFY_STEP)
-        steps_done();
+    bool chosen = vcpu->vm == monitor_vm();
+
+    if (!chosen && has_prompt()) {
+        say_of_other_vm(notify_name(event));
+        return;
+    }
+    if (!chosen)
+        monitor_choose_vm(vcpu->vm);
+    if (event == NOTIFY_STEP && has_prompt() && monitor_reply_deferred())
+        finish_step();
     else
         monitor_open(notify_name(event));
 }

@@ -59,7 +59,7 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
         return event->verdict == POLICY_DENY ? refusal : TRAP_DONE;
     case POLICY_STOP:
         write_record(vcpu, event);
-        vm_stop(vcpu->vm, NOTIFY_POLICY_STOP);
+        vm_stop(vcpu, NOTIFY_POLICY_STOP);
         return TRAP_STOP;
     case POLICY_PAUSE:
         if (hold_passed(vcpu, event))

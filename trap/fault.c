@@ -62,7 +62,7 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
     record(vcpu, event, outcome, reason);
     if (outcome == TRAP_STOP) {
         // The one fault that ariel does not know how to go on from is fault status code 0x31 (abort_classify.c).
-        vm_stop(vcpu->vm, verdict->action == POLICY_STOP ? NOTIFY_POLICY_STOP : NOTIFY_DESCRIPTOR_UPDATE);
+        vm_stop(vcpu, verdict->action == POLICY_STOP ? NOTIFY_POLICY_STOP : NOTIFY_DESCRIPTOR_UPDATE);
     } else if (pause) {
         hold_access(vcpu, event);
         return TRAP_RETRY;

@@ -41,7 +41,7 @@ int64_t hvc_dump_log(struct vcpu *vcpu)
 
 int64_t hvc_pause(struct vcpu *vcpu)
 {
-    vm_break(vcpu->vm, NOTIFY_GUEST_PAUSE);
+    vm_break(vcpu, NOTIFY_GUEST_PAUSE);
     return HVC_SUCCESS;
 }
 

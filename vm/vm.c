@@ -101,16 +101,18 @@ enum hv_status vm_resume(struct vm *vm)
     return HV_OK;
 }
 
-bool vm_break(struct vm *vm, enum notify_event event)
+bool vm_break(struct vcpu *vcpu, enum notify_event event)
 {
-    if (vm_pause(vm) != HV_OK)
+    if (vm_pause(vcpu->vm) != HV_OK)
         return false;
-    notify_post(event);
+    notify_post(event, vcpu);
     return true;
 }
 
-void vm_stop(struct vm *vm, enum notify_event event)
+void vm_stop(struct vcpu *vcpu, enum notify_event event)
 {
+    struct vm *vm = vcpu->vm;
+
     // Several vCPUs may stop the VM at once. The first goes on; the others return, see its request and wait in EL2.
     if (__atomic_exchange_n(&vm->state, VM_STOPPED, __ATOMIC_ACQ_REL) == VM_STOPPED)
         return;
@@ -120,7 +122,7 @@ void vm_stop(struct vm *vm, enum notify_event event)
     log_write_held();
     log_counters(vm);
     log_record(LOG_ERROR, LOG_VM, "vm-stop", "reason=%pQ", vm->stop_reason);
-    notify_post(event);
+    notify_post(event, vcpu);
 }
 
 _Noreturn void vm_reset(struct vm *vm)

@@ -82,7 +82,7 @@ static void check_guest(struct vcpu *vcpu)
     else if (++vcpu->stuck_ticks == STUCK_MAX) {
         log_limited(LOG_LIMIT(LOG_SOURCE_HANG, LOG_WARN), LOG_GUEST, "guest-hang", "vcpu=%u pc=0x%lx", vcpu->id,
                     frame->elr_el2);
-        notify_post(masked ? NOTIFY_VCPU_MASKED : NOTIFY_VCPU_NO_VECTORS);
+        notify_post(masked ? NOTIFY_VCPU_MASKED : NOTIFY_VCPU_NO_VECTORS, vcpu);
     }
 }
 

@@ -28,12 +28,13 @@ enum hv_status vm_pause(struct vm *vm);
 // Lets the vCPUs run again; the time spent paused is added to CNTVOFF_EL2. HV_ERR_STATE when not paused.
 enum hv_status vm_resume(struct vm *vm);
 
-// Pauses the VM and posts event, which says why. False, and nothing done, when the VM is not running.
-bool vm_break(struct vm *vm, enum notify_event event);
+// Pauses the VM of vcpu and posts event about vcpu, which says why. False, and nothing done, when the VM is not
+// running.
+bool vm_break(struct vcpu *vcpu, enum notify_event event);
 
-// Stops the VM for good, writes the record "vm-stop" with event's name, which is vm->stop_reason from now on, and posts
-// event.
-void vm_stop(struct vm *vm, enum notify_event event);
+// Stops the VM of vcpu for good, writes the record "vm-stop" with event's name, which is vm->stop_reason from now on,
+// and posts event about vcpu. Once a VM: later calls do nothing.
+void vm_stop(struct vcpu *vcpu, enum notify_event event);
 
 // Asks for a machine reset (the guest starts again from pristine images). Does not return.
 _Noreturn void vm_reset(struct vm *vm);

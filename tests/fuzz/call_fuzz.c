@@ -79,7 +79,7 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
     requested[vcpu->id] |= request;
 }
 
-bool vm_break(struct vm *of, enum notify_event event)
+bool vm_break(struct vcpu *of, enum notify_event event)
 {
     (void)of, (void)event;
     broke = true;

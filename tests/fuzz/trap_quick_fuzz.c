@@ -184,13 +184,13 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
     note('r', vcpu->id + request);
 }
 
-void vm_stop(struct vm *of, enum notify_event event)
+void vm_stop(struct vcpu *of, enum notify_event event)
 {
     (void)of, (void)event;
     note('s', 0);
 }
 
-bool vm_break(struct vm *of, enum notify_event event)
+bool vm_break(struct vcpu *of, enum notify_event event)
 {
     (void)of, (void)event;
     note('p', 0);

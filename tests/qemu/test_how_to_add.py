@@ -87,6 +87,7 @@ unsigned int probe_taken(void);
 
 #include <hv/gicv3.h>
 #include <hv/irq.h>
+#include <hv/machine.h>
 #include <hv/notify.h>
 
 #define SGI_PROBE 5
@@ -96,7 +97,7 @@ static unsigned int taken;
 static enum irq_end handle(void *argument)
 {
     ++*(unsigned int *)argument;
-    notify_post(NOTIFY_PROBE);
+    notify_post(NOTIFY_PROBE, vcpu_current());
     return IRQ_DONE;
 }
 

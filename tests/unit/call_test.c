@@ -94,9 +94,9 @@ void vcpu_request(struct vcpu *vcpu, uint32_t request)
     requested[vcpu->id] |= request;
 }
 
-bool vm_break(struct vm *in, enum notify_event event)
+bool vm_break(struct vcpu *who, enum notify_event event)
 {
-    (void)in;
+    assert_ptr_equal(who->vm, &vm);
     broke = event == NOTIFY_GUEST_PAUSE ? "paused by guest" : "?";
     return true;
 }

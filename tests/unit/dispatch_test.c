@@ -79,7 +79,7 @@ void hold_access(struct vcpu *of, const struct event *at)
     broke++;
 }
 
-void vm_stop(struct vm *of, enum notify_event why)
+void vm_stop(struct vcpu *of, enum notify_event why)
 {
     (void)of;
     assert_true(why == NOTIFY_POLICY_STOP || why == NOTIFY_DESCRIPTOR_UPDATE);

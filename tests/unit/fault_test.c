@@ -76,9 +76,9 @@ const char *log_class_name(unsigned int class)
     return "class";
 }
 
-void vm_stop(struct vm *of, enum notify_event event)
+void vm_stop(struct vcpu *of, enum notify_event event)
 {
-    assert_ptr_equal(of, &vm);
+    assert_ptr_equal(of->vm, &vm);
     stopped = notify_name(event);
 }
 

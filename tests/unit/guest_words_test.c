@@ -108,6 +108,7 @@ static void test_the_monitor_opens_once_at_many_oopses(void **state)
     (void)state;
     assert_int_equal(fake_notify_count, 1); // the flood before
     assert_int_equal(fake_notified, NOTIFY_GUEST_OOPSES);
+    assert_ptr_equal(fake_notified_about, &vcpu);
     now += 1000;
     assert_string_equal(print("BUG: one more\n"), "guest-oops");
     assert_int_equal(fake_notify_count, 1);
@@ -122,6 +123,7 @@ static void test_the_monitor_opens_once_at_the_end(void **state)
         assert_null(print("[    9.1] ---[ end Kernel panic - not syncing: x ]---\r\n"));
     assert_int_equal(fake_notify_count, 1);
     assert_int_equal(fake_notified, NOTIFY_GUEST_PANIC);
+    assert_ptr_equal(fake_notified_about, &vcpu);
     assert_int_equal(records, 0);
 }
 

@@ -18,9 +18,9 @@ static struct telemetry telemetry;
 static struct vcpu vcpu;
 static unsigned int breaks;
 
-bool vm_break(struct vm *of, enum notify_event event)
+bool vm_break(struct vcpu *of, enum notify_event event)
 {
-    assert_ptr_equal(of, &vm);
+    assert_ptr_equal(of, &vcpu);
     assert_int_equal(event, NOTIFY_POLICY_PAUSE);
     breaks++;
     return true;

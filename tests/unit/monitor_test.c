@@ -3,6 +3,8 @@
 // kept quiet by opening it, and no bytes at all do any harm.
 #include "monitor_world.h"
 
+#include <hv/monitor_subject.h>
+
 static void attention_takes_one_key(void **state)
 {
     static const char keys[] = "hdqtmP+-*";
@@ -244,7 +246,7 @@ static void step_answers_when_the_steps_are_done(void **state)
     assert_null(strstr(fake_console.text, "ok\n"));
     type("status\r"); // waits for the steps
     vm0.state = VM_PAUSED;
-    fake_notify_listener(NOTIFY_STEP);
+    fake_notify_listener(NOTIFY_STEP, &vm0.vcpus[0]);
     assert_non_null(strstr(fake_console.text, "vcpu=0 pc=0x40000000\nvcpu=1 pc=0x40000000\nok\n"));
     type("\r");
     assert_int_equal(fake_steps, 6);
@@ -264,7 +266,7 @@ static void who_leaves_while_it_steps_finds_a_prompt_again(void **state)
     assert_false(monitor_is_open());
     assert_non_null(strstr(fake_console.text, "err the guest still steps"));
     vm0.state = VM_PAUSED;
-    fake_notify_listener(NOTIFY_STEP);
+    fake_notify_listener(NOTIFY_STEP, &vm0.vcpus[0]);
     type("\rsta");
     assert_string_equal(fake_console.input, PROMPT "sta");
 }
@@ -279,6 +281,33 @@ static void it_opens_by_itself_and_says_why(void **state)
     assert_string_equal(run("resume"), "err the guest is stopped for good: only reset starts it again");
     assert_string_equal(run("step"), "err the guest is stopped for good: only reset starts it again");
     assert_string_equal(run("pause"), "err the guest is stopped");
+}
+
+// Two VMs: an event chooses its VM only when no person works on another one, and ends the steps of its own only.
+static void an_event_is_about_its_own_vm(void **state)
+{
+    static struct vm other;
+    static struct trap_frame frame;
+
+    (void)state;
+    other = (struct vm){.state = VM_PAUSED, .policy = vm0.policy, .vcpu_count = 1};
+    other.vcpus[0] = (struct vcpu){.vm = &other, .frame = &frame, .telemetry = vm0.vcpus[0].telemetry};
+    type("\x1d\rpause\rstep 3\r");
+    fake_console.length = 0;
+    fake_notify_listener(NOTIFY_STEP, &other.vcpus[0]);
+    assert_null(strstr(fake_console.text, "ok\n")); // vm0 steps still
+    assert_ptr_equal(monitor_vm(), &vm0);
+    vm0.state = VM_PAUSED;
+    fake_notify_listener(NOTIFY_STEP, &vm0.vcpus[0]);
+    assert_non_null(strstr(fake_console.text, "ok\n"));
+    fake_notify_listener(NOTIFY_GUEST_PANIC, &other.vcpus[0]);
+    assert_non_null(strstr(fake_console.text, "-- another VM: guest panic"));
+    assert_ptr_equal(monitor_vm(), &vm0);
+    type("quit\r");
+    fake_notify_listener(NOTIFY_GUEST_PANIC, &other.vcpus[0]);
+    assert_non_null(strstr(fake_console.text, "-- monitor: guest panic; guest paused"));
+    assert_ptr_equal(monitor_vm(), &other);
+    monitor_choose_vm(&vm0);
 }
 
 static void random_bytes_do_no_harm(void **state)
@@ -326,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup(step_answers_when_the_steps_are_done, set_up),
         cmocka_unit_test_setup(who_leaves_while_it_steps_finds_a_prompt_again, set_up),
         cmocka_unit_test_setup(it_opens_by_itself_and_says_why, set_up),
+        cmocka_unit_test_setup(an_event_is_about_its_own_vm, set_up),
         cmocka_unit_test_setup(random_bytes_do_no_harm, set_up),
     };
 

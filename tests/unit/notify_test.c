@@ -12,12 +12,15 @@
 
 #include <hv/arch/cpu.h>
 #include <hv/gicv3.h>
+#include <hv/machine.h>
 #include <hv/notify.h>
 
 #include <fake_panic.h>
 
 static unsigned int here, kicks, told_count;
 static enum notify_event told[8];
+static struct vcpu *about[8]; // told[n] was about it
+static struct vm vms[2];      // the first on CPUs 0 to 2, the second on CPU 3
 
 unsigned int cpu_id(void)
 {
@@ -31,15 +34,16 @@ void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
     kicks++;
 }
 
-static void listen(enum notify_event event)
+static void listen(enum notify_event event, struct vcpu *vcpu)
 {
     assert_int_equal(here, 0);
+    about[told_count] = vcpu;
     told[told_count++] = event;
 }
 
-static void listen_too(enum notify_event event)
+static void listen_too(enum notify_event event, struct vcpu *vcpu)
 {
-    listen(event);
+    listen(event, vcpu);
 }
 
 static int register_two(void **state)
@@ -54,14 +58,21 @@ static int setup(void **state)
 {
     (void)state;
     here = kicks = told_count = 0;
+    for (unsigned int cpu = 0; cpu < 4; cpu++) {
+        struct vm *vm = &vms[cpu == 3];
+        vm->vcpus[cpu % 3].cpu = cpu;
+        vm->vcpus[cpu % 3].vm = vm;
+    }
     return 0;
 }
 
 static void the_boot_cpu_tells_at_once(void **state)
 {
     (void)state;
-    notify_post(NOTIFY_GUEST_PANIC);
+    notify_post(NOTIFY_GUEST_PANIC, &vms[0].vcpus[0]);
     assert_int_equal(told_count, 2);
+    assert_ptr_equal(about[0], &vms[0].vcpus[0]);
+    assert_ptr_equal(about[1], &vms[0].vcpus[0]);
     assert_int_equal(told[0], NOTIFY_GUEST_PANIC);
     assert_int_equal(told[1], NOTIFY_GUEST_PANIC);
     assert_int_equal(kicks, 0);
@@ -73,10 +84,9 @@ static void another_cpu_kicks_the_boot_cpu_which_tells(void **state)
 {
     (void)state;
     here = 2;
-    notify_post(NOTIFY_GUEST_OOPSES);
-    notify_post(NOTIFY_STEP);
-    here = 1;
-    notify_post(NOTIFY_GUEST_OOPSES);
+    notify_post(NOTIFY_GUEST_OOPSES, &vms[0].vcpus[2]);
+    notify_post(NOTIFY_STEP, &vms[0].vcpus[2]);
+    notify_post(NOTIFY_GUEST_OOPSES, &vms[0].vcpus[2]);
     assert_int_equal(kicks, 3);
     notify_serve(); // not its business
     assert_int_equal(told_count, 0);
@@ -87,6 +97,29 @@ static void another_cpu_kicks_the_boot_cpu_which_tells(void **state)
     assert_int_equal(told[3], NOTIFY_GUEST_OOPSES);
     notify_serve();
     assert_int_equal(told_count, 4);
+}
+
+// The same event at the same time in both VMs: each listener hears of both, and knows which is which. It does not
+// matter on which CPU somebody found it.
+static void events_of_two_vms_are_apart(void **state)
+{
+    (void)state;
+    here = 3;
+    notify_post(NOTIFY_GUEST_PANIC, &vms[1].vcpus[0]);
+    here = 1;
+    notify_post(NOTIFY_GUEST_PANIC, &vms[0].vcpus[1]);
+    notify_post(NOTIFY_VCPU_MASKED, &vms[1].vcpus[0]);
+    here = 0;
+    notify_serve();
+    assert_int_equal(told_count, 6);
+    assert_ptr_equal(about[0], &vms[0].vcpus[1]);
+    for (unsigned int i = 2; i < 6; i++)
+        assert_ptr_equal(about[i], &vms[1].vcpus[0]);
+    assert_int_equal(told[0], NOTIFY_GUEST_PANIC);
+    assert_int_equal(told[2], NOTIFY_GUEST_PANIC); // in the order of the table
+    assert_int_equal(told[4], NOTIFY_VCPU_MASKED);
+    notify_serve();
+    assert_int_equal(told_count, 6);
 }
 
 static void every_event_has_its_words(void **state)
@@ -116,6 +149,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_boot_cpu_tells_at_once, setup),
         cmocka_unit_test_setup(another_cpu_kicks_the_boot_cpu_which_tells, setup),
+        cmocka_unit_test_setup(events_of_two_vms_are_apart, setup),
         cmocka_unit_test_setup(every_event_has_its_words, setup),
         cmocka_unit_test_setup(a_listener_too_many_is_a_bug, setup),
     };

@@ -26,9 +26,9 @@ void vcpu_request(struct vcpu *of, uint32_t request)
     of->request |= request;
 }
 
-bool vm_break(struct vm *of, enum notify_event event)
+bool vm_break(struct vcpu *of, enum notify_event event)
 {
-    (void)of;
+    assert_int_equal(of->step_count, 0);
     assert_int_equal(event, NOTIFY_STEP);
     breaks++;
     return true;

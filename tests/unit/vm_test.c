@@ -361,22 +361,24 @@ static void a_break_pauses_and_says_why(void **state)
 {
     (void)state;
     fake_notify_reset();
-    assert_true(vm_break(&vm0, NOTIFY_POLICY_PAUSE));
+    assert_true(vm_break(&vm0.vcpus[2], NOTIFY_POLICY_PAUSE));
     assert_int_equal(vm0.state, VM_PAUSED);
     assert_int_equal(fake_notified, NOTIFY_POLICY_PAUSE);
-    assert_false(vm_break(&vm0, NOTIFY_GUEST_PAUSE));
+    assert_false(vm_break(&vm0.vcpus[1], NOTIFY_GUEST_PAUSE));
     assert_int_equal(fake_notify_count, 1);
+    assert_ptr_equal(fake_notified_about, &vm0.vcpus[2]);
 }
 
 static void a_stop_is_for_good_and_keeps_its_first_reason(void **state)
 {
     (void)state;
-    vm_stop(&vm0, NOTIFY_DESCRIPTOR_UPDATE);
+    vm_stop(&vm0.vcpus[1], NOTIFY_DESCRIPTOR_UPDATE);
     assert_int_equal(vm0.state, VM_STOPPED);
     assert_string_equal(recorded, "vm-stop");
-    vm_stop(&vm0, NOTIFY_POLICY_STOP);
+    vm_stop(&vm0.vcpus[2], NOTIFY_POLICY_STOP);
     assert_string_equal(vm0.stop_reason, "an unsupported hardware update of a descriptor");
     assert_int_equal(fake_notified, NOTIFY_DESCRIPTOR_UPDATE);
+    assert_ptr_equal(fake_notified_about, &vm0.vcpus[1]);
     assert_int_equal(vm_pause(&vm0), HV_ERR_STATE);
     assert_int_equal(vm_resume(&vm0), HV_ERR_STATE);
 }

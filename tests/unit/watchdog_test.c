@@ -138,6 +138,7 @@ static void a_hang_is_told_once(void **state)
     assert_string_equal(told, "guest-hang");
     assert_int_equal(told_count, 1);
     assert_int_equal(fake_notified, NOTIFY_VCPU_MASKED);
+    assert_ptr_equal(fake_notified_about, vcpu);
 }
 
 // What a program without vectors becomes at its first exception.

@@ -22,7 +22,17 @@ RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf --platform=$(PLATFO
 
 # A guest of one's own: Image, initrd and device tree are made and checked by tools/run_linux.py.
 RUN_GUEST = $(PYTHON) tools/run_linux.py --platform=$(PLATFORM) $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
-            --dtb=$(call quote,$(LINUX_DTB)) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
+            --dtb=$(call quote,$(LINUX_DTB)) $(DEVICES) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
+
+## disks of the guest: raw and qcow2 images, with blanks between; image,ro can only be read
+DISK ?=
+## user: a network inside QEMU; user,hostfwd=tcp:127.0.0.1:2222-:22 leads a port of this machine into the guest
+NET ?=
+## a folder of this machine that the guest can mount: mount -t 9p -o trans=virtio share /mnt; folder,ro
+SHARE ?=
+## 1: the guest has a source of random numbers
+RNG ?=
+DEVICES = --disk=$(call quote,$(DISK)) --net=$(call quote,$(NET)) --share=$(call quote,$(SHARE)) --rng=$(call quote,$(RNG))
 
 ## a program or firmware at EL1 for `make run`, with POLICY=firmware by default: an Image, an ELF file or a flat binary
 GUEST ?=
@@ -86,6 +96,7 @@ run-linux:
 unread = $(if $(filter $(1),$(MAKECMDGOALS)),$(foreach name,$(2),$(if $($(name)),$(error $(name)=$($(name)): $(3)))))
 ifeq ($(GUEST),)
 $(call unread,run debug,GUEST_ARGS GUEST_ADDR GUEST_FILE,`make run` reads it with GUEST=<program> only)
+$(call unread,run debug,DISK NET SHARE RNG,the diagnostic guest drives no such device; give it to `make run-linux` or with GUEST=<program>)
 $(call unread,run debug,LINUX_IMAGE LINUX_INITRD LINUX_DTB LINUX_CMDLINE,`make run` boots the diagnostic guest; give it to `make run-linux`)
 else
 $(call unread,run debug,LINUX_IMAGE LINUX_CMDLINE,the guest is GUEST=$(GUEST) and its arguments are GUEST_ARGS=)
@@ -102,7 +113,7 @@ platform-table:
 .PHONY: dtb-show
 dtb-show:
 	$(Q)scripts/bootstrap build run linux
-	$(Q)$(PYTHON) tools/guest_dtb.py $(MACHINE) --cc '$(HOSTCC)' --show \
+	$(Q)$(PYTHON) tools/guest_dtb.py $(MACHINE) $(DEVICES) --extra=$(call quote,$(QEMU_EXTRA)) --cc '$(HOSTCC)' --show \
 	    --policy $(call quote,$(LINUX_POLICY_FILE)) --dtb=$(call quote,$(LINUX_DTB)) $(LINUX_ARGUMENTS) \
 	    --initrd=$(call quote,$(LINUX_INITRD))
 

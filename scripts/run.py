@@ -30,22 +30,27 @@ class Board(NamedTuple):
     image: bool  # QEMU enters an ELF file at EL3 there, and an arm64 Image at EL2
     boot_options_pa: int
     guest_ram: int  # from the beginning of RAM
+    transports: int  # virtio-mmio, of which the last one is EL2's own
 
 
 BOARDS = {
     "virt": Board("QEMU virt,virtualization=on,gic-version=3", "virt,virtualization=on,gic-version=3", "cortex-a57",
-                  CPU_MAX, "", 800, False, 0x41e02000, 0x2000000),
+                  CPU_MAX, "", 800, False, 0x41e02000, 0x2000000, 32),
     # Its CPUs are two Cortex-A72 and two Cortex-R5F, which stay off.
-    "versal": Board("QEMU xlnx-versal-virt", "xlnx-versal-virt", "cortex-a72", 2, "4", 1024, True, 0x01e02000, 0x10000000),
+    "versal": Board("QEMU xlnx-versal-virt", "xlnx-versal-virt", "cortex-a72", 2, "4", 1024, True, 0x01e02000, 0x10000000, 8),
 }
 # AArch64 models with EL2. Models that QEMU does not know it refuses itself.
 CPU_PATTERN = re.compile(r"(cortex-a(35|5\d|6\d|7\d|7\d\d)|neoverse-[a-z]\d|a64fx|max)(,\S*)?")
 
 
-# QEMU's options that give the machine a device, and what says that one has none
+# QEMU's options that give the machine a device on a bus that ariel's guests do not have, and what says that one gives none
 DEVICE_OPTIONS = {"-device": ("loader", "guest-loader"), "-drive": ("if=none", "if=pflash"), "-nic": ("none",),
                   "-net": ("none",), "-vga": ("none",), "-hda": (), "-hdb": (), "-hdc": (), "-hdd": (), "-cdrom": (), "-sd": (),
                   "-mtdblock": (), "-virtfs": (), "-usbdevice": (), "-usb": None}
+# Devices of the virtio-mmio transports, and those of them that ariel passes on to its guests
+TRANSPORT_DEVICE = re.compile(r"virtio-[a-z0-9-]+-device")
+GUEST_DEVICES = ("virtio-blk-device", "virtio-net-device", "virtio-9p-device", "virtio-rng-device", "virtio-serial-device")
+TRANSPORT = re.compile(r"bus=virtio-mmio-bus\.(\d+)")
 # Those that QEMU reads for a kernel that it loads itself, and what to give in their place
 LOADER_OPTIONS = {"-initrd": "LINUX_INITRD=", "-append": "LINUX_CMDLINE= or GUEST_ARGS=", "-dtb": "LINUX_DTB="}
 
@@ -81,21 +86,57 @@ def refusal(smp, mem, cpu, extra="", console="filtered", platform="virt"):
     return None
 
 
+def options_of(extra):
+    """(option, value) of each word of QEMU_EXTRA that is an option's name; QEMU takes --device for -device."""
+    words = shlex.split(extra)
+    return [(f"-{word.lstrip('-')}", value) for word, value in zip(words, [*words[1:], ""]) if word.startswith("-")]
+
+
+def transport_devices(extra):
+    """(the value of -device, the model, the transport's number or None) of each virtio-mmio device in QEMU_EXTRA."""
+    found = []
+    for option, value in options_of(extra):
+        model, *properties = value.split(",")
+        if option == "-device" and TRANSPORT_DEVICE.fullmatch(model):
+            buses = [TRANSPORT.fullmatch(word) for word in properties]
+            found.append((value, model, next((int(bus[1]) for bus in buses if bus), None)))
+    return found
+
+
+def device_transports(extra):
+    """The numbers of the transports that QEMU_EXTRA gives a device of the guest's."""
+    return {number for _, model, number in transport_devices(extra) if number is not None and model in GUEST_DEVICES}
+
+
+def transport_warnings(extra):
+    """What is wrong with virtio-mmio devices in QEMU_EXTRA, in lines."""
+    found = []
+    for value, model, number in transport_devices(extra):
+        said = f"QEMU_EXTRA: -device {value}"
+        if model not in GUEST_DEVICES:
+            found.append(f"{said}: no guest sees it: ariel passes on {', '.join(GUEST_DEVICES)}")
+        elif number is None:
+            found.append(f"{said}: names no transport, so QEMU takes the last one, which is ariel's own: add "
+                         "bus=virtio-mmio-bus.0")
+    return found
+
+
 def gives_device(option, value):
     """Whether an option of QEMU's gives the machine a device that no guest of ariel's sees."""
+    if option == "-device" and TRANSPORT_DEVICE.fullmatch(value.split(",")[0]):
+        return False
     harmless = DEVICE_OPTIONS[option]
     return harmless is None or not any(word in harmless for word in value.split(","))
 
 
 def warnings(extra):
     """What in QEMU_EXTRA can have no effect on the guest, in lines."""
-    found, words = [], shlex.split(extra)
-    for word, value in zip(words, [*words[1:], ""]):
-        option = f"-{word.lstrip('-')}" if word.startswith("-") else word
+    found = transport_warnings(extra)
+    for option, value in options_of(extra):
         if option in DEVICE_OPTIONS and gives_device(option, value):
             given = option if DEVICE_OPTIONS[option] is None else f"{option} {value}"
-            found.append(f"QEMU_EXTRA: {given}: no guest sees it: PCIe, virtio and USB write to memory by themselves, and "
-                         "ariel keeps such devices from its guests (docs/LINUX.md)")
+            found.append(f"QEMU_EXTRA: {given}: no guest sees it: ariel keeps PCIe and USB from its guests; DISK=, NET=, SHARE= "
+                         "and RNG= give one devices that it sees (docs/LINUX.md)")
         if option in LOADER_OPTIONS:
             found.append(f"QEMU_EXTRA: {option} {value}: QEMU gives it to a kernel that it loads itself, and here that is "
                          f"ariel: give {LOADER_OPTIONS[option]}")

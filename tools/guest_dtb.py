@@ -6,7 +6,8 @@ guest_dtb.py --policy policy/linux.toml --smp 4 --output build/linux/guest.dtb [
 
 Without --dtb the blob is dumped from the very machine that ariel will run on; a blob that is given is read, never
 written. Memory is the guest's RAM, PSCI goes by hvc, there is one CPU node per vCPU, and of the devices those remain
-that the policy lets the guest have and that are no bus masters. /chosen gets the arguments, the initrd's place and fresh
+that the policy lets the guest have and that are no bus masters. Of the virtio-mmio transports those stay that hold a
+device of the guest's (tools/guest_devices.py). /chosen gets the arguments, the initrd's place and fresh
 seeds. Addresses come from include/hv/memory_map.h, devices and verdicts from the policy compiler.
 """
 
@@ -24,7 +25,8 @@ import libfdt
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
-import policy_compile  # noqa: E402  (folders, not packages)
+import guest_devices  # noqa: E402  (folders, not packages)
+import policy_compile  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
 from run import machine_arguments, refusal  # noqa: E402
 
@@ -34,6 +36,7 @@ DEFAULT_ARGUMENTS = "console=ttyAMA0"
 SEED_SIZES = (("rng-seed", 64), ("kaslr-seed", 8))
 # Nodes without registers of their own that are true for the guest, too.
 PLAIN = ("fixed-clock", "arm,armv8-timer")
+VIRTIO_MMIO, TRANSPORT_SIZE = "virtio-mmio", 0x200
 STALE = ("linux,initrd-start", "linux,initrd-end")
 ARGUMENTS_MAX = 2047  # arm64's COMMAND_LINE_SIZE, with the end
 
@@ -135,16 +138,28 @@ class Tree:
 
 
 class Devices:
-    """The policy's view of the address space outside RAM."""
+    """The policy's view of the address space outside RAM. transports: the numbers of the virtio-mmio transports that hold
+    a device of the guest's."""
 
-    def __init__(self, policy):
+    def __init__(self, policy, transports=frozenset()):
         self.policy = policy
+        self.transports = transports
 
     def range_at(self, address):
         return next((r for r in self.policy.ranges if r["base"] <= address < r["base"] + r["size"]), None)
 
+    def why_no_transport(self, number, found):
+        """Why the guest can't have a virtio-mmio transport; None when it has a device there. found: the range."""
+        action = found["verdicts"][0]["action"]
+        if number not in self.transports:
+            return "a transport without a device"
+        return None if action == "emulate" else f"the policy says {action} to reads of {found['key'].name}"
+
     def why_not(self, address, size):
         """Why the guest can't have this range; None when it can read all of it."""
+        found = self.range_at(address)
+        if found is not None and found["key"].name == VIRTIO_MMIO:
+            return self.why_no_transport((address - found["base"]) // TRANSPORT_SIZE, found)
         end = address + max(size, 1)
         while address < end:
             found = self.range_at(address)
@@ -288,6 +303,18 @@ def check_machine(tree, where):
                     "gic-version=3; leave LINUX_DTB out to have one made")
 
 
+def check_transports(tree, devices):
+    """Each transport that holds a device must be in the machine's tree: the guest learns of it there alone."""
+    if not devices.transports:
+        return
+    base = next(r["base"] for r in devices.policy.ranges if r["key"].name == VIRTIO_MMIO)
+    there = {tree.registers(path)[0][0] for path in tree.children("/") if "virtio,mmio" in tree.words(path, "compatible")}
+    for number in sorted(devices.transports):
+        if base + number * TRANSPORT_SIZE not in there:
+            raise TreeError(f"{tree.name}: no node virtio_mmio@{base + number * TRANSPORT_SIZE:x} for the device on transport "
+                            f"{number}; leave LINUX_DTB out to have a tree made")
+
+
 def check_arguments(arguments):
     if arguments is None:
         return
@@ -302,14 +329,17 @@ def check_size(blob, name, where):
         raise TreeError(f"{name}: size={len(blob):#x}: at most {where['LINUX_DTB_MAX_SIZE']:#x} bytes fit")
 
 
-def make(blob, name, policy, where, smp, arguments=None, initrd_size=0, initrd_ipa=None):
-    """(the guest's blob, [(path removed, why)]). An initrd without initrd_ipa is in its documented place."""
+def make(blob, name, policy, where, smp, arguments=None, initrd_size=0, initrd_ipa=None, transports=frozenset()):
+    """(the guest's blob, [(path removed, why)]). An initrd without initrd_ipa is in its documented place. transports: the
+    numbers of the virtio-mmio transports that hold a device of the guest's."""
     check_arguments(arguments)
     check_size(blob, name, where)
     try:
         tree = Tree(sound(blob, name), name)
         check_machine(tree, where)
-        removed = prune(tree, Devices(policy))
+        devices = Devices(policy, transports)
+        check_transports(tree, devices)
+        removed = prune(tree, devices)
         while tree.fdt.num_mem_rsv():  # they name places of the bare machine
             libfdt.check_err(libfdt.fdt_del_mem_rsv(tree.fdt._fdt, 0))
         set_memory(tree, where)
@@ -351,7 +381,8 @@ def compile_policy(path, cc):
 
 
 def make_for(options, initrd_size=0, initrd_ipa=None):
-    """The guest's blob for a command line's choices (smp, mem, cpu, dtb, policy, cc, cmdline), and what was removed."""
+    """The guest's blob for a command line's choices (smp, mem, cpu, dtb, policy, cc, cmdline and its devices), and what was
+    removed."""
     if options.dtb:
         try:
             blob, name = Path(options.dtb).read_bytes(), f"LINUX_DTB={options.dtb}"
@@ -360,7 +391,7 @@ def make_for(options, initrd_size=0, initrd_ipa=None):
     else:
         blob, name = dump(options.smp, options.mem, options.cpu), "the machine's device tree"
     return make(blob, name, compile_policy(options.policy, options.cc), read_memory_map(ROOT / "include/hv/memory_map.h"),
-                int(options.smp), options.cmdline, initrd_size, initrd_ipa)
+                int(options.smp), options.cmdline, initrd_size, initrd_ipa, guest_devices.parse(options).transports)
 
 
 def show(blob):
@@ -379,6 +410,8 @@ def add_arguments(parser):
     parser.add_argument("--cc", default="cc", help="C compiler whose preprocessor reads the headers")
     parser.add_argument("--dtb", default="", help="the machine's blob; it is only read")
     parser.add_argument("--cmdline", help="the kernel's arguments")
+    parser.add_argument("--platform", default="virt", help="the board: a name in platform/ that QEMU has")
+    guest_devices.add_arguments(parser)
 
 
 def main(arguments=None):
@@ -399,7 +432,7 @@ def main(arguments=None):
         if options.show:
             show(blob)
             print("".join(f"// without {path}: {why}\n" for path, why in removed if why != "made anew"), end="")
-    except TreeError as error:
+    except (TreeError, guest_devices.DeviceError) as error:
         return str(error)
     except OSError as error:
         return f"{error.filename}: {error.strerror}"

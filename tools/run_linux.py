@@ -17,7 +17,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
-import guest_dtb  # noqa: E402  (folders, not packages)
+import guest_devices  # noqa: E402  (folders, not packages)
+import guest_dtb  # noqa: E402
 import guest_manifest  # noqa: E402
 import guest_program  # noqa: E402
 import linux_image  # noqa: E402
@@ -41,8 +42,6 @@ def arguments_of(description="Boot a guest of one's own under ariel."):
     parser.add_argument("--program", default="", help="a bare-metal EL1 program in place of a kernel")
     parser.add_argument("--address", default="", help="where a flat binary, or a program that can stand anywhere, goes")
     parser.add_argument("--file", default="", help="more files for the guest's memory: path@IPA, and further ones")
-    parser.add_argument("--extra", default="", help="more arguments for QEMU")
-    parser.add_argument("--platform", default="virt", help="the board: a name in platform/ that QEMU has")
     parser.add_argument("--console", default="filtered", help="raw: what the guest prints reaches the terminal as it is")
     parser.add_argument("--check", action="store_true", help="only look at what is given")
     return parser
@@ -103,6 +102,7 @@ def refuse_early(options):
     address_of(options)
     file_pieces(options.file)
     guest_dtb.check_arguments(options.cmdline)
+    guest_devices.parse(options)
 
 
 def choose(options):
@@ -166,7 +166,7 @@ def describe(options, guest, pieces, removed):
     gone = sorted({path.split("/")[-1].split("@")[0] for path, why in removed if why != "made anew"})
     places = " and ".join(f"{piece.ipa:#x}" for piece in pieces if piece.kind == "DTB")
     words.append(f"device tree: {options.dtb or 'of this machine'}, at {places}, without {', '.join(gone) or 'nothing'}")
-    return words
+    return words + guest_devices.parse(options).words()
 
 
 def prepare(options):
@@ -191,7 +191,7 @@ def main():
         if options.check:
             return refuse_early(options)
         loads, words = prepare(options)
-    except (linux_image.ImageError, guest_dtb.TreeError, FetchError) as error:
+    except (linux_image.ImageError, guest_dtb.TreeError, guest_devices.DeviceError, FetchError) as error:
         return str(error)
     except OSError as error:
         return f"{error.filename}: {error.strerror}"
@@ -201,8 +201,10 @@ def main():
     command = qemu_command(options.elf, options.smp, options.mem, options.cpu, options.extra, loads, options.platform)
     if not shutil.which(command[0]):
         return f"{command[0]}: not installed; run scripts/bootstrap run"
+    command += guest_devices.parse(options).arguments()
     command += boot_option_arguments(options.console == "raw", options.smp, options.platform)
-    print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
+    said = warnings(options.extra) + guest_devices.warnings(options)
+    print("".join(f"{line}\n" for line in said), end="", file=sys.stderr, flush=True)
     print(*words, shlex.join(command), sep="\n", flush=True)
     become_qemu(command)
 

@@ -35,6 +35,7 @@ def test_both_sides_have_the_same_numbers():
         where = read_memory_map(ROOT / "include/hv/memory_map.h", name)
         assert where["BOOT_OPTIONS_PA"] == board.boot_options_pa
         assert where["GUEST_RAM_PA"] - where["RAM_PA"] == board.guest_ram
+        assert where["VIRTIO_COUNT"] == board.transports
     assert int(re.search(r"UINT64_C\((0x\w+)\)", HEADER)[1], 16) == run.BOOT_OPTIONS_MAGIC
 
 

@@ -64,6 +64,34 @@ def test_no_bus_master_under_any_policy(machine, tmp_path, policies):
     assert tree.get("/pl011@9000000", "interrupts") and not tree.get("/pl061@9030000", "interrupts")
 
 
+def transports_of(tree):
+    return [path for path in tree.children("/") if "virtio,mmio" in tree.words(path, "compatible")]
+
+
+def test_a_transport_with_a_device_stays_as_the_machine_has_it(machine, policies):
+    before = Tree(machine, "machine")
+    for numbers in ({0}, {0, 1, 2}, {5, 30}, set(range(31))):
+        tree, removed = guest_tree(machine, policies["linux"], transports=frozenset(numbers))
+        wanted = [f"/virtio_mmio@{0xa000000 + number * 0x200:x}" for number in sorted(numbers)]
+        assert transports_of(tree) == wanted  # in this order Linux names its disks
+        assert all(tree.properties(path) == before.properties(path) for path in wanted)
+        assert {"dma-coherent", "interrupts", "reg"} <= set(tree.properties(wanted[0]))
+        assert sum(why == "a transport without a device" for why in removed.values()) == 32 - len(numbers)
+
+
+def test_a_transport_that_the_policy_denies_goes(machine, policies):
+    tree, removed = guest_tree(machine, policies["lockdown"], transports=frozenset({0}))
+    assert transports_of(tree) == []
+    assert removed["/virtio_mmio@a000000"] == "the policy says deny to reads of virtio-mmio"
+
+
+def test_a_tree_without_the_transport_is_refused(machine, policies):
+    blob = changed(machine, lambda tree: tree.remove("/virtio_mmio@a000200"))
+    assert transports_of(guest_tree(blob, policies["linux"], transports=frozenset({0, 2}))[0])
+    with pytest.raises(TreeError, match=r"x: no node virtio_mmio@a000200 for the device on transport 1; leave LINUX_DTB out"):
+        make(blob, "x", policies["linux"], WHERE, 1, transports=frozenset({0, 1}))
+
+
 @pytest.mark.parametrize("smp", [1, 2, 3, 8])
 def test_one_cpu_node_per_vcpu(machine, policies, smp):
     tree, _ = guest_tree(machine, policies["linux"], smp)

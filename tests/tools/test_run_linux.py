@@ -140,7 +140,10 @@ def test_pages_that_the_cpu_does_not_have(given, cpu, flags, why):
 
 
 @pytest.mark.parametrize("extra, said", [
-    ("-device virtio-net-device,netdev=n", "-device virtio-net-device,netdev=n: no guest sees it"),
+    ("-device virtio-net-device,netdev=n", "-device virtio-net-device,netdev=n: names no transport"),
+    ("--device virtio-gpu-device,bus=virtio-mmio-bus.2", "virtio-gpu-device,bus=virtio-mmio-bus.2: no guest sees it: ariel passes"),
+    ("-device virtio-net-device,netdev=n,bus=virtio-mmio-bus.3", None),
+    ("-nic user", "-nic user: no guest sees it: ariel keeps PCIe and USB from its guests; DISK=, NET="),
     ("--device e1000", "-device e1000: no guest sees it"),
     ("-drive file=disk.img,if=virtio", "-drive file=disk.img,if=virtio: no guest sees it"),
     ("-usb", "QEMU_EXTRA: -usb: no guest sees it"),

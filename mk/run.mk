@@ -92,6 +92,19 @@ run-linux:
 	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(LINUX_BUILD) POLICY=$(call make_word,$(LINUX_POLICY)) all
 	$(Q)$(RUN_LINUX)
 
+## `make disk`: the folder that the disk is made of
+ROOT ?=
+## `make disk`: how large the disk is
+SIZE ?= 1G
+## `make disk`: the image
+OUT ?= $(BUILD)/disk.img
+
+## an ext4 image of a folder for DISK=, without root: ROOT=some/folder SIZE=1G OUT=build/disk.img
+.PHONY: disk
+disk:
+	$(Q)scripts/bootstrap disk
+	$(Q)$(PYTHON) tools/make_disk.py --root=$(call quote,$(ROOT)) --size=$(call quote,$(SIZE)) --out=$(call quote,$(OUT))
+
 # A variable that the goal would not read is said, not ignored. $(call unread,goals,variables,why)
 unread = $(if $(filter $(1),$(MAKECMDGOALS)),$(foreach name,$(2),$(if $($(name)),$(error $(name)=$($(name)): $(3)))))
 ifeq ($(GUEST),)

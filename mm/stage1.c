@@ -107,7 +107,9 @@ static void map_image(void)
 static void map_devices(void)
 {
     struct platform_range flash = platform.flash;
+    struct platform_range virtio = {platform.virtio.base, (uint64_t)platform.virtio.count * platform.virtio.stride};
 
+    virtio.size = (virtio.size + PAGE_SIZE - 1) / PAGE_SIZE * PAGE_SIZE; // a page holds several transports
     if (flash.size != 0 && flash.base == 0) { // page 0 stays unmapped, and the rest of its block with it
         flash.base += BLOCK_SIZE;
         flash.size -= BLOCK_SIZE;
@@ -118,6 +120,7 @@ static void map_devices(void)
     map_range(&platform.gicr, DEVICE);
     map_range(&platform.rtc, DEVICE);
     map_range(&platform.gpio, DEVICE);
+    map_range(&virtio, DEVICE);
     map_range(&flash, DEVICE | S1_DESC_AP_RO);
 }
 

@@ -62,7 +62,8 @@ def map_faults(where):
                               ("boot options", "BOOT_OPTIONS"))]
     devices = [Region("GICD", where["GICD_PA"], where["GICD_PA"] + where["GICD_PA_SIZE"]),
                Region("GICR", where["GICR_PA"], where["GICR_PA"] + where["GICR_PA_SIZE"]),
-               Region("PL011", where["PL011_PA"], where["PL011_PA"] + where["PL011_SIZE"])]
+               Region("PL011", where["PL011_PA"], where["PL011_PA"] + where["PL011_SIZE"]),
+               Region("virtio", where["VIRTIO_PA"], where["VIRTIO_PA"] + where["VIRTIO_COUNT"] * where["VIRTIO_STRIDE"])]
     faults = overlaps([*devices, hypervisor, log, *kept, ram]) + overlaps([image, initrd, dtb])
     for part in (image, initrd, dtb):
         faults += outside(part, ram)

@@ -15,6 +15,10 @@
 enum fake_operation {
     FAKE_DMB_ISH,
     FAKE_DMB_ISHST,
+    FAKE_DMB_ISHLD,
+    FAKE_DMB_OSH,
+    FAKE_DMB_OSHST,
+    FAKE_DMB_OSHLD,
     FAKE_DSB_ISH,
     FAKE_DSB_ISHST,
     FAKE_DSB_SY,

@@ -17,6 +17,29 @@ static inline void barrier_order_stores(void)
     __asm__ volatile("dmb ishst" ::: "memory");
 }
 
+// Orders loads before it against loads and stores after it.
+static inline void barrier_order_loads(void)
+{
+    __asm__ volatile("dmb ishld" ::: "memory");
+}
+
+// The same three towards a device that reads and writes memory (DMA): it need not be in the inner shareable domain with
+// the CPUs (DDI 0487 B2.8). barrier_device orders all accesses, also a store against a load after it.
+static inline void barrier_device(void)
+{
+    __asm__ volatile("dmb osh" ::: "memory");
+}
+
+static inline void barrier_device_stores(void)
+{
+    __asm__ volatile("dmb oshst" ::: "memory");
+}
+
+static inline void barrier_device_loads(void)
+{
+    __asm__ volatile("dmb oshld" ::: "memory");
+}
+
 // Completes every access before it (tables, list registers, TLB maintenance) before anything after it executes.
 static inline void barrier_complete(void)
 {

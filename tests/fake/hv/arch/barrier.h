@@ -14,6 +14,26 @@ static inline void barrier_order_stores(void)
     fake_trace_add(FAKE_DMB_ISHST, NULL, 0);
 }
 
+static inline void barrier_order_loads(void)
+{
+    fake_trace_add(FAKE_DMB_ISHLD, NULL, 0);
+}
+
+static inline void barrier_device(void)
+{
+    fake_trace_add(FAKE_DMB_OSH, NULL, 0);
+}
+
+static inline void barrier_device_stores(void)
+{
+    fake_trace_add(FAKE_DMB_OSHST, NULL, 0);
+}
+
+static inline void barrier_device_loads(void)
+{
+    fake_trace_add(FAKE_DMB_OSHLD, NULL, 0);
+}
+
 static inline void barrier_complete(void)
 {
     fake_trace_add(FAKE_DSB_ISH, NULL, 0);

@@ -76,13 +76,17 @@ struct policy_controls {
 #define POLICY_ROW_MAX  128
 #define POLICY_ROW_NONE POLICY_ROW_MAX // event->row where no row decides: interrupts, and the monitor's steps
 
+struct policy_virtio; // policy_virtio.h
+
 // All that one policy file says. A VM has one (vm->policy), and several VMs may share it.
 struct policy {
     const char *name;
     const struct policy_row *rows;
-    const struct policy_range *ranges; // sorted, disjoint
-    unsigned int row_count;            // 1 .. POLICY_ROW_MAX; row 0 is the default
+    const struct policy_range *ranges;  // sorted, disjoint
+    const struct policy_virtio *virtio; // in the order of the file, the default last
+    unsigned int row_count;             // 1 .. POLICY_ROW_MAX; row 0 is the default
     unsigned int range_count;
+    unsigned int virtio_count;
     unsigned int log_budget; // records a second that all of a VM may cause; 0: no limit
     struct policy_controls controls;
     struct policy_verdict verdicts[KEY_COUNT][2]; // by key: [0] read, [1] write or call

@@ -9,6 +9,7 @@ from .headers import read_tables
 from .match import match_rows
 from .model import PolicyError
 from .source import locate_rows, read_source
+from .virtio import fold_virtio
 
 
 class Compiler:
@@ -20,6 +21,7 @@ class Compiler:
         self.log_budget = 0  # source.py
         self.rows = []  # source.py; match.py gives them targets
         self.verdicts, self.ranges = {}, []  # fold.py: (key, direction) -> verdict; the address space in order
+        self.virtio = []  # virtio.py: what its rows say, in order; the default last
         self.bits, self.notes = set(), []  # controls.py
         try:
             self.source = tomllib.loads(text)
@@ -33,6 +35,7 @@ class Compiler:
         self.check()
         fold_keys(self)
         fold_ranges(self)
+        fold_virtio(self)
         derive_controls(self)
         self.check()
 

@@ -86,10 +86,27 @@ def wrap(items, width=110):
     return "\n".join("    " + text for text in lines + [line])
 
 
+def virtio_text(what, tables):
+    """One row of struct policy_virtio. The default names also what no row can name."""
+    default = what.row.index == 0
+    bits = sum(1 << tables["types"][name] for name in what.types)
+    names = [tables["requests"][name]["enum"] for name in what.named(tables)]
+    first, last = what.sectors or (0, (1 << 64) - 1)
+    flags = ["POLICY_VIRTIO_READ_ONLY"] * what.read_only + ["POLICY_VIRTIO_MAC_PINNED"] * what.mac
+    flags += ["POLICY_VIRTIO_LOG"] * what.row.log + ["POLICY_VIRTIO_PART"] * what.part
+    fields = {"sector_first": f"{first}u", "sector_last": f"{last}u", "bytes_per_second": what.bytes,
+              "requests_per_second": what.rate_requests, "devices": f"{bits:#x}",
+              "transports": f"{0xffffffff if default else sum(1 << n for n in what.transports):#x}",
+              "requests": " | ".join(f"1u << {name}" for name in names) if what.part else "0xffffffff",
+              "action": action_name(what.action), "flags": " | ".join(flags) or "0", "row": what.row.index,
+              "rate": "POLICY_VIRTIO_NO_RATE" if what.rate is None else what.rate}
+    return "    {" + ", ".join(f".{name} = {value}" for name, value in fields.items()) + "},"
+
+
 def generate(policy):
     name = policy.source.get("name") or os.path.splitext(os.path.basename(policy.path))[0]
     out = [f"// Made by tools/policy_compile.py from {quoted(policy.path)}. Do not edit.",
-           "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg_key.h>\n#include <hv/policy.h>\n",
+           "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg_key.h>\n#include <hv/policy_virtio.h>\n",
            "static const struct policy_row built_rows[] = {"]
     out += [f"    {{{quote(place_of(policy.path, row.line, policy.numbers['PLACE_MAX']))}, {quote(row.text)}, {quote(row.why)}, "
             f"{'POLICY_LOG_UNLIMITED' if row.unlimited else row.limit}, {action_name(row.action)}}},"
@@ -98,9 +115,12 @@ def generate(policy):
     out += [f"    {{{r['base']:#x}, {r['size']:#x}, {r['key'].enum}, {r['widths']}, POLICY_{r['mapping']}, "
             f"{{{', '.join(verdict_text(r['verdicts'][way], r['key'], way) for way in (0, 1))}}}}},"
             for r in policy.ranges]
+    out += ["};\n", "static const struct policy_virtio built_virtio[] = {"]
+    out += [virtio_text(what, policy.numbers["virtio"]) for what in policy.virtio]
     out += ["};\n", "const struct policy policy_built = {", f"    .name = {quote(name)},",
             "    .rows = built_rows,", f"    .row_count = {len(policy.rows)},",
             "    .ranges = built_ranges,", f"    .range_count = {len(policy.ranges)},",
+            "    .virtio = built_virtio,", f"    .virtio_count = {len(policy.virtio)},",
             f"    .log_budget = {policy.log_budget},", "    .controls = {"]
     for register in REGISTERS:
         bits = sorted(bit for bit in policy.bits if bit.startswith(register + "_"))

@@ -3,11 +3,13 @@
 import fnmatch
 
 from .model import CAUSE_ACTIONS, nearest
+from .virtio import match_virtio
 
 
 def match_rows(policy):
     match = {"sysreg": match_sysreg, "mmio": match_mmio, "hypercall": match_call, "smccc": match_call,
-             "smc": match_fixed, "wfi": match_fixed, "wfe": match_fixed, "trap": match_trap}
+             "smc": match_fixed, "wfi": match_fixed, "wfe": match_fixed, "trap": match_trap,
+             "virtio": match_virtio}
     taken = {}
     for row in policy.rows[1:]:
         match[row.table](policy, row)

@@ -7,7 +7,8 @@ DIRECTIONS = {"r": (0,), "w": (1,), "rw": (0, 1)}
 SUBJECTS = {  # table of the source -> its fields beyond the common ones
     "sysreg": ("name", "class", "access"), "mmio": ("device", "base", "offset", "size", "access", "width",
                                                                 "shadow"),
-    "hypercall": ("name", "number"), "smccc": ("name", "number"), "smc": (), "wfi": (), "wfe": (), "trap": ("name",)}
+    "hypercall": ("name", "number"), "smccc": ("name", "number"), "smc": (), "wfi": (), "wfe": (), "trap": ("name",),
+    "virtio": ("device", "transport", "request", "sectors", "read_only", "read-only", "mac", "bytes", "requests")}
 COMMON = ("action", "log", "count", "limit", "why")
 TOP = ("name", "description", "default", "log_budget")
 KEY_LIMIT = 10  # LOG_LIMIT_PER_SECOND of log_budget.h: where a row has no limit
@@ -96,10 +97,19 @@ class Row:
         subject = f"{subject:#x}" if isinstance(subject, int) else subject
         if "offset" in fields:
             subject += f"+{fields['offset']:#x}"
+        if self.table == "virtio":
+            parts = [shown(name, fields[name]) for name in ("transport", "request", "sectors") if name in fields]
+            subject = " ".join([subject, *parts])
         return f"{self.table} {subject}".strip()
 
     def at(self, field=None):
         return self.lines.get(field, self.line)
+
+
+def shown(name, value):
+    """A field of a virtio row as a part of its subject."""
+    text = some(list(map(str, value)), 8) if isinstance(value, list) else str(value)
+    return text if name == "request" else f"{name} {text}"
 
 
 def nearest(word, words):

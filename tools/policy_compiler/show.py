@@ -5,7 +5,16 @@ import re
 from .model import KEY_LIMIT, LETS_THROUGH, NEVER_SET, REGISTERS, some
 
 
+def virtio_cost(what):
+    """What a virtio row does beyond its action."""
+    rates = [f"{value} {name}/s" for name, value in (("bytes", what.bytes), ("requests", what.rate_requests)) if value]
+    words = ["read-only"] * what.read_only + ["mac pinned"] * what.mac + rates
+    return ", ".join(["shadow virtqueues" if what.action == "emulate" else "nothing", *words])
+
+
 def row_cost(policy, row):
+    if row.table == "virtio":
+        return virtio_cost(row.virtio)
     if row.table == "mmio":
         mine = [r for r in policy.ranges if any(v["row"] is row for v in r["verdicts"])]
         if row.shadow:

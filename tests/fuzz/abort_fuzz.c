@@ -6,16 +6,15 @@
 
 #include <fuzz.h>
 
+#include <fake_guest_cpu.h>
 #include <guest_ram.h>
+
 #include <hv/arch/abort.h>
 #include <hv/arch/abort_decode.h>
 #include <hv/arch/el2_translate.h>
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
-#include <hv/arch/simd_access.h>
 #include <hv/event_key.h>
-#include <hv/guest_mem.h>
-#include <hv/guest_walk.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
@@ -37,9 +36,6 @@ static struct world {
 
 static struct {
     unsigned int accesses, refuse_at; // refuse_at: the access that is refused, from 1; 0: none
-    bool mapped, readable, walks;
-    uint32_t permissions, instruction;
-    uint64_t walk_page;
     const char *reason;
 } setting;
 
@@ -50,7 +46,7 @@ enum trap_result trap_mmio(struct vcpu *of, struct event *access, unsigned int s
     fuzz_check(of == &vcpu && (size == 1 || size == 2 || size == 4 || size == 8));
     fuzz_check(access->address % size == 0);
     // No device answers where RAM is, unless an entry says so.
-    fuzz_check(access->address - GUEST_RAM_IPA >= GUEST_RAM_SIZE || (setting.permissions & STAGE2_SHADOW) != 0);
+    fuzz_check(access->address - GUEST_RAM_IPA >= GUEST_RAM_SIZE || (fake_guest_cpu.permissions & STAGE2_SHADOW) != 0);
     if (++setting.accesses == setting.refuse_at || offset >= DEVICE_SIZE)
         return TRAP_INJECT_ABORT;
     if (access->write) {
@@ -69,63 +65,6 @@ enum trap_result trap_fault(struct vcpu *of, struct event *fault, enum trap_resu
     fuzz_check(reason != NULL && strlen(reason) > 5);
     setting.reason = reason;
     return outcome;
-}
-
-uint32_t stage2_meaning(const struct stage2 *stage2, ipa_t ipa)
-{
-    (void)stage2, (void)ipa;
-    return setting.permissions & STAGE2_MEANING;
-}
-
-uint64_t stage2_vttbr(const struct stage2 *stage2)
-{
-    return FIELD_PREP(VTTBR_EL2_VMID, stage2->vmid);
-}
-
-enum hv_status stage2_query(struct stage2 *stage2, ipa_t ipa, struct stage2_entry *entry)
-{
-    (void)stage2, (void)ipa;
-    *entry = (struct stage2_entry){.valid = setting.mapped, .permissions = setting.permissions};
-    return HV_OK;
-}
-
-enum hv_status guest_mem_read(struct space *of, ipa_t ipa, void *buffer, size_t size)
-{
-    (void)of, (void)ipa;
-    fuzz_check(size == 4);
-    memcpy(buffer, &setting.instruction, size);
-    return setting.readable ? HV_OK : HV_ERR_NOT_FOUND;
-}
-
-void guest_walk_registers_read(struct guest_walk_registers *registers)
-{
-    *registers = (struct guest_walk_registers){0};
-}
-
-bool guest_walk(struct space *of, const struct guest_walk_registers *registers, gva_t va, struct guest_walk *walk)
-{
-    (void)of, (void)registers;
-    *walk = (struct guest_walk){.ipa = ipa_make(setting.walk_page | (va.v & 0xfff)), .step_count = 2, .fault_level = 3};
-    walk->steps[1].address = ipa_make(setting.walk_page);
-    return setting.walks;
-}
-
-static uint64_t translate(gva_t va)
-{
-    (void)va;
-    return setting.walks ? setting.walk_page : PAR_EL1_F;
-}
-
-void simd_read(unsigned int n, struct simd_value *value)
-{
-    fuzz_check(n < 32);
-    *value = world.v[n];
-}
-
-void simd_write(unsigned int n, const struct simd_value *value)
-{
-    fuzz_check(n < 32);
-    world.v[n] = *value;
 }
 
 // ---- What should come of it
@@ -200,8 +139,8 @@ static bool find_access(uint64_t esr, struct abort_access *access)
         access->sixty_four = esr & ISS_ABORT_SF;
         return true;
     }
-    return !(frame.spsr_el2 & 0x10) && frame.elr_el2 % 4 == 0 && setting.walks && setting.readable &&
-           a64_model(setting.instruction, access) && access->write == !!(esr & ISS_ABORT_WNR);
+    return !(frame.spsr_el2 & 0x10) && frame.elr_el2 % 4 == 0 && fake_guest_cpu.walks && fake_guest_cpu.readable &&
+           a64_model(fake_guest_cpu.instruction, access) && access->write == !!(esr & ISS_ABORT_WNR);
 }
 
 // ---- One abort
@@ -240,14 +179,16 @@ static void set_up(struct fuzz_input *input)
         ((uint8_t *)&world)[i] = (uint8_t)(seed * (i + 1) >> 24);
     for (unsigned int i = 0; i < 31; i++)
         frame.x[i] = seed * (2 * i + 1);
-    setting.mapped = flags & 1;
-    setting.readable = flags & 0x0e;
-    setting.walks = flags & 0x70;
-    setting.permissions = (uint32_t)fuzz_take(input, 1) & 0x1f; // STAGE2_PLAIN or STAGE2_SHADOW
+    fake_guest_cpu.v = world.v;
+    fake_guest_cpu.mapped = flags & 1;
+    fake_guest_cpu.readable = flags & 0x0e;
+    fake_guest_cpu.walks = flags & 0x70;
+    fake_guest_cpu.permissions = (uint32_t)fuzz_take(input, 1) & 0x1f; // STAGE2_PLAIN or STAGE2_SHADOW
     setting.refuse_at = fuzz_below(input, 16);
-    setting.instruction = draw_instruction(input);
-    setting.walk_page =
-        flags & 0x80 ? GUEST_RAM_IPA + (fuzz_take(input, 2) << 12) : fuzz_take(input, 5) & ~UINT64_C(0xfff);
+    fake_guest_cpu.instruction = draw_instruction(input);
+    fake_guest_cpu.walk = (struct guest_walk){.step_count = 2, .fault_level = 3};
+    fake_guest_cpu.walk.ipa = fake_guest_cpu.walk.steps[1].address =
+        ipa_make(flags & 0x80 ? GUEST_RAM_IPA + (fuzz_take(input, 2) << 12) : fuzz_take(input, 5) & ~UINT64_C(0xfff));
     frame.spsr_el2 =
         (fuzz_take(input, 2) << 16 & ~UINT64_C(0x1f)) | (fuzz_take(input, 1) << 2 & 0x200) | modes[seed >> 60 & 3];
     frame.elr_el2 = seed << 2 | (flags == 0xff);
@@ -272,7 +213,7 @@ static void set_address(struct fuzz_input *input, uint64_t esr)
     frame.hpfar_el2 = ipa >> 12 << 4;
     frame.far_el2 = (fuzz_take(input, 4) << 12) | (ipa & 0xfff);
     // The base register of a pair as it would be, mostly.
-    if (!(esr & ISS_ABORT_ISV) && fuzz_below(input, 8) && a64_model(setting.instruction, &access)) {
+    if (!(esr & ISS_ABORT_ISV) && fuzz_below(input, 8) && a64_model(fake_guest_cpu.instruction, &access)) {
         uint64_t base = frame.far_el2 - (uint64_t)access.address_offset;
         if (access.base != 31)
             frame.x[access.base] = base;
@@ -304,7 +245,7 @@ static void check(uint64_t esr)
         struct trap_frame left = frame;
         bool write = esr & ISS_ABORT_WNR;
         if ((esr & ISS_ABORT_FSC) >= FSC_PERMISSION)
-            address = setting.walk_page | (frame.far_el2 & 0xfff);
+            address = fake_guest_cpu.walk.ipa.v | (frame.far_el2 & 0xfff);
         fuzz_check(FIELD_GET(ESR_ELX_EC, esr) == ESR_EC_DABT_LOWER);
         // As it was before: expected is made of that.
         world = expected;
@@ -337,7 +278,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct fuzz_input input = {data, size};
 
     fake_sysreg_reset();
-    fake_el1_translate = translate;
+    fake_el1_translate = fake_guest_translate;
     fake_guest_ram(&vm.space);
     vcpu.retry_count = 0;
     while (input.size > 0) {

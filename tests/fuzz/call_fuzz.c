@@ -8,21 +8,19 @@
 
 #include <fuzz.h>
 
+#include <fake_channel.h>
+#include <fake_records.h>
+#include <fake_vm_state.h>
+#include <guest_ram.h>
+
 #include <hv/arch/guarded.h>
 #include <hv/call.h>
-#include <hv/channel.h>
-#include <hv/console.h>
 #include <hv/guest_abi.h>
-#include <hv/guest_mem.h>
-#include <hv/log_budget.h>
 #include <hv/policy.h>
-#include <hv/telemetry.h>
-#include <guest_ram.h>
 #include <hv/pool.h>
 #include <hv/spinlock.h>
+#include <hv/telemetry.h>
 #include <hv/vm.h>
-
-#include <setjmp.h>
 
 // A policy that denies CPU_OFF, which is then not offered.
 static const struct policy policy = {.verdicts = {[KEY_PSCI_CPU_OFF] = {{POLICY_DENY, 0, 0}, {POLICY_DENY, 0, 0}}}};
@@ -38,65 +36,6 @@ static uint8_t permissions[PAGES]; // of guest page n, which is host page (n * 3
 static struct trap_frame frames[VCPUS];
 static struct telemetry telemetry;
 static struct vm vm;
-static uint8_t printed[HVC_CONSOLE_WRITE_MAX + 1];
-static size_t printed_size;
-static uint32_t requested[VCPUS];
-static bool broke, dumped;
-static jmp_buf gone;
-
-void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
-{
-    (void)limit;
-    (void)class, (void)event, (void)format;
-}
-
-void log_guest_resets(void)
-{
-}
-
-enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uint64_t *held)
-{
-    (void)source, (void)per_second;
-    *held = 0;
-    return LOG_WRITE;
-}
-
-void console_dump_log(void)
-{
-    dumped = true;
-}
-
-void channel_put_text(struct channel *channel, const uint8_t *text, size_t length)
-{
-    (void)channel;
-    fuzz_check(printed_size + length <= sizeof(printed));
-    memcpy(&printed[printed_size], text, length);
-    printed_size += length;
-}
-
-void vcpu_request(struct vcpu *vcpu, uint32_t request)
-{
-    requested[vcpu->id] |= request;
-}
-
-bool vm_break(struct vcpu *of, enum notify_event event)
-{
-    (void)of, (void)event;
-    broke = true;
-    return true;
-}
-
-_Noreturn void vm_reset(struct vm *of)
-{
-    (void)of;
-    longjmp(gone, 1);
-}
-
-_Noreturn void vm_power_off(struct vm *of)
-{
-    (void)of;
-    longjmp(gone, 2);
-}
 
 // ---- Guest memory: the first pages of its RAM
 
@@ -140,9 +79,9 @@ static int64_t expect_console(uint64_t address, uint64_t size)
         return 0;
     if (size > HVC_CONSOLE_WRITE_MAX || !guest_may_read(address, size))
         return HVC_INVALID_PARAMETERS;
-    fuzz_check(printed_size == size);
+    fuzz_check(fake_channel.sent_count == size);
     for (uint64_t i = 0; i < size; i++)
-        fuzz_check(printed[i] == guest_byte(address + i));
+        fuzz_check(fake_channel.sent[i] == guest_byte(address + i));
     return (int64_t)size;
 }
 
@@ -265,7 +204,7 @@ static void check_power(const enum vcpu_power *old, unsigned int caller, uint32_
                   now == VCPU_ON_PENDING && (uint32_t)x[1] == i;
         bool off = number == 0x84000002 && i == caller && now == VCPU_OFF;
         fuzz_check(on || off);
-        fuzz_check(requested[i] == VCPU_REQUEST_WAIT);
+        fuzz_check(fake_vm_state.requested[i] == VCPU_REQUEST_WAIT);
         fuzz_check(!on || vm.vcpus[i].on_entry == (number & 0x40000000 ? x[2] : (uint32_t)x[2]));
         fuzz_check(!on || vm.vcpus[i].on_context == (number & 0x40000000 ? x[3] : (uint32_t)x[3]));
     }
@@ -287,15 +226,14 @@ static void make_call(struct fuzz_input *input)
     old = frames[who];
     for (unsigned int i = 0; i < VCPUS; i++)
         power[i] = vm.vcpus[i].power;
-    printed_size = 0;
-    memset(requested, 0, sizeof(requested));
-    broke = dumped = false;
+    fake_channel_reset();
+    fake_vm_state = (struct fake_vm_state){0};
     unsigned int key = call_key(smc ? KEY_CAUSE_SMC : KEY_CAUSE_HVC, 0x5a000000 | immediate, old.x[0]);
     fuzz_check(key >= KEY_HVC_FIRST && key <= KEY_SMC_IMMEDIATE);
     int64_t result = call_handle(&vm.vcpus[who], key);
     fuzz_check(result == expect(immediate, smc, old.x, power));
     fuzz_check(memcmp(&frames[who], &old, sizeof(old)) == 0); // x0 is the caller's to write
-    fuzz_check(result > 0 || printed_size == 0 || old.x[2] == 0);
+    fuzz_check(result > 0 || fake_channel.sent_count == 0 || old.x[2] == 0);
     check_power(power, who, immediate == 0 ? (uint32_t)old.x[0] : 0, result, old.x);
     fuzz_check(!vm.power_lock.held && !vm.space.stage2.lock.held);
 }
@@ -319,7 +257,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             .frame = &frames[i], .vm = &vm, .id = i, .telemetry = &telemetry, .power = i == 0 ? VCPU_ON : VCPU_OFF};
     for (unsigned int page = 0; page < PAGES; page++)
         change_page(page, STAGE2_READ | STAGE2_WRITE);
-    if (setjmp(gone))
+    if (setjmp(fake_machine_gone))
         return 0; // the machine is off, or starts again
     while (input.size > 0) {
         unsigned int what = fuzz_below(&input, 16);

@@ -3,10 +3,10 @@
 // kind. The verdict is the one a plain search finds, its effect is what docs/POLICY.md says, a record is written when
 // the row asks for one, and nothing reaches a device, a register or a call that the verdict does not let through.
 //
-// Links: trap/dispatch.c trap/fault.c policy/policy.c vdev/device.c
-// Links: platform/platform.c
+// Links: trap/dispatch.c trap/fault.c debug/hold.c policy/policy.c policy/event_key.c vdev/device.c platform/platform.c
+// Links: trace/guest_loop.c trace/event_name.c arch/aarch64/esr_fields.c lib/printf.c
 
-#include "../fake/fake_notify.h"
+#include <fake_notify.h>
 
 #define main unit_main
 #include "../unit/dispatch_test.c"
@@ -14,40 +14,14 @@
 
 #include <fuzz.h>
 #include <hv/device.h>
-#include <hv/guest_loop.h>
-#include <hv/log_budget.h>
 
 #define RANGES_MAX 12
-
-void log_budget_hold(unsigned int source, uint64_t count)
-{
-    (void)source, (void)count;
-}
-
-bool guest_loop_has(const struct telemetry *telemetry, const struct event *of)
-{
-    (void)telemetry;
-    (void)of;
-    return false;
-}
 
 // The keys whose verdicts are drawn.
 static const uint16_t drawn_keys[] = {KEY_DEVICE_NONE, REGISTER,     KEY_SYSREG_UNKNOWN, KEY_HVC_GET_STATUS,
                                       KEY_HVC_UNKNOWN, KEY_CAUSE_FP, KEY_CAUSE_BRK,      KEY_CAUSE_WFI};
 static struct policy_range range_table[RANGES_MAX];
 static const struct policy_row rows[POLICY_ROW_MAX];
-
-const char *event_key_name(unsigned int key)
-{
-    (void)key;
-    return "";
-}
-
-const char *trap_result_name(unsigned int result)
-{
-    (void)result;
-    return "";
-}
 
 static struct policy_verdict draw_verdict(struct fuzz_input *input)
 {
@@ -96,10 +70,14 @@ static void begin(struct fuzz_input *input)
     event = (struct event){.pc = 0x40000000, .value = fuzz_take(input, 4), .sequence = 7};
     event.write = (uint8_t)fuzz_below(input, 2);
     frame.elr_el2 = event.pc;
-    logged = broke = stopped = waited_for_interrupt = emulated = passed = 0;
-    fake_devices = (struct fake_devices){.value = EMULATED};
-    if (fuzz_below(input, 8) == 0)
-        broke = 1; // this is the second time: resumed at a pause
+    forget();
+    // This is the second time: the VM goes on at a pause, and what was held passes (debug/hold.c).
+    vcpu->break_passed = fuzz_below(input, 8) == 0 ? telemetry.sequence + 1 : 0;
+}
+
+static bool is_resumed(void)
+{
+    return vcpu->break_passed != 0;
 }
 
 // What the verdicts that are the same for every kind do. refusal: what deny means.
@@ -109,22 +87,22 @@ static void check_common(struct policy_verdict of, bool resumed, enum trap_resul
 
     fuzz_check(event.row == of.row && event.verdict == of.action);
     fuzz_check(goes_on || emulated + fake_devices.count + passed == 0);
-    fuzz_check((stopped == 1) == (of.action == POLICY_STOP));
+    fuzz_check((fake_vm_state.stops == 1) == (of.action == POLICY_STOP));
     fuzz_check((result == TRAP_STOP) == (of.action == POLICY_STOP));
-    fuzz_check((broke > resumed) == (of.action == POLICY_PAUSE && !resumed));
+    fuzz_check((fake_vm_state.breaks == 1) == (of.action == POLICY_PAUSE && !resumed));
     if (of.action == POLICY_DENY)
         fuzz_check(result == refusal);
     if (of.action == POLICY_RAZ_WI)
         fuzz_check(result == TRAP_DONE || result == refusal);
     bool must = of.action == POLICY_STOP || (of.action == POLICY_PAUSE && !resumed);
     bool asked = (of.flags & POLICY_FLAG_LOG) && of.action < POLICY_PAUSE;
-    fuzz_check(logged == (must || asked) && event.logged == logged);
+    fuzz_check(fake_records.verdicts == (must || asked) && event.logged == fake_records.verdicts);
 }
 
 static void register_event(struct fuzz_input *input)
 {
     event.key = fuzz_below(input, 2) ? REGISTER : KEY_SYSREG_UNKNOWN;
-    bool resumed = broke;
+    bool resumed = is_resumed();
     struct policy_verdict of = policy.verdicts[event.key][event.write];
     enum trap_result result = trap_sysreg(vcpu, &event);
 
@@ -138,7 +116,7 @@ static void register_event(struct fuzz_input *input)
 static void call_event(struct fuzz_input *input)
 {
     unsigned int number = fuzz_below(input, 2);
-    bool resumed = broke;
+    bool resumed = is_resumed();
     struct policy_verdict of = policy.verdicts[number == 1 ? KEY_HVC_GET_STATUS : KEY_HVC_UNKNOWN][1];
 
     frame.x[0] = number;
@@ -179,7 +157,7 @@ static void access_event(struct fuzz_input *input)
     const struct policy_range *expected = search(ipa);
     struct policy_verdict of =
         expected ? expected->verdict[event.write] : policy.verdicts[KEY_DEVICE_NONE][event.write];
-    bool resumed = broke;
+    bool resumed = is_resumed();
 
     event.address = ipa;
     fuzz_check(policy_find_range(&policy, ipa_make(ipa)) == expected);
@@ -209,14 +187,14 @@ static void other_event(struct fuzz_input *input)
 {
     static const uint16_t keys[] = {KEY_CAUSE_FP, KEY_CAUSE_BRK, KEY_CAUSE_WFI};
     unsigned int which = fuzz_below(input, 3);
-    bool resumed = broke;
+    bool resumed = is_resumed();
     struct policy_verdict of = policy.verdicts[keys[which]][0];
 
     event.key = event.cause = (uint8_t)keys[which];
     if (which == 2) {
         enum trap_result result = trap_wfx(vcpu, &event);
         check_common(of, resumed, result, TRAP_INJECT_UNDEF);
-        fuzz_check((waited_for_interrupt == 1) ==
+        fuzz_check((fake_vm_state.waits == 1) ==
                    (of.action <= POLICY_EMULATE || (of.action == POLICY_PAUSE && resumed)));
     } else if (which == 1) {
         check_common(of, resumed, trap_debug(vcpu, &event), TRAP_REFLECT);
@@ -229,7 +207,7 @@ static void fault_event(struct fuzz_input *input)
 {
     enum trap_result wanted =
         (enum trap_result[]){TRAP_DONE, TRAP_INJECT_ABORT, TRAP_RETRY, TRAP_STOP}[fuzz_below(input, 4)];
-    bool resumed = broke;
+    bool resumed = is_resumed();
 
     event.key = KEY_CAUSE_DABT;
     event.address = 1 + fuzz_take(input, 2);
@@ -239,13 +217,13 @@ static void fault_event(struct fuzz_input *input)
     enum trap_result result = trap_fault(vcpu, &event, wanted, "a reason");
     fuzz_check(event.row == of.row && emulated + fake_devices.count + passed == 0);
     if (wanted == TRAP_RETRY)
-        fuzz_check(result == TRAP_RETRY && stopped + (broke > resumed) == 0);
+        fuzz_check(result == TRAP_RETRY && fake_vm_state.stops + (fake_vm_state.breaks == 1) == 0);
     else if (of.action == POLICY_STOP || wanted == TRAP_STOP)
-        fuzz_check(result == TRAP_STOP && stopped == 1 && broke == resumed);
+        fuzz_check(result == TRAP_STOP && fake_vm_state.stops == 1 && fake_vm_state.breaks == 0);
     else if (of.action == POLICY_PAUSE && !resumed)
-        fuzz_check(result == TRAP_RETRY && broke == 1);
+        fuzz_check(result == TRAP_RETRY && fake_vm_state.breaks == 1);
     else
-        fuzz_check(result == wanted && stopped == 0);
+        fuzz_check(result == wanted && fake_vm_state.stops == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -259,6 +237,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&vm, 0, sizeof(vm));
     vcpu->frame = &frame;
     vcpu->vm = &vm;
+    vcpu->telemetry = &telemetry;
     draw_tables(&input);
     while (input.size > 0) {
         begin(&input);

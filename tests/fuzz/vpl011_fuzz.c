@@ -2,79 +2,50 @@
 // The guest's UART against a second one, written from Arm DDI 0183: every access of any size to any offset, with bytes
 // typed meanwhile, reads the same in both, drives the same line, sends the same bytes and loses none. So does every
 // register read from the page that the guest may see, while it may.
-// Links: vdev/vpl011.c lib/range.c
+// Links: vdev/vpl011.c drivers/hyp_timer.c platform/platform.c lib/range.c
 
 #include <fuzz.h>
 
+#include <fake_channel.h>
+#include <fake_cpu_id.h>
+#include <fake_gicv3.h>
+#include <fake_shadow.h>
+#include <fake_vgic.h>
+
 #include <hv/arch/registers.h>
-#include <hv/channel.h>
 #include <hv/device_ops.h>
 #include <hv/hyp_timer.h>
 #include <hv/vm.h>
 #include <hv/vpl011.h>
 
-#include <fake_channel.h>
-
 static struct vm vm;
-static bool line;
-static unsigned int sent, told;
-static uint8_t last_sent;
-static bool shown;
 
-enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int intid, bool level)
+// The console may call in with its own lock held, so the UART's is free when it is called. And flags and interrupts
+// speak of no byte while the page can be read: to read it from there would lose it.
+static void look(uint64_t effect, uint64_t value)
 {
-    fuzz_check(of == &vm && vcpu_id == 0 && intid == PL011_INTID && level != line);
-    line = level;
-    return HV_OK;
+    if (effect == FAKE_SHADOW) {
+        fuzz_check((bool)value != fake_shadow.shown && vm.uart.shadow);
+        fuzz_check((vm.uart.reg[0x18 / 4] & 0x10) && !(vm.uart.reg[0x3c / 4] & 0x50));
+    } else {
+        fuzz_check(!vm.uart.lock.held);
+    }
 }
 
-// ---- Bit periods: they pass at once when an operation has ended
-
-static void (*expired)(void);
-static bool timer_set;
-
-void hyp_timer_register(enum hyp_timer_user user, void (*function)(void))
+static uint8_t last_sent(void)
 {
-    fuzz_check(user == HYP_TIMER_UART);
-    expired = function;
+    return fake_channel.sent[(fake_channel.sent_count - 1) % sizeof(fake_channel.sent)];
 }
 
-void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
-{
-    fuzz_check(user == HYP_TIMER_UART && deadline > fake_sysreg_get("CNTPCT_EL0"));
-    timer_set = true;
-}
-
+// Bit periods pass at once when an operation has ended. Until then no deadline is one that has passed.
 static void let_time_pass(void)
 {
-    fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + (UINT64_C(1) << 40));
-    if (timer_set)
-        expired();
-    timer_set = false;
-}
+    uint64_t now = fake_sysreg_get("CNTPCT_EL0"), due = fake_sysreg_get("CNTHP_CVAL_EL2");
 
-// Flags and interrupts speak of no byte while the page can be read: to read it from there would lose it.
-enum hv_status space_show_shadow(struct space *of, const struct ipa_range *range, bool show)
-{
-    fuzz_check(of == &vm.space && range->base.v == PL011_IPA && show != shown && vm.uart.shadow);
-    fuzz_check((vm.uart.reg[0x18 / 4] & 0x10) && !(vm.uart.reg[0x3c / 4] & 0x50));
-    shown = show;
-    return HV_OK;
-}
-
-void channel_put(struct channel *channel, uint8_t byte)
-{
-    (void)channel;
-    fuzz_check(!vm.uart.lock.held);
-    last_sent = byte;
-    sent++;
-}
-
-void channel_room(struct channel *channel)
-{
-    (void)channel;
-    fuzz_check(!vm.uart.lock.held);
-    told++;
+    fuzz_check(due > now);
+    fake_sysreg_set("CNTPCT_EL0", now + (UINT64_C(1) << 40));
+    if (due != HYP_TIMER_NEVER)
+        hyp_timer_interrupt();
 }
 
 // ---- The second one: registers as the manual names them, the FIFO as a list that begins at 0
@@ -233,7 +204,7 @@ static void access_both(struct fuzz_input *input)
     bool write = how & 0x20;
     uint64_t value = fuzz_take(input, size), drawn = value;
     uint32_t word = offset & ~3u;
-    unsigned int before = sent;
+    unsigned int before = fake_channel.sent_count;
     bool loopback = model.cr & 0x80, part = offset != 0 && word == 0;
     enum mmio_result result = device_pl011.access(&vm.vcpus[0], offset, write ? size | MMIO_WRITE : size, &value);
 
@@ -250,7 +221,7 @@ static void access_both(struct fuzz_input *input)
         model_write(word, (model_read(word) & ~mask) | ((uint32_t)drawn << shift & mask));
     } else if (!part) {
         model_send((uint8_t)drawn);
-        fuzz_check(sent - before == !loopback && (loopback || last_sent == (uint8_t)drawn));
+        fuzz_check(fake_channel.sent_count - before == !loopback && (loopback || last_sent() == (uint8_t)drawn));
     }
 }
 
@@ -271,8 +242,8 @@ static void check_told(unsigned int before)
 {
     bool open = (model.cr & 0x280) == 0x200 && model.count < room() && model.count <= room() / 2;
 
-    fuzz_check(told - before <= model.waiting);
-    if (told != before) {
+    fuzz_check(fake_channel.room_calls - before <= model.waiting);
+    if (fake_channel.room_calls != before) {
         fuzz_check(open);
         model.waiting = false;
     }
@@ -283,7 +254,7 @@ static void check_page(uint32_t drawn)
 {
     uint32_t other = (drawn | 0x50) & 0xffc;
 
-    fuzz_check(shown == (vm.uart.shadow && model.count == 0));
+    fuzz_check(fake_shadow.shown == (vm.uart.shadow && model.count == 0));
     fuzz_check(vm.uart.reg[0] == 0 && vm.uart.reg[other / 4] == model_read(other));
     for (uint32_t offset = 4; offset < 0x50; offset += 4)
         fuzz_check(vm.uart.reg[offset / 4] == model_read(offset));
@@ -296,34 +267,36 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(&vm, 0, sizeof(vm));
     memset(&model, 0, sizeof(model));
     vm.vcpus[0].vm = &vm;
-    line = timer_set = false;
+    fake_vgic = (struct fake_vgic){.vm = &vm, .intid = PL011_INTID, .edges_only = true};
+    fake_effect_hook = look;
     fake_sysreg_reset();
     fake_sysreg_set("CNTFRQ_EL0", 62500000);
     fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
     model.cr = 0x300;
     model.ifls = 0x12;
+    hyp_timer_init_cpu();
     device_pl011.reset(&vm);
-    vm.uart.shadow = shown = fuzz_below(&input, 2);
+    vm.uart.shadow = fake_shadow.shown = fuzz_below(&input, 2);
     while (input.size > 0) {
-        unsigned int before = told;
+        unsigned int before = fake_channel.room_calls;
         if (fuzz_below(&input, 4) == 0)
             type((uint8_t)fuzz_take(&input, 1));
         else
             access_both(&input);
         let_time_pass();
         check_told(before);
-        fuzz_check(line == ((raw_interrupts() & model.imsc) != 0));
+        fuzz_check(fake_vgic.level == ((raw_interrupts() & model.imsc) != 0));
         fuzz_check(!vm.uart.lock.held);
         check_page((uint32_t)input.size * 0x9e3779b1u >> 16);
     }
     // A guest that reads all there is hears of what waits.
-    unsigned int before = told;
+    unsigned int before = fake_channel.room_calls;
     bool waiting = model.waiting && (model.cr & 0x280) == 0x200 && model.count > 0;
     while (model.count > 0) {
         uint64_t value = 0;
         (void)device_pl011.access(&vm.vcpus[0], 0, 4, &value);
         fuzz_check(value == model_take());
     }
-    fuzz_check(!waiting || told != before);
+    fuzz_check(!waiting || fake_channel.room_calls != before);
     return 0;
 }

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // Calls by number: every number finds its key, PSCI answers with the right error codes, the console call is bounded.
-// Links: trap/call_key.c trap/hypercall.c trap/psci.c lib/range.c trace/log_budget.c
+// Links: trap/call_key.c trap/hypercall.c trap/psci.c lib/range.c trace/log_budget.c trace/log_names.c
+// Links: tests/fake/fake_guest_memory.c
+
+#include <fake_channel.h>
+#include <fake_records.h>
+#include <fake_vm_state.h>
 
 #include <hv/call.h>
-#include <hv/channel.h>
-#include <hv/console.h>
 #include <hv/event_key.h>
 #include <hv/guest_abi.h>
-#include <hv/guest_mem.h>
-#include <hv/log_budget.h>
-#include <hv/policy.h>
 #include <hv/policy.h>
 #include <hv/spinlock.h>
 #include <hv/telemetry.h>
@@ -34,84 +34,6 @@ static struct policy policy;
 static struct trap_frame frame;
 static struct vm vm;
 static struct telemetry telemetry;
-static char printed[HVC_CONSOLE_WRITE_MAX + 1];
-static size_t printed_size;
-static uint32_t requested[CPU_MAX];
-static const char *broke;
-static jmp_buf gone;
-static unsigned int records;
-static bool guest_reset;
-
-// What the code under test calls.
-void log_guest_resets(void)
-{
-    guest_reset = true;
-}
-
-void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
-{
-    uint64_t held;
-
-    (void)class, (void)event, (void)format;
-    records += log_budget_ask(limit.source, LOG_LIMIT_PER_SECOND, &held) != LOG_HOLD;
-}
-
-const char *log_class_name(unsigned int class)
-{
-    (void)class;
-    return "class";
-}
-
-void console_dump_log(void)
-{
-    function_called();
-}
-
-void channel_put_text(struct channel *channel, const uint8_t *text, size_t length)
-{
-    (void)channel;
-    memcpy(printed + printed_size, text, length);
-    printed_size += length;
-}
-
-enum hv_status guest_mem_check(struct space *in, ipa_t ipa, uint64_t size, uint32_t permissions)
-{
-    (void)in, (void)permissions;
-    return ipa.v >= GUEST_RAM_IPA && ipa.v + size > ipa.v && ipa.v + size <= GUEST_RAM_IPA + GUEST_RAM_SIZE
-               ? HV_OK
-               : HV_ERR_BOUNDS;
-}
-
-enum hv_status guest_mem_read(struct space *in, ipa_t ipa, void *buffer, size_t size)
-{
-    (void)in;
-    memset(buffer, 'a' + (int)(ipa.v % 26), size);
-    return HV_OK;
-}
-
-void vcpu_request(struct vcpu *vcpu, uint32_t request)
-{
-    requested[vcpu->id] |= request;
-}
-
-bool vm_break(struct vcpu *who, enum notify_event event)
-{
-    assert_ptr_equal(who->vm, &vm);
-    broke = event == NOTIFY_GUEST_PAUSE ? "paused by guest" : "?";
-    return true;
-}
-
-_Noreturn void vm_reset(struct vm *in)
-{
-    (void)in;
-    longjmp(gone, 1);
-}
-
-_Noreturn void vm_power_off(struct vm *in)
-{
-    (void)in;
-    longjmp(gone, 2);
-}
 
 static int setup(void **state)
 {
@@ -120,9 +42,9 @@ static int setup(void **state)
     memset(&vm, 0, sizeof(vm));
     spinlock_init(&vm.power_lock, LOCK_VM_POWER);
     fake_guest_ram(&vm.space);
-    memset(requested, 0, sizeof(requested));
-    printed_size = 0;
-    broke = NULL;
+    fake_channel_reset();
+    fake_records = (struct fake_records){0};
+    fake_vm_state = (struct fake_vm_state){0};
     vm.policy = &policy;
     vm.vcpu_count = 4;
     for (unsigned int i = 0; i < 4; i++)
@@ -197,11 +119,12 @@ static void own_calls_answer(void **state)
     assert_int_equal(call(HVC_GET_STATUS, 0, 0, 0), 42);
     assert_int_equal(call(HVC_REPORT_EXCEPTION, 1, 2, 3), 0);
     fake_sysreg_set("CNTFRQ_EL0", 1000);
-    expect_function_call(console_dump_log);
     assert_int_equal(call(HVC_DUMP_LOG, 0, 0, 0), 0);
     assert_int_equal(call(HVC_DUMP_LOG, 0, 0, 0), 0); // once a second
+    assert_int_equal(fake_records.dumps, 1);
     assert_int_equal(call(HVC_PAUSE, 0, 0, 0), 0);
-    assert_string_equal(broke, "paused by guest");
+    assert_int_equal(fake_vm_state.broken_by, NOTIFY_GUEST_PAUSE);
+    assert_ptr_equal(fake_vm_state.vcpu, &vm.vcpus[0]);
 }
 
 static void console_write_is_all_or_nothing(void **state)
@@ -221,11 +144,11 @@ static void console_write_is_all_or_nothing(void **state)
     };
     for (unsigned int i = 0; i < ARRAY_COUNT(bad); i++) {
         assert_int_equal(call(HVC_GUEST_CONSOLE_WRITE, bad[i].ipa, bad[i].length, 0), HVC_INVALID_PARAMETERS);
-        assert_int_equal(printed_size, 0);
+        assert_int_equal(fake_channel.sent_count, 0);
     }
     assert_int_equal(call(HVC_GUEST_CONSOLE_WRITE, 0, 0, 0), 0);
     assert_int_equal(call(HVC_GUEST_CONSOLE_WRITE, GUEST_RAM_IPA + 3, HVC_CONSOLE_WRITE_MAX, 0), HVC_CONSOLE_WRITE_MAX);
-    assert_int_equal(printed_size, HVC_CONSOLE_WRITE_MAX);
+    assert_int_equal(fake_channel.sent_count, HVC_CONSOLE_WRITE_MAX);
 }
 
 static void cpu_on_checks_its_arguments(void **state)
@@ -238,9 +161,9 @@ static void cpu_on_checks_its_arguments(void **state)
     assert_int_equal(call(0xc4000003, 1, GUEST_RAM_IPA + GUEST_RAM_SIZE, 0), PSCI_INVALID_ADDRESS);
     assert_int_equal(call(0xc4000003, 1, entry + 1, 0), PSCI_INVALID_ADDRESS);
     assert_int_equal(call(0xc4000003, 0, entry, 0), PSCI_ALREADY_ON);
-    assert_int_equal(requested[1], 0);
+    assert_int_equal(fake_vm_state.requested[1], 0);
     assert_int_equal(call(0xc4000003, 1, entry, 77), 0);
-    assert_int_equal(requested[1], VCPU_REQUEST_WAIT);
+    assert_int_equal(fake_vm_state.requested[1], VCPU_REQUEST_WAIT);
     assert_int_equal(vm.vcpus[1].on_entry, entry);
     assert_int_equal(vm.vcpus[1].on_context, 77);
     assert_int_equal(call(0xc4000003, 1, entry, 0), PSCI_ON_PENDING);
@@ -280,7 +203,7 @@ static void affinity_info_and_cpu_off(void **state)
     assert_int_equal(call(0xc4000004, 0, 1, 0), PSCI_INVALID);
     assert_int_equal(call(0x84000002, 0, 0, 0), 0);
     assert_int_equal(vm.vcpus[0].power, VCPU_OFF);
-    assert_int_equal(requested[0], VCPU_REQUEST_WAIT);
+    assert_int_equal(fake_vm_state.requested[0], VCPU_REQUEST_WAIT);
 }
 
 static void constants_and_suspend(void **state)
@@ -292,19 +215,19 @@ static void constants_and_suspend(void **state)
     assert_int_equal(call(0x80000001, 0x80008000, 0, 0), -1);
     assert_int_equal(call(0x84000006, 0, 0, 0), 2);
     assert_int_equal(call(0xc4000001, 0, 0, 0), 0);
-    assert_int_equal(requested[0], VCPU_REQUEST_SUSPEND);            // when the exit has ended
-    assert_int_equal(call(0x84000001, 0xffffffff0000ffff, 0, 0), 0); // a standby state's entry point does not count
+    assert_int_equal(fake_vm_state.requested[0], VCPU_REQUEST_SUSPEND); // when the exit has ended
+    assert_int_equal(call(0x84000001, 0xffffffff0000ffff, 0, 0), 0);    // a standby state's entry point does not count
     assert_int_equal(call(0xc4000001, 0x03010000, GUEST_RAM_IPA, 0), 0);
     assert_int_equal(call(0xc4000001, 0x00010000, GUEST_RAM_IPA + GUEST_RAM_SIZE - 4, 0), 0);
     assert_int_equal(call(0x84000001, 0x00010000, 0xffffffff00000000 | GUEST_RAM_IPA, 0), 0);
-    requested[0] = 0;
+    fake_vm_state.requested[0] = 0;
     for (unsigned int bit = 17; bit < 32; bit++)
         if (bit != 24 && bit != 25)
             assert_int_equal(call(0xc4000001, BIT64(bit), GUEST_RAM_IPA, 0), PSCI_INVALID);
     assert_int_equal(call(0xc4000001, 0x00010000, 0, 0), PSCI_INVALID_ADDRESS);
     assert_int_equal(call(0xc4000001, 0x00010000, GUEST_RAM_IPA + 2, 0), PSCI_INVALID_ADDRESS);
     assert_int_equal(call(0xc4000001, 0x00010000, GUEST_RAM_IPA + GUEST_RAM_SIZE, 0), PSCI_INVALID_ADDRESS);
-    assert_int_equal(requested[0], 0);
+    assert_int_equal(fake_vm_state.requested[0], 0);
 }
 
 static void off_and_reset_do_not_come_back(void **state)
@@ -315,12 +238,12 @@ static void off_and_reset_do_not_come_back(void **state)
         int way;
     } rows[] = {{0x84000008, 2}, {0x84000009, 1}, {0x84000012, 1}, {0xc4000012, 1}};
     for (volatile unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
-        int way = setjmp(gone);
-        guest_reset = way != 0 && guest_reset;
+        int way = setjmp(fake_machine_gone);
         if (way == 0)
             fail_msg("came back with %d", (int)call(rows[i].number, 0, 0, 0));
         assert_int_equal(way, rows[i].way);
-        assert_int_equal(guest_reset, way == 1); // the log is told whose reset it is
+        assert_int_equal(fake_records.guest_resets, way == 1); // the log is told whose reset it is
+        fake_records.guest_resets = 0;
     }
     assert_int_equal(call(0xc4000012, 1, 0, 0), PSCI_INVALID);
 }
@@ -331,20 +254,20 @@ static void a_loop_of_calls_does_not_flood_the_log(void **state)
     (void)state;
     fake_sysreg_set("CNTFRQ_EL0", 1000);
     fake_sysreg_set("CNTPCT_EL0", 1000000);
-    records = 0;
+    fake_records.count = 0;
     for (unsigned int i = 0; i < 100; i++)
         call(HVC_REPORT_EXCEPTION, i, i, i);
-    assert_in_range(records, 1, 10);
-    records = 0;
+    assert_in_range(fake_records.count, 1, 10);
+    fake_records.count = 0;
     for (unsigned int i = 0; i < 100; i++) {
         assert_int_equal(call(0xc4000003, 1, GUEST_RAM_IPA, 0), 0);
         vm.vcpus[1].power = VCPU_OFF;
     }
-    assert_in_range(records, 1, 10);
+    assert_in_range(fake_records.count, 1, 10);
     fake_sysreg_set("CNTPCT_EL0", 1001000);
-    records = 0;
+    fake_records.count = 0;
     call(HVC_REPORT_EXCEPTION, 1, 2, 3);
-    assert_int_equal(records, 1);
+    assert_int_equal(fake_records.count, 1);
 }
 
 int main(void)

@@ -2,6 +2,7 @@
 // The serial line: lines of the guest, the log and the monitor stay apart, held output comes out whole or is counted,
 // and typed bytes reach the guest or the monitor, none lost while the queue has room.
 // Links: console/channel.c console/line.c console/guest_words.c console/terminal_filter.c platform/platform.c
+// Links: trace/log_names.c
 #include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/gicv3.h>
@@ -120,12 +121,6 @@ static void take_key(int byte)
 }
 
 static const struct channel_control control = {take_key, take_break};
-
-const char *log_class_name(unsigned int class)
-{
-    (void)class;
-    return "class";
-}
 
 // It takes the console's lock, as a record does: a spin lock of the tests that is held stops here.
 void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)

@@ -1,28 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
-// Policy applied: for every kind of event, each action has the effect that docs/POLICY.md gives it, and is logged when
-// its row says so.
+// Policy applied: for every kind of event, each action has the effect that docs/POLICY.md gives it, and is
+// fake_records.verdicts when its row says so.
 //
-// Links: trap/dispatch.c vdev/device.c policy/policy.c
-// Links: platform/platform.c
+// Links: trap/dispatch.c debug/hold.c vdev/device.c policy/policy.c platform/platform.c
+
+#include <fake_device_ops.h>
+#include <fake_records.h>
+#include <fake_vm_state.h>
 
 #include <hv/arch/guarded.h>
 #include <hv/arch/inject.h>
 #include <hv/arch/sysreg.h>
 #include <hv/call.h>
-#include <hv/console.h>
-#include <hv/cpu.h>
-#include <hv/gicv3.h>
 #include <hv/guest_abi.h>
-#include <hv/hold.h>
-#include <hv/hyp_timer.h>
-#include <hv/log.h>
 #include <hv/platform.h>
 #include <hv/policy.h>
+#include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vm.h>
-#include <hv/vtimer.h>
-
-#include "../fake/fake_device_ops.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -46,50 +41,16 @@ static struct event event;
 static struct policy_verdict verdict;
 static struct policy_range range;
 static struct policy policy = {.ranges = &range, .range_count = 1};
-static unsigned int logged, broke, stopped, waited_for_interrupt, emulated, passed, deactivated;
+static struct telemetry telemetry;
+static unsigned int emulated, passed; // accesses by ariel's own code, and to the hardware
 static uint64_t device_value;
-static unsigned int pending[32], pending_count;
-static unsigned int disabled; // INTID, or INTID_SPURIOUS
-static const char *served;
 
-void log_verdict(const struct vcpu *by, const struct event *of)
+// A pause and a stop come before the access.
+static void look(uint64_t effect, uint64_t value)
 {
-    assert_ptr_equal(by, vcpu);
-    assert_ptr_equal(of, &event);
-    logged++;
-}
-
-void log_limited(struct log_limit limit, enum log_class class, const char *word, const char *format, ...)
-{
-    (void)limit;
-    (void)class, (void)format;
-    served = word;
-}
-
-bool hold_passed(struct vcpu *of, const struct event *at)
-{
-    (void)of, (void)at;
-    return broke > 0;
-}
-
-void hold_access(struct vcpu *of, const struct event *at)
-{
-    (void)of, (void)at;
-    assert_int_equal(emulated + fake_devices.count, 0); // a pause comes before the access
-    broke++;
-}
-
-void vm_stop(struct vcpu *of, enum notify_event why)
-{
-    (void)of;
-    assert_true(why == NOTIFY_POLICY_STOP || why == NOTIFY_DESCRIPTOR_UPDATE);
-    stopped++;
-}
-
-void vcpu_wait_for_interrupt(struct vcpu *of)
-{
-    (void)of;
-    waited_for_interrupt++;
+    (void)value;
+    if (effect == FAKE_VM_BREAK || effect == FAKE_VM_STOP)
+        assert_int_equal(emulated + fake_devices.count, 0);
 }
 
 enum trap_result sysreg_emulate(struct vcpu *of, struct event *access)
@@ -137,60 +98,15 @@ void inject_serror(struct vcpu *of)
     emulated++;
 }
 
-unsigned int gicv3_acknowledge(void)
+// Nothing has happened yet, nothing is held, and what comes is another exit.
+static void forget(void)
 {
-    return pending_count > 0 ? pending[--pending_count] : INTID_SPURIOUS;
-}
-
-void gicv3_drop_priority(unsigned int intid)
-{
-    (void)intid;
-}
-
-void gicv3_deactivate(unsigned int intid)
-{
-    (void)intid;
-    deactivated++;
-}
-
-void gicv3_disable(unsigned int intid, unsigned int cpu)
-{
-    (void)cpu;
-    disabled = intid;
-}
-
-unsigned int cpu_id(void)
-{
-    return 0;
-}
-
-void cpu_serve_kick(void)
-{
-    served = "kick";
-}
-
-void vgic_maintenance(struct vcpu *of)
-{
-    (void)of;
-    served = "maintenance";
-}
-
-void vgic_forward(struct vcpu *of, unsigned int intid)
-{
-    (void)of;
-    (void)intid;
-    served = "forwarded";
-}
-
-void vtimer_interrupt(struct vcpu *of)
-{
-    (void)of;
-    served = "vtimer";
-}
-
-void hyp_timer_interrupt(void)
-{
-    served = "hyp timer";
+    vcpu->held.valid = false;
+    telemetry.sequence++;
+    fake_records = (struct fake_records){0};
+    fake_vm_state = (struct fake_vm_state){0};
+    fake_devices = (struct fake_devices){.value = EMULATED};
+    emulated = passed = 0;
 }
 
 static int setup(void **state)
@@ -201,12 +117,12 @@ static int setup(void **state)
     memset(policy.verdicts, 0, sizeof(policy.verdicts));
     vcpu->frame = &frame;
     vcpu->vm = &vm;
+    vcpu->telemetry = &telemetry;
     vm.policy = &policy;
     range = (struct policy_range){.base = PL011_IPA, .size = PL011_SIZE, .key = KEY_DEVICE_PL011, .widths = 0xf};
-    logged = broke = stopped = waited_for_interrupt = emulated = passed = deactivated = pending_count = 0;
-    disabled = INTID_SPURIOUS;
+    forget();
+    fake_effect_hook = look;
     device_value = 0;
-    fake_devices = (struct fake_devices){.value = EMULATED};
     return 0;
 }
 
@@ -226,13 +142,13 @@ static void decree(enum policy_action action, uint8_t flags)
     for (unsigned int key = 0; key < KEY_COUNT; key++)
         policy.verdicts[key][0] = policy.verdicts[key][1] = verdict;
     range.verdict[0] = range.verdict[1] = verdict;
-    logged = broke = stopped = waited_for_interrupt = emulated = passed = 0;
-    fake_devices = (struct fake_devices){.value = EMULATED};
+    forget();
 }
 
 static enum trap_result sysreg(bool write, unsigned int key)
 {
     event = (struct event){.key = (uint16_t)key, .write = write, .value = 0x77};
+    telemetry.sequence++;
     enum trap_result result = trap_sysreg(vcpu, &event);
     assert_int_equal(event.verdict, verdict.action);
     assert_int_equal(event.row, 7);
@@ -267,17 +183,17 @@ static void pause_comes_before_the_access_and_stop_instead(void **state)
     (void)state;
     decree(POLICY_PAUSE, 0);
     assert_int_equal(sysreg(false, REGISTER), TRAP_RETRY);
-    assert_int_equal(logged, 1);
+    assert_int_equal(fake_records.verdicts, 1);
     assert_int_equal(sysreg(false, REGISTER), TRAP_DONE);
     assert_int_equal(event.value, EMULATED);
-    assert_int_equal(broke, 1);
+    assert_int_equal(fake_vm_state.breaks, 1);
     decree(POLICY_PAUSE, POLICY_FLAG_LOG);
     assert_int_equal(sysreg(false, REGISTER), TRAP_RETRY);
     assert_int_equal(sysreg(false, REGISTER), TRAP_DONE);
-    assert_int_equal(logged, 1); // once, not twice
+    assert_int_equal(fake_records.verdicts, 1); // once, not twice
     decree(POLICY_STOP, 0);
     assert_int_equal(sysreg(false, REGISTER), TRAP_STOP);
-    assert_int_equal(stopped, 1);
+    assert_int_equal(fake_vm_state.stops, 1);
     assert_int_equal(emulated, 0);
 }
 
@@ -287,10 +203,10 @@ static void the_log_flag_writes_one_record(void **state)
     for (unsigned int action = POLICY_ALLOW; action <= POLICY_DENY; action++) {
         decree(action, POLICY_FLAG_LOG);
         (void)sysreg(false, REGISTER);
-        assert_int_equal(logged, 1);
+        assert_int_equal(fake_records.verdicts, 1);
         decree(action, 0);
         (void)sysreg(false, REGISTER);
-        assert_int_equal(logged, 0);
+        assert_int_equal(fake_records.verdicts, 0);
     }
 }
 
@@ -379,7 +295,7 @@ static void a_device_that_does_not_answer_is_the_guests_abort(void **state)
     for (unsigned int write = 0; write < 2; write++) {
         assert_int_equal(mmio(GPIO, write, 4), TRAP_INJECT_ABORT);
         assert_int_equal(event.result, TRAP_INJECT_ABORT);
-        assert_int_equal(logged, write + 1);
+        assert_int_equal(fake_records.verdicts, write + 1);
     }
     fake_guarded_fault = NULL;
 }
@@ -473,13 +389,13 @@ static void waits_and_the_rest(void **state)
     decree(POLICY_EMULATE, 0);
     event = (struct event){.key = KEY_CAUSE_WFI};
     assert_int_equal(trap_wfx(vcpu, &event), TRAP_DONE);
-    assert_int_equal(waited_for_interrupt, 1);
+    assert_int_equal(fake_vm_state.waits, 1);
     event = (struct event){.key = KEY_CAUSE_WFE};
     assert_int_equal(trap_wfx(vcpu, &event), TRAP_DONE);
-    assert_int_equal(waited_for_interrupt, 1);
+    assert_int_equal(fake_vm_state.waits, 1);
     event = (struct event){.key = KEY_CAUSE_WFI, .syndrome = ESR_ELX_ISS_WFX_TI_TIMED};
     assert_int_equal(trap_wfx(vcpu, &event), TRAP_DONE);
-    assert_int_equal(waited_for_interrupt, 1); // WFIT: nobody would end the wait at its time-out
+    assert_int_equal(fake_vm_state.waits, 1); // WFIT: nobody would end the wait at its time-out
     event = (struct event){.key = KEY_CAUSE_SVE};
     assert_int_equal(trap_other(vcpu, &event), TRAP_INJECT_UNDEF);
     decree(POLICY_DENY, 0);
@@ -508,8 +424,8 @@ static void a_debug_exception_is_the_guests_unless_a_row_says_otherwise(void **s
         assert_int_equal(trap_debug(vcpu, &event), rows[i].result);
         assert_int_equal(event.row, 7);
         assert_int_equal(event.address | event.value, 0);
-        assert_int_equal(broke, rows[i].broke);
-        assert_int_equal(stopped, rows[i].stopped);
+        assert_int_equal(fake_vm_state.breaks, rows[i].broke);
+        assert_int_equal(fake_vm_state.stops, rows[i].stopped);
     }
 }
 
@@ -518,7 +434,7 @@ static void serror_is_handed_on(void **state)
     (void)state;
     trap_serror(vcpu, &event);
     assert_int_equal(emulated, 1);
-    assert_string_equal(served, "serror");
+    assert_string_equal(fake_records.event, "serror");
 }
 
 int main(void)

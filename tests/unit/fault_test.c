@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // trap_fault: which policy row speaks, what pauses or stops, and how many records a storm of faults gets.
-// Links: trap/fault.c trace/log_budget.c policy/policy.c
+// Links: trap/fault.c debug/hold.c trace/log_budget.c trace/log_names.c trace/guest_loop.c trace/event_name.c
+// Links: policy/policy.c policy/event_key.c arch/aarch64/esr_fields.c lib/printf.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,13 +10,13 @@
 #include <cmocka.h>
 
 #include <fake_notify.h>
+#include <fake_records.h>
+#include <fake_vm_state.h>
 
 #include <hv/arch/registers.h>
-#include <hv/guest_loop.h>
-#include <hv/hold.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
-#include <hv/policy.h>
+#include <hv/telemetry.h>
 #include <hv/trap.h>
 #include <hv/vm.h>
 
@@ -36,69 +37,17 @@ static const struct policy policy = {
             [KEY_CAUSE_IABT] = {{POLICY_DENY, 0, 5}, {POLICY_DENY, 0, 5}},
         },
 };
-static unsigned int records, breaks;
-static bool in_loop;
 static uint64_t now;
-static const char *stopped;
+static struct trap_frame frame;
+static struct telemetry telemetry;
 static struct vm vm = {.policy = &policy};
-static struct vcpu vcpu = {.vm = &vm};
-
-const char *event_key_name(unsigned int key)
-{
-    (void)key;
-    return "key";
-}
-
-const char *trap_result_name(unsigned int result)
-{
-    (void)result;
-    return "result";
-}
-
-bool guest_loop_has(const struct telemetry *telemetry, const struct event *event)
-{
-    (void)telemetry;
-    (void)event;
-    return in_loop;
-}
-
-void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
-{
-    uint64_t held;
-
-    (void)class, (void)event, (void)format;
-    records += log_budget_ask(limit.source, LOG_LIMIT_PER_SECOND, &held) != LOG_HOLD;
-}
-
-const char *log_class_name(unsigned int class)
-{
-    (void)class;
-    return "class";
-}
-
-void vm_stop(struct vcpu *of, enum notify_event event)
-{
-    assert_ptr_equal(of->vm, &vm);
-    stopped = notify_name(event);
-}
-
-bool hold_passed(struct vcpu *of, const struct event *at)
-{
-    (void)of, (void)at;
-    return breaks > 0;
-}
-
-void hold_access(struct vcpu *of, const struct event *at)
-{
-    (void)of, (void)at;
-    breaks++;
-}
+static struct vcpu vcpu = {.vm = &vm, .frame = &frame, .telemetry = &telemetry};
 
 static int set_up(void **state)
 {
     (void)state;
-    records = breaks = 0;
-    stopped = NULL;
+    fake_records = (struct fake_records){0};
+    fake_vm_state = (struct fake_vm_state){0};
     fake_sysreg_set("CNTFRQ_EL0", 1000);
     fake_sysreg_set("CNTPCT_EL0", now += 10000);
     return 0;
@@ -126,24 +75,24 @@ static void test_rows(void **state)
     assert_int_equal(event.row, 5);
     event = fault(KEY_CAUSE_DABT, 0x09000010, 0, TRAP_DONE, TRAP_DONE);
     assert_int_equal(event.verdict, POLICY_EMULATE);
-    assert_int_equal(records, 4);
-    assert_null(stopped);
+    assert_int_equal(fake_records.count, 4);
+    assert_int_equal(fake_vm_state.stops, 0);
 }
 
 static void test_stop_and_pause(void **state)
 {
     (void)state;
     fault(KEY_CAUSE_DABT, 0x09000010, 1, TRAP_INJECT_ABORT, TRAP_STOP);
-    assert_string_equal(stopped, "a policy row says stop");
+    assert_int_equal(fake_vm_state.stopped_by, NOTIFY_POLICY_STOP);
     fault(KEY_CAUSE_DABT, 0, 0, TRAP_STOP, TRAP_STOP);
-    assert_string_equal(stopped, "an unsupported hardware update of a descriptor");
-    records = 0;
+    assert_int_equal(fake_vm_state.stopped_by, NOTIFY_DESCRIPTOR_UPDATE);
+    fake_records.count = 0;
     fault(KEY_GUEST_RAM, 0x40000000, 0, TRAP_INJECT_ABORT, TRAP_RETRY);
-    assert_int_equal(breaks, 1);
+    assert_int_equal(fake_vm_state.breaks, 1);
     fault(KEY_GUEST_RAM, 0x40000000, 0, TRAP_INJECT_ABORT, TRAP_INJECT_ABORT);
     fault(KEY_GUEST_RAM, 0x40000000, 0, TRAP_RETRY, TRAP_RETRY);
-    assert_int_equal(breaks, 1);
-    assert_int_equal(records, 1);
+    assert_int_equal(fake_vm_state.breaks, 1);
+    assert_int_equal(fake_records.count, 1);
 }
 
 // From whichever vCPU: a key and a direction have one limit.
@@ -155,19 +104,19 @@ static void test_storm(void **state)
 
     (void)state;
     for (unsigned int i = 0; i < 500; i++) {
-        vcpus[i % 8] = (struct vcpu){.vm = &vm, .id = i % 8};
+        vcpus[i % 8] = (struct vcpu){.vm = &vm, .id = i % 8, .frame = &frame, .telemetry = &telemetry};
         assert_int_equal(trap_fault(&vcpus[i % 8], &event, TRAP_INJECT_ABORT, "why"), TRAP_INJECT_ABORT);
     }
-    assert_int_equal(records, 10);
+    assert_int_equal(fake_records.count, 10);
     assert_int_equal(log_budget_held() - before, 490);
     event = (struct event){.key = KEY_CAUSE_DABT, .address = 0x0a000010};
     assert_int_equal(trap_fault(&vcpu, &event, TRAP_INJECT_ABORT, "why"), TRAP_INJECT_ABORT);
-    assert_int_equal(records, 11); // another key has its own
-    records = 10;
+    assert_int_equal(fake_records.count, 11); // another key has its own
+    fake_records.count = 10;
     fake_sysreg_set("CNTPCT_EL0", now += 1000);
     event.key = KEY_CAUSE_IABT;
     assert_int_equal(trap_fault(&vcpu, &event, TRAP_INJECT_ABORT, "why"), TRAP_INJECT_ABORT);
-    assert_int_equal(records, 11);
+    assert_int_equal(fake_records.count, 11);
 }
 
 static void test_a_loop_that_was_told_is_counted_only(void **state)
@@ -175,11 +124,11 @@ static void test_a_loop_that_was_told_is_counted_only(void **state)
     uint64_t before = log_budget_held();
 
     (void)state;
-    in_loop = true;
+    telemetry.loops[0] = (struct telemetry_loop){.key = KEY_CAUSE_IABT, .active = true};
     for (unsigned int i = 0; i < 100; i++)
         fault(KEY_CAUSE_IABT, 0, 0, TRAP_INJECT_ABORT, TRAP_INJECT_ABORT);
-    in_loop = false;
-    assert_int_equal(records, 0);
+    telemetry.loops[0].active = false;
+    assert_int_equal(fake_records.count, 0);
     assert_int_equal(log_budget_held() - before, 100);
 }
 

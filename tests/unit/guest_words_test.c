@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a guest's console says about panics and oopses: which lines are told, how often, and that what is kept of them
 // is printable and bounded.
-// Links: console/guest_words.c trace/log_budget.c
+// Links: console/guest_words.c trace/log_budget.c trace/log_names.c
 #include <hv/guest_words.h>
 
 #include <hv/arch/registers.h>
@@ -34,12 +34,6 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
     (void)format;
     last_event = event;
     records += log_budget_ask(limit.source, LOG_LIMIT_PER_SECOND, &held) != LOG_HOLD;
-}
-
-const char *log_class_name(unsigned int class)
-{
-    (void)class;
-    return "class";
 }
 
 // Prints text; returns the event of the record that its last told line got, or NULL.

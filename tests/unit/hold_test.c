@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fake_vm_state.h>
+
 #include <hv/hold.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
@@ -16,27 +18,13 @@ static struct vm vm;
 static struct trap_frame frame;
 static struct telemetry telemetry;
 static struct vcpu vcpu;
-static unsigned int breaks;
-
-bool vm_break(struct vcpu *of, enum notify_event event)
-{
-    assert_ptr_equal(of, &vcpu);
-    assert_int_equal(event, NOTIFY_POLICY_PAUSE);
-    breaks++;
-    return true;
-}
-
-void vcpu_request(struct vcpu *of, uint32_t request)
-{
-    of->request |= request;
-}
 
 static int set_up(void **state)
 {
     (void)state;
     frame = (struct trap_frame){0};
     vcpu = (struct vcpu){.vm = &vm, .frame = &frame, .telemetry = &telemetry};
-    breaks = 0;
+    fake_vm_state = (struct fake_vm_state){.broken_by = NOTIFY_COUNT};
     return 0;
 }
 
@@ -92,7 +80,9 @@ static void test_a_vcpu_that_is_moved_has_nothing_held(void **state)
 
     (void)state;
     hold_access(&vcpu, &held);
-    assert_int_equal(breaks, 1);
+    assert_int_equal(fake_vm_state.breaks, 1);
+    assert_int_equal(fake_vm_state.broken_by, NOTIFY_POLICY_PAUSE);
+    assert_ptr_equal(fake_vm_state.vcpu, &vcpu);
     hold_drop(&vcpu);
     assert_int_equal(vcpu.request, VCPU_REQUEST_WAIT); // ends WFI
     assert_false(hold_passed(&vcpu, &held));

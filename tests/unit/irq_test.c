@@ -11,66 +11,20 @@
 
 #include <cmocka.h>
 
-#include <hv/arch/cpu.h>
+#include <fake_cpu_id.h>
+#include <fake_gicv3.h>
+#include <fake_panic.h>
+#include <fake_records.h>
+
 #include <hv/arch/registers.h>
-#include <hv/gicv3.h>
 #include <hv/hyp_timer.h>
 #include <hv/irq.h>
-#include <hv/log.h>
 #include <hv/tick.h>
-
-#include <fake_panic.h>
 
 #define SECOND 1000
 #define SPI    33
 
-static unsigned int pending[32], pending_count; // acknowledged from the end
-static unsigned int dropped, deactivated, served, strays;
-static unsigned int disabled; // INTID, or INTID_SPURIOUS
-static unsigned int ticks, other_ticks;
-
-unsigned int cpu_id(void)
-{
-    return 0;
-}
-
-unsigned int gicv3_acknowledge(void)
-{
-    return pending_count > 0 ? pending[--pending_count] : INTID_SPURIOUS;
-}
-
-void gicv3_drop_priority(unsigned int intid)
-{
-    (void)intid;
-    dropped++;
-}
-
-void gicv3_deactivate(unsigned int intid)
-{
-    (void)intid;
-    deactivated++;
-}
-
-void gicv3_enable(unsigned int intid, unsigned int cpu)
-{
-    assert_int_equal(intid, INTID_HYP_TIMER);
-    assert_int_equal(cpu, 0);
-}
-
-void gicv3_disable(unsigned int intid, unsigned int cpu)
-{
-    assert_int_equal(cpu, 0);
-    disabled = intid;
-}
-
-void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
-{
-    assert_int_equal(limit.source, LOG_SOURCE_STRAY);
-    assert_int_equal(class, LOG_IRQ);
-    assert_string_equal(event, "stray");
-    assert_string_equal(format, "intid=%u");
-    strays++;
-}
+static unsigned int served, ticks, other_ticks;
 
 static enum irq_end take(void *argument)
 {
@@ -97,8 +51,9 @@ static int register_all(void **state)
 static int setup(void **state)
 {
     (void)state;
-    pending_count = dropped = deactivated = served = strays = ticks = other_ticks = 0;
-    disabled = INTID_SPURIOUS;
+    served = ticks = other_ticks = 0;
+    fake_gicv3 = (struct fake_gicv3){.last_disabled = INTID_SPURIOUS};
+    fake_records = (struct fake_records){0};
     fake_sysreg_set("CNTFRQ_EL0", SECOND);
     fake_sysreg_set("CNTPCT_EL0", 100 * SECOND);
     return 0;
@@ -106,8 +61,8 @@ static int setup(void **state)
 
 static void serve_all(unsigned int intid, unsigned int count)
 {
-    for (pending_count = 0; pending_count < count; pending_count++)
-        pending[pending_count] = intid;
+    for (fake_gicv3.pending_count = 0; fake_gicv3.pending_count < count; fake_gicv3.pending_count++)
+        fake_gicv3.pending[fake_gicv3.pending_count] = intid;
     irq_serve(gicv3_acknowledge());
 }
 
@@ -116,22 +71,22 @@ static void an_interrupt_reaches_its_handler_and_is_ended(void **state)
     (void)state;
     serve_all(SPI, 1);
     assert_int_equal(served, 1);
-    assert_int_equal(dropped, 1);
-    assert_int_equal(deactivated, 1);
+    assert_int_equal(fake_gicv3.dropped, 1);
+    assert_int_equal(fake_gicv3.deactivated, 1);
     serve_all(INTID_VIRTUAL_TIMER, 1); // the guest deactivates it
     assert_int_equal(served, 2);
-    assert_int_equal(deactivated, 1);
+    assert_int_equal(fake_gicv3.deactivated, 1);
     irq_serve(INTID_SPURIOUS);
-    assert_int_equal(dropped, 2);
+    assert_int_equal(fake_gicv3.dropped, 2);
 }
 
 static void an_interrupt_of_nobodys_is_turned_off_in_one_record(void **state)
 {
     (void)state;
     serve_all(99, 1);
-    assert_int_equal(disabled, 99);
-    assert_int_equal(strays, 1);
-    assert_int_equal(deactivated, 1);
+    assert_int_equal(fake_gicv3.last_disabled, 99);
+    assert_int_equal(fake_records.count, 1);
+    assert_int_equal(fake_gicv3.deactivated, 1);
 }
 
 static void a_storm_of_interrupts_ends_the_exit(void **state)
@@ -139,26 +94,26 @@ static void a_storm_of_interrupts_ends_the_exit(void **state)
     (void)state;
     serve_all(SPI, 32);
     assert_int_equal(served, IRQ_PER_EXIT_MAX);
-    assert_int_equal(pending_count, 32 - IRQ_PER_EXIT_MAX);
-    assert_int_equal(disabled, INTID_SPURIOUS);
+    assert_int_equal(fake_gicv3.pending_count, 32 - IRQ_PER_EXIT_MAX);
+    assert_int_equal(fake_gicv3.last_disabled, INTID_SPURIOUS);
 }
 
 // Its line stays up whatever is done: the guest must go on all the same.
 static void a_stuck_private_interrupt_is_turned_off_in_one_record(void **state)
 {
     (void)state;
-    for (pending_count = 0; pending_count < 16; pending_count++)
-        pending[pending_count] = INTID_MAINTENANCE;
-    pending[0] = GICV3_SGI_KICK; // the last of them: not stuck yet
+    for (fake_gicv3.pending_count = 0; fake_gicv3.pending_count < 16; fake_gicv3.pending_count++)
+        fake_gicv3.pending[fake_gicv3.pending_count] = INTID_MAINTENANCE;
+    fake_gicv3.pending[0] = GICV3_SGI_KICK; // the last of them: not stuck yet
     irq_serve(gicv3_acknowledge());
-    assert_int_equal(disabled, INTID_SPURIOUS);
+    assert_int_equal(fake_gicv3.last_disabled, INTID_SPURIOUS);
     serve_all(INTID_MAINTENANCE, 17);
-    assert_int_equal(strays, 1);
-    assert_int_equal(disabled, INTID_MAINTENANCE);
-    assert_int_equal(pending_count, 1); // and the exit ends
-    disabled = INTID_SPURIOUS;
+    assert_int_equal(fake_records.count, 1);
+    assert_int_equal(fake_gicv3.last_disabled, INTID_MAINTENANCE);
+    assert_int_equal(fake_gicv3.pending_count, 1); // and the exit ends
+    fake_gicv3.last_disabled = INTID_SPURIOUS;
     serve_all(GICV3_SGI_KICK, 16); // another vCPU's doing
-    assert_int_equal(disabled, INTID_SPURIOUS);
+    assert_int_equal(fake_gicv3.last_disabled, INTID_SPURIOUS);
 }
 
 static void an_interrupt_belongs_to_one_handler(void **state)

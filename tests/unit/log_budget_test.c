@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The budget of what a guest can write: sources have numbers of their own, and limits that no other source uses up.
-// Links: trace/log_budget.c
+// Links: trace/log_budget.c trace/log_names.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,12 +18,6 @@
 
 static struct log_budget memory;
 static uint64_t now = 1000 * (uint64_t)HZ;
-
-const char *log_class_name(unsigned int class)
-{
-    (void)class;
-    return "class";
-}
 
 static void set_time(uint64_t ticks)
 {

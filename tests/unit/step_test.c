@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include <fake_vm_state.h>
+
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/step.h>
@@ -19,20 +21,6 @@ static const struct policy policy;
 static struct trap_frame frame;
 static struct vm vm = {.policy = &policy};
 static struct vcpu vcpu;
-static unsigned int breaks;
-
-void vcpu_request(struct vcpu *of, uint32_t request)
-{
-    of->request |= request;
-}
-
-bool vm_break(struct vcpu *of, enum notify_event event)
-{
-    assert_int_equal(of->step_count, 0);
-    assert_int_equal(event, NOTIFY_STEP);
-    breaks++;
-    return true;
-}
 
 static int set_up(void **state)
 {
@@ -41,7 +29,7 @@ static int set_up(void **state)
     fake_trace_reset();
     frame = (struct trap_frame){.spsr_el2 = SPSR_M_EL1H};
     vcpu = (struct vcpu){.vm = &vm, .frame = &frame};
-    breaks = 0;
+    fake_vm_state = (struct fake_vm_state){.broken_by = NOTIFY_COUNT};
     return 0;
 }
 
@@ -62,7 +50,10 @@ static void the_os_lock_is_open_while_steps_are_taken(void **state)
         assert_int_equal(fake_sysreg_get("OSLAR_EL1"), 0);
         assert_int_equal(vcpu.guest_os_lock, locked);
         assert_true(step_take(&vcpu));
-        assert_int_equal(breaks, 1);
+        assert_int_equal(fake_vm_state.breaks, 1);
+        assert_int_equal(fake_vm_state.broken_by, NOTIFY_STEP);
+        assert_ptr_equal(fake_vm_state.vcpu, &vcpu);
+        assert_int_equal(vcpu.step_count, 0);
         assert_int_equal(fake_sysreg_get("OSLAR_EL1"), locked);
     }
 }

@@ -10,14 +10,16 @@
 
 #include <cmocka.h>
 
+#include <fake_device_ops.h>
+#include <fake_gicv3.h>
+#include <fake_vm_state.h>
+
 #include <hv/arch/el2_translate.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/sysreg.h>
 #include <hv/arch/trap.h>
 #include <hv/call.h>
-#include <hv/cpu.h>
 #include <hv/device.h>
-#include <hv/gicv3.h>
 #include <hv/guest_abi.h>
 #include <hv/policy.h>
 #include <hv/pool.h>
@@ -26,8 +28,6 @@
 #include <hv/vgic.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
-
-#include "../fake/fake_device_ops.h"
 
 #define QUICK          {POLICY_EMULATE, POLICY_FLAG_QUICK, 1}
 #define WORD_READ      0x93810007u // EC 0x24, 32 bits, ISV, 4 bytes, Rt = x1, translation fault at level 3
@@ -86,7 +86,7 @@ int64_t hvc_get_status(struct vcpu *vcpu)
 static struct vm vm = {.policy = &policy};
 static struct trap_frame frame;
 static struct telemetry telemetry;
-static unsigned int waits, pending, dropped, forwarded;
+static unsigned int forwarded;
 static uint64_t sent; // to vgic_write_sgi1r
 static unsigned int refilled;
 
@@ -100,21 +100,6 @@ void vgic_refill(struct vcpu *vcpu)
 {
     vcpu->gic.work = 0;
     refilled++;
-}
-
-void cpu_wait_for_interrupt(void)
-{
-    waits++;
-}
-
-unsigned int gicv3_acknowledge(void)
-{
-    return pending;
-}
-
-void gicv3_drop_priority(unsigned int intid)
-{
-    dropped = intid;
 }
 
 void vtimer_interrupt(struct vcpu *vcpu)
@@ -146,6 +131,13 @@ static void map_pages(void)
     fake_el1_translate = translate;
 }
 
+// The GIC has this one, and no other.
+static void interrupt_is(unsigned int intid)
+{
+    fake_gicv3.pending[0] = intid;
+    fake_gicv3.pending_count = 1;
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -157,7 +149,9 @@ static int setup(void **state)
     fake_sysreg_set("TPIDR_EL2", (uint64_t)&vm.vcpus[0]);
     fake_sysreg_set("ELR_EL2", PC);
     fake_sysreg_set("SPSR_EL2", 5);
-    refilled = waits = dropped = forwarded = 0;
+    refilled = forwarded = 0;
+    fake_gicv3 = (struct fake_gicv3){0};
+    fake_vm_state = (struct fake_vm_state){0};
     sent = 0;
     fake_devices = (struct fake_devices){.value = VALUE};
     for (unsigned int i = 0; i < ARRAY_COUNT(id_keys); i++)
@@ -412,7 +406,7 @@ static void wfi_waits_when_no_interrupt_is_listed(void **state)
         vcpu->gic.work = rows[i].work;
         vcpu->request = rows[i].request;
         assert_int_equal(trap_quick(&frame, rows[i].syndrome), rows[i].done);
-        assert_int_equal(waits, rows[i].done);
+        assert_int_equal(fake_vm_state.idles, rows[i].done);
         assert_int_equal(telemetry.sequence, rows[i].done);
         assert_int_equal(fake_sysreg_get("ELR_EL2"), rows[i].done ? PC + 4 : PC);
     }
@@ -421,9 +415,9 @@ static void wfi_waits_when_no_interrupt_is_listed(void **state)
 static void the_virtual_timer_is_forwarded(void **state)
 {
     (void)state;
-    pending = INTID_VIRTUAL_TIMER;
+    interrupt_is(INTID_VIRTUAL_TIMER);
     assert_int_equal(trap_quick_irq(), TRAP_QUICK_DONE);
-    assert_int_equal(dropped, INTID_VIRTUAL_TIMER);
+    assert_int_equal(fake_gicv3.last_dropped, INTID_VIRTUAL_TIMER);
     assert_int_equal(forwarded, 1);
     assert_int_equal(fake_sysreg_get("ELR_EL2"), PC);
     const struct event *event = &telemetry.last[0];
@@ -438,14 +432,14 @@ static void the_virtual_timer_is_forwarded(void **state)
 static void other_interrupts_are_handed_on(void **state)
 {
     (void)state;
-    pending = INTID_HYP_TIMER;
+    interrupt_is(INTID_HYP_TIMER);
     assert_int_equal(trap_quick_irq(), INTID_HYP_TIMER);
-    pending = INTID_SPURIOUS;
+    interrupt_is(INTID_SPURIOUS);
     assert_int_equal(trap_quick_irq(), INTID_SPURIOUS);
-    pending = INTID_VIRTUAL_TIMER;
+    interrupt_is(INTID_VIRTUAL_TIMER);
     vm.vcpus[0].request = VCPU_REQUEST_STEP;
     assert_int_equal(trap_quick_irq(), INTID_VIRTUAL_TIMER);
-    assert_int_equal(dropped | forwarded, 0);
+    assert_int_equal(fake_gicv3.dropped | forwarded, 0);
     assert_int_equal(telemetry.sequence, 0);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which row speaks for an exception: what trap_from_sync makes of its syndrome.
-// Links: trap/trap.c trap/aarch32.c
+// Links: trap/trap.c trap/aarch32.c trace/telemetry.c
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -8,12 +8,14 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fake_gicv3.h>
+#include <fake_step.h>
+#include <fake_vm_state.h>
+
 #include <hv/arch/abort.h>
 #include <hv/arch/inject.h>
-#include <hv/arch/step.h>
 #include <hv/arch/sysreg.h>
 #include <hv/arch/trap.h>
-#include <hv/gicv3.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 #include <hv/trap.h>
@@ -87,45 +89,9 @@ bool inject_debug(struct vcpu *of, uint32_t syndrome)
     return true;
 }
 
-bool step_take(struct vcpu *of)
-{
-    (void)of;
-    return false;
-}
-
-void step_cancel_if_stopped(struct vcpu *of)
-{
-    (void)of;
-}
-
-void step_arm(struct vcpu *of, bool done)
-{
-    (void)of, (void)done;
-}
-
-void vcpu_wait(struct vcpu *of)
-{
-    (void)of;
-}
-
-void vcpu_wait_for_interrupt(struct vcpu *of)
-{
-    (void)of;
-}
-
 void vgic_refill(struct vcpu *of)
 {
     (void)of;
-}
-
-void telemetry_keep(struct telemetry *of, const struct event *event)
-{
-    (void)of, (void)event;
-}
-
-unsigned int gicv3_acknowledge(void)
-{
-    return INTID_SPURIOUS;
 }
 
 // ---- Tests ----

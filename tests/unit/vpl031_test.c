@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: vdev/vpl031.c
-// Links: platform/platform.c
+// Links: vdev/vpl031.c drivers/hyp_timer.c platform/platform.c
 // The guest's clock: what it reads, that setting it moves its own offset alone, its alarm and interrupt, odd accesses.
 
 #include <setjmp.h>
@@ -10,13 +9,16 @@
 
 #include <cmocka.h>
 
+#include <fake_cpu_id.h>
+#include <fake_gicv3.h>
+#include <fake_vgic.h>
+
 #include <platform/virt.h>
 
 #include <hv/arch/guarded.h>
 #include <hv/arch/registers.h>
 #include <hv/device_ops.h>
 #include <hv/hyp_timer.h>
-#include <hv/vgic.h>
 #include <hv/vm.h>
 
 #define DR   0x00
@@ -36,32 +38,23 @@
 static struct vm vm;
 static uint32_t machine; // what the real RTCDR reads
 static bool answers;
-static bool line;
-static unsigned int line_changes;
-static uint64_t deadline;
-static void (*alarm_expired)(void);
 
-enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int intid, bool level)
+static bool line(void)
 {
-    assert_ptr_equal(of, &vm);
-    assert_int_equal(vcpu_id, 0);
-    assert_int_equal(intid, PL031_INTID);
-    assert_int_not_equal(level, line);
-    line = level;
-    line_changes++;
-    return HV_OK;
+    return fake_vgic.level;
 }
 
-void hyp_timer_register(enum hyp_timer_user user, void (*expired)(void))
+// When EL2's timer is due.
+static uint64_t deadline(void)
 {
-    assert_int_equal(user, HYP_TIMER_RTC);
-    alarm_expired = expired;
+    return fake_sysreg_get("CNTHP_CVAL_EL2");
 }
 
-void hyp_timer_set(enum hyp_timer_user user, uint64_t at)
+// EL2's timer comes, also where the clock is not due: another CPU may have set its own for the same alarm.
+static void alarm_expires(void)
 {
-    assert_int_equal(user, HYP_TIMER_RTC);
-    deadline = at;
+    hyp_timer_set(HYP_TIMER_RTC, 0);
+    hyp_timer_interrupt();
 }
 
 // The real clock: nothing else of it is read, and nothing is ever written.
@@ -107,9 +100,8 @@ static int setup(void **state)
     fake_guarded_device = real_clock;
     machine = MACHINE;
     answers = true;
-    line = false;
-    line_changes = 0;
-    deadline = HYP_TIMER_NEVER;
+    fake_vgic = (struct fake_vgic){.vm = &vm, .intid = PL031_INTID, .edges_only = true};
+    hyp_timer_init_cpu();
     device_pl031.reset(&vm);
     return 0;
 }
@@ -126,8 +118,8 @@ static void reset_values(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_COUNT(rows); i++)
         assert_int_equal(rd(rows[i].offset), rows[i].value);
-    assert_int_equal(line_changes, 0);
-    assert_int_equal(deadline, HYP_TIMER_NEVER);
+    assert_int_equal(fake_vgic.changes, 0);
+    assert_int_equal(deadline(), HYP_TIMER_NEVER);
 }
 
 static void the_clock_is_the_machines_until_it_is_set(void **state)
@@ -161,7 +153,7 @@ static void what_cannot_be_written_is_ignored(void **state)
     assert_int_equal(rd(ID), 0x31);
     wr(IMSC, 0xffffffff);
     assert_int_equal(rd(IMSC), 1);
-    assert_int_equal(line_changes, 0);
+    assert_int_equal(fake_vgic.changes, 0);
 }
 
 static void the_alarm_rings_once_when_the_clock_reaches_it(void **state)
@@ -170,34 +162,32 @@ static void the_alarm_rings_once_when_the_clock_reaches_it(void **state)
     wr(IMSC, 1);
     wr(MR, MACHINE + 3);
     // looked for in the last second before, and often
-    assert_int_equal(deadline, 1000 + 2 * (uint64_t)FREQUENCY + LOOK);
+    assert_int_equal(deadline(), 1000 + 2 * (uint64_t)FREQUENCY + LOOK);
     machine += 2;
-    fake_sysreg_set("CNTPCT_EL0", deadline);
-    deadline = HYP_TIMER_NEVER;
-    alarm_expired();
-    assert_false(line);
-    assert_int_equal(deadline, fake_sysreg_get("CNTPCT_EL0") + LOOK);
+    fake_sysreg_set("CNTPCT_EL0", deadline());
+    alarm_expires();
+    assert_false(line());
+    assert_int_equal(deadline(), fake_sysreg_get("CNTPCT_EL0") + LOOK);
     machine += 1;
-    deadline = HYP_TIMER_NEVER;
-    alarm_expired();
+    alarm_expires();
     assert_int_equal(vm.rtc.lock.held, 0);
-    assert_true(line);
-    assert_int_equal(deadline, HYP_TIMER_NEVER);
+    assert_true(line());
+    assert_int_equal(deadline(), HYP_TIMER_NEVER);
     assert_int_equal(rd(RIS), 1);
     assert_int_equal(rd(MIS), 1);
     wr(ICR, 0);
-    assert_true(line);
+    assert_true(line());
     wr(ICR, 1);
-    assert_false(line);
+    assert_false(line());
     assert_int_equal(rd(RIS), 0);
     wr(MR, MACHINE + 3);
-    assert_true(line);
+    assert_true(line());
     wr(ICR, 0x80000000);
-    assert_false(line);
+    assert_false(line());
     machine += 100;
-    alarm_expired(); // another CPU's timer, set for the same alarm
+    alarm_expires(); // another CPU's timer, set for the same alarm
     assert_int_equal(rd(RIS), 0);
-    assert_int_equal(deadline, HYP_TIMER_NEVER);
+    assert_int_equal(deadline(), HYP_TIMER_NEVER);
 }
 
 static void an_alarm_of_this_second_rings_at_once(void **state)
@@ -206,12 +196,12 @@ static void an_alarm_of_this_second_rings_at_once(void **state)
     wr(MR, MACHINE);
     assert_int_equal(rd(RIS), 1);
     assert_int_equal(rd(MIS), 0);
-    assert_false(line); // masked
+    assert_false(line()); // masked
     wr(IMSC, 1);
-    assert_true(line);
+    assert_true(line());
     assert_int_equal(rd(MIS), 1);
     wr(IMSC, 0);
-    assert_false(line);
+    assert_false(line());
     assert_int_equal(rd(RIS), 1);
 }
 
@@ -222,7 +212,7 @@ static void a_guest_that_reads_the_second_of_its_alarm_reads_that_it_has_rung(vo
     wr(MR, MACHINE + 1);
     machine += 1; // and no timer yet
     assert_int_equal(rd(DR), MACHINE + 1);
-    assert_true(line);
+    assert_true(line());
     assert_int_equal(rd(RIS), 1);
 }
 
@@ -233,8 +223,8 @@ static void an_alarm_that_was_missed_rings_late(void **state)
     wr(IMSC, 1);
     wr(MR, MACHINE + 2);
     machine += 500;
-    alarm_expired();
-    assert_true(line);
+    alarm_expires();
+    assert_true(line());
 }
 
 static void setting_the_clock_moves_the_alarm(void **state)
@@ -242,17 +232,17 @@ static void setting_the_clock_moves_the_alarm(void **state)
     (void)state;
     wr(IMSC, 1);
     wr(MR, 1010);
-    assert_int_equal(deadline, HYP_TIMER_NEVER); // behind the machine's clock: decades away
+    assert_int_equal(deadline(), HYP_TIMER_NEVER); // behind the machine's clock: decades away
     wr(LR, 1000);
-    assert_int_equal(deadline, 1000 + 9 * (uint64_t)FREQUENCY + LOOK);
+    assert_int_equal(deadline(), 1000 + 9 * (uint64_t)FREQUENCY + LOOK);
     wr(LR, 1009);
-    assert_int_equal(deadline, 1000 + LOOK);
+    assert_int_equal(deadline(), 1000 + LOOK);
     wr(LR, 2000); // it is behind again
     machine += 20;
-    alarm_expired();
-    assert_false(line);
+    alarm_expires();
+    assert_false(line());
     wr(LR, 1010);
-    assert_true(line);
+    assert_true(line());
 }
 
 static void a_clock_of_the_machine_that_steps_back_delays_the_alarm(void **state)
@@ -261,12 +251,12 @@ static void a_clock_of_the_machine_that_steps_back_delays_the_alarm(void **state
     wr(IMSC, 1);
     wr(MR, MACHINE + 2);
     machine -= 10;
-    alarm_expired();
-    assert_false(line);
-    assert_int_equal(deadline, 1000 + 11 * (uint64_t)FREQUENCY + LOOK);
+    alarm_expires();
+    assert_false(line());
+    assert_int_equal(deadline(), 1000 + 11 * (uint64_t)FREQUENCY + LOOK);
     machine += 12;
-    alarm_expired();
-    assert_true(line);
+    alarm_expires();
+    assert_true(line());
 }
 
 static void accesses_of_other_sizes(void **state)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: vdev/vtimer.c drivers/hyp_timer.c platform/platform.c
+// Links: vdev/vtimer.c drivers/hyp_timer.c platform/platform.c tests/fake/fake_cpu.c
 // Guest time: the offset, the forwarded virtual timer and its lateness, and the emulated physical timer.
 
 #include <setjmp.h>
@@ -8,6 +8,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+
+#include <fake_gicv3.h>
+#include <fake_vgic.h>
 
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
@@ -22,47 +25,12 @@ static const struct policy policy; // nothing of the timers is passed on
 
 static struct vm vm;
 static struct vcpu *const vcpu = &vm.vcpus[0];
-static bool line;
-static unsigned int forwarded, enabled, given_back;
 
-enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int intid, bool level)
+// The virtual timer's interrupt is given back to the hardware when the guest's time is what it shall be.
+static void look(uint64_t effect, uint64_t intid)
 {
-    assert_ptr_equal(of, &vm);
-    assert_int_equal(vcpu_id, 0);
-    assert_int_equal(intid, INTID_PHYSICAL_TIMER);
-    line = level;
-    return HV_OK;
-}
-
-void vgic_forward(struct vcpu *of, unsigned int intid)
-{
-    assert_ptr_equal(of, vcpu);
-    forwarded = intid;
-}
-
-void gicv3_deactivate(unsigned int intid)
-{
-    assert_int_equal(intid, INTID_VIRTUAL_TIMER);
-    assert_int_equal(fake_sysreg_get("CNTVOFF_EL2"), vm.virtual_offset);
-    given_back++;
-}
-
-void gicv3_enable(unsigned int intid, unsigned int cpu)
-{
-    assert_int_equal(cpu, 0);
-    enabled = intid;
-}
-
-bool cpu_call(unsigned int cpu, void (*function)(void *argument), void *argument)
-{
-    assert_int_equal(cpu, 0);
-    function(argument);
-    return true;
-}
-
-unsigned int cpu_id(void)
-{
-    return 0;
+    if (effect == FAKE_GIC && intid == INTID_VIRTUAL_TIMER && fake_gicv3.deactivated != 0)
+        assert_int_equal(fake_sysreg_get("CNTVOFF_EL2"), vm.virtual_offset);
 }
 
 #define NONE HYP_TIMER_NEVER // CNTHP's deadline when the guest has none
@@ -83,8 +51,9 @@ static int setup(void **state)
     vm.vcpu_count = 1;
     vcpu->vm = &vm;
     vm.virtual_offset = (uint64_t)-1000;
-    line = false;
-    forwarded = enabled = given_back = 0;
+    fake_vgic = (struct fake_vgic){.vm = &vm, .intid = INTID_PHYSICAL_TIMER};
+    fake_gicv3 = (struct fake_gicv3){0};
+    fake_effect_hook = look;
     fake_sysreg_set("CNTV_CTL_EL0", 5);
     fake_sysreg_set("CNTFRQ_EL0", 1000000);
     now(5000);
@@ -101,10 +70,10 @@ static void starts_with_every_timer_off(void **state)
     assert_int_equal(fake_sysreg_get("CNTHCTL_EL2"), 0);
     assert_int_equal(fake_sysreg_get("CNTV_CTL_EL0"), 0);
     assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), NONE);
-    line = true; // turned off with its timer due, and on again
+    fake_vgic.level = true; // turned off with its timer due, and on again
     vcpu->timer.physical_ctl = CNTX_CTL_ENABLE;
     vtimer_init_cpu(vcpu);
-    assert_false(line);
+    assert_false(fake_vgic.level);
     assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), NONE);
 }
 
@@ -114,7 +83,7 @@ static void virtual_interrupts_are_forwarded_and_their_lateness_counted(void **s
     (void)state;
     fake_sysreg_set("CNTV_CVAL_EL0", 6000);
     vtimer_interrupt(vcpu);
-    assert_int_equal(forwarded, INTID_VIRTUAL_TIMER);
+    assert_int_equal(fake_vgic.forwarded, INTID_VIRTUAL_TIMER);
     fake_sysreg_set("CNTV_CVAL_EL0", 5999);
     vtimer_interrupt(vcpu);
     fake_sysreg_set("CNTV_CVAL_EL0", 6000 - 5);
@@ -137,16 +106,16 @@ static void a_virtual_interrupt_that_comes_while_the_vcpu_waits_is_held(void **s
     (void)state;
     vcpu->waiting = true;
     vtimer_interrupt(vcpu);
-    assert_int_equal(forwarded, 0);
+    assert_int_equal(fake_vgic.forwarded, 0);
     assert_int_equal(vcpu->timer.late[0], 0);
     vcpu->waiting = false;
     vm.virtual_offset += 500;
     vtimer_update_offset(vcpu);
-    assert_int_equal(given_back, 1);
+    assert_int_equal(fake_gicv3.deactivated, 1);
     vtimer_update_offset(vcpu);
-    assert_int_equal(given_back, 1);
+    assert_int_equal(fake_gicv3.deactivated, 1);
     vtimer_interrupt(vcpu);
-    assert_int_equal(forwarded, INTID_VIRTUAL_TIMER);
+    assert_int_equal(fake_vgic.forwarded, INTID_VIRTUAL_TIMER);
 }
 
 static void physical_timer_fires_once_its_time_has_come(void **state)
@@ -162,22 +131,22 @@ static void physical_timer_fires_once_its_time_has_come(void **state)
     assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), NONE); // masked
     vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
     assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), 5100);
-    assert_false(line);
+    assert_false(fake_vgic.level);
     now(5099);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 1);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_TVAL), 1);
     now(5101);
     hyp_timer_interrupt();
-    assert_true(line);
+    assert_true(fake_vgic.level);
     assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), NONE);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 5);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_TVAL), 0xffffffff);
     vtimer_physical_write(vcpu, VTIMER_CNTP_CVAL, 9000);
-    assert_false(line);
+    assert_false(fake_vgic.level);
     vtimer_physical_write(vcpu, VTIMER_CNTP_TVAL, 0xffffffff); // one tick ago
-    assert_true(line);
+    assert_true(fake_vgic.level);
     vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 3);
-    assert_false(line);
+    assert_false(fake_vgic.level);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 7);
     vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 0);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTP_CTL), 0);
@@ -194,7 +163,7 @@ static void a_pause_does_not_make_it_jump(void **state)
     assert_int_equal(fake_sysreg_get("CNTVOFF_EL2"), (uint64_t)-500);
     assert_int_equal(vtimer_physical_read(vcpu, VTIMER_CNTPCT), 6000);
     assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), 5600);
-    assert_false(line);
+    assert_false(fake_vgic.level);
 }
 
 // A deadline that lies behind the end of time for the real counter must not come at once, and for ever.
@@ -203,7 +172,7 @@ static void a_deadline_at_the_end_of_time_never_comes(void **state)
     (void)state;
     vtimer_physical_write(vcpu, VTIMER_CNTP_CVAL, UINT64_MAX - 3);
     vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
-    assert_false(line);
+    assert_false(fake_vgic.level);
     assert_true(fake_sysreg_get("CNTHP_CVAL_EL2") > UINT64_MAX / 2);
 }
 
@@ -214,7 +183,7 @@ static void nor_does_it_when_the_guest_is_behind(void **state)
     vm.virtual_offset = 1000;
     vtimer_physical_write(vcpu, VTIMER_CNTP_CVAL, UINT64_MAX - 3);
     vtimer_physical_write(vcpu, VTIMER_CNTP_CTL, 1);
-    assert_false(line);
+    assert_false(fake_vgic.level);
     assert_true(fake_sysreg_get("CNTHP_CVAL_EL2") == NONE);
     vtimer_physical_write(vcpu, VTIMER_CNTP_TVAL, 100);
     assert_int_equal(fake_sysreg_get("CNTHP_CVAL_EL2"), 5100);

@@ -6,8 +6,13 @@
 // make it read itself or touch a device. The rule: an address is reached only when it lies in the guest's RAM and stage
 // 2 maps it as Normal memory, and nothing moves unless that is so for all of the range. This file keeps the rule; no
 // other turns an IPA into a pointer. A view that changes between the look and the copy can only shorten what moves.
+//
+// The buffers that a guest gives to a virtio device are not copied but named to the device by PA, and the rings beside
+// them are read where they are. Both are checked in the same way, and stay the guest's own whatever it does: the pieces
+// of RAM that a guest has do not change while it runs (space.h).
 #include <hv/guest_mem.h>
 
+#include <hv/arch/barrier.h>
 #include <hv/arch/cache.h>
 #include <hv/arch/guarded.h>
 #include <hv/space.h>
@@ -73,6 +78,62 @@ enum hv_status guest_mem_check(struct space *space, ipa_t ipa, uint64_t size, ui
     struct ipa_range range;
 
     return make_range(space, ipa, size, permissions, &range);
+}
+
+// Looks at each entry under size bytes at ipa, which are RAM, as make_range does, and asks that they follow one another
+// in the machine.
+static COLD enum hv_status translate_entries(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions,
+                                             pa_t *pa)
+{
+    struct ipa_range rest = {.base = ipa, .size = size};
+    struct extent first, extent;
+    bool apart = false;
+    enum hv_status status = first_extent(space, &rest, permissions, &first);
+
+    if (status != HV_OK)
+        return status;
+    extent = first;
+    while (advance(&rest, extent.size)) {
+        status = first_extent(space, &rest, permissions, &extent);
+        if (status != HV_OK)
+            return status;
+        apart |= extent.pointer != (uint8_t *)first.pointer + (size - rest.size);
+    }
+    if (apart)
+        return HV_ERR_UNSUPPORTED;
+    *pa = pa_make((uintptr_t)first.pointer); // EL2 maps guest RAM where it is
+    return HV_OK;
+}
+
+// Every buffer of a virtio device comes by here, so there are two ways. While nobody has changed how RAM is mapped, the
+// guest may read and write all of it, and a piece of RAM says where it is: that takes no look at stage 2, whatever the
+// size. For example, with a piece that begins at IPA 0x40000000 and PA 0x42000000, IPA 0x40001234 is PA 0x42001234.
+enum hv_status guest_mem_translate(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions, pa_t *pa)
+{
+    const struct space_ram *ram = space_find_ram(space, ipa);
+    uint64_t offset;
+
+    if (size == 0)
+        return HV_ERR_EMPTY;
+    if (ram == NULL)
+        return HV_ERR_BOUNDS;
+    offset = ipa.v - ram->range.base.v;
+    if (size > ram->range.size - offset) // also when it wraps, which no piece of RAM does
+        return HV_ERR_BOUNDS;
+    if (__atomic_load_n(&space->stage2.memory_changed, __ATOMIC_RELAXED))
+        return translate_entries(space, ipa, size, permissions, pa);
+    *pa = pa_add(ram->pa, bounded_index(offset, ram->range.size));
+    return HV_OK;
+}
+
+enum hv_status guest_mem_share(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions, void **pointer)
+{
+    pa_t pa;
+    enum hv_status status = guest_mem_translate(space, ipa, size, permissions, &pa);
+
+    if (status == HV_OK)
+        *pointer = (void *)(uintptr_t)pa.v;
+    return status;
 }
 
 enum hv_status guest_mem_read(struct space *space, ipa_t ipa, void *buffer, size_t size)

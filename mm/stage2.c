@@ -107,8 +107,9 @@ static void table_give(struct stage2 *stage2, const uint64_t *table) REQUIRES(st
 
 // Puts descriptor in place of *entry, which covers ipa at level. Over a valid entry this is break-before-make (DDI 0487
 // D8.14.1): the old entry is cleared and gone from every TLB and walk cache before the new one appears. Over an invalid
-// one nothing is cached. finish() completes the last store of an operation.
-static void store(const struct stage2 *stage2, uint64_t *entry, unsigned int level, ipa_t ipa, uint64_t descriptor)
+// one nothing is cached. finish() completes the last store of an operation. The same barrier that makes the hole
+// visible makes memory_changed visible before it: who sees it false looks at tables that are still as they were.
+static void store(struct stage2 *stage2, uint64_t *entry, unsigned int level, ipa_t ipa, uint64_t descriptor)
     REQUIRES(stage2->lock)
 {
     volatile uint64_t *live = entry;
@@ -117,6 +118,8 @@ static void store(const struct stage2 *stage2, uint64_t *entry, unsigned int lev
     if (old == descriptor)
         return;
     if (s2_pte_is_valid(old)) {
+        if (s2_pte_is_table(old, level) || (s2_pte_permissions(old) & STAGE2_WRITE) != 0)
+            __atomic_store_n(&stage2->memory_changed, true, __ATOMIC_RELAXED);
         *live = S2_PTE_INVALID;
         barrier_complete_stores(); // every walker sees the hole before the TLBs forget
         if (s2_pte_is_table(old, level))

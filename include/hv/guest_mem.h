@@ -19,3 +19,16 @@ enum hv_status guest_mem_check(struct space *space, ipa_t ipa, uint64_t size, ui
 enum hv_status guest_mem_read(struct space *space, ipa_t ipa, void *buffer, size_t size);
 // The same way back. The bytes are visible to a guest with its caches off, and to its instruction fetch on all CPUs.
 enum hv_status guest_mem_write(struct space *space, ipa_t ipa, const void *buffer, size_t size);
+
+// For devices that access memory by PA, as virtio's do: the PA of size bytes at ipa. They lie in one piece of RAM, are
+// contiguous in the machine, and the guest itself might do with them what permissions (STAGE2_READ, STAGE2_WRITE) say.
+// Takes no lock and no time that depends on size, unless the way in which RAM is mapped was ever changed; then it looks
+// at each stage-2 entry, as guest_mem_check does. HV_ERR_EMPTY, HV_ERR_BOUNDS (outside guest RAM, also for what wraps),
+// HV_ERR_NOT_FOUND (a stage-2 hole, or a permission lacks), HV_ERR_UNSUPPORTED (all is well but for parts that lie
+// apart in the machine). An error leaves *pa as it was.
+enum hv_status guest_mem_translate(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions, pa_t *pa);
+// The same for memory that EL2 and the guest use together, as they use virtio's rings: *pointer is where EL2 finds it.
+// It is good for as long as the guest lives, since a guest's RAM stays its own, and needs no guard, since EL2 has tried
+// at boot whether all RAM answers. The guest changes the memory at any time, so each value is read once, by one load.
+// Errors are guest_mem_translate's.
+enum hv_status guest_mem_share(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions, void **pointer);

@@ -48,7 +48,10 @@ struct stage2 {
     struct pool *pool;     // where the other tables come from; views of one guest may share it
     uint16_t vmid;         // what the TLBs know this view by
     unsigned int reserved; // pages of pool that the operation under way has left to take
-    struct spinlock lock;  // guards the tables and reserved
+    // Whether an entry by which the guest could write was ever replaced or taken away. While none was, all RAM is as
+    // space_add_ram has mapped it. Written under the lock, read without.
+    bool memory_changed;
+    struct spinlock lock; // guards the rest
 };
 
 // A piece of the guest's RAM: contiguous for the guest and in the machine.

@@ -7,10 +7,11 @@
 
 #define FAKE_GUEST_RAM_PA UINT64_C(0x42000000)
 
-// Gives space the one piece of RAM that the first VM of a machine has.
+// Gives space the one piece of RAM that the first VM of a machine has, of which stage 2 maps what the test has it map.
 static inline void fake_guest_ram(struct space *space)
 {
     space->ram_count = 1;
+    space->stage2.memory_changed = true; // nobody may go by the list of RAM alone
     space->ram[0] = (struct space_ram){
         .range = {.base = {GUEST_RAM_IPA}, .size = GUEST_RAM_SIZE},
         .pa = {FAKE_GUEST_RAM_PA},

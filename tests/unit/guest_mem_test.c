@@ -141,6 +141,92 @@ static void check_asks_for_the_guests_permissions(void **state)
     assert_int_equal(guest_mem_read(&vm.space, ipa_make(RAM + KIB(24)), &byte, 1), HV_OK);
 }
 
+static void a_pa_is_for_what_is_contiguous(void **state)
+{
+    pa_t pa = {1};
+
+    (void)state;
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + 1), 4095, RW, &pa), HV_OK);
+    assert_int_equal(pa.v, (uintptr_t)memory[3] + 1);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(END - 1), 1, RW, &pa), HV_OK);
+    assert_int_equal(pa.v, (uintptr_t)memory[7] + 4095);
+    pa = pa_make(1);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + 1), 4096, RW, &pa), HV_ERR_UNSUPPORTED);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + 1), 8192, RW, &pa), HV_ERR_UNSUPPORTED);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM), 0, RW, &pa), HV_ERR_EMPTY);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(UINT64_MAX), 1, RW, &pa), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(END - 1), 2, RW, &pa), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(END), 1, RW, &pa), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + KIB(8)), 4097, RW, &pa), HV_ERR_NOT_FOUND);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + KIB(16)), 1, RW, &pa), HV_ERR_NOT_FOUND);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + KIB(20)), 1, STAGE2_WRITE, &pa), HV_ERR_NOT_FOUND);
+    assert_int_equal(pa.v, 1);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + KIB(20)), 1, STAGE2_READ, &pa), HV_OK);
+
+    // Four pages of the guest that are four of the host, in order; then in order but for one.
+    for (unsigned int i = 0; i < 4; i++)
+        map(RAM + KIB(64 + 4 * i), 2 + i, RW);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + KIB(64) + 8), KIB(16) - 8, RW, &pa), HV_OK);
+    assert_int_equal(pa.v, (uintptr_t)memory[2] + 8);
+    map(RAM + KIB(128), 2, RW);
+    map(RAM + KIB(132), 6, RW);
+    map(RAM + KIB(136), 4, RW);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + KIB(128)), KIB(12), RW, &pa), HV_ERR_UNSUPPORTED);
+}
+
+static void a_range_outside_ram_costs_no_look(void **state)
+{
+    pa_t pa;
+
+    (void)state;
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM), UINT32_MAX, RW, &pa), HV_ERR_BOUNDS);
+    assert_int_equal(fake_trace_count_of(FAKE_LOCK_ACQUIRE), 0);
+}
+
+static void what_is_shared_is_where_it_lies(void **state)
+{
+    void *pointer = NULL;
+
+    (void)state;
+    assert_int_equal(guest_mem_share(&vm.space, ipa_make(RAM), KIB(8), RW, &pointer), HV_ERR_UNSUPPORTED);
+    assert_int_equal(guest_mem_share(&vm.space, ipa_make(END), 1, RW, &pointer), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_share(&vm.space, ipa_make(RAM + KIB(20)), 8, RW, &pointer), HV_ERR_NOT_FOUND);
+    assert_null(pointer);
+    assert_int_equal(guest_mem_share(&vm.space, ipa_make(RAM + 2), 6, RW, &pointer), HV_OK);
+    assert_ptr_equal(pointer, memory[3] + 2);
+}
+
+// RAM as a VM has it, at first with nothing changed. One page less, and stage 2 is asked.
+static void ram_that_nobody_changed_needs_no_look(void **state)
+{
+    static uint64_t other_root[512] __attribute__((aligned(4096)));
+    struct ipa_range ram = {{RAM}, sizeof(memory)}, page = {{RAM + KIB(8)}, KIB(4)};
+    uint64_t size = sizeof(memory);
+    pa_t pa;
+
+    (void)state;
+    space_init(&vm.space, other_root, &pool, 1);
+    assert_int_equal(space_add_ram(&vm.space, &ram, pa_make((uintptr_t)memory)), HV_OK);
+    fake_trace_reset();
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM), size, RW, &pa), HV_OK);
+    assert_int_equal(pa.v, (uintptr_t)memory);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + 5), size - 5, RW, &pa), HV_OK);
+    assert_int_equal(pa.v, (uintptr_t)memory + 5);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + 5), size - 4, RW, &pa), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + size), 1, RW, &pa), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM - 1), 1, RW, &pa), HV_ERR_BOUNDS);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM), UINT64_MAX, RW, &pa), HV_ERR_BOUNDS);
+    assert_int_equal(fake_trace_count, 0);
+
+    assert_int_equal(stage2_protect(&vm.space.stage2, &page, STAGE2_READ), HV_OK);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM), size, RW, &pa), HV_ERR_NOT_FOUND);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM), size, STAGE2_READ, &pa), HV_OK);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM + KIB(12)), KIB(20), RW, &pa), HV_OK);
+    assert_int_equal(pa.v, (uintptr_t)memory + KIB(12));
+    assert_int_equal(stage2_unmap(&vm.space.stage2, &page), HV_OK);
+    assert_int_equal(guest_mem_translate(&vm.space, ipa_make(RAM), size, STAGE2_READ, &pa), HV_ERR_NOT_FOUND);
+}
+
 static void writes_are_made_visible_to_fetches(void **state)
 {
     uint32_t words[2] = {0xd503201f, 0xd503201f};
@@ -205,6 +291,10 @@ int main(void)
         TEST(the_edges_of_ram_are_exact),
         TEST(bad_ranges_move_nothing),
         TEST(check_asks_for_the_guests_permissions),
+        TEST(a_pa_is_for_what_is_contiguous),
+        TEST(a_range_outside_ram_costs_no_look),
+        TEST(what_is_shared_is_where_it_lies),
+        TEST(ram_that_nobody_changed_needs_no_look),
         TEST(writes_are_made_visible_to_fetches),
         TEST(memory_that_does_not_answer_is_a_fault),
         TEST(blocks_are_taken_whole),

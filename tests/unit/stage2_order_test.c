@@ -95,6 +95,51 @@ static void a_change_to_the_same_stores_nothing(void **state)
     assert_steps((const struct fake_step[]){{.operation = FAKE_DSB_ISHST}}, 1);
 }
 
+// What EL2 concludes of memory_changed: that all which could be written is where it was.
+static void a_change_of_what_can_be_written_is_remembered(void **state)
+{
+    struct ipa_range page;
+
+    (void)state;
+    // Nothing of this takes away what could be written: new entries, and a shadow page that is hidden and shown.
+    assert_int_equal(map(MIB(64), MIB(4), MIB(128), RW), HV_OK);
+    assert_int_equal(map(KIB(64), KIB(8), KIB(256), RW | STAGE2_DEVICE), HV_OK);
+    assert_int_equal(map(KIB(128), KIB(4), KIB(512), STAGE2_READ | STAGE2_SHADOW), HV_OK);
+    page = range(KIB(128), KIB(4));
+    assert_int_equal(stage2_protect(&view, &page, STAGE2_SHADOW), HV_OK);
+    assert_int_equal(stage2_protect(&view, &page, STAGE2_SHADOW | STAGE2_READ), HV_OK);
+    page = range(MIB(64), KIB(4));
+    assert_int_equal(map(MIB(66), MIB(2), 0, RW), HV_ERR_EXISTS);
+    assert_false(view.memory_changed);
+    // This does: a part of a block that is protected, all of it unmapped, pages.
+    assert_int_equal(stage2_protect(&view, &page, STAGE2_READ), HV_OK);
+    assert_true(view.memory_changed);
+    view.memory_changed = false;
+    assert_int_equal(unmap(MIB(66), MIB(2)), HV_OK);
+    assert_true(view.memory_changed);
+    view.memory_changed = false;
+    assert_int_equal(unmap(MIB(64), MIB(2)), HV_OK);
+    assert_true(view.memory_changed);
+    view.memory_changed = false;
+    assert_int_equal(unmap(KIB(64), KIB(4)), HV_OK);
+    assert_true(view.memory_changed);
+}
+
+static void hole_is_seen(enum fake_operation operation)
+{
+    if (operation == FAKE_DSB_ISHST)
+        assert_true(view.memory_changed);
+}
+
+static void a_change_is_remembered_before_it_can_be_seen(void **state)
+{
+    (void)state;
+    assert_int_equal(map(MIB(64), MIB(4), MIB(128), RW), HV_OK);
+    fake_trace_hook = hole_is_seen;
+    assert_int_equal(unmap(MIB(66), MIB(2)), HV_OK);
+    fake_trace_hook = NULL;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -103,6 +148,8 @@ int main(void)
         cmocka_unit_test_setup(a_split_shows_the_table_only_when_the_block_is_gone, setup),
         cmocka_unit_test_setup(a_merge_flushes_everything_before_the_block_appears, setup),
         cmocka_unit_test_setup(a_change_to_the_same_stores_nothing, setup),
+        cmocka_unit_test_setup(a_change_of_what_can_be_written_is_remembered, setup),
+        cmocka_unit_test_setup(a_change_is_remembered_before_it_can_be_seen, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -92,7 +92,7 @@ include mk/toolchain.mk
 
 # The rooms of the hypervisor, ground first, and those of the guests (scripts/rooms.py reads them here): no file needs
 # one of a later room, and none needs another in a circle (scripts/graph.py)
-ROOMS := lib platform policy arch/aarch64 trace mm drivers core console vdev vdev/vgic vm debug trap monitor monitor/cmds boot
+ROOMS := lib platform policy arch/aarch64 trace mm drivers core console vdev vdev/vgic vdev/virtio vm debug trap monitor monitor/cmds boot
 GUEST_ROOMS := guest/lib guest/suites guest/bench guest
 HV_SOURCES := $(sort $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S %/$(if $(filter 1,$(LOCKS)),spinlock.c,spinlock_checked.c),$(HV_SOURCES))

@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+// The device's half of a split virtqueue (VIRTIO 1.2, 2.7), in the memory of a guest that may be hostile.
+//
+// The problem: a guest describes a request by a chain of descriptors, each an address and a length, and can change them
+// while EL2 looks at them: an address that was in the guest's RAM when it was checked is EL2's own when it is used. A
+// chain can also be a loop, and the index of a ring can run anywhere. The rule: a value is read once, by one load, into
+// a local copy, and what is checked, translated and handed on is that copy. Every loop is bounded by a number that EL2
+// has, not by one that the guest still has in its hands. Only the four functions that begin with load_ and store_ touch
+// the guest's memory; they make sure of the single load.
+//
+// A ring's index counts entries modulo 65,536, whatever the queue's size: in a ring of 8, entry 65,537 % 65,536 = 1 is
+// in slot 1 % 8. So indices are subtracted as 16-bit numbers: 2 - 65,535 = 3 entries.
+#include <hv/virtio_queue.h>
+
+#include <hv/arch/barrier.h>
+#include <hv/guest_mem.h>
+
+// What can be wrong, with the value and the bound that the record gives.
+#define FAULT_SIZE           "queue-size"           // QueueNum; VIRTIO_QUEUE_SIZE_MAX. Or it is no power of two
+#define FAULT_ALIGN          "ring-alignment"       // a part's address; what it is to be a multiple of
+#define FAULT_RING_RAM       "ring-not-ram"         // a part's address; its size
+#define FAULT_OVERLAP        "rings-overlap"        // the address of one part; that of another
+#define FAULT_INDEX          "avail-index"          // the guest's index; the furthest that it can be
+#define FAULT_HEAD           "head-out-of-range"    // the entry of the available ring; the queue's size
+#define FAULT_NEXT           "next-out-of-range"    // a descriptor's next; how many the table has
+#define FAULT_LOOP           "chain-loop"           // descriptors seen, and one more follows; how many the table has
+#define FAULT_LONG           "chain-too-long"       // buffers; VIRTIO_CHAIN_MAX
+#define FAULT_BYTES          "chain-bytes"          // bytes of the chain; VIRTIO_CHAIN_BYTES
+#define FAULT_ORDER          "readable-after-write" // buffers before it; bytes for the device to write among them
+#define FAULT_BUFFER_RAM     "buffer-not-ram"       // a buffer's address; its length
+#define FAULT_NOT_NEGOTIATED "indirect-unasked"     // a table's address; 0
+#define FAULT_NESTED         "indirect-in-indirect" // a table's address; 0
+#define FAULT_INDIRECT_NEXT  "indirect-with-next"   // a table's address; the descriptor's next
+#define FAULT_INDIRECT_SIZE  "indirect-length"  // a table's length; 16 * VIRTIO_CHAIN_MAX. Or no multiple of 16, or 0
+#define FAULT_INDIRECT_RAM   "indirect-not-ram" // a table's address; its length
+
+// The bytes of each part behind its entries: used_event and avail_event stand there, whether they are used or not
+// (2.7).
+#define EVENT_SIZE sizeof(uint16_t)
+
+// One walk along a chain.
+struct walk {
+    struct space *space;
+    struct virtio_chain *chain;
+    struct virtio_fault *fault;
+};
+
+// A table of descriptors: the queue's own, or an indirect one.
+struct table {
+    const struct virtq_desc *desc;
+    uint32_t count;
+};
+
+// ---- The guest's memory ---------------------------------------------------------------------------------------------
+
+static uint16_t load_16(const uint16_t *from)
+{
+    return __atomic_load_n(from, __ATOMIC_RELAXED);
+}
+
+static void store_16(uint16_t *to, uint16_t value)
+{
+    *(volatile uint16_t *)to = value;
+}
+
+// A descriptor is 16 bytes on a boundary of 16. Each half is one load; that they may be of two moments does not matter.
+static struct virtq_desc load_descriptor(const struct virtq_desc *from)
+{
+    const uint64_t *words = (const uint64_t *)(const void *)from;
+    union {
+        uint64_t words[2];
+        struct virtq_desc desc;
+    } copy;
+
+    copy.words[0] = __atomic_load_n(&words[0], __ATOMIC_RELAXED);
+    copy.words[1] = __atomic_load_n(&words[1], __ATOMIC_RELAXED);
+    return copy.desc;
+}
+
+static void store_used(struct virtq_used_elem *to, uint32_t id, uint32_t length)
+{
+    __atomic_store_n(&to->id, id, __ATOMIC_RELAXED);
+    __atomic_store_n(&to->len, length, __ATOMIC_RELAXED);
+}
+
+// The entries behind the head of the available ring. The one behind the last is used_event.
+static const uint16_t *avail_entries(const struct virtio_queue *queue)
+{
+    return (const uint16_t *)(queue->avail_ring + 1);
+}
+
+static struct virtq_used_elem *used_entries(const struct virtio_queue *queue)
+{
+    return (struct virtq_used_elem *)(void *)(queue->used_ring + 1);
+}
+
+// It stands behind the last entry of the used ring.
+static uint16_t *avail_event(const struct virtio_queue *queue)
+{
+    return (uint16_t *)(void *)(used_entries(queue) + queue->size);
+}
+
+// Notes what is wrong. It returns false, which is what the caller then returns.
+static bool fail(struct virtio_fault *fault, const char *reason, uint64_t value, uint64_t bound)
+{
+    *fault = (struct virtio_fault){.reason = reason, .value = value, .bound = bound};
+    return false;
+}
+
+// ---- A queue's life -------------------------------------------------------------------------------------------------
+
+enum part { DESC, AVAIL, USED, PART_COUNT };
+
+// One of a queue's three parts.
+struct part_place {
+    struct ipa_range range;
+    uint64_t align;
+    uint32_t permissions;
+    void *pointer;
+};
+
+static bool share_part(struct space *space, struct part_place *place, struct virtio_fault *fault)
+{
+    uint64_t address = place->range.base.v, size = place->range.size;
+
+    if (address % place->align != 0)
+        return fail(fault, FAULT_ALIGN, address, place->align);
+    if (guest_mem_share(space, place->range.base, size, place->permissions, &place->pointer) != HV_OK)
+        return fail(fault, FAULT_RING_RAM, address, size);
+    return true;
+}
+
+// Whether no two of the parts, which do not wrap, share a byte.
+static bool are_apart(const struct part_place places[PART_COUNT], struct virtio_fault *fault)
+{
+    for (unsigned int i = 0; i < PART_COUNT; i++) {
+        unsigned int other = (i + 1) % PART_COUNT;
+
+        if (ipa_range_overlaps(&places[i].range, &places[other].range))
+            return fail(fault, FAULT_OVERLAP, places[i].range.base.v, places[other].range.base.v);
+    }
+    return true;
+}
+
+bool virtio_queue_enable(struct virtio_queue *queue, struct space *space, bool event_idx, struct virtio_fault *fault)
+{
+    uint64_t size = queue->size;
+    uint64_t avail_size = sizeof(struct virtq_ring) + size * sizeof(uint16_t) + EVENT_SIZE;
+    uint64_t used_size = sizeof(struct virtq_ring) + size * sizeof(struct virtq_used_elem) + EVENT_SIZE;
+    struct part_place places[PART_COUNT] = {
+        [DESC] = {{ipa_make(queue->desc), size * sizeof(struct virtq_desc)}, VIRTQ_DESC_ALIGN, STAGE2_READ, NULL},
+        [AVAIL] = {{ipa_make(queue->avail), avail_size}, VIRTQ_AVAIL_ALIGN, STAGE2_READ, NULL},
+        [USED] = {{ipa_make(queue->used), used_size}, VIRTQ_USED_ALIGN, STAGE2_READ | STAGE2_WRITE, NULL},
+    };
+
+    queue->ready = false;
+    if (size == 0 || size > VIRTIO_QUEUE_SIZE_MAX || (size & (size - 1)) != 0)
+        return fail(fault, FAULT_SIZE, size, VIRTIO_QUEUE_SIZE_MAX);
+    for (unsigned int i = 0; i < PART_COUNT; i++)
+        if (!share_part(space, &places[i], fault))
+            return false;
+    if (!are_apart(places, fault))
+        return false;
+    queue->desc_table = places[DESC].pointer;
+    queue->avail_ring = places[AVAIL].pointer;
+    queue->used_ring = places[USED].pointer;
+    queue->event_idx = event_idx;
+    queue->avail_next = queue->used_next = queue->used_signaled = 0;
+    queue->ready = true;
+    return true;
+}
+
+void virtio_queue_disable(struct virtio_queue *queue)
+{
+    *queue = (struct virtio_queue){0};
+}
+
+// ---- Requests -------------------------------------------------------------------------------------------------------
+
+// Adds the buffer that desc describes. Its length may be 4 GiB - 1: what is not RAM is refused before a look at stage
+// 2, and the bytes of a chain are bounded, so that many descriptors of the same RAM are as well. A buffer of no bytes
+// is to lie in RAM as well.
+static bool add_buffer(const struct walk *walk, struct virtq_desc desc)
+{
+    struct virtio_chain *chain = walk->chain;
+    bool writes = (desc.flags & VIRTQ_DESC_F_WRITE) != 0;
+    uint64_t *bytes = writes ? &chain->writable : &chain->readable;
+    struct virtqueue_buffer *buffer = &chain->buffers[chain->count];
+
+    if (chain->count >= VIRTIO_CHAIN_MAX)
+        return fail(walk->fault, FAULT_LONG, VIRTIO_CHAIN_MAX + 1, VIRTIO_CHAIN_MAX);
+    if (!writes && chain->writable != 0)
+        return fail(walk->fault, FAULT_ORDER, chain->count, chain->writable);
+    if (desc.len > VIRTIO_CHAIN_BYTES - chain->readable - chain->writable)
+        return fail(walk->fault, FAULT_BYTES, chain->readable + chain->writable + desc.len, VIRTIO_CHAIN_BYTES);
+    if (guest_mem_translate(walk->space, ipa_make(desc.addr), desc.len != 0 ? desc.len : 1,
+                            writes ? STAGE2_WRITE : STAGE2_READ, &buffer->pa) != HV_OK)
+        return fail(walk->fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
+    buffer->length = desc.len;
+    buffer->device_writes = writes;
+    *bytes += desc.len;
+    chain->count += desc.len != 0;
+    return true;
+}
+
+// Adds the buffers of the chain that begins at table[index], up to its end or to a descriptor of an indirect table,
+// which is the last one of its chain: *last is a copy of the last one. A chain that goes on after as many descriptors
+// as the table has comes by one of them for the second time.
+static bool add_buffers(const struct walk *walk, const struct table *table, uint32_t index, struct virtq_desc *last)
+{
+    for (uint32_t left = table->count; left > 0; left--) {
+        struct virtq_desc desc;
+
+        if (index >= table->count)
+            return fail(walk->fault, FAULT_NEXT, index, table->count);
+        desc = load_descriptor(&table->desc[bounded_index(index, table->count)]);
+        if ((desc.flags & VIRTQ_DESC_F_INDIRECT) == 0 && !add_buffer(walk, desc))
+            return false;
+        if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0 || (desc.flags & VIRTQ_DESC_F_NEXT) == 0) {
+            *last = desc;
+            return true;
+        }
+        index = desc.next;
+    }
+    return fail(walk->fault, FAULT_LOOP, table->count, table->count);
+}
+
+// Adds the buffers of the indirect table that desc, a copy, describes (2.7.5.3). Its WRITE flag means nothing.
+static bool add_indirect(const struct walk *walk, const struct virtq_desc *desc)
+{
+    struct table table = {.count = desc->len / sizeof(struct virtq_desc)};
+    struct virtq_desc last;
+    void *pointer;
+
+    if ((desc->flags & VIRTQ_DESC_F_NEXT) != 0)
+        return fail(walk->fault, FAULT_INDIRECT_NEXT, desc->addr, desc->next);
+    if (table.count == 0 || table.count > VIRTIO_CHAIN_MAX || desc->len % sizeof(struct virtq_desc) != 0)
+        return fail(walk->fault, FAULT_INDIRECT_SIZE, desc->len, VIRTIO_CHAIN_MAX * sizeof(struct virtq_desc));
+    // The format asks for no alignment of the table; loads of 8 bytes do, as every driver has it.
+    if (desc->addr % sizeof(uint64_t) != 0)
+        return fail(walk->fault, FAULT_ALIGN, desc->addr, sizeof(uint64_t));
+    if (guest_mem_share(walk->space, ipa_make(desc->addr), desc->len, STAGE2_READ, &pointer) != HV_OK)
+        return fail(walk->fault, FAULT_INDIRECT_RAM, desc->addr, desc->len);
+    table.desc = pointer;
+    if (!add_buffers(walk, &table, 0, &last))
+        return false;
+    if ((last.flags & VIRTQ_DESC_F_INDIRECT) != 0)
+        return fail(walk->fault, FAULT_NESTED, last.addr, 0);
+    return true;
+}
+
+static bool read_chain(struct virtio_queue *queue, uint16_t head, bool indirect, const struct walk *walk)
+{
+    const struct table table = {.desc = queue->desc_table, .count = queue->size};
+    struct virtq_desc last;
+
+    if (head >= queue->size)
+        return fail(walk->fault, FAULT_HEAD, head, queue->size);
+    if (!add_buffers(walk, &table, head, &last))
+        return false;
+    if ((last.flags & VIRTQ_DESC_F_INDIRECT) == 0)
+        return true;
+    if (!indirect)
+        return fail(walk->fault, FAULT_NOT_NEGOTIATED, last.addr, 0);
+    return add_indirect(walk, &last);
+}
+
+enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *space, bool indirect,
+                                   struct virtio_chain *chain, struct virtio_fault *fault)
+{
+    struct walk walk = {.space = space, .chain = chain, .fault = fault};
+    uint16_t index, ahead;
+
+    if (!queue->ready)
+        return VIRTIO_NEXT_NONE;
+    index = load_16(&queue->avail_ring->idx);
+    ahead = index - queue->avail_next;
+    if (ahead == 0)
+        return VIRTIO_NEXT_NONE;
+    if (ahead > queue->size) {
+        (void)fail(fault, FAULT_INDEX, index, (uint16_t)(queue->avail_next + queue->size));
+        return VIRTIO_NEXT_FAULT;
+    }
+    // What the guest wrote before the index is read after it: the entry and its descriptors.
+    barrier_order();
+    chain->head = load_16(&avail_entries(queue)[queue->avail_next % queue->size]);
+    chain->count = 0;
+    chain->readable = chain->writable = 0;
+    if (!read_chain(queue, chain->head, indirect, &walk))
+        return VIRTIO_NEXT_FAULT;
+    queue->avail_next++;
+    return VIRTIO_NEXT_CHAIN;
+}
+
+void virtio_queue_put_back(struct virtio_queue *queue)
+{
+    queue->avail_next--;
+}
+
+void virtio_queue_complete(struct virtio_queue *queue, uint16_t head, uint32_t written)
+{
+    if (!queue->ready)
+        return;
+    store_used(&used_entries(queue)[queue->used_next % queue->size], head, written);
+    queue->used_next++;
+    // The entry, and the data before it, become visible to the guest before the index.
+    barrier_order_stores();
+    store_16(&queue->used_ring->idx, queue->used_next);
+}
+
+// ---- Interrupts and notifications -----------------------------------------------------------------------------------
+
+bool virtio_queue_wants_interrupt(struct virtio_queue *queue)
+{
+    uint16_t old = queue->used_signaled;
+
+    if (!queue->ready || old == queue->used_next)
+        return false;
+    queue->used_signaled = queue->used_next;
+    // The guest sees the index before EL2 reads what it wants. It does the opposite: it says what it wants, then looks
+    // at the index once more. So one of the two sees what the other has written (2.7.7.1).
+    barrier_order();
+    if (queue->event_idx)
+        return virtq_need_event(load_16(&avail_entries(queue)[queue->size]), queue->used_next, old);
+    return (load_16(&queue->avail_ring->flags) & VIRTQ_AVAIL_F_NO_INTERRUPT) == 0;
+}
+
+// With EVENT_IDX the flag stays 0, and off needs nothing: the guest notifies at avail_event alone, which is behind it.
+bool virtio_queue_set_notify(struct virtio_queue *queue, bool on)
+{
+    if (!queue->ready)
+        return false;
+    if (!queue->event_idx)
+        store_16(&queue->used_ring->flags, on ? 0 : VIRTQ_USED_F_NO_NOTIFY);
+    else if (on)
+        store_16(avail_event(queue), queue->avail_next);
+    if (!on)
+        return false;
+    // The guest sees the wish before EL2 looks for an entry that came before it.
+    barrier_order();
+    return load_16(&queue->avail_ring->idx) != queue->avail_next;
+}

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 sys.path.insert(0, str(ROOT / "tests/tools"))
 sys.path.insert(0, str(ROOT / "tools"))
-import c_tables  # noqa: E402
+import c_source  # noqa: E402
 import log_schema  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
 from rooms import ROOMS  # noqa: E402
@@ -63,16 +63,16 @@ def test_memory_map_is_the_headers():
 def test_hypercalls_are_the_headers():
     text = section("docs/REFERENCE.md", "## Hypercalls")
     found = {row[1].strip("`"): int(row[0]) for row in rows(text)}
-    assert found == {f"HVC_{row[0]}": int(row[1]) for row in c_tables.rows("hv/call_table.h", "HVC_CALL_TABLE")}
-    assert found == c_tables.constants("hv/guest_abi.h", *found)
-    others = c_tables.constants("hv/guest_abi.h", "HV_ID", "HVC_CONSOLE_WRITE_MAX")
+    assert found == {f"HVC_{row[0]}": int(row[1]) for row in c_source.rows("hv/call_table.h", "HVC_CALL_TABLE")}
+    assert found == c_source.constants("hv/guest_abi.h", *found)
+    others = c_source.constants("hv/guest_abi.h", "HV_ID", "HVC_CONSOLE_WRITE_MAX")
     assert f"{others['HV_ID']:#x}" in text
     assert str(others["HVC_CONSOLE_WRITE_MAX"]) in text
 
 
 def test_smccc_calls_are_the_headers():
     named = set(re.findall(r"\b[A-Z][A-Z0-9]+_[A-Z0-9_]+\b", section("docs/REFERENCE.md", "## Hypercalls").split("SMCCC 1.1 and")[1]))
-    calls = [row[0] for row in c_tables.rows("hv/call_table.h", "SMCCC_CALL_TABLE")]
+    calls = [row[0] for row in c_source.rows("hv/call_table.h", "SMCCC_CALL_TABLE")]
     short = {re.sub(r"^PSCI_(?!VERSION|FEATURES)|_(32|64)$", "", re.sub(r"_(32|64)$", "", name)) for name in calls}
     assert named == short
 

@@ -5,8 +5,8 @@ import re
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
-import c_tables  # noqa: E402
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "scripts"))
+import c_source  # noqa: E402
 
 HIDDEN = "always trapped or refused where the CPU has it: no part of the guest's CPU"
 SOFTWARE = "always trapped: its value is EL2's own, or none"
@@ -29,7 +29,7 @@ UNTRAPPED = {"SPSR_EL1", "ELR_EL1", "SP_EL0", "SP_EL1", "PAR_EL1", "VBAR_EL1", "
 
 
 def table(name, macro):
-    return {row[0]: (tuple(map(int, row[1:6])), row[6:]) for row in c_tables.rows(f"hv/arch/{name}", macro)}
+    return {row[0]: (tuple(map(int, row[1:6])), row[6:]) for row in c_source.rows(f"hv/arch/{name}", macro)}
 
 
 VCPU = table("vcpu_register_table.h", "VCPU_REGISTER_TABLE")

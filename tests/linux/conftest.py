@@ -27,12 +27,15 @@ def installer():
 def boot_linux(installer, tmp_path):
     machines = []
 
-    def start(smp=1, cpu="cortex-a57", policy="linux", cmdline="console=ttyAMA0 quiet", variables=(), files=installer, **more):
-        elf = build_policy(policy, *variables)
-        words = ["--smp", str(smp), "--cpu", cpu, "--policy", f"policy/{policy}.toml", f"--cmdline={cmdline}",
-                 "--folder", str(tmp_path), "--image", str(files[0]), "--initrd", str(files[1])]
+    def start(smp=1, cpu="cortex-a57", policy="linux", cmdline="console=ttyAMA0 quiet", variables=(), files=installer,
+              platform="virt", **more):
+        board = () if platform == "virt" else (f"PLATFORM={platform}",)
+        elf = build_policy(policy, *board, *variables)
+        words = ["--platform", platform, "--smp", str(smp), "--cpu", cpu, "--policy", f"policy/{policy}.toml",
+                 f"--cmdline={cmdline}", "--folder", str(tmp_path), "--image", str(files[0]), "--initrd", str(files[1])]
         loads, _ = run_linux.prepare(run_linux.arguments_of().parse_args(words))
-        machines.append(Linux(elf=elf, smp=smp, cpu=cpu, loads=loads, **{"wait": 600, "life": 3600, **more}))
+        machines.append(Linux(elf=elf, smp=smp, cpu=cpu, loads=loads, platform=platform,
+                              **{"wait": 600, "life": 3600, **more}))
         return machines[-1]
 
     yield start

@@ -33,6 +33,15 @@ def test_installer_menu(boot_linux, smp):
     linux.expect_text(r"Select your location", wait=600)
 
 
+def test_installer_menu_on_another_board(boot_linux):
+    """QEMU xlnx-versal-virt: RAM, GIC and UART lie elsewhere, and Linux sees the machine that it sees on virt."""
+    linux = boot_linux(smp=2, cpu="cortex-a72", platform="versal")
+    linux.expect_text(r"event=guest-enter guest=\"Linux Image\" .*vcpus=2")
+    linux.expect_text(r"Select a language", wait=1200)
+    linux.expect_text(r"English", wait=600)
+    no_trouble(linux)
+
+
 def test_shell_hotplug_and_power_off(boot_shell):
     linux = boot_shell(smp=4)
     assert "Linux" in linux.done("uname -a")

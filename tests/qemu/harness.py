@@ -189,5 +189,5 @@ def build_policy(name, *variables):
     build = Path("build") / "-".join(["policy", Path(name).stem, *variables]).replace("=", "-")
     # What make test has built before the tests; other variables make other objects.
     shared = [] if variables else ["OBJECTS=build"]
-    run_make(f"BUILD={build}", f"POLICY={name}", *shared, *variables, f"{build}/hypervisor.elf")
+    run_make(f"BUILD={build}", f"POLICY={name}", *shared, *variables, f"{build}/hypervisor.elf", f"{build}/hypervisor.img")
     return build / "hypervisor.elf"

@@ -13,57 +13,58 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
+import c_source  # noqa: E402
 from rooms import FOLDERS  # noqa: E402
 
 BEGIN = "<!-- made by tools/log_schema.py: begin -->\n"
 END = "<!-- made by tools/log_schema.py: end -->\n"
 FIXED = ("seq", "t", "cpu", "level", "class", "event", "cut", "hidden", "tag")
 
-EVENT_ROW = re.compile(r'EVENT\("([a-z0-9-]+)",\s*([A-Z]+),\s*"([^"]*)",\s*"([^"]*)"\)')
-FIELD_ROW = re.compile(r'FIELD\("([a-z0-9_]+)",\s*"([^"]*)"\)')
-TEXT = r'((?:"(?:[^"\\]|\\.)*"\s*)+)'
-RECORD_CALL = re.compile(
-    r'\blog_(record|limited|allowed|routine)\(\s*((?:[^;{}"]+?,\s*)?)LOG_([A-Z]+),\s*"([a-z0-9-]+)",\s*' + TEXT
-)
-PANIC_CALL = re.compile(r'\blog_panic\(\s*"([a-z0-9-]+)",\s*' + TEXT)
-ANY_CALL = re.compile(r"\blog_(?:record|limited|allowed|routine|panic)\((?!enum log|const |struct log_limit )")
+# The functions that write a record, and their arguments up to the format; see c_source.calls
+WRITERS = {"log_record": ("level", "class", "EVENT", "FORMAT"), "log_limited": ("limit", "class", "EVENT", "FORMAT"),
+           "log_allowed": ("limit", "class", "EVENT", "FORMAT"), "log_routine": ("class", "EVENT", "FORMAT"),
+           "log_panic": ("EVENT", "FORMAT")}
 FIELD_NAME = re.compile(r"(?:^|\s)([A-Za-z0-9_%]+)=")
 
 
 def read_schema():
-    text = (ROOT / "include/hv/log_schema.h").read_text(encoding="utf-8").partition("#pragma once")[2]
-    events = [(name, klass.lower(), fields.split(), words) for name, klass, fields, words in EVENT_ROW.findall(text)]
-    return events, FIELD_ROW.findall(text)
+    events = [(name, klass.lower(), fields.split(), words) for name, klass, fields, words in
+              c_source.rows("hv/log_schema.h", "LOG_EVENT_TABLE")]
+    return events, [tuple(row) for row in c_source.rows("hv/log_schema.h", "LOG_FIELD_TABLE")]
 
 
-def field_names(literals):
-    """The names in a format, its string literals joined."""
-    text = "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', literals))
+def field_names(text):
+    """The names in a format."""
     return [re.sub(r"%\w+", "*", name) for name in FIELD_NAME.findall(text)]
+
+
+def levels_of(function, words):
+    """What a call's first argument says about the level of its record."""
+    if function in ("log_panic", "log_routine"):
+        return ("ERROR",) if function == "log_panic" else ("INFO",)
+    return tuple(re.findall(r"LOG_(DEBUG|INFO|WARN|ERROR)\b", words)) or ("INFO", "WARN", "ERROR")
+
+
+def is_declaration(arguments):
+    return any(re.match(r"(enum|struct|const char) ", argument) for argument in arguments)
 
 
 def read_calls():
     """(place, event, class, levels, fields) of every call, and the places of calls that could not be read."""
-    calls, unread = [], []
-    for path in sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.c")):
-        text = path.read_text(encoding="utf-8")
-        found = set()
-        for match in RECORD_CALL.finditer(text):
-            levels = tuple(re.findall(r"LOG_(DEBUG|INFO|WARN|ERROR)\b", match[2])) or ("INFO", "WARN", "ERROR")
-            if match[1] == "routine":
-                levels = ("INFO",)
-            held = ["held"] if match[1] == "limited" else []  # which it adds by itself
-            found.add(match.start())
-            calls.append((place(path, text, match), match[4], match[3].lower(), levels, field_names(match[5]) + held))
-        for match in PANIC_CALL.finditer(text):
-            found.add(match.start())
-            calls.append((place(path, text, match), match[1], "panic", ("ERROR",), field_names(match[2])))
-        unread += [place(path, text, match) for match in ANY_CALL.finditer(text) if match.start() not in found]
-    return calls, unread
-
-
-def place(path, text, match):
-    return f"{path.relative_to(ROOT)}:{text.count(chr(10), 0, match.start()) + 1}"
+    found, unread = [], []
+    paths = sorted(str(path.relative_to(ROOT)) for folder in FOLDERS for path in (ROOT / folder).rglob("*.c"))
+    for path, line, function, arguments in c_source.calls(paths, WRITERS):
+        if is_declaration(arguments):
+            continue
+        named = dict(zip(WRITERS[function], arguments))
+        event, text = c_source.text_of(named["EVENT"]), c_source.text_of(named["FORMAT"])
+        klass = named.get("class", "LOG_PANIC").removeprefix("LOG_").lower()
+        if event is None or text is None or not klass.isalpha():
+            unread.append(f"{path}:{line}")
+            continue
+        held = ["held"] if function == "log_limited" else []  # which it adds by itself
+        found.append((f"{path}:{line}", event, klass, levels_of(function, arguments[0]), field_names(text) + held))
+    return found, unread
 
 
 def disagreements(events, fields, calls, unread):

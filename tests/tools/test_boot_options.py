@@ -10,23 +10,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
+import c_source  # noqa: E402
 import run  # noqa: E402  (a folder, not a package)
 from check_layout import read_memory_map  # noqa: E402
 
-HEADER = (ROOT / "include/hv/boot_options.h").read_text()
-
-
-def bits(name):
-    """The mask of a #define of the header."""
-    text = re.search(rf"^#define {name} +(\S.*?) +//", HEADER, re.M)[1]
-    match = re.fullmatch(r"BIT64\((\d+)\)|GENMASK64\((\d+), (\d+)\)", text)
-    if match[1]:
-        return 1 << int(match[1])
-    return (1 << int(match[2]) + 1) - (1 << int(match[3]))
+FIELDS = ("RAW", "COLOR", "CPUS", "ROWS", "COLUMNS", "MARK")
+NUMBER = c_source.constants("hv/boot_options.h", "BOOT_OPTIONS_MAGIC", *(f"BOOT_OPTIONS_{name}" for name in FIELDS))
 
 
 def field(name, word):
-    mask = bits(name)
+    mask = NUMBER[name]
     return (word & mask) // (mask & -mask)
 
 
@@ -36,7 +29,7 @@ def test_both_sides_have_the_same_numbers():
         assert where["BOOT_OPTIONS_PA"] == board.boot_options_pa
         assert where["GUEST_RAM_PA"] - where["RAM_PA"] == board.guest_ram
         assert where["VIRTIO_COUNT"] == board.transports
-    assert int(re.search(r"UINT64_C\((0x\w+)\)", HEADER)[1], 16) == run.BOOT_OPTIONS_MAGIC
+    assert NUMBER["BOOT_OPTIONS_MAGIC"] == run.BOOT_OPTIONS_MAGIC
 
 
 @pytest.mark.parametrize("environment, color", [

@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
+import c_source  # noqa: E402
 import guest_manifest  # noqa: E402
 import run  # noqa: E402
 import run_linux  # noqa: E402
@@ -55,12 +56,13 @@ def kernel(image_size=0x4000, text_offset=0, flags=0xa):
 
 
 def test_both_sides_have_the_same_list():
-    header = (ROOT / "include/hv/guest_manifest.h").read_text()
-    assert int(re.search(r"MANIFEST_MAGIC +UINT64_C\((\w+)\)", header)[1], 16) == guest_manifest.MAGIC
-    assert int(re.search(r"MANIFEST_VERSION +(\d+)", header)[1]) == guest_manifest.VERSION
-    assert int(re.search(r"MANIFEST_PIECES +(\d+)", header)[1]) == guest_manifest.PIECES_MAX
-    assert tuple(re.findall(r"^    GUEST_KIND_(?!COUNT)(\w+),", header, re.M)) == guest_manifest.KINDS
-    assert tuple(re.findall(r"^    GUEST_PIECE_(?!KIND)(\w+),", header, re.M)) == guest_manifest.PIECE_KINDS
+    names = ("GUEST_MANIFEST_MAGIC", "GUEST_MANIFEST_VERSION", "GUEST_MANIFEST_PIECES")
+    number = c_source.constants("hv/guest_manifest.h", *names)
+    assert [number[name] for name in names] == [guest_manifest.MAGIC, guest_manifest.VERSION, guest_manifest.PIECES_MAX]
+    kinds = [name.removeprefix("GUEST_KIND_") for name in c_source.enumerators("hv/guest_manifest.h", "guest_kind")]
+    assert tuple(kinds[:-1]) == guest_manifest.KINDS  # the last is their count
+    pieces = [name.removeprefix("GUEST_PIECE_") for name in c_source.enumerators("hv/guest_manifest.h", "guest_piece_kind")]
+    assert tuple(pieces[:-1]) == guest_manifest.PIECE_KINDS
 
 
 def test_linux_has_its_documented_places(prepare, given):

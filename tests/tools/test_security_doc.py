@@ -2,6 +2,7 @@
 """docs/SECURITY.md names tests that exist, every proof that make prove runs, and every bound against speculation."""
 
 import collections
+import functools
 import re
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests/tools"))
-from test_docs import ROOMS, rows, section  # noqa: E402
+from test_docs import ROOMS, c_source, rows, section  # noqa: E402
 
 TEXT = (ROOT / "docs/SECURITY.md").read_text(encoding="utf-8")
 NAMED = sorted(set(re.findall(r"`((?:tests|guest)/[\w/.]+):([^`]+)`", TEXT)))
@@ -39,24 +40,16 @@ def test_proofs_are_those_of_make_prove():
 
 # ---- speculation
 
-BOUND = re.compile(r"\bbounded_index\(")
+BOUND = "bounded_index"
 
 
-def code_of(path):
-    return re.sub(r"[ \t]*//.*", "", path.read_text(encoding="utf-8"))
-
-
-def functions_of(path):
-    """{name: text} of the functions of a C file."""
-    found, name = {}, None
-    for line in code_of(path).splitlines():
-        head = re.match(r"[A-Za-z_].*?\b(\w+)\(", re.sub(r"__attribute__\(\(.*?\)\)\s*", "", line))
-        if head and not line.endswith(";"):
-            name = head[1]
-        if name:
-            found[name] = found.get(name, "") + line + "\n"
-        name = None if line == "}" else name
-    return found
+@functools.lru_cache(maxsize=None)
+def all_functions():
+    """{path: its functions, in order} of the C files of the hypervisor and of the headers that they include."""
+    found = collections.defaultdict(list)
+    for function in c_source.functions(str(path.relative_to(ROOT)) for folder in ROOMS for path in (ROOT / folder).glob("*.c")):
+        found[function.path].append(function)
+    return {path: sorted(several, key=lambda function: function.line) for path, several in found.items()}
 
 
 def places():
@@ -67,10 +60,15 @@ def places():
 
 
 def text_at(place):
-    path, _, function = place.partition(":")
-    if function:
-        return functions_of(ROOT / path)[function]
-    return (ROOT / path).read_text(encoding="utf-8")
+    """The text of a function without what comments say, or of a whole file."""
+    path, _, name = place.partition(":")
+    text = re.sub(r"[ \t]*//.*", "", (ROOT / path).read_text(encoding="utf-8"))
+    if not name:
+        return text
+    several = all_functions()[path]
+    at = [function.name for function in several].index(name)
+    end = several[at + 1].line if at + 1 < len(several) else None
+    return "\n".join(text.splitlines()[several[at].line - 1:end and end - 1])
 
 
 def test_what_bounds_a_guests_number_stands_there():
@@ -88,14 +86,9 @@ def test_what_bounds_a_guests_number_stands_there():
 def test_every_bound_is_in_the_table():
     listed = collections.Counter()
     for place, quotes in places():
-        listed[place] += sum(bool(BOUND.search(quote)) for quote in quotes)
-    found = collections.Counter()
-    paths = [path for folder in ROOMS for path in (ROOT / folder).glob("*.c")]
-    for path in [*paths, *(ROOT / "include/hv").rglob("*.h")]:
-        if path.name != "barrier.h":
-            calls = {name: len(BOUND.findall(text)) for name, text in functions_of(path).items()}
-            assert sum(calls.values()) == len(BOUND.findall(code_of(path))), path
-            found.update({f"{path.relative_to(ROOT)}:{name}": count for name, count in calls.items()})
+        listed[place] += sum(f"{BOUND}(" in quote for quote in quotes)
+    found = collections.Counter({f"{function.path}:{function.name}": function.calls[BOUND]
+                                 for several in all_functions().values() for function in several})
     assert +found == +listed
 
 

@@ -3,16 +3,21 @@
 
 #include <hv/spinlock.h>
 
-int spinlock_try(struct spinlock *lock)
+static inline __attribute__((always_inline)) int take(struct spinlock *lock)
 {
     return __atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
+int spinlock_try(struct spinlock *lock)
+{
+    return take(lock);
 }
 
 // While another CPU holds the lock, the inner loop only reads. Its copy of the cache line stays shared then, and the
 // holder's release is not slowed down by writes of those that wait.
 void spinlock_acquire(struct spinlock *lock) NO_THREAD_ANALYSIS
 {
-    while (!spinlock_try(lock))
+    while (!take(lock))
         while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED) != 0)
             __asm__ volatile("yield");
 }

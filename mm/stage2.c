@@ -275,11 +275,10 @@ static enum hv_status check_map(const struct ipa_range *range, pa_t pa, uint32_t
     return HV_OK;
 }
 
-// Whether all of piece is mapped (mapped = true), or none of it (false).
-static bool piece_is(const struct stage2 *stage2, const struct piece *piece, bool mapped) REQUIRES(stage2->lock)
+// Whether all of piece is mapped (mapped = true), or none of it (false). The walk for its first page ends at entry,
+// which is one of level; those of its other pages follow in the same table, or end there, too.
+static bool piece_is(const struct piece *piece, const uint64_t *entry, unsigned int level, bool mapped)
 {
-    unsigned int level;
-    const uint64_t *entry = find(stage2, piece->ipa, PAGE_LEVEL, &level);
     size_t count = level == PAGE_LEVEL ? piece->size / PAGE_SIZE : 1;
 
     for (size_t i = 0; i < count; i++)
@@ -288,30 +287,23 @@ static bool piece_is(const struct stage2 *stage2, const struct piece *piece, boo
     return true;
 }
 
-// How many tables descend(piece->ipa, last) takes, when every piece before it has taken its own.
-static unsigned int tables_missing(const struct stage2 *stage2, const struct piece *piece, unsigned int last,
-                                   bool first) REQUIRES(stage2->lock)
+// How many tables descend(piece->ipa, last) takes when the walk ends at level now, and every piece before it has taken
+// its own.
+static unsigned int tables_missing(const struct piece *piece, unsigned int level, unsigned int last, bool first)
 {
-    unsigned int level;
-
-    (void)find(stage2, piece->ipa, last, &level);
     // The level-2 table is shared by the pieces of 1 GiB: the first of them counts it.
     if (level == 1 && !first && piece->ipa.v % GIGA_SIZE != 0)
         level = BLOCK_LEVEL;
-    return last - level;
+    return level < last ? last - level : 0;
 }
 
-// Where the second pass changes piece: at a block, when the change is one block's, else at the pages. offset is pa -
-// ipa for map, 0 for what stays where it is.
-static unsigned int change_level(const struct stage2 *stage2, const struct piece *piece, uint64_t offset)
-    REQUIRES(stage2->lock)
+// Where the second pass changes piece, for which the walk ends at level now: at a block, when the change is one block's
+// and no table of pages stands there, else at the pages. offset is pa - ipa for map, 0 for what stays where it is.
+static unsigned int change_level(const struct piece *piece, unsigned int level, uint64_t offset)
 {
-    unsigned int level;
-    const uint64_t *entry = find(stage2, piece->ipa, BLOCK_LEVEL, &level);
+    bool whole = piece->size == BLOCK_SIZE && offset % BLOCK_SIZE == 0;
 
-    if (piece->size != BLOCK_SIZE || offset % BLOCK_SIZE != 0)
-        return PAGE_LEVEL;
-    return s2_pte_is_table(*entry, level) ? PAGE_LEVEL : BLOCK_LEVEL;
+    return whole && level != PAGE_LEVEL ? BLOCK_LEVEL : PAGE_LEVEL;
 }
 
 // The whole looking pass: HV_OK promises that the second pass succeeds, and has reserved the tables that it takes.
@@ -322,9 +314,12 @@ static enum hv_status look(struct stage2 *stage2, const struct ipa_range *range,
 
     for_each_piece(piece, range)
     {
-        if (!piece_is(stage2, &piece, mapped))
+        unsigned int level;
+        const uint64_t *entry = find(stage2, piece.ipa, PAGE_LEVEL, &level);
+
+        if (!piece_is(&piece, entry, level, mapped))
             return mapped ? HV_ERR_NOT_FOUND : HV_ERR_EXISTS;
-        needed += tables_missing(stage2, &piece, change_level(stage2, &piece, offset), piece.ipa.v == range->base.v);
+        needed += tables_missing(&piece, level, change_level(&piece, level, offset), piece.ipa.v == range->base.v);
     }
     if (!pool_reserve(stage2->pool, needed))
         return HV_ERR_NO_MEMORY;
@@ -340,17 +335,27 @@ void stage2_init(struct stage2 *stage2, uint64_t *root, struct pool *pool, uint1
     *stage2 = (struct stage2){.lock = SPINLOCK(LOCK_STAGE2), .root = root, .pool = pool, .vmid = vmid};
 }
 
+// The descriptor with which the change of piece begins, at level *level, with the tables on the way made. The next ones
+// follow it in the same table.
+static uint64_t *first_entry(struct stage2 *stage2, const struct piece *piece, uint64_t offset, unsigned int *level)
+    REQUIRES(stage2->lock)
+{
+    (void)find(stage2, piece->ipa, PAGE_LEVEL, level);
+    *level = change_level(piece, *level, offset);
+    return descend(stage2, piece->ipa, *level);
+}
+
 static void map_piece(struct stage2 *stage2, const struct piece *piece, uint64_t offset, uint32_t permissions)
     REQUIRES(stage2->lock)
 {
-    unsigned int level = change_level(stage2, piece, offset);
+    unsigned int level;
+    uint64_t *entry = first_entry(stage2, piece, offset, &level);
     uint64_t size = s2_pte_size(level);
 
-    for (uint64_t done = 0; done < piece->size; done += size) {
+    for (uint64_t done = 0; done < piece->size; done += size, entry++) {
         ipa_t ipa = ipa_add(piece->ipa, done);
 
-        store(stage2, descend(stage2, ipa, level), level, ipa,
-              s2_pte_leaf(level, pa_make(ipa.v + offset), permissions));
+        store(stage2, entry, level, ipa, s2_pte_leaf(level, pa_make(ipa.v + offset), permissions));
     }
     if (level == PAGE_LEVEL) // the last of its 2 MiB may have made a block possible
         (void)merge(stage2, piece->ipa, permissions, false);
@@ -406,13 +411,14 @@ enum hv_status stage2_unmap(struct stage2 *stage2, const struct ipa_range *range
 
 static void protect_piece(struct stage2 *stage2, const struct piece *piece, uint32_t permissions) REQUIRES(stage2->lock)
 {
-    unsigned int level = change_level(stage2, piece, 0);
-    uint64_t size = s2_pte_size(level);
+    unsigned int level;
     uint64_t *entry;
+    uint64_t size;
 
     if (piece->size == BLOCK_SIZE && merge(stage2, piece->ipa, permissions, true))
         return;
-    entry = descend(stage2, piece->ipa, level);
+    entry = first_entry(stage2, piece, 0, &level);
+    size = s2_pte_size(level);
     for (uint64_t done = 0; done < piece->size; done += size, entry++)
         store(stage2, entry, level, ipa_add(piece->ipa, done),
               s2_pte_leaf(level, s2_pte_address(*entry, level), permissions));

@@ -132,7 +132,7 @@ static enum trap_result pass_mmio(struct event *event, unsigned int size)
 static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
 {
     unsigned int access = event->write ? size | MMIO_WRITE : size;
-    enum mmio_result result = device_emulate(vcpu, event->key, event->address, access, &event->value);
+    enum mmio_result result = device_emulate(device_of(event->key), vcpu, event->address, access, &event->value);
 
     return result == MMIO_DONE ? TRAP_DONE : TRAP_INJECT_ABORT;
 }

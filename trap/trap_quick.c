@@ -196,12 +196,14 @@ static COLD const struct policy_range *other_range(struct vcpu *vcpu, uint64_t i
     if (range->mapping == POLICY_SHADOW)
         entry = stage2_leaf(&vcpu->vm->space.stage2, ipa_make(range->base));
     vcpu->range = range;
+    vcpu->device = device_of(range->key);
     vcpu->shadow = entry != NULL ? entry : &no_entry;
     return range;
 }
 
-// The range of the policy that has ipa, or NULL. Drivers access one device many times in a row, so the range of this
-// vCPU's last access is tried first: wherever a board has its devices, only the first access to another one searches.
+// The range of the policy that has ipa, or NULL; vcpu->device and vcpu->shadow are its own then. Drivers access one
+// device many times in a row, so the range of this vCPU's last access is tried first: wherever a board has its devices,
+// only the first access to another one searches.
 static inline const struct policy_range *range_of(struct vcpu *vcpu, uint64_t ipa)
 {
     const struct policy_range *last = vcpu->range;
@@ -261,7 +263,7 @@ static inline __attribute__((always_inline)) bool quick_access(struct vcpu *vcpu
     event->syndrome = syndrome;
     judge(event, range->key, verdict.row, KEY_CAUSE_DABT, write);
     unsigned int access = write ? size | MMIO_WRITE : size;
-    if (UNLIKELY(device_emulate(vcpu, range->key, ipa, access, &event->value) != MMIO_DONE))
+    if (UNLIKELY(device_emulate(vcpu->device, vcpu, ipa, access, &event->value) != MMIO_DONE))
         return false; // refused without an effect: trap_from_sync asks again and injects the abort
     if (!write)
         *data = event->value;
@@ -335,11 +337,11 @@ unsigned int trap_quick_irq(void)
 
     if (UNLIKELY(intid != INTID_VIRTUAL_TIMER || vcpu->request != 0))
         return intid;
-    gicv3_drop_priority(intid);
+    gicv3_drop_priority(INTID_VIRTUAL_TIMER);
     vtimer_interrupt(vcpu);
     vgic_flush(vcpu);
     event->pc = READ_SYSREG(ELR_EL2);
-    event->address = intid;
+    event->address = INTID_VIRTUAL_TIMER;
     event->value = 0;
     event->syndrome = 0;
     judge(event, KEY_CAUSE_IRQ, POLICY_ROW_NONE, KEY_CAUSE_IRQ, false);

@@ -18,10 +18,7 @@ static enum mmio_result refuse(struct vcpu *vcpu, uint32_t offset, unsigned int 
 
 const struct device_ops device_none = {.access = refuse};
 
-static const struct device {
-    uint64_t base; // IPA
-    const struct device_ops *ops;
-} devices[] = {
+static const struct device devices[] = {
 #define DEVICE_ENTRY(id, name, base, size, kind, emulation, ...)                                                       \
     [KEY_DEVICE_##id - KEY_DEVICE_FIRST] = {base, &device_##emulation},
     DEVICE_TABLE(DEVICE_ENTRY)
@@ -29,12 +26,10 @@ static const struct device {
         [KEY_DEVICE_NONE - KEY_DEVICE_FIRST] = {0, &device_none},
 };
 
-// The caller's key comes from the space's own map, never from the guest, so it is in range.
-enum mmio_result device_emulate(struct vcpu *vcpu, unsigned int key, uint64_t ipa, unsigned int access, uint64_t *value)
+// The caller's key comes from the policy's own map, never from the guest, so it is in range.
+const struct device *device_of(unsigned int key)
 {
-    const struct device *device = &devices[key - KEY_DEVICE_FIRST];
-
-    return device->ops->access(vcpu, (uint32_t)(ipa - device->base), access, value);
+    return &devices[key - KEY_DEVICE_FIRST];
 }
 
 void device_reset_all(struct vm *vm)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <hv/bits.h>
+#include <hv/device_ops.h>
 #include <hv/device_table.h>
 #include <hv/event_key.h>
 #include <hv/mmio.h>
@@ -11,10 +12,21 @@
 struct vcpu;
 struct vm;
 
-// Performs an access (mmio.h) at ipa, which lies in the device that key names, KEY_DEVICE_FIRST .. KEY_DEVICE_NONE.
-// MMIO_FAULT for what the device refuses, and for every device that ariel does not emulate.
-enum mmio_result device_emulate(struct vcpu *vcpu, unsigned int key, uint64_t ipa, unsigned int access,
-                                uint64_t *value);
+struct device {
+    uint64_t base; // IPA
+    const struct device_ops *ops;
+};
+
+// The device that key names, KEY_DEVICE_FIRST .. KEY_DEVICE_NONE.
+const struct device *device_of(unsigned int key);
+
+// Performs an access (mmio.h) at ipa, which lies in device. MMIO_FAULT for what the device refuses, and for every
+// device that ariel does not emulate.
+static inline enum mmio_result device_emulate(const struct device *device, struct vcpu *vcpu, uint64_t ipa,
+                                              unsigned int access, uint64_t *value)
+{
+    return device->ops->access(vcpu, (uint32_t)(ipa - device->base), access, value);
+}
 
 // Puts every device of vm into its state at reset. Once for each VM, on the boot CPU, before its vCPUs run.
 void device_reset_all(struct vm *vm);

@@ -46,6 +46,7 @@ struct vcpu {
     struct vm *vm;
     struct telemetry *telemetry;      // its counters and last events
     const struct policy_range *range; // of the last device access that the quick way took; NULL: none yet
+    const struct device *device;      // which range lies in
     const uint64_t *shadow;           // stage 2's entry of range when that is a shadow page, else an invalid one
     uint32_t id;      // which of its VM's vCPUs it is: 0 .. vm->vcpu_count - 1, the guest's MPIDR_EL1.Aff0
     uint32_t cpu;     // the physical CPU on which it runs, and no other: 0 .. cpu_count() - 1
@@ -53,12 +54,12 @@ struct vcpu {
     enum vcpu_power power;
     bool waiting;          // in EL2's idle loop: frame and EL1 registers stand still
     bool step_owned;       // step owns MDSCR_EL1.SS and MDCR_EL2.TDE
+    bool guest_os_lock;    // OSLSR_EL1.OSLK as the guest left it, while step owns the register
     uint32_t step_count;   // instructions left to step
     uint32_t stuck_ticks;  // of the watchdog, at which the guest seemed to hang; in a row
     uint32_t retry_count;  // aborts in a row that ended in TRAP_RETRY
     uint64_t retry_next;   // sequence of the exit that would make it one more
-    uint64_t guest_mdscr;  // MDSCR_EL1 as the guest left it, while step owns the register
-    bool guest_os_lock;    // OSLSR_EL1.OSLK likewise
+    uint64_t guest_mdscr;  // MDSCR_EL1 likewise
     uint64_t break_passed; // sequence + 1 of the exit in which the access held was let through
     uint64_t actlr;        // ACTLR_EL1 before a guest could write it
     bool actlr_known;

@@ -6,6 +6,8 @@
 // Links: trap/dispatch.c trap/fault.c debug/hold.c policy/policy.c policy/event_key.c vdev/device.c platform/platform.c
 // Links: trace/guest_loop.c trace/event_name.c arch/aarch64/esr_fields.c lib/printf.c
 
+#include <hv/device.h>
+
 #include <fake_notify.h>
 
 #define main unit_main
@@ -13,7 +15,6 @@
 #undef main
 
 #include <fuzz.h>
-#include <hv/device.h>
 
 #define RANGES_MAX 12
 

@@ -250,6 +250,7 @@ static void compare(struct state *state, bool declined)
     // The shorter way alone remembers the range of the last access: what it remembers goes on to the next event.
     for (unsigned int i = 0; i < WORLD_CPUS; i++) {
         vm.vcpus[i].range = state->vm.vcpus[i].range;
+        vm.vcpus[i].device = state->vm.vcpus[i].device;
         vm.vcpus[i].shadow = state->vm.vcpus[i].shadow;
     }
     same_bytes("vm", &state->vm, &vm, sizeof(vm));

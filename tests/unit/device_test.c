@@ -46,7 +46,7 @@ static void each_key_reaches_its_device(void **state)
         bool emulated = rows[i].ops != &device_none;
 
         fake_devices = (struct fake_devices){.value = 0x77};
-        assert_int_equal(device_emulate(&vm.vcpus[0], rows[i].key, rows[i].base + last, 4, &value),
+        assert_int_equal(device_emulate(device_of(rows[i].key), &vm.vcpus[0], rows[i].base + last, 4, &value),
                          emulated ? MMIO_DONE : MMIO_FAULT);
         assert_int_equal(fake_devices.count, emulated);
         if (emulated) {
@@ -63,8 +63,8 @@ static void where_nothing_is_every_access_is_refused(void **state)
 
     (void)state;
     fake_devices = (struct fake_devices){.value = 0x77};
-    assert_int_equal(device_emulate(&vm.vcpus[0], KEY_DEVICE_NONE, 0x50000000, 4, &value), MMIO_FAULT);
-    assert_int_equal(device_emulate(&vm.vcpus[0], KEY_DEVICE_NONE, 0, 8 | MMIO_WRITE, &value), MMIO_FAULT);
+    assert_int_equal(device_emulate(device_of(KEY_DEVICE_NONE), &vm.vcpus[0], 0x50000000, 4, &value), MMIO_FAULT);
+    assert_int_equal(device_emulate(device_of(KEY_DEVICE_NONE), &vm.vcpus[0], 0, 8 | MMIO_WRITE, &value), MMIO_FAULT);
     assert_int_equal(fake_devices.count, 0);
 }
 

@@ -109,9 +109,9 @@ static COLD void hold_byte(struct channel *channel, uint8_t byte) REQUIRES(conso
 }
 
 // Where a byte of the guest goes: to the line, or behind what waits already.
-static inline void put_byte(struct channel *channel, uint8_t byte) REQUIRES(console_lock)
+static void put_byte(struct channel *channel, uint8_t byte) REQUIRES(console_lock)
 {
-    if (__builtin_expect(channel->held, 0))
+    if (channel->held)
         hold_byte(channel, byte);
     else
         line_put_guest(byte);
@@ -124,16 +124,28 @@ static void put_literal(struct channel *channel, const char *text) REQUIRES(cons
         put_byte(channel, (uint8_t)*text++);
 }
 
-// A guest that prints causes one exit for each character, so this function must be short: `flatten` puts the functions
-// that it calls into its body.
-__attribute__((flatten)) void channel_put(struct channel *channel, uint8_t byte)
+// Any byte of a guest: one that is held, acts on the terminal, ends a line, or has to wait for the UART. The caller
+// holds the console's lock, which is given back here.
+static __attribute__((noinline)) void put_other(struct channel *channel, uint8_t byte) RELEASES(console_lock)
 {
-    spinlock_acquire(&console_lock);
     put_byte(channel, byte);
     bool tell = guest_words_byte(&channel->words, byte);
     spinlock_release(&console_lock);
-    if (__builtin_expect(tell, 0))
+    if (tell)
         guest_words_tell(&channel->words);
+}
+
+// A guest that prints causes one exit for each character, and nearly all of them are text that goes straight to the
+// UART. That case comes first here and calls nothing: `flatten` puts the functions that it needs into its body.
+__attribute__((flatten)) void channel_put(struct channel *channel, uint8_t byte)
+{
+    spinlock_acquire(&console_lock);
+    if (__builtin_expect(channel->held || !line_put_text(byte), 0)) {
+        put_other(channel, byte);
+        return;
+    }
+    guest_words_text(&channel->words, byte);
+    spinlock_release(&console_lock);
 }
 
 // A byte of a text that came by hypercall, as it stands between quotes in C. EL2 vouches for these lines with a prefix

@@ -19,11 +19,11 @@
 struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE);
 
 static struct {
+    struct terminal_filter filter;
     bool line_open;                // text stands on the line and its end was not sent yet
     char input[CONSOLE_INPUT_MAX]; // the line that is being typed, prompt included
     size_t input_length;
     size_t input_cursor;
-    struct terminal_filter filter;
 } console GUARDED_BY(console_lock);
 
 // Sends bytes past all bookkeeping of the line.
@@ -112,7 +112,7 @@ static void end_line(void) REQUIRES(console_lock)
 }
 
 // A byte that is no plain text, or belongs to a sequence: the filter says what is printed for it.
-static __attribute__((noinline)) void filter_byte(uint8_t byte) REQUIRES(console_lock)
+static void filter_byte(uint8_t byte) REQUIRES(console_lock)
 {
     uint8_t bytes[TERMINAL_OUT_MAX];
     size_t length = terminal_filter_byte(&console.filter, byte, bytes);
@@ -122,11 +122,18 @@ static __attribute__((noinline)) void filter_byte(uint8_t byte) REQUIRES(console
         put(bytes[i]);
 }
 
-// Sends a byte of a guest. Plain text outside a sequence is most of what guests print, and takes the short way. The
-// caller holds the console's lock.
+bool line_put_text(uint8_t byte)
+{
+    if (!terminal_filter_is_text(&console.filter, byte) || !pl011_try_put(byte))
+        return false;
+    console.line_open = true;
+    return true;
+}
+
+// Sends a byte of a guest, whatever it is.
 void line_put_guest(uint8_t byte)
 {
-    if (__builtin_expect(terminal_filter_is_plain(&console.filter, byte), 1))
+    if (terminal_filter_is_plain(&console.filter, byte))
         put(byte);
     else
         filter_byte(byte);

@@ -42,6 +42,7 @@
 #define PL011_TX_WAIT 1000000
 
 static uint64_t dropped;
+static bool stuck; // the UART did not take the last byte
 
 // EL2's console is the first UART of the board's table. The registers are 32 bits wide.
 static uint32_t uart_read(unsigned int offset)
@@ -79,28 +80,40 @@ void pl011_init(void)
 
 // Whether the full FIFO has room again in time. After one byte had to be given up, the next ones wait for a single poll
 // each until the UART takes one again: a UART that is stuck costs its wait once, and not once for every byte.
-static COLD bool wait_for_room(bool was_stuck)
+static COLD bool wait_for_room(void)
 {
-    unsigned int polls = was_stuck ? 1 : PL011_TX_WAIT;
+    unsigned int polls = stuck ? 1 : PL011_TX_WAIT;
 
     while (polls > 0 && uart_read(UARTFR) & FR_TXFF)
         polls--;
     return polls > 0;
 }
 
+// The transmit FIFO has room.
+static inline void send(uint8_t byte)
+{
+    stuck = false;
+    uart_write(UARTDR, byte);
+}
+
+bool pl011_try_put(uint8_t byte)
+{
+    if (__builtin_expect(uart_read(UARTFR) & FR_TXFF, 0))
+        return false;
+    send(byte);
+    return true;
+}
+
 // Sends one byte, or drops and counts it when the UART stays full. The guest's progress must not depend on a UART that
 // somebody has stopped, so the wait ends.
 void pl011_put(uint8_t byte)
 {
-    static bool stuck;
-
-    if (__builtin_expect(uart_read(UARTFR) & FR_TXFF, 0) && !wait_for_room(stuck)) {
+    if (__builtin_expect(uart_read(UARTFR) & FR_TXFF, 0) && !wait_for_room()) {
         stuck = true;
         dropped++;
         return;
     }
-    stuck = false;
-    uart_write(UARTDR, byte);
+    send(byte);
 }
 
 // Takes one received byte. The result is PL011_EMPTY when there is none, and PL011_BREAK for a BREAK, which is not

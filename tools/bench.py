@@ -36,7 +36,7 @@ ROWS = {
     "hvc-get-hv-id": (130, None, None),
     "id-register-read": (130, 393, "Xen unstable"),
     "sysreg-write": (380, None, None),
-    "gicd-typer-read": (188, 228, "Bao 2.0"),  # 181 with GCC 12, 187 with GCC 14
+    "gicd-typer-read": (185, 228, "Bao 2.0"),
     "gicd-isenabler-write": (215, 755, "Xen 4.17"),
     "gicd-word-read": (290, None, None),
     "gicd-word-write": (420, None, None),
@@ -48,16 +48,16 @@ ROWS = {
     "gicr-byte-read": (290, None, None),
     "gicr-byte-write": (380, None, None),
     "uart-status-read": (180, 567, "Xen 4.17"),
-    "uart-write": (260, None, None),
-    "uart-polled-write": (440, None, None),
+    "uart-write": (240, None, None),
+    "uart-polled-write": (410, None, None),
     "sgi-to-self": (330, 803, "Bao 2.0"),
     "sgi-to-other": (940, None, None),
-    "spi": (1000, None, None),
+    "spi": (980, None, None),
     "virtual-timer": (170, 192, "Bao 2.0"),
     "virtual-timer-wfi": (192, 192, "Bao 2.0"),
     "first-touch": (10, None, None),
     "logged-exit": (27_000, None, None),
-    "reset-to-guest": (350_000, 575_000, "Bao 2.0"),
+    "reset-to-guest": (330_000, 575_000, "Bao 2.0"),
 }
 # operation that all CPUs do at once: how much more it may cost than on one CPU
 SCALING = {"at-once-call": 1.02, "at-once-own-device": 1.02, "at-once-same-device": 1.02, "at-once-same-lock": 1.15}

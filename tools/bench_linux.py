@@ -36,7 +36,7 @@ TEXT_SIZE = 1 << 20
 COLUMNS = ("console", "gic", "timer", "rest")
 BUDGET_RATIO = 1.05
 BUDGET_BOOT = 300_000  # instructions of EL2 between the guest's entry and /init, console aside
-BUDGET_CHARACTER = 290
+BUDGET_CHARACTER = 270
 
 
 class BenchError(Exception):

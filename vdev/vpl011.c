@@ -103,17 +103,22 @@ static void publish(struct vpl011 *uart)
         cache_clean_poc(uart->reg, UARTICR + sizeof(uart->reg[0])); // the rest never changes
 }
 
-// Lets the guest read the page by itself, or has each of its accesses fault. space_show_shadow has no error for a page
-// that is mapped as a shadow, so the guest never reads a page that is to be hidden.
-static void hide(struct vm *vm, bool hidden) REQUIRES(vpl011_role)
+// space_show_shadow has no error for a page that is mapped as a shadow, so the guest never reads a page that is to be
+// hidden.
+static COLD void set_hidden(struct vm *vm, bool hidden) REQUIRES(vpl011_role)
 {
     struct ipa_range page;
 
-    if (!vm->uart.shadow || vm->uart.hidden == hidden ||
-        ipa_range_make(ipa_make(PL011_IPA), PL011_SIZE, 4096, &page) != HV_OK)
-        return;
-    if (space_show_shadow(&vm->space, &page, !hidden) == HV_OK)
+    if (ipa_range_make(ipa_make(PL011_IPA), PL011_SIZE, 4096, &page) == HV_OK &&
+        space_show_shadow(&vm->space, &page, !hidden) == HV_OK)
         vm->uart.hidden = hidden;
+}
+
+// Lets the guest read the page by itself, or has each of its accesses fault.
+static void hide(struct vm *vm, bool hidden) REQUIRES(vpl011_role)
+{
+    if (vm->uart.shadow && vm->uart.hidden != hidden)
+        set_hidden(vm, hidden);
 }
 
 // ---- Bit periods. What a PL011 does after a number of them is done by EL2's timer, on the CPU that saw them begin.
@@ -311,19 +316,29 @@ static COLD void sent(struct vm *vm, bool loopback, uint8_t byte)
     unlock_uart(&vm->uart);
 }
 
-// The usual way of a guest's output takes no lock of the device: the byte goes to the channel, and the transmit
-// interrupt is asserted already. filled is set after the byte was sent, for clear_interrupts.
-static __attribute__((noinline)) enum mmio_result write_data(struct vm *vm, uint8_t byte)
+// The byte comes back, or it raises the transmit interrupt.
+static COLD enum mmio_result write_other_data(struct vm *vm, uint8_t byte)
 {
-    if (*reg(&vm->uart, UARTCR) & CR_LBE) {
-        __atomic_store_n(&vm->uart.filled, true, __ATOMIC_RELAXED);
-        sent(vm, true, byte);
-        return MMIO_DONE;
-    }
-    channel_put(vm->uart.channel, byte);
-    __atomic_store_n(&vm->uart.filled, true, __ATOMIC_RELAXED);
-    if (!(__atomic_load_n(reg(&vm->uart, UARTRIS), __ATOMIC_RELAXED) & INT_TX))
-        sent(vm, false, byte);
+    bool loopback = *reg(&vm->uart, UARTCR) & CR_LBE;
+
+    if (!loopback)
+        channel_put(vm->uart.channel, byte);
+    sent(vm, loopback, byte);
+    return MMIO_DONE;
+}
+
+// UARTDR. In the middle of a text the transmit interrupt is asserted already, so no register changes, and no lock of
+// the device is taken. `filled` is set before the interrupt is looked at: when another CPU clears it in between,
+// clear_interrupts asserts it again after the time of a character.
+static enum mmio_result write_data(struct vm *vm, uint8_t byte)
+{
+    struct vpl011 *uart = &vm->uart;
+
+    __atomic_store_n(&uart->filled, true, __ATOMIC_RELAXED);
+    bool asserted = __atomic_load_n(reg(uart, UARTRIS), __ATOMIC_RELAXED) & INT_TX;
+    if (__builtin_expect(!asserted || (*reg(uart, UARTCR) & CR_LBE), 0))
+        return write_other_data(vm, byte);
+    channel_put(uart->channel, byte);
     return MMIO_DONE;
 }
 

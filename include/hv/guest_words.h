@@ -18,7 +18,20 @@ struct guest_words {
     bool panic_told;     // atomic
 };
 
-// A byte of the guest's output, in order, under the lock. True when guest_words_tell is due, to be called when the
+// A byte of the guest's output that does not end a line, in order, under the lock.
+static inline void guest_words_text(struct guest_words *words, uint8_t byte)
+{
+    unsigned int length = words->line_length;
+
+    if (byte == ']' && words->bracket == 0)
+        words->bracket = length;
+    // A byte that does not fit is stored behind the text's last place, where the terminating 0 will stand.
+    words->line[length] = (char)byte;
+    if (length < GUEST_WORDS_LINE)
+        words->line_length = length + 1;
+}
+
+// Any byte of the guest's output, in order, under the lock. True when guest_words_tell is due, to be called when the
 // caller holds no lock.
 bool guest_words_byte(struct guest_words *words, uint8_t byte);
 

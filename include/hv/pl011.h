@@ -6,6 +6,8 @@
 
 // 8N1, FIFOs on, receive and receive-timeout interrupts on.
 void pl011_init(void);
+// Sends one byte when the transmit FIFO has room for it. False: it has none, and nothing has happened.
+bool pl011_try_put(uint8_t byte);
 // Sends one byte; waits while the transmit FIFO is full, at most PL011_TX_WAIT polls, then gives the byte up and counts
 // it.
 void pl011_put(uint8_t byte);

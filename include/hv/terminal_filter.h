@@ -37,10 +37,17 @@ struct terminal_filter {
     uint8_t sequence[TERMINAL_SEQUENCE_MAX]; // what has not been decided yet
 };
 
-// Whether byte, outside of any sequence, is one that is printed as it is and changes nothing.
+// Whether byte is a printable one (ASCII) outside of any sequence.
+static inline bool terminal_filter_is_text(const struct terminal_filter *filter, uint8_t byte)
+{
+    return byte >= 0x20 && byte < 0x7f && filter->state == 0;
+}
+
+// Whether byte, outside of any sequence, is one that is printed as it is and changes nothing that the filter knows:
+// text, or a carriage return, which moves the cursor within its line.
 static inline bool terminal_filter_is_plain(const struct terminal_filter *filter, uint8_t byte)
 {
-    return (uint8_t)(byte - 0x20) < 0x5f && filter->state == 0;
+    return terminal_filter_is_text(filter, byte) || (byte == '\r' && filter->state == 0);
 }
 
 // Takes one byte of the guest. Fills out (TERMINAL_OUT_MAX bytes) with what is to be printed; returns how many.

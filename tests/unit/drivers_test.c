@@ -156,6 +156,21 @@ static void a_stuck_uart_costs_its_wait_once(void **state)
     assert_int_equal(transmitted[1], 'w');
 }
 
+static void a_full_fifo_is_not_waited_for(void **state)
+{
+    uint64_t before = pl011_dropped();
+    (void)state;
+    assert_true(pl011_try_put('x'));
+    stuck = true;
+    assert_false(pl011_try_put('y'));
+    pl011_put('z'); // waits, and is dropped
+    stuck = false;
+    assert_true(pl011_try_put('w'));
+    assert_int_equal(pl011_dropped() - before, 1);
+    assert_int_equal(transmitted_count, 2);
+    assert_int_equal(transmitted[1], 'w');
+}
+
 static void the_distributor_starts_silent(void **state)
 {
     (void)state;
@@ -295,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup(the_uart_is_set_up, setup),
         cmocka_unit_test_setup(bytes_break_and_nothing, setup),
         cmocka_unit_test_setup(a_stuck_uart_costs_its_wait_once, setup),
+        cmocka_unit_test_setup(a_full_fifo_is_not_waited_for, setup),
         cmocka_unit_test_setup(the_distributor_starts_silent, setup),
         cmocka_unit_test_setup(a_cpu_finds_its_redistributor, setup),
         cmocka_unit_test_setup(an_sgi_finds_its_cpu_by_all_of_its_affinity, setup),

@@ -451,6 +451,19 @@ class Summary:
             row[4][verdict] = row[4].get(verdict, 0) + 1
         self.verdicts.add((fields.get("key", "?"), fields.get("op", "?"), verdict))
 
+    def add_virtio_io(self, record):
+        fields = record.fields
+        row = self.row(record)
+        row[0] += 1
+        row[3] = fields.get("why", "") or row[3]
+        status = fields.get("status", "?")[:16]
+        if status in row[4] or len(row[4]) < 8:
+            row[4][status] = row[4].get(status, 0) + 1
+        name = f"virtio-{fields.get('device', '?')}"
+        self.verdicts.add((name, fields.get("op", "-"), status))
+
+    add_virtio_blk = add_virtio_net = add_virtio_io
+
     def add_suppressed(self, record):
         of, key = record.fields.get("of", "verdict"), record.fields.get("key", "")
         self.held.add(" ".join(filter(None, (of, key, record.fields.get("op", "")))), record.number("count"))

@@ -201,8 +201,9 @@ uint64_t log_budget_held_of_row(unsigned int row)
     uint64_t sum = 0;
 
     spinlock_acquire(&budget_lock);
-    for (unsigned int source = LOG_SOURCE_VERDICT; source < LOG_SOURCE_ABORT; source++)
-        sum += accounts[source].row == row ? accounts[source].ever : 0;
+    for (unsigned int source = LOG_SOURCE_VERDICT; source < LOG_SOURCE_COUNT; source++)
+        if ((source < LOG_SOURCE_ABORT || source >= LOG_SOURCE_VIRTIO) && accounts[source].row == row)
+            sum += accounts[source].ever;
     spinlock_release(&budget_lock);
     return sum;
 }
@@ -224,6 +225,8 @@ const char *log_source_name(unsigned int source, unsigned int *key, bool *write)
         return log_class_name(source);
     if (source < LOG_SOURCE_VERDICT)
         return names[source - LOG_CLASS_COUNT];
+    if (source >= LOG_SOURCE_VIRTIO)
+        return "virtio";
     source -= first;
     *key = source < single ? source : KEY_DEVICE_FIRST + (source - single) / 2;
     *write = source < single ? source >= KEY_HVC_FIRST : (source - single) % 2 != 0;

@@ -3,6 +3,7 @@
 // policy row whose count is not zero. It reads what others count and changes nothing.
 #include <hv/log.h>
 
+#include <hv/log_virtio.h>
 #include <hv/machine.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
@@ -42,6 +43,7 @@ static void record_row(const struct vm *vm, unsigned int row)
     for (unsigned int i = 0; i < vm->vcpu_count; i++) {
         count += vm->vcpus[i].telemetry->row_count[row];
     }
+    count += log_virtio_count(vm, row);
     if (count != 0) {
         log_routine(LOG_POLICY, "row", "row=%u at=%pQ count=%lu what=%pQ", row, vm->policy->rows[row].place, count,
                     vm->policy->rows[row].text);

@@ -46,6 +46,13 @@ struct log_head {
 __attribute__((format(printf, 3, 0))) size_t log_format_record(char *line, const struct log_head *head,
                                                                const char *format, va_list arguments);
 
+struct policy;
+
+// Whether a record of limit->source, of which a policy row lets per_second through (LOG_UNLIMITED: each), may be
+// written now; limit->console says whether the console gets it. What was held back before it is told by this call, in a
+// record of its own, at limit->level's place. False: the record is held back, and counted for that row.
+bool log_may_record(struct log_limit *limit, const struct policy *policy, unsigned int row, unsigned int per_second);
+
 // Records that went to the ring only while a person was at the prompt: where they are, and by what they are known.
 struct log_held {
     uint64_t from, end; // sequence numbers; end is the first that is not one of them

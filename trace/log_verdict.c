@@ -13,6 +13,8 @@
 
 #include <hv/arch/registers.h>
 
+#include "log_parts.h"
+
 // Maintenance by set and way (DC ISW, CSW and CISW) comes by the thousands: a guest that cleans a cache makes one exit
 // for each of its lines. Such a burst is one record with a count. It is written when the burst has ended, that is, when
 // a tenth of a second has passed without another one; a burst that lasts longer than a second has one record on the
@@ -66,8 +68,8 @@ static unsigned int limit_of(const struct policy *policy, const struct event *ev
 
 // ---- What was held back
 
-// Writes the record "suppressed": how many records of a source were held back. A source of verdicts also names the
-// policy row that asked for them.
+// Writes the record "suppressed": how many records of a source were held back. A source of verdicts, or of a virtio
+// row, also names the policy row that asked for them.
 static void record_held(unsigned int source, uint64_t held, bool console)
 {
     struct log_limit limit = LOG_PLACE(LOG_POLICY, LOG_WARN, console);
@@ -81,6 +83,10 @@ static void record_held(unsigned int source, uint64_t held, bool console)
         log_allowed(limit, LOG_POLICY, "suppressed", "row=%u at=%pQ count=%lu of=%s key=%s op=%s", row,
                     policy != NULL ? policy->rows[row].place : "none", held, of, event_key_name(key),
                     write ? "write" : "read");
+    } else if (source >= LOG_SOURCE_VIRTIO) {
+        row = log_budget_row(source, &policy);
+        log_allowed(limit, LOG_POLICY, "suppressed", "row=%u at=%pQ count=%lu of=%s", row,
+                    policy != NULL ? policy->rows[row].place : "none", held, of);
     } else if (key < KEY_COUNT) {
         log_allowed(limit, LOG_POLICY, "suppressed", "count=%lu of=%s key=%s op=%s", held, of, event_key_name(key),
                     write ? "write" : "read");
@@ -89,21 +95,27 @@ static void record_held(unsigned int source, uint64_t held, bool console)
     }
 }
 
-// Asks the budget for a record about event. When there may be one, what was held back before it is told first.
-static bool may_record(const struct policy *policy, const struct event *event, struct log_limit *limit)
+// Asks the budget. When there may be a record, what was held back before it is told first.
+bool log_may_record(struct log_limit *limit, const struct policy *policy, unsigned int row, unsigned int per_second)
 {
     uint64_t held;
 
-    limit->source = log_source_of_verdict(event);
-    limit->level = level_of(event->verdict);
-    log_budget_set_row(limit->source, policy, event->row);
-    enum log_answer answer = log_budget_ask(limit->source, limit_of(policy, event), &held);
+    log_budget_set_row(limit->source, policy, row);
+    enum log_answer answer = log_budget_ask(limit->source, per_second, &held);
     limit->console = answer == LOG_WRITE;
     if (held != 0) {
         (void)log_budget_spend();
         record_held(limit->source, held, limit->console);
     }
     return answer != LOG_HOLD;
+}
+
+// The same for a record about event.
+static bool may_record(const struct policy *policy, const struct event *event, struct log_limit *limit)
+{
+    limit->source = log_source_of_verdict(event);
+    limit->level = level_of(event->verdict);
+    return log_may_record(limit, policy, event->row, limit_of(policy, event));
 }
 
 // How many records were held back since boot, told or not.

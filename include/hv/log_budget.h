@@ -12,14 +12,15 @@
 #include <hv/event.h>
 #include <hv/event_key.h>
 #include <hv/log.h>
-
-struct policy;
+#include <hv/policy_virtio.h>
 
 #define LOG_LIMIT_PER_SECOND 10 // records of one source, where no policy row has a limit; as many may come at once
 
 // Sources of verdicts and aborts come after those of enum log_source.
 #define LOG_SOURCE_ABORT (LOG_SOURCE_VERDICT + 2 * KEY_COUNT - KEY_DEVICE_FIRST)
-#define LOG_SOURCE_COUNT (LOG_SOURCE_ABORT + KEY_HVC_FIRST + 2 * (KEY_SYSREG_FIRST - KEY_DEVICE_FIRST))
+// Behind them one for each virtio row of a policy, in the order of its table.
+#define LOG_SOURCE_VIRTIO (LOG_SOURCE_ABORT + KEY_HVC_FIRST + 2 * (KEY_SYSREG_FIRST - KEY_DEVICE_FIRST))
+#define LOG_SOURCE_COUNT  (LOG_SOURCE_VIRTIO + POLICY_VIRTIO_ROW_MAX)
 
 // What lies in the ring. All zero: full budget, no source has written anything.
 struct log_budget {
@@ -77,14 +78,14 @@ bool log_budget_spend(void);
 
 // Held back since boot.
 uint64_t log_budget_held(void);
-// Likewise, of one source; and of the verdicts' sources whose row is this one (log_budget_row).
+// Likewise, of one source; and of the sources of verdicts and virtio rows whose row is this one (log_budget_row).
 uint64_t log_budget_held_of(unsigned int source);
 uint64_t log_budget_held_of_row(unsigned int row);
 
-// The policy row of a verdict's source: the last one that spoke, by log_budget_ask's caller. *policy is whose row it
-// is; NULL, and row 0, when none has spoken.
+// The policy row of a verdict's or virtio row's source: the last one that spoke, by log_budget_ask's caller. *policy is
+// whose row it is; NULL, and row 0, when none has spoken.
 void log_budget_set_row(unsigned int source, const struct policy *policy, unsigned int row);
 unsigned int log_budget_row(unsigned int source, const struct policy **policy);
 
-// "verdict", "abort", "cpu-on" ...; *key and *write of verdicts and aborts, else KEY_COUNT and false.
+// "verdict", "abort", "virtio", "cpu-on" ...; *key and *write of verdicts and aborts, else KEY_COUNT and false.
 const char *log_source_name(unsigned int source, unsigned int *key, bool *write);

@@ -37,6 +37,9 @@
     EVENT("set-way",             POLICY,  "exit key verdict count pc value row at why", "maintenance by set and way that a policy row with log decided about: so many in a row, and the first of them") \
     EVENT("suppressed",          POLICY,  "[row] [at] count of [key] [op]", "records that a limit has held back since the last that told; of=others is the rest, of several sources") \
     EVENT("verdict",             POLICY,  "exit key op verdict pc addr value esr row at why", "a policy row with log decided about an access") \
+    EVENT("virtio-blk",          POLICY,  "device transport op sector bytes status row at why", "a request to a block device, about which a policy row with log decided") \
+    EVENT("virtio-io",           POLICY,  "device transport bytes status row at why", "a buffer of another virtio device, likewise") \
+    EVENT("virtio-net",          POLICY,  "device transport op bytes status row at why", "a frame of a net device, likewise") \
     EVENT("cpu-off",             PSCI,    "vcpu held", "the guest turned a vCPU off") \
     EVENT("cpu-on",              PSCI,    "vcpu entry held", "the guest turned a vCPU on") \
     EVENT("counters",            TRAP,    "key count ticks p50 p99", "exits of one kind since the counters were reset, and how long they took in EL2") \
@@ -60,7 +63,7 @@
     FIELD("bytes",     "bytes") \
     FIELD("count",     "how many") \
     FIELD("depth",     "0 is the innermost frame") \
-    FIELD("device",    "what lies at addr, as policy files spell it; none for what is no access") \
+    FIELD("device",    "what lies at addr, or the type of a virtio device, as policy files spell it; none for what is no access") \
     FIELD("ec",        "ESR_EL2.EC") \
     FIELD("ecv",       "FEAT_ECV") \
     FIELD("el",        "exception level") \
@@ -89,7 +92,7 @@
     FIELD("next",      "hash of the secret that the next boot shows as proof") \
     FIELD("of",        "the event, or others") \
     FIELD("old",       "value before a write") \
-    FIELD("op",        "read, or write (calls too)") \
+    FIELD("op",        "read, or write (calls too); of a virtio device, the request as policy files spell it") \
     FIELD("p50",       "half of the exits took less, counter ticks: a power of two, or 0 when longer than the histogram counts") \
     FIELD("p99",       "99 of 100 exits took less, counter ticks: a power of two, or 0 when longer than the histogram counts") \
     FIELD("pa_bits",   "physical address size, bits") \
@@ -105,12 +108,15 @@
     FIELD("rng",       "where the tag comes from: rndr (FEAT_RNG) or counter (jitter of CNTPCT_EL0)") \
     FIELD("row",       "number of a policy row") \
     FIELD("seconds",   "how soon") \
+    FIELD("sector",    "the first one of a request, of 512 bytes") \
     FIELD("sp",        "stack pointer") \
     FIELD("spsr",      "SPSR_EL2") \
+    FIELD("status",    "ok, error or unsupported as the device said; refused by policy") \
     FIELD("stop_ticks", "from the wish to pause until every vCPU stood still, counter ticks") \
     FIELD("target",    "the CPU that it is about, not the one that says so") \
     FIELD("text",      "a line that the guest printed, up to 120 bytes: its words, not ariel's") \
     FIELD("ticks",     "sum of the time in EL2, counter ticks") \
+    FIELD("transport", "number of a virtio-mmio transport: the guest's is the board's") \
     FIELD("up",        "physical CPU that came up") \
     FIELD("value",     "written by the guest, or given to it") \
     FIELD("vcpu",      "virtual CPU") \

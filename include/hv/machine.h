@@ -11,6 +11,7 @@
 #include <hv/stage2_state.h>
 #include <hv/types.h>
 #include <hv/vgic_state.h>
+#include <hv/virtio_request_table.h>
 #include <hv/vpl011_state.h>
 #include <hv/vpl031_state.h>
 #include <hv/vtimer_state.h>
@@ -102,6 +103,7 @@ struct vm {
     uint64_t virtual_offset; // CNTVOFF_EL2 of every vCPU: paused_ticks - virtual_lead; with a lead never above 0
     uint64_t paused_ticks;   // counter ticks of the pauses since boot that have ended
     struct vpl031 rtc;
+    uint64_t virtio_requests[POLICY_VIRTIO_ROW_MAX]; // by row of policy->virtio; atomic (trace/log_virtio.c)
 };
 
 // Guest register n (0..30); 31 reads zero and ignores writes. Handlers use these two alone.

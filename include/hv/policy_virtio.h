@@ -17,7 +17,6 @@ enum virtio_request { VIRTIO_REQUEST_TABLE(VIRTIO_REQUEST_ENUM) VIRTIO_REQUEST_C
 #define POLICY_VIRTIO_PART       0x08 // about some requests of a device, not about the device
 
 #define POLICY_VIRTIO_TRANSPORTS 32 // that a row can name: 0 .. 31
-#define POLICY_VIRTIO_ROW_MAX    32 // [[virtio]] rows of a file, with the default's
 #define POLICY_VIRTIO_RATE_MAX   8  // of them, so many with bytes or requests
 #define POLICY_VIRTIO_NO_RATE    UINT8_MAX
 #define POLICY_VIRTIO_SECTOR_END UINT64_MAX // "2048.."

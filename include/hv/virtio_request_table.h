@@ -9,6 +9,8 @@
 // A type without a REQUEST of its own has only ANY: one buffer is like another to ariel.
 #pragma once
 
+#define POLICY_VIRTIO_ROW_MAX 32 // [[virtio]] rows of a policy file, with the default's
+
 // clang-format off
 #define VIRTIO_TYPE_TABLE(TYPE) \
     TYPE(NET,     "net",     1) \

@@ -8,6 +8,7 @@
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
 #include <hv/log.h>
+#include <hv/log_virtio.h>
 #include <hv/machine.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
@@ -231,6 +232,7 @@ const char *key_counters_reset(const struct monitor_words *words)
 
     for (unsigned int n = 0; n < monitor_vm()->vcpu_count; n++)
         answered &= cpu_call(monitor_vm()->vcpus[n].cpu, reset_counters, monitor_vm()->vcpus[n].telemetry);
+    log_virtio_reset(monitor_vm());
     return answered ? NULL : "not every CPU answered";
 }
 

@@ -5,6 +5,7 @@
 #include <hv/cpu.h>
 #include <hv/event_key.h>
 #include <hv/log.h>
+#include <hv/log_virtio.h>
 #include <hv/machine.h>
 #include <hv/monitor_candidates.h>
 #include <hv/monitor_out.h>
@@ -15,10 +16,11 @@
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
-// The counters of a row belong to the CPUs, each of which counts its own exits without a lock.
+// The counters of a row belong to the CPUs, each of which counts its own exits without a lock; requests to virtio
+// devices are counted for the VM.
 uint64_t monitor_row_count(unsigned int row)
 {
-    uint64_t count = 0;
+    uint64_t count = log_virtio_count(monitor_vm(), row);
 
     for (unsigned int n = 0; n < monitor_vm()->vcpu_count; n++)
         count += monitor_vm()->vcpus[n].telemetry->row_count[row];

@@ -14,5 +14,6 @@ struct fake_log {
     uint64_t suppressed_of_key[KEY_COUNT];
     uint64_t suppressed_of_row; // of the one row suppressed_row
     unsigned int suppressed_row;
+    uint64_t virtio_count; // requests that the same row has decided about; log_virtio_reset zeroes it
 };
 extern struct fake_log fake_log;

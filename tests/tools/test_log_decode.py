@@ -535,6 +535,24 @@ def test_what_was_held_back_is_summed_by_key():
     assert "42  verdict CTR_EL0 read" in text
 
 
+def test_requests_to_virtio_devices_count_by_row():
+    disk = 'device=block transport=0 op={} sector=8 bytes=512 status={} row=5 at=p.toml:9 why="boot sectors"'
+    records = [start(), line(1, "virtio-blk", disk.format("write", "refused"), klass="policy", level="warn"),
+               line(2, "virtio-blk", disk.format("write", "refused"), klass="policy", level="warn"),
+               line(3, "virtio-blk", disk.format("read", "ok"), klass="policy"),
+               line(4, "virtio-net", "device=net transport=1 op=tx bytes=60 status=ok row=6 at=p.toml:20 why=", klass="policy"),
+               line(5, "virtio-io", "device=rng transport=2 bytes=16 status=ok row=6 at=p.toml:20 why=", klass="policy"),
+               line(6, "suppressed", "row=5 at=p.toml:9 count=40 of=virtio", klass="policy"),
+               line(7, "row", "row=5 at=p.toml:9 count=43 what=x", klass="policy")]  # fmt: skip
+    code, result = summary(records)
+    assert code == 0
+    assert [(row["row"], row["records"], row["suppressed"], row["count"], row["verdicts"]) for row in result["rows"]] == [
+        (5, 3, 40, 43, {"refused": 2, "ok": 1}), (6, 2, 0, 0, {"ok": 2})]  # fmt: skip
+    assert result["rows"][0]["why"] == "boot sectors" and result["held"] == {"virtio": 40}
+    text = run(records, "--summary").stdout.decode()
+    assert re.search(r"2 +virtio-block +write +refused", text) and re.search(r"1 +virtio-rng +- +ok", text)
+
+
 def test_full_ring_and_panic(tmp_path):
     lines = session(2000) + [line(2000, "panic", 'reason="a bug"', klass="panic", level="error")]
     dump = tmp_path / "dump"

@@ -2,8 +2,9 @@
 // The log's records: line format, levels and hidden records, cut records, what is held back while a person types, their
 // order on the way to the sink, the panic path.
 // Links: trace/log.c trace/log_start.c trace/log_held.c trace/log_panic.c trace/log_read.c trace/log_budget.c
-// Links: trace/log_ring.c trace/log_verdict.c trace/log_counters.c trace/log_names.c trace/telemetry.c
-// Links: trace/event_name.c arch/aarch64/esr_fields.c lib/printf.c lib/siphash.c
+// Links: trace/log_ring.c trace/log_verdict.c trace/log_counters.c trace/log_virtio.c trace/log_names.c
+// Links: trace/telemetry.c trace/event_name.c arch/aarch64/esr_fields.c
+// Links: policy/policy_virtio.c lib/rate.c lib/printf.c lib/siphash.c
 #include "../../trace/log_parts.h"
 #include "log_world.h"
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Records of verdicts: what they cite, how many a guest can cause, and that all that is held back is told; counters.
 // Links: trace/log.c trace/log_start.c trace/log_held.c trace/log_panic.c trace/log_read.c trace/log_budget.c
-// Links: trace/log_ring.c trace/log_verdict.c trace/log_counters.c trace/log_names.c trace/telemetry.c
-// Links: trace/event_name.c arch/aarch64/esr_fields.c lib/printf.c lib/siphash.c
+// Links: trace/log_ring.c trace/log_verdict.c trace/log_counters.c trace/log_virtio.c trace/log_names.c
+// Links: trace/telemetry.c trace/event_name.c arch/aarch64/esr_fields.c
+// Links: policy/policy_virtio.c lib/rate.c lib/printf.c lib/siphash.c
 #include "log_world.h"
 
 static void test_the_longest_reason_is_whole(void **state)

@@ -3,6 +3,7 @@
 import os
 
 from .model import REGISTERS, place_of, quoted
+from .virtio import options
 
 # sysreg_slots, as hv/arch/sysreg_key.h has it
 SLOT_COUNT = 64
@@ -108,7 +109,8 @@ def generate(policy):
     out = [f"// Made by tools/policy_compile.py from {quoted(policy.path)}. Do not edit.",
            "#include <hv/arch/fields.h>\n#include <hv/arch/sysreg_key.h>\n#include <hv/policy_virtio.h>\n",
            "static const struct policy_row built_rows[] = {"]
-    out += [f"    {{{quote(place_of(policy.path, row.line, policy.numbers['PLACE_MAX']))}, {quote(row.text)}, {quote(row.why)}, "
+    out += [f"    {{{quote(place_of(policy.path, row.line, policy.numbers['PLACE_MAX']))}, {quote(row.text + options(row))}, "
+            f"{quote(row.why)}, "
             f"{'POLICY_LOG_UNLIMITED' if row.unlimited else row.limit}, {action_name(row.action)}}},"
             for row in policy.rows]
     out += ["};\n", "static const struct policy_range built_ranges[] = {"]

@@ -37,6 +37,14 @@ class Virtio:
         return [name for name in mine if self.sectors is None or tables["requests"][name]["sectors"]]
 
 
+def options(row):
+    """What a row says beyond what it is about, as the monitor shows it."""
+    fields = row.fields
+    words = ["read-only"] * (fields.get("read_only") is True or fields.get("read-only") is True)
+    words += [f"{name} {fields[name]}" for name in ("mac", "bytes", "requests") if name in fields]
+    return f" ({', '.join(words)})" if words else ""
+
+
 def match_virtio(policy, row):
     """One row of the source, checked; policy.virtio gets it."""
     tables = policy.numbers["virtio"]

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Numbers and words as people type them. Apart from string.c, so that host tests can link it beside the C library.
+// Numbers and words as people type them, at the monitor and in options. What is not a number must never be taken for
+// one: a person who types 0x4000O0 must hear of the letter, and not read another address. So the whole word has to be
+// the number, and each step checks for overflow. Apart from string.c, so that host tests can link it beside the C
+// library.
 #include <hv/string.h>
 
 // Value of a digit in bases up to 16; 16 when it is none.
@@ -14,7 +17,7 @@ static unsigned int digit_value(char c)
     return 16;
 }
 
-// Shift of a unit letter, 0 when it is none.
+// Shift of a unit letter, 0 when it is none. Units are binary: k is 1,024, which is a shift by 10.
 static unsigned int unit_shift(char c)
 {
     switch (c) {

@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// Owns: formatting for EL2. Promises: never writes past size, keeps no state, needs no libc, and reads no argument
-// whose type it does not know: from the first conversion it does not have on, the format comes out as it stands and no
-// argument is touched.
+// Formatting for EL2: a small printf. It is called in the report of a panic as well, on a stack that may be nearly used
+// up and with locks held by CPUs that have died. So it keeps no state, takes no lock, needs no memory but its caller's,
+// and never writes past size. It reads no argument whose type it does not know: from the first conversion that it does
+// not have on, the format comes out as it stands and no argument is touched.
+//
+// %d %u %x %s %% are those of C, with a width, - or 0, l and ll, and .* for strings. Of its own are %y (yes or no), %j
+// (true or false), %pQ (a value of a log record) and %pJ (a JSON string). A compiler that checks formats takes the last
+// two for a pointer with a letter behind it, and so accepts them.
 #include <hv/printf.h>
 
 #include <stdbool.h>
@@ -110,6 +115,7 @@ static void put_quoted(struct sink *sink, const char *text, bool json)
         put(sink, '"');
 }
 
+// A width. It is held to WIDTH_MAX while it is read, so that it cannot overflow.
 static unsigned int parse_number(const char **format)
 {
     unsigned int value = 0;
@@ -213,6 +219,7 @@ static void put_format(struct sink *sink, const char *format, ...)
     va_end(arguments.list);
 }
 
+// The text byte by byte, with no buffer in between: for a line that may be longer than any buffer.
 void format_each(void (*take)(char byte), const char *format, va_list arguments)
 {
     struct sink sink = {.take = take};
@@ -223,6 +230,8 @@ void format_each(void (*take)(char byte), const char *format, va_list arguments)
     va_end(copy.list);
 }
 
+// The text is always terminated, unless size is 0. The caller's list of arguments is copied, so that the caller may use
+// it again.
 int format_text_v(char *buffer, size_t size, const char *format, va_list arguments)
 {
     struct sink sink = {.buffer = buffer, .room = size > 0 ? size - 1 : 0};

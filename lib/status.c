@@ -21,6 +21,7 @@ static const char *const status_names[HV_STATUS_COUNT] = {
     [HV_ERR_FAULT] = "fault",
 };
 
+// A status that was made from a number may be out of range.
 const char *hv_status_name(enum hv_status status)
 {
     size_t index = (size_t)status;

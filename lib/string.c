@@ -15,8 +15,8 @@ typedef uint64_t __attribute__((may_alias)) word_t;
 // Emits nothing; hides from the compiler that a loop's pointer is base + i.
 #define keep(pointer) __asm__("" : "+r"(pointer))
 
-// How many bytes there are from pointer to the next multiple of 8, at most size. For a
-// pointer that ends in 5 it is 3, for one that is aligned it is 0.
+// How many bytes there are from pointer to the next multiple of 8, at most size. For a pointer that ends in 5 it is 3,
+// for one that is aligned it is 0.
 static size_t bytes_to_word(const void *pointer, size_t size)
 {
     size_t head = -(uintptr_t)pointer & WORD_MASK;
@@ -46,6 +46,7 @@ static void copy_block(word_t *to, const word_t *from)
     to[7] = h;
 }
 
+// The way of what is left before the first word and behind the last one, and of pointers that do not agree.
 static void copy_bytes_up(uint8_t *to, const uint8_t *from, size_t size)
 {
     for (const uint8_t *end = from + size; from != end;) {
@@ -54,6 +55,8 @@ static void copy_bytes_up(uint8_t *to, const uint8_t *from, size_t size)
     }
 }
 
+// From the first byte to the last. For example, 100 bytes from an address that ends in 5 to one that ends in 0xd are 3
+// bytes, a block of 64, four words and one byte: from the fourth byte on both pointers are aligned.
 static void copy_up(uint8_t *to, const uint8_t *from, size_t size)
 {
     if (agree_in_alignment(to, from)) {
@@ -78,6 +81,7 @@ static void copy_up(uint8_t *to, const uint8_t *from, size_t size)
     copy_bytes_up(to, from, size);
 }
 
+// Each byte is read before the one above it could have been overwritten.
 static void copy_bytes_down(uint8_t *to, const uint8_t *from, size_t size)
 {
     for (to += size, from += size; size != 0; size--) {
@@ -120,6 +124,7 @@ void *memmove(void *to, const void *from, size_t size)
     return to;
 }
 
+// Returns where it has stopped.
 static uint8_t *set_bytes(uint8_t *to, uint8_t byte, size_t size)
 {
     for (const uint8_t *end = to + size; to != end;) {
@@ -155,6 +160,7 @@ void *memset(void *to, int byte, size_t size)
     return to;
 }
 
+// Byte by byte: nobody compares much, and the first difference decides the sign. Bytes count as numbers without a sign.
 int memcmp(const void *a, const void *b, size_t size)
 {
     const uint8_t *p = a, *q = b;
@@ -165,6 +171,7 @@ int memcmp(const void *a, const void *b, size_t size)
     return 0;
 }
 
+// Never reads at or beyond text[max], so text need not be terminated.
 size_t strnlen(const char *text, size_t max)
 {
     size_t length = 0;
@@ -185,6 +192,7 @@ size_t strlen(const char *text)
     return (size_t)(end - text);
 }
 
+// Ends at the first difference, at an end of string, or after max bytes.
 int strncmp(const char *a, const char *b, size_t max)
 {
     for (; max != 0; max--, a++, b++)
@@ -198,11 +206,13 @@ int strcmp(const char *a, const char *b)
     return strncmp(a, b, SIZE_MAX);
 }
 
+// ASCII alone: other bytes stay what they are.
 static int lower(char c)
 {
     return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : (uint8_t)c;
 }
 
+// For names that a person types: "sctlr_el1" is SCTLR_EL1.
 int strcasecmp(const char *a, const char *b)
 {
     while (*a != '\0' && lower(*a) == lower(*b)) {
@@ -212,6 +222,7 @@ int strcasecmp(const char *a, const char *b)
     return lower(*a) - lower(*b);
 }
 
+// The end of string counts as a byte of it, so that strchr(text, 0) is the end, as in ISO C.
 char *strchr(const char *text, int byte)
 {
     for (; *text != (char)byte; text++)

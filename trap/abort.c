@@ -70,6 +70,8 @@ static void swap_bytes(struct simd_value *value, unsigned int size)
     }
 }
 
+// Collects what a store writes, before its first part is done. A register gives as many of its low bytes as the access
+// has: STRB W3 gives bits 7:0 of X3. data[i] then has the bytes in the order in which they go to memory.
 static void read_registers(struct vcpu *vcpu, const struct abort_access *access, struct simd_value data[2])
 {
     bool swap = is_big_endian(vcpu);
@@ -86,6 +88,8 @@ static void read_registers(struct vcpu *vcpu, const struct abort_access *access,
     }
 }
 
+// Gives a load's bytes to its registers, when all of them are there. LDRSB W3 of 0x80 makes X3 0x00000000ffffff80: the
+// sign goes up to bit 31, and a write of W3 clears the upper half (DDI 0487, "Registers in AArch64 state").
 static void write_registers(struct vcpu *vcpu, const struct abort_access *access, struct simd_value data[2])
 {
     bool swap = is_big_endian(vcpu);
@@ -102,6 +106,9 @@ static void write_registers(struct vcpu *vcpu, const struct abort_access *access
     }
 }
 
+// Pre- and post-indexed forms write the base register as well: LDR W3, [X9], #4 adds 4 to X9. It comes last, so that an
+// access that was refused leaves the base as it was and can be executed again. Register 31 is the stack pointer here,
+// not XZR.
 static void write_back(struct vcpu *vcpu, const struct abort_access *access)
 {
     if (!access->writeback)
@@ -166,6 +173,9 @@ static bool may_retry(struct vcpu *vcpu)
     return vcpu->retry_count <= RETRY_MAX;
 }
 
+// A device access is emulated, and the policy judges it by the device's range. Every other abort goes to trap_fault
+// with what abort_classify proposes, and the policy may pause or stop instead. The event names guest RAM where the
+// address is RAM's, else what the exception was: a fetch or a data access.
 enum trap_result abort_handle(struct vcpu *vcpu, struct event *event)
 {
     bool fetch = FIELD_GET(ESR_ELX_EC, event->syndrome) == ESR_EC_IABT_LOWER;
@@ -194,6 +204,8 @@ enum trap_result abort_handle(struct vcpu *vcpu, struct event *event)
     }
 }
 
+// The guest's EL1 gets the abort as if its own MMU had found it. A fault on a walk of the guest's tables is told with
+// the level of the table that could not be read, which hardware tells as well (ESR_ELx.ISS, external abort on a walk).
 void abort_inject(struct vcpu *vcpu)
 {
     inject_abort_trapped(vcpu, vcpu->frame->esr_el2 & ISS_ABORT_S1PTW ? abort_walk_level(vcpu) : 0);

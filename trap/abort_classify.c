@@ -41,12 +41,15 @@ static const struct fault_status other_faults[] = {
     {FSC_ATOMIC, FSC_ATOMIC, ABORT_INJECT, "an exclusive or atomic access that memory does not support"},
 };
 
+// The reason is what the log and explain say. docs/ARCHITECTURE.md has a table of all reasons, which a test holds to
+// this file.
 static void decide(struct abort_plan *plan, enum abort_verdict verdict, const char *reason)
 {
     plan->verdict = verdict;
     plan->reason = reason;
 }
 
+// Faults that are not of stage 2: the hardware's own. All but two go on to the guest as they came.
 static void classify_other(const struct vcpu *vcpu, uint64_t fsc, struct abort_plan *plan)
 {
     decide(plan, ABORT_INJECT, "an unknown fault status");
@@ -90,6 +93,9 @@ static void classify_walk(struct vcpu *vcpu, uint64_t esr, struct abort_plan *pl
         decide(plan, ABORT_INJECT, mapped ? "a stage-1 table without permission" : "a stage-1 table in a hole");
 }
 
+// An abort on guest RAM, where stage 2 normally lets everything through. If it would now, the guest has raced with a
+// change and tries again. Cache maintenance on an unmapped page has nothing to do and is skipped: a kernel that cleans
+// a range need not know of the hole in it.
 static void classify_mapped(struct vcpu *vcpu, uint64_t esr, bool fetch, struct abort_plan *plan)
 {
     bool mapped;
@@ -115,6 +121,8 @@ static void decode_syndrome(uint64_t esr, struct abort_access *access)
     access->acquire_release = esr & ISS_ABORT_AR;
 }
 
+// Where the guest's own tables lead, by a walk in software: the registers are the guest's, which are live while EL2
+// runs.
 static bool walk_stage1(struct vcpu *vcpu, gva_t va, struct guest_walk *walk)
 {
     struct guest_walk_registers registers;
@@ -152,6 +160,7 @@ static void decode_memory(struct vcpu *vcpu, uint64_t esr, struct abort_plan *pl
         decide(plan, ABORT_DEVICE, NULL);
 }
 
+// As a base register, 31 is the stack pointer of the guest's exception level.
 static uint64_t base_register(const struct vcpu *vcpu, unsigned int n)
 {
     return n == 31 ? frame_stack_pointer(vcpu->frame) : vcpu_get_reg(vcpu, n);
@@ -202,6 +211,9 @@ static bool is_alignment_fault(struct vcpu *vcpu, struct abort_plan *plan)
     return true;
 }
 
+// An access where a device may answer. If ISS describes it (ISV = 1), which it does for loads and stores of one general
+// register without write-back, nothing has to be read from the guest. For others, such as LDP, the instruction is
+// decoded.
 static void classify_device(struct vcpu *vcpu, uint64_t esr, struct abort_plan *plan)
 {
     if (esr & ISS_ABORT_CM) {
@@ -219,6 +231,7 @@ static void classify_device(struct vcpu *vcpu, uint64_t esr, struct abort_plan *
         check_access(vcpu, plan);
 }
 
+// The access's size is decoded too, where ISS has it, for the one fault that comes before stage 2's: that of alignment.
 static void classify_ram(struct vcpu *vcpu, uint64_t esr, bool fetch, struct abort_plan *plan)
 {
     classify_mapped(vcpu, esr, fetch, plan);
@@ -228,6 +241,7 @@ static void classify_ram(struct vcpu *vcpu, uint64_t esr, bool fetch, struct abo
     (void)is_alignment_fault(vcpu, plan);
 }
 
+// FSC 0b0011LL: the entry is there, and does not allow it. LL is the level of the entry.
 static bool is_permission_fault(uint64_t fsc)
 {
     return (fsc & ~UINT64_C(3)) == FSC_PERMISSION;
@@ -261,6 +275,8 @@ static bool is_device(const struct vcpu *vcpu, uint64_t fsc, ipa_t ipa)
            (is_permission_fault(fsc) && stage2_meaning(&space->stage2, ipa) == STAGE2_SHADOW);
 }
 
+// The order of questions is that of certainty: first what the status code alone says, then whose walk it was, then what
+// lies at the address.
 void abort_classify(struct vcpu *vcpu, struct abort_plan *plan)
 {
     uint64_t esr = vcpu->frame->esr_el2;

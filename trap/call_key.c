@@ -19,6 +19,8 @@ SMCCC_CALL_TABLE(SMCCC_PLACE_CHECK)
     _Static_assert(HVC_##id == (number) && KEY_HVC_##id - KEY_HVC_FIRST == (number));
 HVC_CALL_TABLE(HVC_NUMBER_CHECK)
 
+// ariel's own calls come by HVC only, and SMCCC's by HVC and SMC alike (DEN 0028). The number is a 32-bit one: what X0
+// holds above bit 31 does not count.
 unsigned int call_key(unsigned int cause, uint32_t syndrome, uint64_t number)
 {
     bool hvc = cause == KEY_CAUSE_HVC;

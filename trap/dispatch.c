@@ -19,6 +19,8 @@
 #include <hv/policy.h>
 #include <hv/vm.h>
 
+// Finds what the policy says about the event's key and direction, and notes in the event which row said it. The verdict
+// is loaded, not searched: the compiler of the policy has folded all rows into one table.
 static inline const struct policy_verdict *judge(struct event *event, const struct policy_verdict *verdicts)
 {
     const struct policy_verdict *verdict = &verdicts[event->write];
@@ -27,6 +29,7 @@ static inline const struct policy_verdict *judge(struct event *event, const stru
     return verdict;
 }
 
+// The record cites the event by its number (exit=), so the event is kept longer than those around it.
 static void write_record(const struct vcpu *vcpu, struct event *event)
 {
     event->logged = 1;
@@ -72,6 +75,9 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
     }
 }
 
+// allow, where the register traps all the same: because another register shares its trap bit, or because the row
+// counts. EL2 makes the access in the guest's place. What this CPU does not have, or EL2 cannot do, is UNDEFINED for
+// the guest.
 static enum trap_result pass_sysreg(struct event *event)
 {
     enum hv_status status =
@@ -79,6 +85,8 @@ static enum trap_result pass_sysreg(struct event *event)
     return status == HV_OK ? TRAP_DONE : TRAP_INJECT_UNDEF;
 }
 
+// Most registers that trap are emulated, so that this action is looked for first. A pause that a person has ended, and
+// no other verdict of decide, goes on to the emulation as well.
 enum trap_result trap_sysreg(struct vcpu *vcpu, struct event *event)
 {
     const struct policy_verdict *verdict = judge(event, policy_verdicts_of(vcpu->vm->policy, event->key));
@@ -93,6 +101,9 @@ enum trap_result trap_sysreg(struct vcpu *vcpu, struct event *event)
     return result;
 }
 
+// HVC and SMC. The function's number is in X0, and so is the result; a call is neither a read nor a write, but has the
+// verdict of a write. A refused call is no error of the guest's: it gets NOT_SUPPORTED (-1), as for a function that the
+// firmware does not have (DEN 0028).
 enum trap_result trap_call(struct vcpu *vcpu, struct event *event)
 {
     event->write = 1;
@@ -129,6 +140,8 @@ static enum trap_result pass_mmio(struct event *event, unsigned int size)
     return done ? TRAP_DONE : TRAP_INJECT_ABORT;
 }
 
+// One table of devices (vdev/device.c) finds whose registers these are. What a device refuses, the guest gets as an
+// external abort, as from a bus on which nobody answers.
 static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
 {
     unsigned int access = event->write ? size | MMIO_WRITE : size;
@@ -137,6 +150,9 @@ static enum trap_result emulate_mmio(struct vcpu *vcpu, struct event *event, uns
     return result == MMIO_DONE ? TRAP_DONE : TRAP_INJECT_ABORT;
 }
 
+// An access to an IPA without RAM: a device, or a hole. The ranges of the policy are sorted, and an address between
+// them is KEY_DEVICE_NONE. A width that the device's row does not list is refused whatever the action says: for
+// example, a byte of a register that the hardware lets be read as a word only.
 enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int size)
 {
     const struct policy_range *range = policy_find_range(vcpu->vm->policy, ipa_make(event->address));
@@ -156,6 +172,8 @@ enum trap_result trap_mmio(struct vcpu *vcpu, struct event *event, unsigned int 
     return result;
 }
 
+// WFI and WFE, where the policy traps them. WFI waits in EL2 until an interrupt is pending for the vCPU. WFE is only
+// skipped: EL2 does not see the event that would end it, and a WFE may end at any time.
 enum trap_result trap_wfx(struct vcpu *vcpu, struct event *event)
 {
     event->address = 0;
@@ -190,16 +208,20 @@ static enum trap_result decide_alone(struct vcpu *vcpu, struct event *event, enu
     return result;
 }
 
+// Refused unless a row says otherwise: the instruction is UNDEFINED for the guest.
 enum trap_result trap_other(struct vcpu *vcpu, struct event *event)
 {
     return decide_alone(vcpu, event, TRAP_INJECT_UNDEF);
 }
 
+// The guest's own debug exception: it is handed to the guest's EL1, with the syndrome that EL2 got.
 enum trap_result trap_debug(struct vcpu *vcpu, struct event *event)
 {
     return decide_alone(vcpu, event, TRAP_REFLECT);
 }
 
+// An SError is nobody's instruction, and a record says that there was one. It is the guest's: it becomes pending for
+// the guest (HCR_EL2.VSE), which takes it when its PSTATE.A lets it.
 void trap_serror(struct vcpu *vcpu, struct event *event)
 {
     log_limited(LOG_LIMIT(LOG_SOURCE_SERROR, LOG_ERROR), LOG_FAULT, "serror", "pc=0x%lx esr=0x%x", event->pc,

@@ -74,6 +74,9 @@ static const char *reason_of(const struct trap_frame *frame)
     return "exception taken in EL2";
 }
 
+// vector is the number of the vector in its table, 0 to 15: bits 3:2 say where the exception came from, bits 1:0 what
+// kind it was (DDI 0487, "Exception vectors"). For example, 4 is a synchronous exception from EL2 itself with SP_EL2,
+// which is what a bad pointer in EL2 gives.
 void trap_from_el2(struct own_exception *exception)
 {
     static const char *const kinds[4] = {"sync", "irq", "fiq", "serror"};

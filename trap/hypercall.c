@@ -16,12 +16,14 @@
 #define CONSOLE_PIECE    128 // bytes copied at a time
 #define DUMPS_PER_SECOND 1
 
+// A guest finds out by this call that it runs under ariel.
 int64_t hvc_get_hv_id(struct vcpu *vcpu)
 {
     (void)vcpu;
     return HV_ID;
 }
 
+// The number of exits of the calling vCPU so far. A guest that reads it twice learns what it has cost in between.
 int64_t hvc_get_status(struct vcpu *vcpu)
 {
     return (int64_t)vcpu->telemetry->sequence;
@@ -39,6 +41,7 @@ int64_t hvc_dump_log(struct vcpu *vcpu)
     return HVC_SUCCESS;
 }
 
+// The VM pauses once this exit has ended, and the monitor opens. The guest goes on behind the call.
 int64_t hvc_pause(struct vcpu *vcpu)
 {
     vm_break(vcpu, NOTIFY_GUEST_PAUSE);

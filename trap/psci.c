@@ -77,12 +77,16 @@ int64_t psci_cpu_off(struct vcpu *vcpu)
     return PSCI_SUCCESS;
 }
 
+// AFFINITY_INFO. Its answers 0 (ON), 1 (OFF) and 2 (ON_PENDING) are the values of enum vcpu_power. The lowest affinity
+// level 0 means the one CPU; levels above it need not be supported from PSCI 1.0 on (DEN 0022).
 static int64_t affinity_info(struct vcpu *vcpu, uint64_t affinity, uint64_t level)
 {
     struct vcpu *target = vcpu_of(vcpu->vm, affinity);
     return target == NULL || level != 0 ? PSCI_INVALID : (int64_t)target->power;
 }
 
+// PSCI_FEATURES: whether a function is there, of PSCI's and SMCCC_VERSION (DEN 0022). The number is looked up as a call
+// of it would be. SMCCC_ARCH_FEATURES is not asked for in this way.
 static int64_t features(const struct vcpu *vcpu, uint32_t function)
 {
     unsigned int key = call_key(KEY_CAUSE_HVC, 0, function);
@@ -92,6 +96,8 @@ static int64_t features(const struct vcpu *vcpu, uint32_t function)
                                                                                        : PSCI_NOT_SUPPORTED;
 }
 
+// SMCCC_ARCH_FEATURES: the same question about SMCCC's own functions (DEN 0028). ariel has the two that must be there,
+// and none of the workarounds for speculation, which a guest then does not call.
 static int64_t arch_features(uint32_t function)
 {
     unsigned int key = call_key(KEY_CAUSE_HVC, 0, function);
@@ -111,6 +117,8 @@ static int64_t cpu_suspend(struct vcpu *vcpu, uint32_t power_state, uint64_t ent
     return PSCI_SUCCESS;
 }
 
+// The log learns whose reset this is before the machine goes: a guest that resets in a loop must not push out of the
+// ring what led to it (trace/log_start.c).
 static _Noreturn void system_reset(struct vcpu *vcpu)
 {
     log_guest_resets();
@@ -182,6 +190,7 @@ int64_t psci_affinity_info_64(struct vcpu *vcpu)
     return affinity_info(vcpu, argument(vcpu, 1), argument(vcpu, 2));
 }
 
+// There is no trusted OS that would have to be moved from CPU to CPU.
 int64_t psci_migrate_info_type(struct vcpu *vcpu)
 {
     (void)vcpu;

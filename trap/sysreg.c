@@ -72,8 +72,8 @@ void sysreg_init(const struct policy *policy)
 
 // Cache maintenance by an address of the guest's (DC CVAC and others). EL2 asks the MMU which physical address the
 // guest's tables give it, and does the maintenance there by its own address: EL2 maps guest RAM at its PA, and a cache
-// line belongs to its PA whoever names it. Where the guest's tables lead nowhere, or not to guest
-// RAM, there is no line of the guest's and nothing to do; DC ZVA writes memory, so there it is a fault.
+// line belongs to its PA whoever names it. Where the guest's tables lead nowhere, or not to guest RAM, there is no line
+// of the guest's and nothing to do; DC ZVA writes memory, so there it is a fault.
 static enum hv_status write_by_address(unsigned int key, uint64_t value)
 {
     // PSTATE is taken from the frame: SPSR_EL2 itself is overwritten when a guarded access of EL2 faults (guarded.h).
@@ -90,6 +90,7 @@ static enum hv_status write_by_address(unsigned int key, uint64_t value)
     return sysreg_access_write(INDEX(key), pa) ? HV_OK : HV_ERR_UNSUPPORTED;
 }
 
+// The physical timer's registers as vtimer names them: it is told the register and not its encoding.
 static enum vtimer_register timer_register(unsigned int key)
 {
     switch (key) {

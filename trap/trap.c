@@ -25,6 +25,8 @@
 
 #define SMC_HVC_IMMEDIATE(syndrome) ((syndrome) & ESR_ELX_ISS_IMM16)
 
+// A handler gets the vCPU whose frame holds the registers, and the event with its PC, syndrome and cause filled in. It
+// completes the event (key, direction, address, value, row, verdict) and returns what becomes of the guest.
 typedef enum trap_result (*trap_fn)(struct vcpu *vcpu, struct event *event);
 
 struct trap_class {
@@ -43,6 +45,10 @@ static enum trap_result trap_hvc64(struct vcpu *vcpu, struct event *event)
     return trap_call(vcpu, event);
 }
 
+// MRS, MSR and the system instructions (DC, TLBI, AT ...), which are encoded as writes. ISS names the register by op0,
+// op1, CRn, CRm and op2, the general register by Rt, and the direction by bit 0: 1 is a read. Rt = 31 is XZR:
+// vcpu_get_reg gives 0 for it and vcpu_set_reg forgets the value. Rt is written only when the access was done; an
+// UNDEFINED one leaves it.
 static enum trap_result trap_sysreg64(struct vcpu *vcpu, struct event *event)
 {
     unsigned int rt = FIELD_GET(ISS_SYSREG_RT, event->syndrome);
@@ -69,12 +75,16 @@ static enum trap_result trap_wf(struct vcpu *vcpu, struct event *event)
     return aarch32_is_skipped(vcpu, event) ? TRAP_DONE : trap_wfx(vcpu, event);
 }
 
+// What no other handler knows more about: SVE, pointer authentication, an illegal state. Its cause is its key, and a
+// row of the policy that names it says what the guest gets.
 static COLD enum trap_result trap_named(struct vcpu *vcpu, struct event *event)
 {
     event->key = event->cause;
     return trap_other(vcpu, event);
 }
 
+// SIMD and floating point, where the policy traps them (CPTR_EL2.TFP). An AArch32 instruction whose condition fails is
+// not executed, and may trap all the same (DDI 0487, "Conditional execution"): then it is only skipped.
 static COLD enum trap_result trap_fp(struct vcpu *vcpu, struct event *event)
 {
     event->key = event->cause;
@@ -99,6 +109,9 @@ static void note(const struct vcpu *vcpu, struct event *event, uint8_t cause)
     event->write = 0;
 }
 
+// Breakpoints, watchpoints, BRK and the software step come to EL2 while MDCR_EL2.TDE is set. If the monitor is making
+// this vCPU step, the step's exception is its own and the guest hears nothing of it. All others are the guest's, and go
+// back to it (TRAP_REFLECT) unless a row of the policy wants something else.
 static COLD enum trap_result trap_debug_exception(struct vcpu *vcpu, struct event *event)
 {
     if (event->cause == KEY_CAUSE_STEP && step_take(vcpu)) {
@@ -141,6 +154,9 @@ static const struct trap_class trap_classes[64] = {
 // Classes that the table does not have (LDC and STC of AArch32, future ones) are refused under the key "unknown".
 static const struct trap_class unknown_class = {trap_named, KEY_CAUSE_UNKNOWN, 0};
 
+// Every result but the common one, which is an A64 instruction that is done. TRAP_RETRY leaves the PC where it is, so
+// that the guest executes the instruction again. After TRAP_STOP the vCPU waits, at the end of this exit
+// (serve_requests).
 static COLD void finish_slowly(struct vcpu *vcpu, enum trap_result result)
 {
     switch (result) {
@@ -195,6 +211,8 @@ static inline void leave(struct vcpu *vcpu, struct event *event)
         serve_requests(vcpu, event->result != TRAP_RETRY);
 }
 
+// Opens the event of this exit. The time of its entry is written before its number, because the watchdog of another CPU
+// takes a slot that has the number of the next exit for one that has begun, and looks at that time (vm/watchdog.c).
 static inline struct event *arrive(struct vcpu *vcpu, const struct trap_frame *frame)
 {
     struct event *event = telemetry_begin(vcpu->telemetry);
@@ -206,6 +224,8 @@ static inline struct event *arrive(struct vcpu *vcpu, const struct trap_frame *f
     return event;
 }
 
+// A synchronous exception: what the guest's instruction did. An A64 instruction that is done is skipped by hand here,
+// as hardware would have done: the PC moves by 4, and PSTATE loses what each instruction resets (frame_pstate_after).
 void trap_from_sync(struct trap_frame *frame)
 {
     struct vcpu *vcpu = vcpu_current();

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// console: whether Ctrl-] opens the monitor or is the guest's, for binary transfers.
+// console: whether Ctrl-] opens the monitor or is the guest's. A binary transfer to the guest (rx, kermit) may have any
+// byte, 0x1d among them, and would end in the monitor. While the console is transparent every byte is the guest's, and
+// only a BREAK, which is no byte, opens the monitor.
 #include <hv/monitor_cmds.h>
 
 #include <hv/channel.h>

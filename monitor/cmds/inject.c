@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // inject: an exception, an interrupt or a BREAK that the guest has not asked for, to see what it does. An exception is
-// given on the vCPU's own CPU, whose registers it changes.
+// given on the vCPU's own CPU, whose registers it changes. It is given between two of the guest's instructions, at any
+// of them, which real faults do not do: a guest that was just saving its registers for an exception may not survive it.
+// Each injection writes a record, so that nobody who reads the log later takes it for a fault.
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/inject.h>

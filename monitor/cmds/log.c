@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// log: the records of the ring, and from which level on the console shows them.
+// log: the records of the ring, and from which level on the console shows them. The ring has every record, whatever the
+// console was to show, so that a person can look for what came before. Nothing here changes a record: log clear only
+// makes this command begin later, and a memory dump still has them all.
 #include <hv/monitor_cmds.h>
 
 #include <hv/log.h>

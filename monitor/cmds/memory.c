@@ -21,6 +21,8 @@
 #define PATTERN_MAX     64u
 #define FIND_MAX        32u // places named by one command
 
+// A range has been found in guest RAM before it is used. The access can fail all the same, because EL2 makes it with
+// care (guarded.h), and memory that the machine does not have does not answer.
 static const char unreadable[] = "the memory did not answer, or its mapping changed meanwhile";
 
 // mem write <ipa> <value> [width]. The old value is shown and recorded with the new one: a person may want it back.
@@ -69,7 +71,8 @@ static const char *parse_scan(const struct monitor_words *words, uint64_t *ipa, 
     return error != NULL ? error : monitor_ipa_error(words->word[2], *ipa, words->word[3], *size);
 }
 
-// What to look for: a number, of width bytes, little-endian as memory has it; or else the bytes of the word itself.
+// What to look for: a number, of width bytes, little-endian as memory has it; or else the bytes of the word itself. For
+// example, 0x1234 with width 2 is the bytes 34 12, and ariel is 61 72 69 65 6c.
 static unsigned int pattern_from(const char *word, unsigned int width, uint8_t *pattern)
 {
     uint64_t value;
@@ -85,7 +88,8 @@ static unsigned int pattern_from(const char *word, unsigned int width, uint8_t *
 }
 
 // mem find: reads pieces that overlap by the length of the pattern less one, so that a place across two of them is
-// found.
+// found. For example, a pattern of 4 bytes is looked for in bytes 0 to 258, then in bytes 256 to 514: it begins in the
+// first 256 bytes of exactly one piece.
 static const char *find_words(const struct monitor_words *words)
 {
     uint8_t pattern[PATTERN_MAX];
@@ -123,7 +127,9 @@ static const char *find_words(const struct monitor_words *words)
     return found > 0 ? NULL : "not found";
 }
 
-// CRC-32 (ISO 3309; zlib's crc32 is the same): the polynomial 0xedb88320, four bits at a time.
+// CRC-32 (ISO 3309; zlib's crc32 is the same): the polynomial 0xedb88320, four bits at a time. table[n] is what the
+// four bits n, shifted out at the low end, add to the rest. Sixteen entries are enough for a person's command; the
+// usual table of 256 would be twice as fast and sixteen times as large.
 static uint32_t crc32_add(uint32_t crc, const uint8_t *bytes, size_t size)
 {
     static const uint32_t table[16] = {
@@ -176,7 +182,8 @@ const char *cmd_mem(const struct monitor_words *words)
     return monitor_error("mem '%s' is none of read, write, find, crc", words->word[1]);
 }
 
-// How many bytes of range stage 2 maps.
+// How many bytes of range stage 2 maps. It goes from entry to entry: a block of 2 MiB is one step, and so is a hole of
+// that size.
 static uint64_t mapped_of(struct space *space, const struct ipa_range *range)
 {
     uint64_t end = range->base.v + range->size, mapped = 0;

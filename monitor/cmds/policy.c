@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// policy: the rows of the policy, how often each decided, and the verdict that an access would get.
+// policy: the rows of the policy, how often each decided, and the verdict that an access would get. The build has
+// folded the rows into one verdict for each key and direction, so that the answer to "what would happen" is looked up
+// where an exit looks it up: what is shown is what an access would get, and not a second reading of the file.
 #include <hv/monitor_cmds.h>
 
 #include <hv/cpu.h>
@@ -66,6 +68,7 @@ static const char *policy_test(const struct monitor_words *words)
     if (words->count > 3 && !only_read && !only_write)
         return monitor_error("'%s' is none of read, write", words->word[2]);
     if (parse_u64(subject, &ipa)) {
+        // As trap_mmio does it.
         const struct policy_range *range = policy_find_range(monitor_vm()->policy, ipa_make(ipa));
 
         if (space_is_ram(&monitor_vm()->space, ipa_make(ipa)))

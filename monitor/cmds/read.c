@@ -43,7 +43,9 @@ static void show_address(const struct reading *reading, uint64_t address)
         out("va:0x%08lx", address);
 }
 
-// Numbers in hexadecimal, width bytes each, with their bytes as text.
+// Numbers in hexadecimal, width bytes each, with their bytes as text. Memory is little-endian, and a number is shown
+// with its highest byte first: the bytes 78 56 34 12 are the word 12345678. The last line of a dump may be short; its
+// missing columns are filled with blanks, so that the text stands below that of the other lines.
 static void show_dump(const struct reading *reading, uint64_t address, const uint8_t *bytes, unsigned int count,
                       unsigned int line_bytes)
 {
@@ -108,7 +110,8 @@ static const char *show_memory(const struct reading *reading, const struct monit
     return error;
 }
 
-// Shows a string of the guest that begins at *address; *address is the byte behind its end then.
+// Shows a string of the guest that begins at *address; *address is the byte behind its end then. The bytes are the
+// guest's and may be anything: those that are not printable ASCII are shown as \xHH, so that none acts on the terminal.
 static const char *show_string(const struct reading *reading, const struct monitor_space *space, uint64_t *address)
 {
     char text[STRING_MAX * 4 + 1];
@@ -170,7 +173,8 @@ static const char *read_memory(const struct reading *reading)
     return error != NULL ? error : show_memory(reading, &space);
 }
 
-// A format of gdb's: /8xw is eight numbers (8), hexadecimal (x), of four bytes each (w).
+// A format of gdb's: /8xw is eight numbers (8), hexadecimal (x), of four bytes each (w). b is one byte, h two, g eight.
+// The count is held to READ_MAX while it is read, so that it cannot overflow; read_memory refuses what is too much.
 static const char *parse_format(const char *format, struct reading *reading)
 {
     static const char units[] = "bhwg";
@@ -247,7 +251,9 @@ const char *cmd_x(const struct monitor_words *words)
     return examine(words, SPACE_VIRTUAL);
 }
 
-// mem read [-v|-k] <address> [bytes [width [vcpu]]]
+// mem read [-v|-k] <address> [bytes [width [vcpu]]]: -v takes a virtual address through the tables that are live now,
+// -k one of the kernel's, also while a program runs (monitor_space.h). A vCPU can be named for those alone, since every
+// vCPU has the same IPAs.
 const char *monitor_mem_read(const struct monitor_words *words)
 {
     struct reading reading = {.kind = SPACE_IPA, .size = SIZE_DEFAULT, .width = 4, .letter = 'x'};

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// set: what a person says of the terminal.
+// set: what a person says of the terminal. The run script has told ariel the terminal's size and whether it has colours
+// (boot_options.h). A person whose terminal is another one by now, or who types through a pipe, corrects that here.
 #include <hv/monitor_cmds.h>
 
 #include <hv/monitor_out.h>

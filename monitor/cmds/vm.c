@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The VM as a whole: status shows it, vcpu chooses the vCPU that is meant from then on, step lets one vCPU make steps.
+//
+// status reads what other CPUs are changing, without a lock: each number is right for a moment, and two of them need
+// not be of the same one. Who needs a picture of one moment pauses the VM first.
 #include <hv/monitor_cmds.h>
 
 #include <hv/arch/inject.h>

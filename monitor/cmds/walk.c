@@ -13,14 +13,16 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
-// One descriptor of the guest's tables: where it stands, as an IPA, and its value.
+// One descriptor of the guest's tables: where it stands, as an IPA, and its value. Its level is Arm's: 3 is the last,
+// which maps a page (DDI 0487, "VMSAv8-64 translation table format").
 static void show_step(const struct guest_walk_step *step)
 {
     out("stage=%u level=%u at=0x%lx descriptor:0x%016lx\n", 1, step->level, step->address.v, step->descriptor);
 }
 
-// Where stage 1 has led, or how it failed. An access flag fault has an IPA all the same, which says where it would have
-// led.
+// Where stage 1 has led, or how it failed. The permissions are those of EL1 and of EL0 apart, as the guest's tables
+// give them; memory is the byte of MAIR_EL1 that the descriptor chooses. An access flag fault has an IPA all the same,
+// which says where it would have led.
 static void show_result(const struct guest_walk *walk)
 {
     out("stage=%u", 1);
@@ -107,7 +109,9 @@ static const char *parse_walk(const struct monitor_words *words, struct walk_wor
     return error;
 }
 
-// Walks once to learn which of the two tables the address belongs to, and again with the table that -t has given.
+// Walks once to learn which of the two tables the address belongs to, and again with the table that -t has given. Bit
+// 55 of an address says it: TTBR0_EL1 has the low half of the addresses and TTBR1_EL1 the high one. -t is for a process
+// that does not run now, whose table a person has found in the kernel's memory.
 static const char *walk_address(const struct walk_words *words)
 {
     struct monitor_space space;

@@ -49,7 +49,8 @@ DEVICE_OPTIONS = {"-device": ("loader", "guest-loader"), "-drive": ("if=none", "
                   "-mtdblock": (), "-virtfs": (), "-usbdevice": (), "-usb": None}
 # Devices of the virtio-mmio transports, and those of them that ariel passes on to its guests
 TRANSPORT_DEVICE = re.compile(r"virtio-[a-z0-9-]+-device")
-GUEST_DEVICES = ("virtio-blk-device", "virtio-net-device", "virtio-9p-device", "virtio-rng-device", "virtio-serial-device")
+GUEST_DEVICES = {"virtio-blk-device": "block", "virtio-net-device": "net", "virtio-9p-device": "9p", "virtio-rng-device": "rng",
+                 "virtio-serial-device": "console"}  # and their types, as policies name them
 TRANSPORT = re.compile(r"bus=virtio-mmio-bus\.(\d+)")
 # Those that QEMU reads for a kernel that it loads itself, and what to give in their place
 LOADER_OPTIONS = {"-initrd": "LINUX_INITRD=", "-append": "LINUX_CMDLINE= or GUEST_ARGS=", "-dtb": "LINUX_DTB="}
@@ -104,8 +105,9 @@ def transport_devices(extra):
 
 
 def device_transports(extra):
-    """The numbers of the transports that QEMU_EXTRA gives a device of the guest's."""
-    return {number for _, model, number in transport_devices(extra) if number is not None and model in GUEST_DEVICES}
+    """{number: type} of the transports that QEMU_EXTRA gives a device of the guest's."""
+    return {number: GUEST_DEVICES[model] for _, model, number in transport_devices(extra)
+            if number is not None and model in GUEST_DEVICES}
 
 
 def transport_warnings(extra):

@@ -236,8 +236,9 @@ def net(text):
                   "a network inside QEMU")
 
 
-def net_warnings(text):
-    """A forwarded port without an address here is open to everybody who reaches this machine."""
+def warnings(options):
+    """What a person should know, in lines: a forwarded port without an address is open to everybody."""
+    text = options.net.strip()
     return [f"NET={text}: {option}: everybody who reaches this machine can connect; hostfwd={value[0]}:127.0.0.1:{value[2]} "
             "is for this machine alone"
             for option in text.split(",") if option.startswith("hostfwd=")
@@ -285,15 +286,15 @@ def rng(text):
 
 
 class Devices(NamedTuple):
-    """The guest's devices, each with its transport's number; and the transports that QEMU_EXTRA names."""
+    """The guest's devices, each with its transport's number, and {number: type} of the transports that QEMU_EXTRA names."""
 
     placed: tuple  # (transport, Device)
-    extra: frozenset
+    extra: dict
 
     @property
     def transports(self):
-        """The numbers of the transports that hold a device of the guest's."""
-        return frozenset(number for number, _ in self.placed) | self.extra
+        """{number: type} of the transports that hold a device of the guest's."""
+        return {**self.extra, **{number: device.kind for number, device in self.placed}}
 
     def arguments(self):
         """QEMU's."""
@@ -302,9 +303,11 @@ class Devices(NamedTuple):
             words += [*device.backend, "-device", f"{device.model},bus=virtio-mmio-bus.{number}"]
         return words
 
-    def words(self):
-        """What the guest has, in lines for the person."""
-        return [f"{device.asked}: transport {number}: {device.what}" for number, device in self.placed]
+    def words(self, denied=None):
+        """What the guest has, in lines for the person. denied: {transport: why} of those that the guest will not see."""
+        denied = denied or {}
+        return [f"{device.asked}: {denied[number]}: the guest will see none" if number in denied
+                else f"{device.asked}: transport {number}: {device.what}" for number, device in self.placed]
 
 
 def parse(options):
@@ -313,17 +316,10 @@ def parse(options):
     for text, make in ((options.net, net), (options.share, share), (options.rng, rng)):
         if text.strip() and (make, text.strip()) != (rng, "0"):
             found.append(make(text.strip()))
-    extra = frozenset(device_transports(options.extra))
+    extra = device_transports(options.extra)
     last = BOARDS[options.platform].transports - 1
     free = [number for number in range(last) if number not in extra]
     if len(found) > len(free):
         raise DeviceError(f"{OURS}: {len(found)} devices: {options.platform} has {last} transports for a guest's devices"
                           f"{f', of which QEMU_EXTRA takes {last - len(free)}' if len(free) < last else ''}")
     return Devices(tuple(zip(free, found)), extra)
-
-
-def warnings(options, kinds_denied=()):
-    """What a person should know, in lines. kinds_denied: types of devices that the policy keeps from the guest."""
-    found = [f"{device.asked}: {options.policy} denies {device.kind} devices: the guest will see none"
-             for _, device in parse(options).placed if device.kind in kinds_denied]
-    return found + net_warnings(options.net.strip())

@@ -138,10 +138,10 @@ class Tree:
 
 
 class Devices:
-    """The policy's view of the address space outside RAM. transports: the numbers of the virtio-mmio transports that hold
-    a device of the guest's."""
+    """The policy's view of the address space outside RAM. transports: {number: the device's type, as policies name it} of
+    the virtio-mmio transports that hold a device of the guest's."""
 
-    def __init__(self, policy, transports=frozenset()):
+    def __init__(self, policy, transports):
         self.policy = policy
         self.transports = transports
 
@@ -153,7 +153,13 @@ class Devices:
         action = found["verdicts"][0]["action"]
         if number not in self.transports:
             return "a transport without a device"
-        return None if action == "emulate" else f"the policy says {action} to reads of {found['key'].name}"
+        if action != "emulate":
+            return f"the policy says {action} to reads of {found['key'].name}"
+        kind = self.transports[number]
+        # The first row that is about this device, and not about some of its requests, decides; the last one is the default
+        row = next(what for what in self.policy.virtio
+                   if not what.part and kind in what.types and number in what.transports)
+        return None if row.action == "emulate" else f"the policy denies {kind} devices"
 
     def why_not(self, address, size):
         """Why the guest can't have this range; None when it can read all of it."""
@@ -329,15 +335,15 @@ def check_size(blob, name, where):
         raise TreeError(f"{name}: size={len(blob):#x}: at most {where['LINUX_DTB_MAX_SIZE']:#x} bytes fit")
 
 
-def make(blob, name, policy, where, smp, arguments=None, initrd_size=0, initrd_ipa=None, transports=frozenset()):
-    """(the guest's blob, [(path removed, why)]). An initrd without initrd_ipa is in its documented place. transports: the
-    numbers of the virtio-mmio transports that hold a device of the guest's."""
+def make(blob, name, policy, where, smp, arguments=None, initrd_size=0, initrd_ipa=None, transports=None):
+    """(the guest's blob, [(path removed, why)]). An initrd without initrd_ipa is in its documented place. transports:
+    {number: type} of the virtio-mmio transports that hold a device of the guest's."""
     check_arguments(arguments)
     check_size(blob, name, where)
     try:
         tree = Tree(sound(blob, name), name)
         check_machine(tree, where)
-        devices = Devices(policy, transports)
+        devices = Devices(policy, transports or {})
         check_transports(tree, devices)
         removed = prune(tree, devices)
         while tree.fdt.num_mem_rsv():  # they name places of the bare machine

@@ -163,10 +163,12 @@ def describe(options, guest, pieces, removed):
              f"{guest.entry:#x}", f"policy: {options.policy}; POLICY=name takes another"]
     words += [f"{'initrd' if piece.kind == 'INITRD' else 'file'}: {piece.path}: {piece.size:#x} bytes at {piece.ipa:#x}"
               for piece in pieces if piece.path]
+    denied = {(int(path.split("@")[1], 16) - WHERE["VIRTIO_PA"]) // WHERE["VIRTIO_STRIDE"]: why
+              for path, why in removed if path.startswith("/virtio_mmio@")}
     gone = sorted({path.split("/")[-1].split("@")[0] for path, why in removed if why != "made anew"})
     places = " and ".join(f"{piece.ipa:#x}" for piece in pieces if piece.kind == "DTB")
     words.append(f"device tree: {options.dtb or 'of this machine'}, at {places}, without {', '.join(gone) or 'nothing'}")
-    return words + guest_devices.parse(options).words()
+    return words + guest_devices.parse(options).words(denied)
 
 
 def prepare(options):

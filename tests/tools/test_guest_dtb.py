@@ -71,7 +71,7 @@ def transports_of(tree):
 def test_a_transport_with_a_device_stays_as_the_machine_has_it(machine, policies):
     before = Tree(machine, "machine")
     for numbers in ({0}, {0, 1, 2}, {5, 30}, set(range(31))):
-        tree, removed = guest_tree(machine, policies["linux"], transports=frozenset(numbers))
+        tree, removed = guest_tree(machine, policies["linux"], transports=dict.fromkeys(numbers, "block"))
         wanted = [f"/virtio_mmio@{0xa000000 + number * 0x200:x}" for number in sorted(numbers)]
         assert transports_of(tree) == wanted  # in this order Linux names its disks
         assert all(tree.properties(path) == before.properties(path) for path in wanted)
@@ -80,16 +80,28 @@ def test_a_transport_with_a_device_stays_as_the_machine_has_it(machine, policies
 
 
 def test_a_transport_that_the_policy_denies_goes(machine, policies):
-    tree, removed = guest_tree(machine, policies["lockdown"], transports=frozenset({0}))
+    tree, removed = guest_tree(machine, policies["lockdown"], transports={0: "block"})
     assert transports_of(tree) == []
     assert removed["/virtio_mmio@a000000"] == "the policy says deny to reads of virtio-mmio"
 
 
+def test_a_device_that_the_policy_denies_goes(machine, tmp_path):
+    (tmp_path / "some.toml").write_text('default = { action = "deny" }\n[[mmio]]\ndevice = ["gicd", "gicr", "pl011", "virtio-mmio"]\n'
+                                        'action = "emulate"\n[[virtio]]\ndevice = "block"\ntransport = 1\naction = "deny"\n'
+                                        '[[virtio]]\ndevice = "block"\nrequest = "write"\naction = "deny"\n'
+                                        '[[virtio]]\ndevice = "block"\naction = "emulate"\n')
+    tree, removed = guest_tree(machine, guest_dtb.compile_policy(tmp_path / "some.toml", "cc"),
+                               transports={0: "block", 1: "block", 2: "net"})
+    assert transports_of(tree) == ["/virtio_mmio@a000000"]
+    assert removed["/virtio_mmio@a000200"] == "the policy denies block devices"
+    assert removed["/virtio_mmio@a000400"] == "the policy denies net devices"  # the default decides
+
+
 def test_a_tree_without_the_transport_is_refused(machine, policies):
     blob = changed(machine, lambda tree: tree.remove("/virtio_mmio@a000200"))
-    assert transports_of(guest_tree(blob, policies["linux"], transports=frozenset({0, 2}))[0])
+    assert transports_of(guest_tree(blob, policies["linux"], transports={0: "net", 2: "rng"})[0])
     with pytest.raises(TreeError, match=r"x: no node virtio_mmio@a000200 for the device on transport 1; leave LINUX_DTB out"):
-        make(blob, "x", policies["linux"], WHERE, 1, transports=frozenset({0, 1}))
+        make(blob, "x", policies["linux"], WHERE, 1, transports={0: "net", 1: "rng"})
 
 
 @pytest.mark.parametrize("smp", [1, 2, 3, 8])

@@ -128,6 +128,17 @@ def test_what_does_not_fit_is_one_line(prepare, given, words, why):
     assert "\n" not in str(caught.value)
 
 
+def test_devices_are_said_and_those_that_the_policy_denies(prepare, given):
+    disk = given("a.img", bytes(512))
+    words = [f"--program={given('prog', bytes(64))}", f"--disk={disk}", "--rng=1"]
+    loads, _, said = prepare(*words)
+    assert said[-2:] == [f"DISK={disk}: transport 0: a raw image", "RNG=1: transport 1: random numbers of the host"]
+    assert b"virtio_mmio@a000200" in loads[TREE].read_bytes() and b"virtio_mmio@a000400" not in loads[TREE].read_bytes()
+    loads, _, said = prepare(*words, "--policy=policy/lockdown.toml")
+    assert said[-1] == "RNG=1: the policy says deny to reads of virtio-mmio: the guest will see none"
+    assert b"virtio_mmio@" not in loads[TREE].read_bytes()
+
+
 @pytest.mark.parametrize("cpu, flags, why", [
     ("cortex-a57", 0xc, "built for 16 KiB pages, which CPU=cortex-a57 does not have: give CPU=max"),
     ("cortex-a53,pmu=off", 0xc, "which CPU=cortex-a53,pmu=off does not have"),

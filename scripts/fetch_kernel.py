@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Fetches Debian's packaged kernel for arm64, which has the modules that the installer's initrd lacks.
+"""Fetches Debian's packaged kernel for arm64, which has the modules that the installer's initrd lacks, and a busybox.
 
-fetch_kernel.py       prints the paths of the Image and of the folder with its modules; fetches them when they are not here
+fetch_kernel.py       prints the paths of the Image, of the folder with its modules, and of a busybox that needs no
+                      libraries; fetches them when they are not here
 
 The host's package manager knows the packages of its own architecture alone. This asks it with an index, a cache and a
 list of installed packages of their own, kept in .cache/debian-kernel: nothing of the system's changes, no root is
@@ -19,6 +20,8 @@ from pathlib import Path
 from fetch_linux import CACHE, FetchError, say
 
 META = "linux-image-arm64"  # depends on the kernel's own package
+BUSYBOX = "busybox-static"
+NAMES = ("Image", "modules", "busybox")
 
 
 def apt_options(folder):
@@ -38,7 +41,7 @@ def run(*command, cwd=None):
 
 
 def fetch_into(folder, work):
-    """Image and modules/ in folder; all that apt needs lies in work. Both are Paths. FetchError when it can't be had."""
+    """Image, modules/ and busybox in folder; all that apt needs lies in work. Both are Paths. FetchError when it can't be had."""
     for name in ("state/lists/partial", "cache/archives/partial"):
         (work / name).mkdir(parents=True)
     (work / "state/none").touch()
@@ -49,26 +52,31 @@ def fetch_into(folder, work):
     package = next((line.split()[1] for line in depends.splitlines() if "Depends: linux-image-" in line), None)
     if package is None:
         raise FetchError(f"{META}: depends on no kernel: {depends.strip()[-200:]}")
-    run("apt-get", *options, "download", package, cwd=work)
-    run("dpkg-deb", "-x", str(next(work.glob("*.deb"))), str(work / "tree"))
+    run("apt-get", *options, "download", package, BUSYBOX, cwd=work)
+    for file in sorted(work.glob("*.deb")):
+        run("dpkg-deb", "-x", str(file), str(work / "tree"))
     os.rename(next((work / "tree/boot").glob("vmlinuz-*")), folder / "Image")
+    # Debian 13 has everything below usr/
     modules = next(path for path in (work / "tree/lib/modules", work / "tree/usr/lib/modules") if path.is_dir())
     os.rename(next(modules.iterdir()), folder / "modules")
+    os.rename(next(path for path in (work / "tree/bin/busybox", work / "tree/usr/bin/busybox") if path.is_file()),
+              folder / "busybox")
 
 
 def fetch(cache=CACHE):
-    """(the Image, the folder of its modules), Paths. FetchError when they can't be had."""
+    """(the Image, the folder of its modules, a busybox), Paths. FetchError when they can't be had."""
     kept = Path(cache) / "debian-kernel"
-    if not kept.is_dir():
+    if not all((kept / name).exists() for name in NAMES):
         if not all(map(shutil.which, ("apt-get", "apt-cache", "dpkg-deb"))):
             raise FetchError(f"{META}: no apt-get and dpkg-deb on this system to fetch it with")
         kept.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=kept.parent) as folder, tempfile.TemporaryDirectory(dir=kept.parent) as work:
             fetch_into(Path(folder), Path(work))
+            shutil.rmtree(kept, ignore_errors=True)
             os.rename(folder, kept)  # whole or not at all
             os.mkdir(folder)         # for the clean-up
         os.chmod(kept, 0o755)
-    return kept / "Image", kept / "modules"
+    return tuple(kept / name for name in NAMES)
 
 
 if __name__ == "__main__":

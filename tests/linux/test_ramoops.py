@@ -31,7 +31,7 @@ def module(folder, name):
 def kernel_with_ramoops(installer, tmp_path):
     """(kernel, initrd): Debian's kernel, and the installer's initrd with the modules behind it."""
     try:
-        image, folder = fetch_kernel()
+        image, folder, _ = fetch_kernel()
     except FetchError as error:
         pytest.fail(f"no kernel with modules: {error}", pytrace=False)
     files = [(f"{name}.ko", 0o100644, module(folder, name)) for name in MODULES] + [("TRAILER!!!", 0, b"")]

@@ -17,18 +17,23 @@ DEPENDS = "linux-image-arm64\n  Depends: linux-image-9.9-arm64\n"
 
 @pytest.fixture
 def apt(tmp_path, monkeypatch):
-    """apt(depends, update) puts an apt-get and an apt-cache first in PATH that have a package with a small kernel."""
-    def install(depends=DEPENDS, update="exit 0", modules="lib/modules"):
-        tree, tools = tmp_path / "package", tmp_path / "bin"
-        for name, text in (("boot/vmlinuz-9.9-arm64", "kernel"), (f"{modules}/9.9-arm64/kernel/ramoops.ko", "module"),
-                           ("DEBIAN/control", "Package: linux-image-9.9-arm64\nVersion: 1\nArchitecture: arm64\n"
-                                              "Maintainer: a <a@b>\nDescription: x\n")):
-            (tree / name).parent.mkdir(parents=True, exist_ok=True)
-            (tree / name).write_text(text)
-        subprocess.run(["dpkg-deb", "-b", str(tree), str(tmp_path / "kernel.deb")], check=True, capture_output=True)
+    """apt(depends, update) puts an apt-get and an apt-cache first in PATH that have packages with a small kernel and a
+    small busybox."""
+    def package(name, *files):
+        tree = tmp_path / name
+        control = f"Package: {name}\nVersion: 1\nArchitecture: arm64\nMaintainer: a <a@b>\nDescription: x\n"
+        for path, text in (*files, ("DEBIAN/control", control)):
+            (tree / path).parent.mkdir(parents=True, exist_ok=True)
+            (tree / path).write_text(text)
+        subprocess.run(["dpkg-deb", "-b", str(tree), str(tmp_path / f"{name}.deb")], check=True, capture_output=True)
+
+    def install(depends=DEPENDS, update="exit 0", modules="lib/modules", program="bin/busybox"):
+        tools = tmp_path / "bin"
+        package("linux-image-9.9-arm64", ("boot/vmlinuz-9.9-arm64", "kernel"), (f"{modules}/9.9-arm64/kernel/ramoops.ko", "module"))
+        package("busybox-static", (program, "busybox"))
         tools.mkdir()
         (tools / "apt-get").write_text(f'#!/bin/sh\ncase "$*" in\n*update*) {update} ;;\n'
-                                       f'*download*linux-image-9.9-arm64) cp {tmp_path}/kernel.deb . ;;\n*) exit 1 ;;\nesac\n')
+                                       f'*download*linux-image-9.9-arm64*busybox-static) cp {tmp_path}/*.deb . ;;\n*) exit 1 ;;\nesac\n')
         (tools / "apt-cache").write_text(f"#!/bin/sh\ncat <<END\n{depends}END\n")
         for name in ("apt-get", "apt-cache"):
             (tools / name).chmod(0o755)
@@ -36,14 +41,23 @@ def apt(tmp_path, monkeypatch):
     return install
 
 
-@pytest.mark.parametrize("modules", ["lib/modules", "usr/lib/modules"])
-def test_the_kernel_and_its_modules_are_kept(tmp_path, apt, modules):
-    apt(modules=modules)
-    image, folder = fetch_kernel.fetch(tmp_path / "cache")
-    assert image.read_text() == "kernel"
+@pytest.mark.parametrize("modules, program", [("lib/modules", "bin/busybox"), ("usr/lib/modules", "usr/bin/busybox")])
+def test_the_kernel_its_modules_and_busybox_are_kept(tmp_path, apt, modules, program):
+    apt(modules=modules, program=program)
+    image, folder, busybox = fetch_kernel.fetch(tmp_path / "cache")
+    assert image.read_text() == "kernel" and busybox.read_text() == "busybox"
     assert (folder / "kernel/ramoops.ko").read_text() == "module"
     (tmp_path / "bin/apt-get").write_text("#!/bin/sh\nexit 1\n")
-    assert fetch_kernel.fetch(tmp_path / "cache") == (image, folder)  # from where they are kept
+    assert fetch_kernel.fetch(tmp_path / "cache") == (image, folder, busybox)  # from where they are kept
+    assert os.listdir(tmp_path / "cache") == ["debian-kernel"]
+
+
+def test_a_kernel_that_was_kept_without_a_busybox_is_fetched_again(tmp_path, apt):
+    apt()
+    (tmp_path / "cache/debian-kernel/modules").mkdir(parents=True)
+    (tmp_path / "cache/debian-kernel/Image").write_text("old")
+    image, _, busybox = fetch_kernel.fetch(tmp_path / "cache")
+    assert image.read_text() == "kernel" and busybox.read_text() == "busybox"
     assert os.listdir(tmp_path / "cache") == ["debian-kernel"]
 
 

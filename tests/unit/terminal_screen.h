@@ -187,34 +187,37 @@ static inline void screen_region(struct screen *screen, int top, int bottom)
     screen_go(screen, 0, 0);
 }
 
-static inline void screen_csi(struct screen *screen, char final)
-{
-    const char *at = &screen->sequence[2];
-    long number[32] = {0};
-    int count = 0;
+// The numbers of a control sequence: "38;2;1" is 38, 2, 1. One that is missing is 0; count is how many there are.
+struct screen_numbers {
+    long number[32];
+    int count;
+    int first, second; // bounded
+    int n;             // how often: 1 where nothing, or 0, was said
+};
 
-    if (final == 'q') {
-        SCREEN_CHECK(screen->sequence[screen->length - 2] == ' ');
-        return;
-    }
-    bool private = *at == '?';
-    at += private;
+static inline struct screen_numbers screen_parse(const char *at)
+{
+    struct screen_numbers numbers = {.count = 0};
+
     SCREEN_CHECK(strspn(at, "0123456789;:") == strlen(at) - 1);
-    for (; count < 32; at++) {
+    for (; numbers.count < 32; at++) {
         char *end;
-        number[count++] = strtol(at, &end, 10);
+        numbers.number[numbers.count++] = strtol(at, &end, 10);
         at = end;
         if (*at != ';' && *at != ':')
             break;
     }
-    int first = (int)(number[0] > 9999 ? 9999 : number[0]), second = (int)(number[1] > 9999 ? 9999 : number[1]);
-    int n = first == 0 ? 1 : first;
-    if (private) {
-        SCREEN_CHECK(final == 'h' || final == 'l');
-        for (int i = 0; i < count; i++)
-            screen_private_mode(screen, (int)number[i], final == 'h');
-        return;
-    }
+    numbers.first = (int)(numbers.number[0] > 9999 ? 9999 : numbers.number[0]);
+    numbers.second = (int)(numbers.number[1] > 9999 ? 9999 : numbers.number[1]);
+    numbers.n = numbers.first == 0 ? 1 : numbers.first;
+    return numbers;
+}
+
+// Sequences that move the cursor. False: another one.
+static inline bool screen_csi_moves(struct screen *screen, char final, const struct screen_numbers *numbers)
+{
+    int n = numbers->n, second = numbers->second;
+
     switch (final) {
     case 'A':
     case 'F':
@@ -247,6 +250,18 @@ static inline void screen_csi(struct screen *screen, char final)
     case 'd':
         screen_go(screen, n - 1, screen->column);
         break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+// Sequences that change what is on the screen. False: another one.
+static inline bool screen_csi_changes(struct screen *screen, char final, const struct screen_numbers *numbers)
+{
+    int n = numbers->n, first = numbers->first;
+
+    switch (final) {
     case 'J':
         screen_erase(screen, first);
         break;
@@ -279,8 +294,18 @@ static inline void screen_csi(struct screen *screen, char final)
         for (int i = 0; i < n; i++)
             screen_print(screen, 'b');
         break;
+    default:
+        return false;
+    }
+    return true;
+}
+
+// Sequences that change how the terminal takes what comes. False: another one.
+static inline bool screen_csi_sets(struct screen *screen, char final, const struct screen_numbers *numbers)
+{
+    switch (final) {
     case 'r':
-        screen_region(screen, (int)number[0], (int)number[1]);
+        screen_region(screen, (int)numbers->number[0], (int)numbers->number[1]);
         break;
     case 's':
         SCREEN_CHECK(screen->length == 3);
@@ -292,16 +317,40 @@ static inline void screen_csi(struct screen *screen, char final)
         screen_go(screen, screen->saved_row, screen->saved_column);
         break;
     case 'm':
-        screen->coloured = !(count == 1 && first == 0);
+        screen->coloured = !(numbers->count == 1 && numbers->first == 0);
         break;
     case 'h':
     case 'l':
-        SCREEN_CHECK(first == 4 && count == 1);
+        SCREEN_CHECK(numbers->first == 4 && numbers->count == 1);
         screen->insert = final == 'h';
         break;
-    default: // within the line, or nothing that is seen
-        SCREEN_CHECK(strchr("@PXIZg", final) != NULL);
+    default:
+        return false;
     }
+    return true;
+}
+
+static inline void screen_csi(struct screen *screen, char final)
+{
+    const char *at = &screen->sequence[2];
+
+    if (final == 'q') {
+        SCREEN_CHECK(screen->sequence[screen->length - 2] == ' ');
+        return;
+    }
+    bool private = *at == '?';
+    struct screen_numbers numbers = screen_parse(at + private);
+
+    if (private) {
+        SCREEN_CHECK(final == 'h' || final == 'l');
+        for (int i = 0; i < numbers.count; i++)
+            screen_private_mode(screen, (int)numbers.number[i], final == 'h');
+        return;
+    }
+    if (screen_csi_moves(screen, final, &numbers) || screen_csi_changes(screen, final, &numbers) ||
+        screen_csi_sets(screen, final, &numbers))
+        return;
+    SCREEN_CHECK(strchr("@PXIZg", final) != NULL); // within the line, or nothing that is seen
 }
 
 static inline void screen_escape(struct screen *screen, char final)

@@ -220,11 +220,16 @@ enum trap_result trap_debug(struct vcpu *vcpu, struct event *event)
     return decide_alone(vcpu, event, TRAP_REFLECT);
 }
 
-// An SError is nobody's instruction, and a record says that there was one. It is the guest's: it becomes pending for
-// the guest (HCR_EL2.VSE), which takes it when its PSTATE.A lets it.
-void trap_serror(struct vcpu *vcpu, struct event *event)
+// An SError is nobody's instruction, so the record that there was one is written whatever the row says. It is the
+// guest's: it becomes pending for the guest (HCR_EL2.VSE), which takes it when its PSTATE.A lets it. A row that says
+// stop keeps a guest whose memory or devices have failed from going on.
+enum trap_result trap_serror(struct vcpu *vcpu, struct event *event)
 {
+    (void)judge(event, policy_verdicts_of(vcpu->vm->policy, KEY_CAUSE_SERROR));
     log_limited(LOG_LIMIT(LOG_SOURCE_SERROR, LOG_ERROR), LOG_FAULT, "serror", "pc=0x%lx esr=0x%x", event->pc,
                 event->syndrome);
+    if (event->verdict == POLICY_STOP)
+        return decide(vcpu, event, TRAP_STOP);
     inject_serror(vcpu);
+    return TRAP_RETRY;
 }

@@ -92,16 +92,14 @@ static COLD enum trap_result trap_fp(struct vcpu *vcpu, struct event *event)
     return aarch32_is_skipped(vcpu, event) ? TRAP_DONE : trap_other(vcpu, event);
 }
 
-// Completes an event that moves no data and that EL2 handles by itself: an interrupt, a step of the monitor's, an
-// SError. Of these a policy can name the SError alone. Slots of events are used again and again, so the fields that say
-// nothing here are cleared of what an older event left.
-static void note(const struct vcpu *vcpu, struct event *event, uint8_t cause)
+// Completes an event that moves no data and that EL2 handles by itself: an interrupt, or a step of the monitor's. No
+// row of the policy decides about it. Slots of events are used again and again, so the fields that say nothing here are
+// cleared of what an older event left.
+static void note(struct event *event, uint8_t cause)
 {
     event->cause = cause;
     event->key = cause;
     event->row = POLICY_ROW_NONE;
-    if (cause == KEY_CAUSE_SERROR)
-        event->row = policy_verdicts_of(vcpu->vm->policy, cause)[0].row;
     event->verdict = POLICY_EMULATE;
     event->result = TRAP_RETRY;
     event->address = 0;
@@ -115,7 +113,7 @@ static void note(const struct vcpu *vcpu, struct event *event, uint8_t cause)
 static COLD enum trap_result trap_debug_exception(struct vcpu *vcpu, struct event *event)
 {
     if (event->cause == KEY_CAUSE_STEP && step_take(vcpu)) {
-        note(vcpu, event, KEY_CAUSE_STEP);
+        note(event, KEY_CAUSE_STEP);
         return TRAP_RETRY;
     }
     event->key = event->cause;
@@ -253,9 +251,9 @@ static void trap_asynchronous(struct trap_frame *frame, uint8_t cause, unsigned 
     struct vcpu *vcpu = vcpu_current();
     struct event *event = arrive(vcpu, frame);
 
-    note(vcpu, event, cause);
+    note(event, cause);
     if (cause == KEY_CAUSE_SERROR) {
-        trap_serror(vcpu, event);
+        event->result = (uint8_t)trap_serror(vcpu, event);
     } else {
         event->syndrome = 0;
         event->address = intid;

@@ -33,5 +33,6 @@ enum trap_result trap_other(struct vcpu *vcpu, struct event *event);
 // A debug exception that the monitor's step does not own: the guest's, unless the verdict pauses or stops.
 enum trap_result trap_debug(struct vcpu *vcpu, struct event *event);
 
-// An SError interrupt was taken to EL2 while the guest ran: logged, and handed on to the guest.
-void trap_serror(struct vcpu *vcpu, struct event *event);
+// An SError interrupt was taken to EL2 while the guest ran: logged, and handed on to the guest (TRAP_RETRY), unless the
+// verdict stops the VM (TRAP_STOP). event->write is 0.
+enum trap_result trap_serror(struct vcpu *vcpu, struct event *event);

@@ -429,12 +429,22 @@ static void a_debug_exception_is_the_guests_unless_a_row_says_otherwise(void **s
     }
 }
 
-static void serror_is_handed_on(void **state)
+static void serror_is_handed_on_unless_a_row_stops(void **state)
 {
     (void)state;
-    trap_serror(vcpu, &event);
+    decree(POLICY_DENY, POLICY_FLAG_LOG);
+    assert_int_equal(trap_serror(vcpu, &event), TRAP_RETRY);
     assert_int_equal(emulated, 1);
+    assert_int_equal(event.row, 7);
+    assert_int_equal(event.verdict, POLICY_DENY);
     assert_string_equal(fake_records.event, "serror");
+    assert_int_equal(fake_records.verdicts, 0); // one record is enough
+    decree(POLICY_STOP, 0);
+    assert_int_equal(trap_serror(vcpu, &event), TRAP_STOP);
+    assert_int_equal(emulated, 0);
+    assert_int_equal(fake_vm_state.stops, 1);
+    assert_string_equal(fake_records.event, "serror");
+    assert_int_equal(fake_records.verdicts, 1); // which says why
 }
 
 int main(void)
@@ -453,7 +463,7 @@ int main(void)
         cmocka_unit_test_setup(widths_and_holes_are_refused, setup),
         cmocka_unit_test_setup(waits_and_the_rest, setup),
         cmocka_unit_test_setup(a_debug_exception_is_the_guests_unless_a_row_says_otherwise, setup),
-        cmocka_unit_test_setup(serror_is_handed_on, setup),
+        cmocka_unit_test_setup(serror_is_handed_on_unless_a_row_stops, setup),
     };
     return cmocka_run_group_tests(tests, map_device, NULL);
 }

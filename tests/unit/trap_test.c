@@ -63,9 +63,11 @@ enum hv_status sysreg_read(unsigned int key, uint64_t *value)
     return HV_ERR_UNSUPPORTED;
 }
 
-void trap_serror(struct vcpu *of, struct event *event)
+enum trap_result trap_serror(struct vcpu *of, struct event *event)
 {
-    (void)of, (void)event;
+    (void)of;
+    event->row = 0;
+    return TRAP_STOP;
 }
 
 void irq_serve(unsigned int intid)
@@ -136,6 +138,7 @@ static void interrupts_count_for_no_row(void **state)
     trap_from_serror(&frame);
     assert_int_equal(telemetry.row_count[0], of_default + 1);
     assert_int_equal(telemetry.row_count[POLICY_ROW_NONE], of_none + 2);
+    assert_int_equal(last_event()->result, TRAP_STOP);
 }
 
 int main(void)

@@ -16,7 +16,8 @@
         row(POOL, "table pool")             /* struct pool: which pages are tables */                                  \
         row(LOG_LIMIT, "log limit")         /* trace/log_budget.c, trace/log_verdict.c */                              \
         row(LOG, "log")                     /* trace/log.c: numbers of records, the ring */                            \
-        row(CONSOLE, "console")             /* console/line.c: the serial line */
+        row(CONSOLE, "console")             /* console/line.c: the serial line */                                      \
+        row(SERIAL, "serial ports")         /* drivers/virtio_serial.c: EL2's own ports */
 
 #define LOCK_ORDER_ID(id, name) LOCK_##id,
 // The rank of a lock. 0 is that of a lock that nobody gave one, which may not be taken.

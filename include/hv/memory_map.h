@@ -20,7 +20,7 @@
 // guest's pieces, which QEMU writes at each reset (hv/guest_manifest.h); what the first boot found, which survives a
 // reset (boot/boot_record.h); a word that the run script leaves for EL2 (hv/boot_options.h); the log, which survives
 // too
-#define HV_MAX_SIZE         0x00300000
+#define HV_MAX_SIZE         0x01000000
 #define GUEST_MANIFEST_SIZE 0x1000
 #define BOOT_RECORD_SIZE    0x1000
 #define BOOT_OPTIONS_SIZE   0x1000

@@ -228,7 +228,7 @@ def test_memory_map_is_sound():
 
 
 @pytest.mark.parametrize("name, value, fault", [
-    ("LOG_RING_PA", 0x40100000, "hypervisor 0x40080000..0x40380000 overlaps log ring"),
+    ("LOG_RING_PA", 0x40100000, "hypervisor 0x40080000..0x41080000 overlaps log ring"),
     ("GUEST_RAM_PA", 0x41000000, "log ring"),
     ("LINUX_DTB_PA", 0x72000000, "DTB"),
     ("LINUX_IMAGE_IPA", 0x40200000, "LINUX_IMAGE_PA and LINUX_IMAGE_IPA"),

@@ -24,6 +24,7 @@
 #include <hv/plan.h>
 #include <hv/platform.h>
 #include <hv/policy.h>
+#include <hv/port.h>
 #include <hv/printf.h>
 #include <hv/stage1.h>
 #include <hv/string.h>
@@ -99,10 +100,12 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     console_init(options & BOOT_OPTIONS_RAW);
     stage1_init();
     stage1_enable();
+    port_init();
     struct vcpu *vcpu = this_cpu_adopt(0);
     memset(vcpu->frame, 0, sizeof(*vcpu->frame));
     log_init_at((void *)platform.log_ring.base);
     log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, plan->policy->name);
+    port_record();
     say_keys();
 
     // The machine.
@@ -119,6 +122,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     watchdog_init();
     this_cpu_prepare(vcpu);
     channel_listen();
+    port_listen();
     // A CPU that does not come up costs its vCPU and not the boot: the guest gets as many as there are.
     if (!cpu_start_others(vm->vcpu_count, secondary_entry))
         vm->vcpu_count = cpu_count();

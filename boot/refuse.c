@@ -9,6 +9,7 @@
 #include <hv/channel.h>
 #include <hv/log.h>
 #include <hv/monitor.h>
+#include <hv/port.h>
 
 _Noreturn void refuse(struct vm *vm, const char *reason, const char *name, uint64_t value, uint64_t bound)
 {
@@ -18,6 +19,8 @@ _Noreturn void refuse(struct vm *vm, const char *reason, const char *name, uint6
     // vCPU 0 waits in EL2: it has never been in the guest, and this CPU stays in the loop below.
     vm->vcpus[0].waiting = true;
     monitor_open_for_person(reason);
-    for (;;)
+    for (;;) {
         channel_poll();
+        port_poll();
+    }
 }

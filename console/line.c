@@ -35,7 +35,7 @@ static void put_raw(const char *text, size_t length)
 
 // A line of a panic's report. No lock is taken and the state of the line is not looked at: the CPU that panicked may
 // have been in the middle of either. So the first one ends whatever stands on the line and makes the terminal readable.
-static void panic_line(const char *text, size_t length)
+void console_panic_line(const char *text, size_t length)
 {
     static bool begun;
 
@@ -49,7 +49,7 @@ static void panic_line(const char *text, size_t length)
 // The lock is not taken: the MMU is still off, and no other CPU runs.
 void console_init(bool raw) NO_THREAD_ANALYSIS
 {
-    static const struct log_sink sink = {console_line, panic_line};
+    static const struct log_sink sink = {console_line, console_panic_line, NULL};
 
     put_raw("\r\n" TERMINAL_RESET "\r\n", sizeof("\r\n" TERMINAL_RESET "\r\n") - 1); // what a guest was printing ends
     console.filter.raw = raw;

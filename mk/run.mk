@@ -14,10 +14,15 @@ CPU ?= cortex-a57
 QEMU_EXTRA ?=
 ## raw: what the guest prints reaches the terminal as it is, also what acts on it (filtered)
 CONSOLE ?= filtered
+## the monitor for programs, at a socket: unix:path, or tcp:port on 127.0.0.1 (docs/MONITOR.md)
+MONITOR ?=
+## a file for the log's records, which then are not between the guest's lines
+LOG ?=
 
 # What may begin with a dash is one word with its option.
 MACHINE = --smp=$(call quote,$(SMP)) --mem=$(call quote,$(MEM)) --cpu=$(call quote,$(CPU))
-EXTRA = --extra=$(call quote,$(QEMU_EXTRA)) --console=$(call quote,$(CONSOLE))
+CHANNELS = --monitor=$(call quote,$(MONITOR)) --log=$(call quote,$(LOG))
+EXTRA = --extra=$(call quote,$(QEMU_EXTRA)) $(CHANNELS) --console=$(call quote,$(CONSOLE))
 RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf --platform=$(PLATFORM) $(MACHINE) $(EXTRA)
 
 # A guest of one's own: Image, initrd and device tree are made and checked by tools/run_linux.py.

@@ -5,12 +5,16 @@
 // after a person's key, never because the monitor has opened.
 #include <hv/monitor_quiet.h>
 
+#include <hv/port.h>
+
 static enum log_level prompt_level = LOG_ERROR; // the least that comes through at the prompt
 static bool at_prompt;                          // a person is
 
-// A person has pressed a key at the prompt.
+// A person has pressed a key at the prompt. Records that go to a port of their own do not disturb anybody there.
 void monitor_quieten(void)
 {
+    if (port_has_log())
+        return;
     at_prompt = true;
     log_quieten(prompt_level);
 }

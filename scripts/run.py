@@ -13,6 +13,9 @@ import stat
 import sys
 from typing import NamedTuple
 
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import channels  # noqa: E402  (scripts/ is not a package)
+
 BOOT_OPTIONS_MAGIC = 0x61726f70  # include/hv/boot_options.h
 CPU_MAX = 8
 GDB = "tcp:127.0.0.1:1234"  # what -s in QEMU_EXTRA stands for
@@ -235,8 +238,10 @@ def main():
     parser.add_argument("--platform", default="virt", help="the board: a name in platform/ that QEMU has")
     parser.add_argument("--console", default="filtered", help="raw: what the guest prints reaches the terminal as it is")
     parser.add_argument("--check", action="store_true", help="only look at the arguments")
+    channels.add_arguments(parser)
     options = parser.parse_args()
     why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console, options.platform)
+    why_not = why_not or channels.refusal(options.monitor, options.log)
     if why_not:
         sys.exit(why_not)
     if options.check:
@@ -248,6 +253,7 @@ def main():
     if not shutil.which(command[0]):
         sys.exit(f"{command[0]}: not installed; run scripts/bootstrap run")
     command += boot_option_arguments(options.console == "raw", options.smp, options.platform)
+    command += channels.channel_arguments(options.monitor, options.log, BOARDS[options.platform].transports, command)
     print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(shlex.join(command), flush=True)
     become_qemu(command)

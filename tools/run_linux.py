@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
+import channels  # noqa: E402
 import guest_devices  # noqa: E402  (folders, not packages)
 import guest_dtb  # noqa: E402
 import guest_manifest  # noqa: E402
@@ -25,7 +26,7 @@ import linux_image  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
 from guest_manifest import Piece  # noqa: E402
-from run import become_qemu, boot_option_arguments, kernel_of, qemu_command, refusal, warnings  # noqa: E402
+from run import BOARDS, become_qemu, boot_option_arguments, kernel_of, qemu_command, refusal, warnings  # noqa: E402
 
 WHERE = read_memory_map(ROOT / "include/hv/memory_map.h")  # the guest's addresses, the same on every board
 WITHOUT_16K = ("cortex-a53", "cortex-a57", "cortex-a72")  # their ID_AA64MMFR0_EL1.TGran16 is 0
@@ -44,6 +45,7 @@ def arguments_of(description="Boot a guest of one's own under ariel."):
     parser.add_argument("--file", default="", help="more files for the guest's memory: path@IPA, and further ones")
     parser.add_argument("--console", default="filtered", help="raw: what the guest prints reaches the terminal as it is")
     parser.add_argument("--check", action="store_true", help="only look at what is given")
+    channels.add_arguments(parser)
     return parser
 
 
@@ -91,6 +93,7 @@ def address_of(options):
 def refuse_early(options):
     """Looks at all that is given; raises what is wrong with it. Costs little, writes nothing."""
     why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console, options.platform)
+    why_not = why_not or channels.refusal(options.monitor, options.log)
     if why_not:
         raise linux_image.ImageError(why_not)
     for path, name in ((options.image, "LINUX_IMAGE"), (options.initrd, "LINUX_INITRD"), (options.dtb, "LINUX_DTB"),
@@ -205,6 +208,7 @@ def main():
         return f"{command[0]}: not installed; run scripts/bootstrap run"
     command += guest_devices.parse(options).arguments()
     command += boot_option_arguments(options.console == "raw", options.smp, options.platform)
+    command += channels.channel_arguments(options.monitor, options.log, BOARDS[options.platform].transports, command)
     said = warnings(options.extra) + guest_devices.warnings(options)
     print("".join(f"{line}\n" for line in said), end="", file=sys.stderr, flush=True)
     print(*words, shlex.join(command), sep="\n", flush=True)

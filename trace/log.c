@@ -98,14 +98,17 @@ size_t log_format_record(char *line, const struct log_head *head, const char *fo
 // Gives a record to the sink when those with lower tickets are out. The lock is not held: a line takes 17 ms on a
 // serial line of 115200 baud, and others may write records to the ring meanwhile. After a panic the sink is the
 // report's.
-static void print_in_turn(uint32_t ticket, const char *line, size_t length)
+static void print_in_turn(uint32_t ticket, bool urgent, const char *line, size_t length)
 {
     while (__atomic_load_n(&log_state.turn, __ATOMIC_ACQUIRE) != ticket) {
         if (__atomic_load_n(&log_state.panicked, __ATOMIC_RELAXED))
             return;
         cpu_yield();
     }
-    log_state.sink->line(line, length);
+    if (urgent && log_state.sink->urgent_line != NULL)
+        log_state.sink->urgent_line(line, length);
+    else
+        log_state.sink->line(line, length);
     __atomic_store_n(&log_state.turn, ticket + 1, __ATOMIC_RELEASE);
 }
 
@@ -132,7 +135,7 @@ static __attribute__((format(printf, 2, 0))) void write_record(const struct log_
     }
     spinlock_release(&log_state.lock);
     if (shown)
-        print_in_turn(ticket, line, length);
+        print_in_turn(ticket, head->level == LOG_ERROR && head->class == LOG_BOOT, line, length);
 }
 
 // A record without a limit: for what EL2 does by itself, and what a guest cannot provoke at will.

@@ -15,6 +15,9 @@ void console_init(bool raw);
 // again after it.
 void console_line(const char *line, size_t length);
 
+// A line of a panic's report: takes no lock, since its holder may be dead.
+void console_panic_line(const char *text, size_t length);
+
 // The monitor's own output: as is, "\n" becomes "\r\n".
 void console_write(const char *text, size_t length);
 

@@ -65,6 +65,8 @@ struct log_sink {
     void (*line)(const char *text, size_t length);
     // The same for the report of a panic: it may wait for no lock, since whoever holds it may have died.
     void (*panic_line)(const char *text, size_t length);
+    // As line, for errors of the boot, which a person must see wherever records usually go. NULL: line is called.
+    void (*urgent_line)(const char *text, size_t length);
 };
 
 // From now on records go to sink, which stays valid. Until then they go to the ring only. At boot, before log_init_at.

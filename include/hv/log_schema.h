@@ -10,6 +10,8 @@
 #define LOG_EVENT_TABLE(EVENT) \
     EVENT("boot",                BOOT,    "version policy el", "ariel runs at EL2 with its MMU on") \
     EVENT("log-start",           BOOT,    "boots hz rng next resets proof hidden_before", "first record of a boot: it brings the tag and links this boot to the one before") \
+    EVENT("ports",               BOOT,    "ports", "EL2's own serial device is there; records go to its port ariel.log if that is named") \
+    EVENT("ports-refused",       BOOT,    "reason", "the board's last virtio transport has a console device that EL2 cannot use: unsupported (it needs force-legacy=false and several ports) or state (it does not answer)") \
     EVENT("refused",             BOOT,    "reason * bound", "no guest can run; the monitor opens. The second field is named after what was wrong") \
     EVENT("cpu-fail",            CPU,     "target result", "a CPU could not be started; result is PSCI's") \
     EVENT("cpu-late",            CPU,     "vcpu limit_ms held", "a CPU did not answer a call in time") \
@@ -28,6 +30,8 @@
     EVENT("guest-output-dropped",MONITOR, "bytes", "guest output that did not fit the buffer while the monitor was open") \
     EVENT("held-back",           MONITOR, "count", "records that went to the ring only while a person was at the prompt: they follow") \
     EVENT("monitor-write",       MONITOR, "what [vcpu] [intid] [ipa] [width] [name] [old] [new]", "a person changed the guest: memory, a register, or by an injected exception or interrupt") \
+    EVENT("port-dropped",        MONITOR, "port bytes", "what was written to a port of EL2's while its host side was not connected or did not read; told when it does again") \
+    EVENT("serial-failed",       MONITOR, "intid", "EL2's serial device broke the rules of virtio and is not used any more: records go to the serial line") \
     EVENT("uart-silent",         MONITOR, "bytes", "the serial line has not taken bytes in time, which are lost: told once until it goes a second without") \
     EVENT("backtrace",           PANIC,   "depth pc", "one frame of EL2's stack") \
     EVENT("el2-registers",       PANIC,   "[elr] [spsr] [esr] [far] [hpfar] [sp] [x*] [x28] [x29] [x30]", "EL2's registers when it failed") \
@@ -100,6 +104,8 @@
     FIELD("pc",        "address of the instruction") \
     FIELD("per_second", "how often a second") \
     FIELD("policy",    "the policy compiled in") \
+    FIELD("port",      "a port of EL2's own serial device") \
+    FIELD("ports",     "ports of EL2's own serial device that have a name of EL2's") \
     FIELD("proof",     "the secret whose hash the boot before announced as next; none after power on") \
     FIELD("reason",    "what happened, in words") \
     FIELD("register",  "address of a device register") \

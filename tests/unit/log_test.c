@@ -272,10 +272,21 @@ static void test_names(void **state)
     assert_string_equal(log_level_name(99), "?");
 }
 
+static void errors_of_the_boot_are_urgent(void **state)
+{
+    (void)state;
+    log_record(LOG_ERROR, LOG_BOOT, "refused", "reason=x value=0x0 bound=0x0");
+    assert_int_equal(urgent_count, 1);
+    log_record(LOG_WARN, LOG_BOOT, "refused", "reason=x value=0x0 bound=0x0");
+    log_record(LOG_ERROR, LOG_CPU, "cpu-late", "vcpu=0 limit_ms=1 held=0");
+    assert_int_equal(urgent_count, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_line_format, set_up),
+        cmocka_unit_test_setup(errors_of_the_boot_are_urgent, set_up),
         cmocka_unit_test_setup(test_frequency_zero_is_survived, set_up),
         cmocka_unit_test_setup(test_guest_bytes_cannot_break_the_line, set_up),
         cmocka_unit_test_setup(test_hidden_records_are_told, set_up),

@@ -51,6 +51,14 @@ static void take_line(const char *line, size_t length)
         while_printing();
 }
 
+static unsigned int urgent_count;
+
+static void take_urgent_line(const char *line, size_t length)
+{
+    urgent_count++;
+    take_line(line, length);
+}
+
 static void take_panic_line(const char *line, size_t length)
 {
     assert_true(uart_length + length + 1 < sizeof(uart));
@@ -117,11 +125,11 @@ static inline const char *last_line(void)
     return console_count == 0 ? "" : console[(console_count - 1) % 4096];
 }
 
-static const struct log_sink sink = {take_line, take_panic_line};
+static const struct log_sink sink = {take_line, take_panic_line, take_urgent_line};
 
 static inline void boot(void)
 {
-    console_count = 0;
+    console_count = urgent_count = 0;
     uart_length = 0;
     uart[0] = '\0';
     while_printing = NULL;

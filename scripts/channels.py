@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+"""MONITOR= and LOG= of `make run` and `make run-linux`: ports of EL2's own serial device, as QEMU's arguments.
+
+The device is the board's last virtio-mmio transport. EL2 finds its ports by their names (include/hv/virtio_serial.h).
+Everything that can be refused is refused in one line before QEMU starts.
+"""
+
+import os
+import re
+import socket
+import stat
+
+SOCKET_PATH_MAX = 107  # bytes of sockaddr_un.sun_path, without the 0 at its end
+PORTS_MAX = 8  # port numbers 0 to 7; EL2 looks at 1 to 7
+
+
+def add_arguments(parser):
+    parser.add_argument("--monitor", default="", help="the monitor at a socket: unix:path or tcp:port")
+    parser.add_argument("--log", default="", help="the file that gets the log's records")
+
+
+def folder_refusal(path):
+    """Why no file can be made at path, or None."""
+    folder = os.path.dirname(path) or "."
+    if not os.path.isdir(folder):
+        return f"there is no folder {folder}"
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"cannot write to the folder {folder}"
+    return None
+
+
+def is_live(path):
+    """Whether somebody listens at the socket path."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def unix_refusal(path):
+    """Why QEMU cannot listen at path, or None."""
+    if not path:
+        return "no path: write unix:build/monitor.sock"
+    if len(os.fsencode(path)) > SOCKET_PATH_MAX:
+        return f"the path has {len(os.fsencode(path))} bytes, and a socket's may have {SOCKET_PATH_MAX}: give a shorter one"
+    if os.path.lexists(path):
+        if os.path.isdir(path) or not stat.S_ISSOCK(os.stat(path).st_mode if os.path.exists(path) else 0):
+            return "it is there and no socket: remove it, or name another one"
+        if is_live(path):
+            return "somebody listens there, maybe another ariel: end that, or name another one"
+    return folder_refusal(path)
+
+
+def tcp_refusal(text):
+    """Why QEMU cannot listen at this port of 127.0.0.1, or None."""
+    if not re.fullmatch(r"[1-9]\d{0,4}", text) or int(text) > 65535:
+        return "a port is 1 to 65535, as in tcp:4000; it is opened on 127.0.0.1 alone"
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(text)))
+        except OSError as error:
+            return f"127.0.0.1 port {text}: {error.strerror.lower()}"
+    return None
+
+
+def monitor_refusal(monitor):
+    kind, _, place = monitor.partition(":")
+    if kind == "unix":
+        return unix_refusal(place)
+    if kind == "tcp":
+        return tcp_refusal(place)
+    return "write unix:path or tcp:port"
+
+
+def log_refusal(log):
+    """Why QEMU cannot write the records to this file, or None."""
+    if not os.path.lexists(log):
+        return folder_refusal(log)
+    if not os.path.exists(log):
+        return "a symbolic link to nothing"
+    mode = os.stat(log).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISCHR(mode):
+        return "it is there and no file"
+    return None if os.access(log, os.W_OK) else "cannot write to it"
+
+
+def refusal(monitor, log):
+    """Why MONITOR= or LOG= cannot be, in one line; None when they can."""
+    why_not = monitor_refusal(monitor) if monitor else None
+    if why_not:
+        return f"MONITOR={monitor}: {why_not}"
+    why_not = log_refusal(log) if log else None
+    if not why_not and log and monitor == f"unix:{log}":
+        why_not = "MONITOR= is there already"
+    return f"LOG={log}: {why_not}" if why_not else None
+
+
+def escaped(path):
+    """As a value in one of QEMU's comma-separated options."""
+    return path.replace(",", ",,")
+
+
+def monitor_chardev(monitor):
+    kind, _, place = monitor.partition(":")
+    where = f"path={escaped(place)}" if kind == "unix" else f"host=127.0.0.1,port={place}"
+    return f"socket,id=ariel.monitor,{where},server=on,wait=off"
+
+
+def channel_arguments(monitor, log, transports, command=()):
+    """QEMU's arguments for MONITOR= and LOG=, none when neither is given. transports: of the board; command: what stands
+    before these arguments."""
+    chardevs = []
+    if monitor:
+        chardevs.append(("ariel.monitor", monitor_chardev(monitor)))
+    if log:
+        chardevs.append(("ariel.log", f"file,id=ariel.log,path={escaped(log)}"))
+    if not chardevs:
+        return []
+    modern = "virtio-mmio.force-legacy=false"
+    arguments = [] if modern in command else ["-global", modern]
+    arguments += ["-device", f"virtio-serial-device,bus=virtio-mmio-bus.{transports - 1},max_ports={PORTS_MAX}"]
+    for number, (name, chardev) in enumerate(chardevs, 1):
+        arguments += ["-chardev", chardev, "-device", f"virtserialport,chardev={name},name={name},nr={number}"]
+    return arguments

@@ -15,7 +15,6 @@
 #include <hv/panic.h>
 #include <hv/plan.h>
 #include <hv/platform.h>
-#include <hv/policy.h>
 #include <hv/stage2.h>
 #include <hv/tick.h>
 #include <hv/vcpu.h>
@@ -43,7 +42,7 @@ struct vcpu *this_cpu_adopt(unsigned int cpu)
 
 void this_cpu_prepare(struct vcpu *vcpu)
 {
-    const struct policy_controls *controls = &vcpu->vm->policy->controls;
+    const struct policy_controls *controls = &vcpu->vm->controls;
 
     el2_setup(&(struct el2_values){
         .hcr_el2 = controls->hcr_el2,

@@ -8,7 +8,6 @@
 #include <hv/arch/step.h>
 
 #include <hv/arch/registers.h>
-#include <hv/policy.h>
 #include <hv/vm.h>
 
 void step_start(struct vcpu *vcpu, uint32_t count)
@@ -61,8 +60,7 @@ void step_cancel(struct vcpu *vcpu)
     WRITE_SYSREG(MDSCR_EL1, vcpu->guest_mdscr);
     WRITE_SYSREG(OSLAR_EL1, vcpu->guest_os_lock ? OSLAR_EL1_OSLK : 0);
     // TDE goes back to what the policy says of it.
-    WRITE_SYSREG(MDCR_EL2,
-                 (READ_SYSREG(MDCR_EL2) & ~MDCR_EL2_TDE) | (vcpu->vm->policy->controls.mdcr_el2 & MDCR_EL2_TDE));
+    WRITE_SYSREG(MDCR_EL2, (READ_SYSREG(MDCR_EL2) & ~MDCR_EL2_TDE) | (vcpu->vm->controls.mdcr_el2 & MDCR_EL2_TDE));
 }
 
 void step_cancel_if_stopped(struct vcpu *vcpu)

@@ -17,7 +17,6 @@
 #include <hv/gicv3.h>
 #include <hv/hyp_timer.h>
 #include <hv/machine.h>
-#include <hv/policy.h>
 #include <hv/string.h>
 #include <hv/vgic.h>
 
@@ -74,7 +73,7 @@ __attribute__((noinline)) void vtimer_interrupt(struct vcpu *vcpu)
 // machine's counter without a trap (CNTHCTL_EL2.EL1PCTEN): its timer must then go by that one.
 static uint64_t physical_offset(const struct vcpu *vcpu)
 {
-    return vcpu->vm->policy->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? 0 : vcpu->vm->virtual_offset;
+    return vcpu->vm->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? 0 : vcpu->vm->virtual_offset;
 }
 
 static uint64_t physical_count(const struct vcpu *vcpu)
@@ -115,7 +114,7 @@ void vtimer_init_cpu(struct vcpu *vcpu)
 {
     memset(&vcpu->timer, 0, sizeof(vcpu->timer));
     hyp_timer_register(HYP_TIMER_PHYSICAL_TIMER, physical_expired);
-    WRITE_SYSREG(CNTHCTL_EL2, vcpu->vm->policy->controls.cnthctl_el2);
+    WRITE_SYSREG(CNTHCTL_EL2, vcpu->vm->controls.cnthctl_el2);
     WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
     WRITE_SYSREG(CNTV_CTL_EL0, 0);
     WRITE_SYSREG(CNTP_CTL_EL0, 0);
@@ -191,7 +190,7 @@ static void take(void *argument)
     snapshot->virtual_cval = READ_SYSREG(CNTV_CVAL_EL0);
     snapshot->physical_ctl = vtimer_physical_read(vcpu, VTIMER_CNTP_CTL);
     snapshot->physical_cval = vcpu->timer.physical_cval;
-    if (vcpu->vm->policy->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN) {
+    if (vcpu->vm->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN) {
         snapshot->physical_ctl = READ_SYSREG(CNTP_CTL_EL0);
         snapshot->physical_cval = READ_SYSREG(CNTP_CVAL_EL0);
     }

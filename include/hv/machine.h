@@ -8,6 +8,7 @@
 #include <hv/arch/registers.h>
 #include <hv/lock.h>
 #include <hv/memory_map.h>
+#include <hv/policy_controls.h>
 #include <hv/stage2_state.h>
 #include <hv/types.h>
 #include <hv/vgic_state.h>
@@ -104,6 +105,7 @@ struct vm {
     uint64_t paused_ticks;   // counter ticks of the pauses since boot that have ended
     struct vpl031 rtc;
     uint64_t virtio_requests[POLICY_VIRTIO_ROW_MAX]; // by row of policy->virtio; atomic (trace/log_virtio.c)
+    struct policy_controls controls; // what its vCPUs run with: the policy's, since vm_build
 };
 
 // Guest register n (0..30); 31 reads zero and ignores writes. Handlers use these two alone.

@@ -6,6 +6,7 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/event_key.h>
+#include <hv/policy_controls.h>
 #include <hv/types.h>
 
 enum policy_action {
@@ -61,16 +62,6 @@ struct policy_range {
     uint8_t widths;                   // bit n set: accesses of 1 << n bytes are allowed (n = 0..3); others are denied
     uint8_t mapping;                  // enum policy_mapping
     struct policy_verdict verdict[2]; // [0] read, [1] write
-};
-
-// What the rows need trapped. The CPU's own limits are applied at boot (el2_setup.c).
-struct policy_controls {
-    uint64_t hcr_el2;     // bits to set beyond the base value
-    uint64_t mdcr_el2;    // bits to set
-    uint64_t cptr_el2;    // bits to set (non-VHE layout)
-    uint64_t hstr_el2;    // bits to set
-    uint64_t cnthctl_el2; // whole value: EL1PCTEN | EL1PCEN where the physical counter and timer are not trapped
-    uint64_t ich_hcr_el2; // bits to set (TC, TALL0, TALL1, TDIR)
 };
 
 #define POLICY_ROW_MAX  128

@@ -8,7 +8,6 @@
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
-#include <hv/policy.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
@@ -55,8 +54,7 @@ const char *cmd_timer(const struct monitor_words *words)
         monitor_microseconds(timer.paused_ticks));
     show_deadline("cntv", timer.virtual_ctl, timer.virtual_cval, timer.virtual_count);
     show_deadline("cntp", timer.physical_ctl, timer.physical_cval,
-                  vcpu->vm->policy->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? timer.physical_count
-                                                                                : timer.virtual_count);
+                  vcpu->vm->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCTEN ? timer.physical_count : timer.virtual_count);
     show_lateness(timer.late);
     return NULL;
 }

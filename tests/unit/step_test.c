@@ -14,12 +14,10 @@
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
 #include <hv/arch/step.h>
-#include <hv/policy.h>
 #include <hv/vm.h>
 
-static const struct policy policy;
 static struct trap_frame frame;
-static struct vm vm = {.policy = &policy};
+static struct vm vm;
 static struct vcpu vcpu;
 
 static int set_up(void **state)

@@ -403,7 +403,7 @@ static void reset_and_power_off_are_recorded_first(void **state)
 // Two plans make two VMs, and neither has anything of the other's.
 static void two_vms_share_nothing(void **state)
 {
-    static const struct policy other_policy = {.ranges = ranges, .log_budget = 9};
+    static const struct policy other_policy = {.ranges = ranges, .log_budget = 9, .controls.hcr_el2 = HCR_EL2_TWI};
     static struct vm_memory other_memory;
     static struct vm other;
     const struct vm_plan second = {
@@ -420,6 +420,8 @@ static void two_vms_share_nothing(void **state)
     assert_int_equal(vm_build(&other, &second, 4), HV_OK);
     assert_ptr_equal(vm0.policy, &policy);
     assert_ptr_equal(other.policy, &other_policy);
+    assert_int_equal(other.controls.hcr_el2, HCR_EL2_TWI);
+    assert_int_equal(vm0.controls.hcr_el2, 0);
     assert_int_not_equal(vm0.space.stage2.vmid, other.space.stage2.vmid);
     assert_ptr_not_equal(vm0.space.stage2.root, other.space.stage2.root);
     assert_ptr_not_equal(vm0.space.stage2.pool, other.space.stage2.pool);

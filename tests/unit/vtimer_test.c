@@ -16,12 +16,9 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/hyp_timer.h>
-#include <hv/policy.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
 #include <hv/vtimer.h>
-
-static const struct policy policy; // nothing of the timers is passed on
 
 static struct vm vm;
 static struct vcpu *const vcpu = &vm.vcpus[0];
@@ -47,7 +44,6 @@ static int setup(void **state)
     fake_trace_reset();
     fake_sysreg_reset();
     memset(&vm, 0, sizeof(vm));
-    vm.policy = &policy;
     vm.vcpu_count = 1;
     vcpu->vm = &vm;
     vm.virtual_offset = (uint64_t)-1000;

@@ -30,7 +30,6 @@
 #include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
 #include <hv/gicv3.h>
-#include <hv/policy.h>
 #include <hv/spinlock.h>
 
 // ---- Events
@@ -229,7 +228,7 @@ COLD void vgic_init_cpu(struct vcpu *vcpu)
     gic->lr_count = (uint8_t)(FIELD_GET(ICH_VTR_EL2_LISTREGS, vtr) + 1);
     if (gic->lr_count > VGIC_LR_MAX)
         gic->lr_count = VGIC_LR_MAX;
-    gic->hcr_base = ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR | vcpu->vm->policy->controls.ich_hcr_el2;
+    gic->hcr_base = ICH_HCR_EL2_EN | ICH_HCR_EL2_TDIR | vcpu->vm->controls.ich_hcr_el2;
     // With 5 priority bits PRIbits is 4, and the mask is 0xff00 >> 5, of which the low byte is 0xf8.
     gic->priority_mask = (uint8_t)(0xff00u >> (FIELD_GET(ICH_VTR_EL2_PRIBITS, vtr) + 1));
     vgic_take_back_all(vcpu); // of a vCPU turned off and on again

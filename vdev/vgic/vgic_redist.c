@@ -9,7 +9,6 @@
 #include <hv/arch/registers.h>
 #include <hv/device_ops.h>
 #include <hv/gicv3.h>
-#include <hv/policy.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
 #include <hv/spinlock.h>
@@ -112,7 +111,7 @@ static COLD void reset(struct vm *vm)
         spinlock_init(&gic->lock, LOCK_VGIC_CPU);
         gic->bank.edge = 0xffff; // SGIs
         gic->bank.hardware = (uint32_t)BIT64(INTID_VIRTUAL_TIMER);
-        if (vm->policy->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN)
+        if (vm->controls.cnthctl_el2 & CNTHCTL_EL2_EL1PCEN)
             gic->bank.hardware |= (uint32_t)BIT64(INTID_PHYSICAL_TIMER);
         gic->waker = VGIC_WAKER_SLEEP | VGIC_WAKER_CHILDREN;
     }

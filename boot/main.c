@@ -117,7 +117,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     // The VM, this CPU, and the others, which prepare themselves and then wait in EL2.
     build(vm, plan, board_cpu_count(options));
     gicv3_init_distributor();
-    sysreg_init(vm->policy);
+    sysreg_init(vm);
     vdev_register_interrupts();
     watchdog_init();
     this_cpu_prepare(vcpu);

@@ -66,9 +66,9 @@ static void access_hardware(struct register_access *access)
         access_untrapped(access);
         return;
     }
-    access->status = sysreg_read(key, &access->old);
+    access->status = sysreg_read(access->vcpu, key, &access->old);
     if (access->status == HV_OK && access->write)
-        access->status = sysreg_write(key, access->value);
+        access->status = sysreg_write(access->vcpu, key, access->value);
 }
 
 // Whether EL2 may return to the guest with pstate, where it would have returned with old. PSTATE.M may name EL0 or EL1

@@ -182,14 +182,14 @@ static bool is_half_of_a_counter(unsigned int key)
            (key >= KEY_PMEVCNTR0_EL0 && key <= KEY_PMEVCNTR30_EL0);
 }
 
-static uint64_t value_to_write(const struct vcpu *vcpu, const struct event *event)
+static uint64_t value_to_write(struct vcpu *vcpu, const struct event *event)
 {
     uint64_t value = register_value(vcpu, (unsigned int)FIELD_GET(ISS_SYSREG_RT, event->syndrome));
     uint64_t old = 0;
 
     if (is_pair(event->syndrome))
         return value | register_value(vcpu, (unsigned int)FIELD_GET(ISS_MCRR_RT2, event->syndrome)) << 32;
-    if (is_half_of_a_counter(event->key) && sysreg_read(event->key, &old) == HV_OK)
+    if (is_half_of_a_counter(event->key) && sysreg_read(vcpu, event->key, &old) == HV_OK)
         value |= old & ~LOW_HALF;
     return value;
 }

@@ -78,10 +78,10 @@ static enum trap_result decide(struct vcpu *vcpu, struct event *event, enum trap
 // allow, where the register traps all the same: because another register shares its trap bit, or because the row
 // counts. EL2 makes the access in the guest's place. What this CPU does not have, or EL2 cannot do, is UNDEFINED for
 // the guest.
-static enum trap_result pass_sysreg(struct event *event)
+static enum trap_result pass_sysreg(struct vcpu *vcpu, struct event *event)
 {
     enum hv_status status =
-        event->write ? sysreg_write(event->key, event->value) : sysreg_read(event->key, &event->value);
+        event->write ? sysreg_write(vcpu, event->key, event->value) : sysreg_read(vcpu, event->key, &event->value);
     return status == HV_OK ? TRAP_DONE : TRAP_INJECT_UNDEF;
 }
 
@@ -94,7 +94,7 @@ enum trap_result trap_sysreg(struct vcpu *vcpu, struct event *event)
 
     event->address = 0;
     if (__builtin_expect(verdict->action != POLICY_EMULATE, 0))
-        result = verdict->action == POLICY_ALLOW ? pass_sysreg(event) : decide(vcpu, event, TRAP_INJECT_UNDEF);
+        result = verdict->action == POLICY_ALLOW ? pass_sysreg(vcpu, event) : decide(vcpu, event, TRAP_INJECT_UNDEF);
     if (result == GO_ON)
         result = sysreg_emulate(vcpu, event);
     finish(vcpu, event, verdict, result);

@@ -3,7 +3,7 @@
 // say it: `access` which directions there are, `emulation` how the register behaves; this file has one case for each
 // behaviour, and no case for a single register but where two share a behaviour and differ in a number.
 //
-// The guest's ID registers are made once, at boot: the CPU's own values without what ariel does not virtualize
+// A guest's ID registers are made once, at boot: the CPU's own values without what ariel does not virtualize
 // (sysreg_id.c). A trapped read of one is then a load. No access from here can fault EL2: sysreg_access.S answers false
 // for a register that the CPU does not have, and the guest gets what such a CPU gives it, UNDEFINED.
 
@@ -53,20 +53,18 @@ enum { SYSREG_TABLE(SYSREG_ENCODING_ENUM) };
 #define SYSREG_INFO_ROW(name, op0, op1, crn, crm, op2, class, access, control, kind) (SYSREG_##access | SYSREG_##kind),
 static const uint8_t info[SYSREG_COUNT + 1] = {SYSREG_TABLE(SYSREG_INFO_ROW) SYSREG_UNDEF};
 
-uint64_t sysreg_id_value[SYSREG_COUNT + 1];
-
 static enum sysreg_kind kind_of(unsigned int index)
 {
     return (enum sysreg_kind)(info[index] & 0xf);
 }
 
-void sysreg_init(const struct policy *policy)
+void sysreg_init(struct vm *vm)
 {
-    bool pauth = (policy->controls.hcr_el2 & (HCR_EL2_API | HCR_EL2_APK)) == (HCR_EL2_API | HCR_EL2_APK);
+    bool pauth = (vm->controls.hcr_el2 & (HCR_EL2_API | HCR_EL2_APK)) == (HCR_EL2_API | HCR_EL2_APK);
     for (unsigned int index = 0; index < SYSREG_COUNT; index++) {
         uint64_t value = 0;
         if (kind_of(index) == SYSREG_ID && sysreg_access_read(index, &value))
-            sysreg_id_value[index] = sysreg_id_visible(index + KEY_SYSREG_FIRST, value, pauth);
+            vm->id_value[index] = sysreg_id_visible(index + KEY_SYSREG_FIRST, value, pauth);
     }
 }
 
@@ -74,16 +72,16 @@ void sysreg_init(const struct policy *policy)
 // guest's tables give it, and does the maintenance there by its own address: EL2 maps guest RAM at its PA, and a cache
 // line belongs to its PA whoever names it. Where the guest's tables lead nowhere, or not to guest RAM, there is no line
 // of the guest's and nothing to do; DC ZVA writes memory, so there it is a fault.
-static enum hv_status write_by_address(unsigned int key, uint64_t value)
+static enum hv_status write_by_address(const struct vcpu *vcpu, unsigned int key, uint64_t value)
 {
     // PSTATE is taken from the frame: SPSR_EL2 itself is overwritten when a guarded access of EL2 faults (guarded.h).
-    bool el0 = FIELD_GET(SPSR_ELX_M_EL, vcpu_current()->frame->spsr_el2) == 0;
+    bool el0 = FIELD_GET(SPSR_ELX_M_EL, vcpu->frame->spsr_el2) == 0;
     bool zero = key == KEY_DC_ZVA;
     if (key == KEY_IC_IVAU) // by EL2's address it would miss lines that a VIPT cache has by the guest's
         return sysreg_access_write(INDEX(KEY_IC_IALLUIS), 0) ? HV_OK : HV_ERR_UNSUPPORTED;
     uint64_t par = sysreg_access_translate(gva_make(value), el0, zero);
     uint64_t pa = (par & PAR_EL1_PA) | (value & (KIB(4) - 1));
-    if ((par & PAR_EL1_F) || !space_owns(&vcpu_current()->vm->space, pa_make(pa)))
+    if ((par & PAR_EL1_F) || !space_owns(&vcpu->vm->space, pa_make(pa)))
         return zero ? HV_ERR_FAULT : HV_OK;
     if (key == KEY_DC_IVAC) // with HCR_EL2.VM set it cleans as well (DDI 0487 D7.5.9)
         key = KEY_DC_CIVAC;
@@ -108,9 +106,9 @@ static enum vtimer_register timer_register(unsigned int key)
 // DBGDIDR, which says to AArch32 code what ID_AA64DFR0_EL1 says to AArch64 code (DDI 0487 G8.3.9). Bits 14 and 12,
 // which tell of EL3, are 0: the guest's CPU has none. Where the policy does not trap the register, a guest reads the
 // CPU's own, and EL2 cannot read it: it has no encoding in AArch64.
-static uint64_t debug_id(void)
+static uint64_t debug_id(const struct vm *vm)
 {
-    uint64_t dfr0 = sysreg_id_value[INDEX(KEY_ID_AA64DFR0_EL1)];
+    uint64_t dfr0 = vm->id_value[INDEX(KEY_ID_AA64DFR0_EL1)];
 
     return FIELD_PREP(DBGDIDR_WRPS, FIELD_GET(ID_AA64DFR0_EL1_WRPS, dfr0)) |
            FIELD_PREP(DBGDIDR_BRPS, FIELD_GET(ID_AA64DFR0_EL1_BRPS, dfr0)) |
@@ -120,12 +118,12 @@ static uint64_t debug_id(void)
 
 // OSLSR_EL1 is the hardware's register. But while the monitor steps the vCPU, EL2 keeps the OS lock open for the step,
 // and the guest reads the lock as it left it.
-static enum hv_status read_oslsr(unsigned int index, uint64_t *value)
+static enum hv_status read_oslsr(const struct vcpu *vcpu, unsigned int index, uint64_t *value)
 {
     if (!sysreg_access_read(index, value))
         return HV_ERR_UNSUPPORTED;
-    if (vcpu_current()->step_owned)
-        *value = (*value & ~OSLSR_EL1_OSLK) | (vcpu_current()->guest_os_lock ? OSLSR_EL1_OSLK : 0);
+    if (vcpu->step_owned)
+        *value = (*value & ~OSLSR_EL1_OSLK) | (vcpu->guest_os_lock ? OSLSR_EL1_OSLK : 0);
     return HV_OK;
 }
 
@@ -151,32 +149,32 @@ bool sysreg_is_readable(unsigned int key)
     }
 }
 
-enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+enum hv_status sysreg_read(struct vcpu *vcpu, unsigned int key, uint64_t *value)
 {
     unsigned int index = INDEX(key);
     if (index >= SYSREG_COUNT || !(info[index] & SYSREG_RO))
         return HV_ERR_INVALID;
     switch (kind_of(index)) {
     case SYSREG_ID:
-        *value = sysreg_id_value[index];
+        *value = vcpu->vm->id_value[index];
         return HV_OK;
     case SYSREG_RAZ:
         *value = 0;
         return HV_OK;
     case SYSREG_DIDR:
-        *value = debug_id();
+        *value = debug_id(vcpu->vm);
         return HV_OK;
     case SYSREG_TIMER:
-        *value = vtimer_physical_read(vcpu_current(), timer_register(key));
+        *value = vtimer_physical_read(vcpu, timer_register(key));
         return HV_OK;
     case SYSREG_MDSCR:
-        if (vcpu_current()->step_owned) {
-            *value = vcpu_current()->guest_mdscr;
+        if (vcpu->step_owned) {
+            *value = vcpu->guest_mdscr;
             return HV_OK;
         }
         break;
     case SYSREG_OSLOCK:
-        return read_oslsr(index, value);
+        return read_oslsr(vcpu, index, value);
     case SYSREG_HW:
     case SYSREG_WI:
         break;
@@ -186,7 +184,7 @@ enum hv_status sysreg_read(unsigned int key, uint64_t *value)
     return sysreg_access_read(index, value) ? HV_OK : HV_ERR_UNSUPPORTED;
 }
 
-enum hv_status sysreg_write(unsigned int key, uint64_t value)
+enum hv_status sysreg_write(struct vcpu *vcpu, unsigned int key, uint64_t value)
 {
     unsigned int index = INDEX(key);
     if (index >= SYSREG_COUNT || !(info[index] & SYSREG_WO))
@@ -196,22 +194,22 @@ enum hv_status sysreg_write(unsigned int key, uint64_t value)
     case SYSREG_WI:
         return HV_OK;
     case SYSREG_VA:
-        return write_by_address(key, value);
+        return write_by_address(vcpu, key, value);
     case SYSREG_TIMER:
-        vtimer_physical_write(vcpu_current(), timer_register(key), value);
+        vtimer_physical_write(vcpu, timer_register(key), value);
         return HV_OK;
     case SYSREG_DIR:
-        vgic_write_dir(vcpu_current(), value);
+        vgic_write_dir(vcpu, value);
         return HV_OK;
     case SYSREG_MDSCR:
-        if (vcpu_current()->step_owned) {
-            vcpu_current()->guest_mdscr = value;
+        if (vcpu->step_owned) {
+            vcpu->guest_mdscr = value;
             return HV_OK;
         }
         break;
     case SYSREG_OSLOCK:
-        if (vcpu_current()->step_owned) {
-            vcpu_current()->guest_os_lock = value & OSLAR_EL1_OSLK;
+        if (vcpu->step_owned) {
+            vcpu->guest_os_lock = value & OSLAR_EL1_OSLK;
             return HV_OK;
         }
         break;
@@ -242,7 +240,7 @@ static enum trap_result emulate_other(struct vcpu *vcpu, struct event *event)
             vgic_write_sgi0r(vcpu, event->value);
         return TRAP_DONE;
     }
-    status = event->write ? sysreg_write(event->key, event->value) : sysreg_read(event->key, &event->value);
+    status = event->write ? sysreg_write(vcpu, event->key, event->value) : sysreg_read(vcpu, event->key, &event->value);
     return status == HV_OK ? TRAP_DONE : TRAP_INJECT_UNDEF;
 }
 
@@ -250,6 +248,6 @@ enum trap_result sysreg_emulate(struct vcpu *vcpu, struct event *event)
 {
     if (event->write || kind_of(INDEX(event->key)) != SYSREG_ID)
         return emulate_other(vcpu, event);
-    event->value = sysreg_id_value[INDEX(event->key)];
+    event->value = vcpu->vm->id_value[INDEX(event->key)];
     return TRAP_DONE;
 }

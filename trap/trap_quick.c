@@ -133,7 +133,7 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
 
     if (!(verdict.flags & POLICY_FLAG_QUICK))
         return false; // KEY_SYSREG_UNKNOWN, which has no value, is never quick
-    uint64_t value = sysreg_id_value[key - KEY_SYSREG_FIRST];
+    uint64_t value = vcpu->vm->id_value[key - KEY_SYSREG_FIRST];
     *data_register(frame, FIELD_GET(ISS_SYSREG_RT, syndrome)) = value;
     event->address = 0;
     event->value = value;

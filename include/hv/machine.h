@@ -6,6 +6,7 @@
 
 #include <hv/arch/frame.h>
 #include <hv/arch/registers.h>
+#include <hv/arch/sysreg_table.h>
 #include <hv/lock.h>
 #include <hv/memory_map.h>
 #include <hv/policy_controls.h>
@@ -84,6 +85,10 @@ enum vm_state {
     VM_STOPPED, // as paused, for good: only reset leaves it
 };
 
+// The system registers that can trap: rows of sysreg_table.h.
+#define SYSREG_ONE(...) +1
+enum { SYSREG_COUNT = SYSREG_TABLE(SYSREG_ONE) };
+
 // No guest state lives outside it. The page in uart comes behind what each exit uses: small offsets are short code.
 // NOLINTNEXTLINE(clang-analyzer-optin.performance.Padding)
 struct vm {
@@ -105,6 +110,9 @@ struct vm {
     uint64_t paused_ticks;   // counter ticks of the pauses since boot that have ended
     struct vpl031 rtc;
     uint64_t virtio_requests[POLICY_VIRTIO_ROW_MAX]; // by row of policy->virtio; atomic (trace/log_virtio.c)
+    // By key - KEY_SYSREG_FIRST: what the guest reads of its ID registers (trap/sysreg.c, at boot only). The last is
+    // that of KEY_SYSREG_UNKNOWN, which nobody is given.
+    uint64_t id_value[SYSREG_COUNT + 1];
     struct policy_controls controls; // what its vCPUs run with: the policy's, since vm_build
 };
 

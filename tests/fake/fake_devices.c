@@ -32,14 +32,16 @@ void inject_serror(struct vcpu *vcpu)
     fake_injected++;
 }
 
-enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+enum hv_status sysreg_read(struct vcpu *of, unsigned int key, uint64_t *value)
 {
+    (void)of;
     *value = key;
     return HV_OK;
 }
 
-enum hv_status sysreg_write(unsigned int key, uint64_t value)
+enum hv_status sysreg_write(struct vcpu *of, unsigned int key, uint64_t value)
 {
+    (void)of;
     (void)key, (void)value;
     return HV_ERR_UNSUPPORTED;
 }

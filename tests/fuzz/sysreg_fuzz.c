@@ -119,9 +119,9 @@ static void access_register(struct fuzz_input *input)
 // DoubleLock. So no EL2, EL3, RAS, SVE, MPAM, AMU, RME, SME, MTE, PMU, trace, SPE.
 static void check_hidden(void)
 {
-    uint64_t pfr0 = sysreg_id_value[KEY_ID_AA64PFR0_EL1 - KEY_SYSREG_FIRST];
-    uint64_t pfr1 = sysreg_id_value[KEY_ID_AA64PFR1_EL1 - KEY_SYSREG_FIRST];
-    uint64_t dfr0 = sysreg_id_value[KEY_ID_AA64DFR0_EL1 - KEY_SYSREG_FIRST];
+    uint64_t pfr0 = vm.id_value[KEY_ID_AA64PFR0_EL1 - KEY_SYSREG_FIRST];
+    uint64_t pfr1 = vm.id_value[KEY_ID_AA64PFR1_EL1 - KEY_SYSREG_FIRST];
+    uint64_t dfr0 = vm.id_value[KEY_ID_AA64DFR0_EL1 - KEY_SYSREG_FIRST];
     uint64_t cpu = ID_FIELD(0) | ID_FIELD(16) | ID_FIELD(20) | ID_FIELD(48) | ID_FIELD(56) | ID_FIELD(60);
     uint64_t debug = ID_FIELD(0) | ID_FIELD(12) | ID_FIELD(20) | ID_FIELD(28) | ID_FIELD(36);
 
@@ -130,7 +130,7 @@ static void check_hidden(void)
     fuzz_check((pfr1 & ~(ID_FIELD(0) | ID_FIELD(4))) == 0);
     fuzz_check((dfr0 & ~debug) == 0 && (dfr0 & 0xf) <= 8);
     for (unsigned int i = 0; i < COUNT; i++)
-        fuzz_check(is_kind(i, "ID") || sysreg_id_value[i] == 0);
+        fuzz_check(is_kind(i, "ID") || vm.id_value[i] == 0);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -143,8 +143,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         hardware[i] = seed * (2 * i + 1) ^ seed << i % 61;
         absent[i] = (seed >> i % 53 & 7) == 7;
     }
-    memset(sysreg_id_value, 0, COUNT * sizeof(sysreg_id_value[0]));
-    sysreg_init(&policy_built);
+    memset(vm.id_value, 0, sizeof(vm.id_value));
+    sysreg_init(&vm);
     check_hidden();
     while (input.size > 0) {
         unsigned int setting = fuzz_below(&input, 256);

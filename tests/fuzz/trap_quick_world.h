@@ -317,5 +317,6 @@ static void prepare(void)
     fake_sysreg_set("CNTFRQ_EL0", 62500000);
     fake_guarded_device = device;
     fake_effect_hook = note;
-    sysreg_init(&policy);
+    vm.controls = policy.controls;
+    sysreg_init(&vm);
 }

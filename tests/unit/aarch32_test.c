@@ -36,8 +36,9 @@ enum trap_result trap_sysreg(struct vcpu *target, struct event *what)
     return answer;
 }
 
-enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+enum hv_status sysreg_read(struct vcpu *of, unsigned int key, uint64_t *value)
 {
+    (void)of;
     (void)key;
     *value = hardware;
     return HV_OK;

@@ -62,8 +62,9 @@ enum trap_result sysreg_emulate(struct vcpu *of, struct event *access)
     return TRAP_DONE;
 }
 
-enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+enum hv_status sysreg_read(struct vcpu *of, unsigned int key, uint64_t *value)
 {
+    (void)of;
     passed++;
     if (key == KEY_SYSREG_UNKNOWN)
         return HV_ERR_INVALID;
@@ -71,8 +72,9 @@ enum hv_status sysreg_read(unsigned int key, uint64_t *value)
     return HV_OK;
 }
 
-enum hv_status sysreg_write(unsigned int key, uint64_t value)
+enum hv_status sysreg_write(struct vcpu *of, unsigned int key, uint64_t value)
 {
+    (void)of;
     passed++;
     device_value = value;
     return key == KEY_SYSREG_UNKNOWN ? HV_ERR_INVALID : HV_OK;

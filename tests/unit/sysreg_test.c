@@ -117,9 +117,10 @@ static int prepare(void **state)
     vcpu.frame = &frame;
     vcpu.vm = &vm;
     fake_guest_ram(&vm.space);
+    vm.controls = policy_built.controls;
     for (unsigned int i = 0; i < COUNT; i++)
         hardware[i] = ~UINT64_C(0);
-    sysreg_init(&policy_built);
+    sysreg_init(&vm);
     reads = writes = last_written = 0;
     sgi = sgi0 = par = last_value = 0;
     return 0;
@@ -247,6 +248,25 @@ static void pointer_authentication_follows_the_policy(void **state)
     assert_int_equal(nibble(KEY_ID_AA64ISAR2_EL1, 12), through ? 15 : 0);
 }
 
+// Two VMs, of which the policy of one passes pointer authentication on. Each reads its own, whichever vCPU is the
+// current one.
+static void id_registers_are_their_vms_own(void **state)
+{
+    static struct vm other;
+    uint64_t mine, others;
+
+    (void)state;
+    vm.controls.hcr_el2 = HCR_EL2_API | HCR_EL2_APK;
+    sysreg_init(&vm);
+    memset(&other, 0, sizeof(other));
+    other.vcpus[0].vm = &other;
+    sysreg_init(&other);
+    assert_int_equal(sysreg_read(&vcpu, KEY_ID_AA64ISAR1_EL1, &mine), HV_OK);
+    assert_int_equal(sysreg_read(&other.vcpus[0], KEY_ID_AA64ISAR1_EL1, &others), HV_OK);
+    assert_int_equal(mine >> 4 & 15, 15);
+    assert_int_equal(others >> 4 & 15, 0);
+}
+
 static void small_cpus_stay_small(void **state)
 {
     (void)state;
@@ -254,7 +274,7 @@ static void small_cpus_stay_small(void **state)
         hardware[i] = 0;
     hardware[KEY_ID_AA64MMFR0_EL1 - KEY_SYSREG_FIRST] = 1;
     absent[KEY_AIDR_EL1 - KEY_SYSREG_FIRST] = true;
-    sysreg_init(&policy_built);
+    sysreg_init(&vm);
     assert_int_equal(visible(KEY_ID_AA64MMFR0_EL1), 1);
     assert_int_equal(visible(KEY_AIDR_EL1), UINT64_MAX); // of the earlier call: what is absent is not touched
     assert_int_equal(visible(KEY_ID_AA64PFR0_EL1), 0x1000010);
@@ -274,10 +294,10 @@ static void directions_are_held(void **state)
     uint64_t value = 0;
     assert_int_equal(emulate(KEY_SYSREG_UNKNOWN, false, &value), TRAP_INJECT_UNDEF);
     assert_int_equal(emulate(KEY_SYSREG_UNKNOWN, true, &value), TRAP_INJECT_UNDEF);
-    assert_int_equal(sysreg_read(KEY_SYSREG_UNKNOWN, &value), HV_ERR_INVALID);
-    assert_int_equal(sysreg_read(KEY_COUNT, &value), HV_ERR_INVALID);
-    assert_int_equal(sysreg_read(0, &value), HV_ERR_INVALID);
-    assert_int_equal(sysreg_write(0, value), HV_ERR_INVALID);
+    assert_int_equal(sysreg_read(&vcpu, KEY_SYSREG_UNKNOWN, &value), HV_ERR_INVALID);
+    assert_int_equal(sysreg_read(&vcpu, KEY_COUNT, &value), HV_ERR_INVALID);
+    assert_int_equal(sysreg_read(&vcpu, 0, &value), HV_ERR_INVALID);
+    assert_int_equal(sysreg_write(&vcpu, 0, value), HV_ERR_INVALID);
 }
 
 // What Tab offers behind the monitor's sr is what sr can show.
@@ -287,7 +307,7 @@ static void readable_is_what_can_be_read(void **state)
     uint64_t value;
 
     for (unsigned int key = KEY_SYSREG_FIRST; key < KEY_SYSREG_UNKNOWN; key++)
-        assert_int_equal(sysreg_is_readable(key), sysreg_read(key, &value) == HV_OK);
+        assert_int_equal(sysreg_is_readable(key), sysreg_read(&vcpu, key, &value) == HV_OK);
     assert_true(sysreg_is_readable(KEY_AIDR_EL1));
     assert_false(sysreg_is_readable(KEY_TLBI_VMALLE1));
     assert_false(sysreg_is_readable(KEY_SYSREG_UNKNOWN));
@@ -302,8 +322,8 @@ static void dbgdidr_is_what_id_aa64dfr0_says(void **state)
     assert_int_equal(emulate(KEY_DBGDIDR, false, &value), TRAP_DONE);
     assert_int_equal(value, 0xfff88000); // of every field all bits; debug up to Armv8.2; no EL3
     hardware[KEY_ID_AA64DFR0_EL1 - KEY_SYSREG_FIRST] = 0x0000000010305106;
-    sysreg_init(&policy_built);
-    assert_int_equal(sysreg_read(KEY_DBGDIDR, &value), HV_OK);
+    sysreg_init(&vm);
+    assert_int_equal(sysreg_read(&vcpu, KEY_DBGDIDR, &value), HV_OK);
     assert_int_equal(value, 0x35168000);
     assert_int_equal(emulate(KEY_DBGDIDR, true, &value), TRAP_INJECT_UNDEF);
 }
@@ -337,12 +357,12 @@ static void what_the_cpu_lacks_is_undefined(void **state)
     (void)state;
     uint64_t value = 7;
     absent[KEY_PMCR_EL0 - KEY_SYSREG_FIRST] = true;
-    assert_int_equal(sysreg_read(KEY_PMCR_EL0, &value), HV_ERR_UNSUPPORTED);
+    assert_int_equal(sysreg_read(&vcpu, KEY_PMCR_EL0, &value), HV_ERR_UNSUPPORTED);
     assert_int_equal(value, 7);
-    assert_int_equal(sysreg_write(KEY_PMCR_EL0, value), HV_ERR_UNSUPPORTED);
+    assert_int_equal(sysreg_write(&vcpu, KEY_PMCR_EL0, value), HV_ERR_UNSUPPORTED);
     assert_int_equal(emulate(KEY_PMCR_EL0, false, &value), TRAP_INJECT_UNDEF);
-    assert_int_equal(sysreg_read(KEY_ICC_PMR_EL1, &value), HV_ERR_UNSUPPORTED);
-    assert_int_equal(sysreg_write(KEY_ICC_SGI1R_EL1, value), HV_ERR_UNSUPPORTED);
+    assert_int_equal(sysreg_read(&vcpu, KEY_ICC_PMR_EL1, &value), HV_ERR_UNSUPPORTED);
+    assert_int_equal(sysreg_write(&vcpu, KEY_ICC_SGI1R_EL1, value), HV_ERR_UNSUPPORTED);
 }
 
 static void sgis_go_to_the_vgic(void **state)
@@ -364,7 +384,7 @@ static void sgis_go_to_the_vgic(void **state)
 static void set_way_cleans_and_invalidates(void **state)
 {
     (void)state;
-    assert_int_equal(sysreg_write(KEY_DC_ISW, 0x42), HV_OK);
+    assert_int_equal(sysreg_write(&vcpu, KEY_DC_ISW, 0x42), HV_OK);
     assert_int_equal(last_written, KEY_DC_CISW);
     assert_int_equal(last_value, 0x42);
 }
@@ -375,16 +395,16 @@ static void maintenance_by_address_uses_the_physical_one(void **state)
     vcpu.frame->spsr_el2 = SPSR_M_EL1H;
     fake_sysreg_set("SPSR_EL2", SPSR_M_EL0T); // of EL2's own last exception
     par = GUEST_RAM_PA + 0x5000;
-    assert_int_equal(sysreg_write(KEY_DC_CVAC, 0xffff000000001040), HV_OK);
+    assert_int_equal(sysreg_write(&vcpu, KEY_DC_CVAC, 0xffff000000001040), HV_OK);
     assert_int_equal(last_written, KEY_DC_CVAC);
     assert_int_equal(last_value, GUEST_RAM_PA + 0x5040);
     assert_false(translated_el0 || translated_write);
-    assert_int_equal(sysreg_write(KEY_DC_IVAC, 0x1000), HV_OK);
+    assert_int_equal(sysreg_write(&vcpu, KEY_DC_IVAC, 0x1000), HV_OK);
     assert_int_equal(last_written, KEY_DC_CIVAC);
-    assert_int_equal(sysreg_write(KEY_IC_IVAU, 0x1000), HV_OK);
+    assert_int_equal(sysreg_write(&vcpu, KEY_IC_IVAU, 0x1000), HV_OK);
     assert_int_equal(last_written, KEY_IC_IALLUIS);
     vcpu.frame->spsr_el2 = SPSR_M_EL0T;
-    assert_int_equal(sysreg_write(KEY_DC_ZVA, 0x1000), HV_OK);
+    assert_int_equal(sysreg_write(&vcpu, KEY_DC_ZVA, 0x1000), HV_OK);
     assert_true(translated_el0 && translated_write);
 }
 
@@ -394,8 +414,8 @@ static void maintenance_never_leaves_guest_ram(void **state)
     const uint64_t bad[] = {PAR_EL1_F | 9, HV_PA, GUEST_RAM_PA - 0x1000, GUEST_RAM_PA + GUEST_RAM_SIZE, PL011_IPA};
     for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
         par = bad[i];
-        assert_int_equal(sysreg_write(KEY_DC_CIVAC, 0x1000), HV_OK);
-        assert_int_equal(sysreg_write(KEY_DC_ZVA, 0x1000), HV_ERR_FAULT);
+        assert_int_equal(sysreg_write(&vcpu, KEY_DC_CIVAC, 0x1000), HV_OK);
+        assert_int_equal(sysreg_write(&vcpu, KEY_DC_ZVA, 0x1000), HV_ERR_FAULT);
     }
     assert_int_equal(writes, 0);
 }
@@ -416,7 +436,7 @@ static void a_step_keeps_the_guests_mdscr(void **state)
     assert_int_equal(emulate(KEY_OSLSR_EL1, false, &value), TRAP_DONE);
     assert_int_equal(value, 8);
     value = 1;
-    assert_int_equal(sysreg_write(KEY_OSLAR_EL1, value), HV_OK);
+    assert_int_equal(sysreg_write(&vcpu, KEY_OSLAR_EL1, value), HV_OK);
     assert_true(vcpu.guest_os_lock);
     assert_int_equal(writes, 0);
     reads = 0;
@@ -436,6 +456,7 @@ int main(void)
         cmocka_unit_test_setup(encoded_names, prepare),
         cmocka_unit_test_setup(id_registers_hide_what_is_not_virtualized, prepare),
         cmocka_unit_test_setup(pointer_authentication_follows_the_policy, prepare),
+        cmocka_unit_test_setup(id_registers_are_their_vms_own, prepare),
         cmocka_unit_test_setup(small_cpus_stay_small, prepare),
         cmocka_unit_test_setup(directions_are_held, prepare),
         cmocka_unit_test_setup(readable_is_what_can_be_read, prepare),

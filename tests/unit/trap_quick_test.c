@@ -57,8 +57,6 @@ static const struct policy policy = {
 // Const tables of the build, under second names that the test may write.
 uint16_t id_keys[64];
 __asm__(".globl sysreg_id_key\n.set sysreg_id_key, id_keys");
-// As long as the real one, so that a read behind its end is seen.
-uint64_t sysreg_id_value[SYSREG_COUNT + 1];
 
 // What the calls that only return a number return.
 int64_t psci_version(struct vcpu *vcpu)
@@ -352,7 +350,7 @@ static void an_id_register_is_read_into_each_register(void **state)
 {
     (void)state;
     id_keys[0] = KEY_ID_AA64PFR0_EL1;
-    sysreg_id_value[KEY_ID_AA64PFR0_EL1 - KEY_SYSREG_FIRST] = 0x1122;
+    vm.id_value[KEY_ID_AA64PFR0_EL1 - KEY_SYSREG_FIRST] = 0x1122;
     for (unsigned int rt = 0; rt < 32; rt++) {
         memset(&frame, 0, sizeof(frame));
         assert_true(trap_quick_register(&frame, WITH_RT(ID_REGISTER(0), rt)));

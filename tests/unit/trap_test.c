@@ -56,8 +56,9 @@ NEVER(trap_other)
 NEVER(trap_debug)
 NEVER(abort_handle)
 
-enum hv_status sysreg_read(unsigned int key, uint64_t *value)
+enum hv_status sysreg_read(struct vcpu *of, unsigned int key, uint64_t *value)
 {
+    (void)of;
     (void)key, (void)value;
     fail();
     return HV_ERR_UNSUPPORTED;

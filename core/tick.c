@@ -27,15 +27,18 @@ void tick_register(tick_function function)
     functions[function_count++] = function;
 }
 
+static void second_passed(void *argument);
+
 // CNTFRQ_EL0 is the number of ticks of CNTPCT_EL0 in a second.
 static void set_next(void)
 {
-    hyp_timer_set(HYP_TIMER_TICK, READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0));
+    hyp_timer_set(READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0), second_passed, NULL);
 }
 
 // Called by hyp_timer.c when the tick's deadline has passed.
-static void second_passed(void)
+static void second_passed(void *argument)
 {
+    (void)argument;
     set_next();
     for (unsigned int i = 0; i < function_count; i++)
         functions[i]();
@@ -53,6 +56,5 @@ static enum irq_end timer_interrupt(void *argument)
 void tick_init_cpu(void)
 {
     irq_register(platform.hyp_timer_intid, timer_interrupt, NULL);
-    hyp_timer_register(HYP_TIMER_TICK, second_passed);
     set_next();
 }

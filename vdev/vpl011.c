@@ -146,8 +146,10 @@ static uint64_t after(const struct vm *vm, unsigned int periods)
     return guest_now(vm) + clocks * READ_SYSREG(CNTFRQ_EL0) / UART_CLOCK + 1;
 }
 
+static void timer_expired(void *argument);
+
 // EL2's timer comes at the first of the two. While the VM is paused nothing is due: vpl011_time_goes_on sets it again.
-static void set_timer(const struct vm *vm) REQUIRES(vpl011_role)
+static void set_timer(struct vm *vm) REQUIRES(vpl011_role)
 {
     const struct vpl011 *uart = &vm->uart;
     uint64_t first = uart->receive_timeout;
@@ -155,7 +157,7 @@ static void set_timer(const struct vm *vm) REQUIRES(vpl011_role)
     if (first == 0 || (uart->drained != 0 && uart->drained < first))
         first = uart->drained;
     if (first != 0 && vm->state <= VM_PAUSING)
-        hyp_timer_set(HYP_TIMER_UART, first + vm->virtual_offset);
+        hyp_timer_set(first + vm->virtual_offset, timer_expired, vm);
 }
 
 // Asserts what has become due. Guest time 0 stands for "nothing is to come".
@@ -449,9 +451,9 @@ COLD void vpl011_time_goes_on(struct vm *vm)
     unlock_uart(&vm->uart);
 }
 
-static void timer_expired(void)
+static void timer_expired(void *argument)
 {
-    vpl011_time_goes_on(vcpu_current()->vm);
+    vpl011_time_goes_on(argument);
 }
 
 // What is typed for the guest. The console offers it again after channel_room when this says false.
@@ -468,7 +470,6 @@ static COLD void vpl011_reset(struct vm *vm)
     memset(uart, 0, sizeof(*uart));
     uart->channel = channel != NULL ? channel : channel_open(take_typed, vm); // a reset keeps it
     spinlock_init(&uart->lock, LOCK_UART);
-    hyp_timer_register(HYP_TIMER_UART, timer_expired);
     *reg(uart, UARTCR) = CR_RESET;
     *reg(uart, UARTIFLS) = IFLS_RESET;
     for (uint32_t i = 0; i < ARRAY_COUNT(identification); i++)

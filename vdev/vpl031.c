@@ -64,6 +64,8 @@ static void update(struct vm *vm)
     }
 }
 
+static void alarm_expired(void *argument);
+
 // Differences of the 32-bit clock are taken as signed, so that they are right across its wrap: a clock at 0xfffffffe
 // and an alarm at 3 are 5 seconds apart. Rings when the alarm is due; otherwise has EL2's timer look again. For
 // example, with 5 seconds left it looks in 4 seconds and a sixteenth, and from then on every sixteenth of a second.
@@ -77,7 +79,7 @@ static void look(struct vm *vm, uint32_t machine)
         return;
     if (left > 0) {
         uint64_t wait = (uint64_t)(left - 1) * second + second / LOOKS_PER_SECOND;
-        hyp_timer_set(HYP_TIMER_RTC, READ_SYSREG(CNTPCT_EL0) + wait);
+        hyp_timer_set(READ_SYSREG(CNTPCT_EL0) + wait, alarm_expired, vm);
         return;
     }
     rtc->armed = false;
@@ -184,9 +186,9 @@ static COLD enum mmio_result vpl031_access(struct vcpu *vcpu, uint32_t offset, u
     return MMIO_DONE;
 }
 
-static COLD void alarm_expired(void)
+static COLD void alarm_expired(void *argument)
 {
-    struct vm *vm = vcpu_current()->vm;
+    struct vm *vm = argument;
 
     spinlock_acquire(&vm->rtc.lock);
     look(vm, machine_clock());
@@ -197,7 +199,6 @@ static COLD void vpl031_reset(struct vm *vm)
 {
     memset(&vm->rtc, 0, sizeof(vm->rtc));
     spinlock_init(&vm->rtc.lock, LOCK_RTC);
-    hyp_timer_register(HYP_TIMER_RTC, alarm_expired);
 }
 
 const struct device_ops device_pl031 = {.access = vpl031_access, .reset = vpl031_reset, .interrupt = PL031_INTID};

@@ -88,6 +88,8 @@ static bool is_due(const struct vcpu *vcpu)
     return (vcpu->timer.physical_ctl & CNTX_CTL_ENABLE) && physical_count(vcpu) >= vcpu->timer.physical_cval;
 }
 
+static void physical_expired(void *argument);
+
 // Drives the guest's line, and has EL2's timer come at the guest's deadline.
 static void update_physical(struct vcpu *vcpu)
 {
@@ -100,20 +102,19 @@ static void update_physical(struct vcpu *vcpu)
     // makes the sum wrap for every deadline, and rightly so.
     bool never = (int64_t)offset > 0 && deadline < offset;
 
-    hyp_timer_set(HYP_TIMER_PHYSICAL_TIMER, !wanted || due || never ? HYP_TIMER_NEVER : deadline);
+    hyp_timer_set(!wanted || due || never ? HYP_TIMER_NEVER : deadline, physical_expired, vcpu);
     (void)vgic_set_line(vcpu->vm, vcpu->id, INTID_PHYSICAL_TIMER, due);
 }
 
-static void physical_expired(void)
+static void physical_expired(void *argument)
 {
-    update_physical(vcpu_current());
+    update_physical(argument);
 }
 
 // A vCPU that is turned on finds its timers off, as after a reset of the CPU.
 void vtimer_init_cpu(struct vcpu *vcpu)
 {
     memset(&vcpu->timer, 0, sizeof(vcpu->timer));
-    hyp_timer_register(HYP_TIMER_PHYSICAL_TIMER, physical_expired);
     WRITE_SYSREG(CNTHCTL_EL2, vcpu->vm->controls.cnthctl_el2);
     WRITE_SYSREG(CNTVOFF_EL2, vcpu->vm->virtual_offset);
     WRITE_SYSREG(CNTV_CTL_EL0, 0);

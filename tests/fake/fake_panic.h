@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// core/panic.c for tests: panic ends the function under test with longjmp, when the test has said that it expects that,
-// and the program otherwise.
+// core/panic.c and lib/fatal.c for tests: panic (and fatal, which calls it) ends the function under test with longjmp,
+// when the test has said that it expects that, and the program otherwise.
 //
 //     if (FAKE_PANIC_EXPECTED() == 0) { call(); fail(); }
 //     assert_string_equal(fake_panic_text, "...");
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include <hv/fatal.h>
 #include <hv/panic.h>
 
 __attribute__((weak)) jmp_buf fake_panic_exit;
@@ -34,6 +35,11 @@ __attribute__((weak)) _Noreturn void panic(const char *format, ...)
     }
     fprintf(stderr, "panic: %s\n", fake_panic_text);
     abort();
+}
+
+__attribute__((weak)) _Noreturn void fatal(const char *reason)
+{
+    panic("%s", reason);
 }
 
 __attribute__((weak)) void panic_register(panic_stopper stopper)

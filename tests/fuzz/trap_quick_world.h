@@ -91,14 +91,11 @@ unsigned int cpu_id(void)
     return here;
 }
 
-void hyp_timer_register(enum hyp_timer_user user, void (*expired)(void))
+void hyp_timer_set(uint64_t at, void (*expired)(void *argument), void *argument)
 {
-    (void)user, (void)expired;
-}
-
-void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
-{
-    note('h' + user, deadline);
+    (void)expired;
+    fuzz_check(argument == &vm || ((struct vcpu *)argument)->vm == &vm);
+    note('h' + (argument == &vm), at);
 }
 
 unsigned int gicv3_acknowledge(void)

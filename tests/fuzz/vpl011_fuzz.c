@@ -9,6 +9,7 @@
 #include <fake_channel.h>
 #include <fake_cpu_id.h>
 #include <fake_gicv3.h>
+#include <fake_panic.h>
 #include <fake_shadow.h>
 #include <fake_vgic.h>
 

@@ -60,14 +60,9 @@ unsigned int cpu_id(void)
     return vcpu_current()->cpu;
 }
 
-void hyp_timer_register(enum hyp_timer_user user, void (*function)(void))
+void hyp_timer_set(uint64_t at, void (*expired)(void *argument), void *argument)
 {
-    (void)user, (void)function;
-}
-
-void hyp_timer_set(enum hyp_timer_user user, uint64_t deadline)
-{
-    (void)user, (void)deadline;
+    (void)at, (void)expired, (void)argument;
 }
 
 enum hv_status space_show_shadow(struct space *of, const struct ipa_range *range, bool show)

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include <fake_gicv3.h>
+#include <fake_panic.h>
 #include <fake_vgic.h>
 
 #include <hv/arch/registers.h>

@@ -127,7 +127,7 @@ static bool take_back(uint32_t cpus)
         if (!(__atomic_fetch_and(&asked[cpu], ~mine, __ATOMIC_ACQ_REL) & mine))
             continue;
         __atomic_fetch_and(&calls[cpu_id()].left, ~(uint32_t)BIT64(cpu), __ATOMIC_RELAXED);
-        log_limited(LOG_LIMIT(LOG_SOURCE_LATE, LOG_ERROR), LOG_CPU, "cpu-late", "vcpu=%u limit_ms=%u", cpu,
+        log_limited(LOG_LIMIT(LOG_SOURCE_LATE, LOG_ERROR), LOG_CPU, "cpu-late", "target=%u limit_ms=%u", cpu,
                     CPU_LATE_MS);
         none = false;
     }

@@ -103,7 +103,7 @@ const struct monitor_command monitor_commands[] = {
             "transparent: Ctrl-] is the guest's too, and a BREAK alone opens the monitor", cmd_console, NULL),
     COMMAND("exc",     "", "top last log reset", "[top [class|call|device|register|row] [n]] | last [n] | log | reset",
             "counts and latency of the guest's exits, the last ones", cmd_exc, complete_exc),
-    COMMAND("explain", "", "esr", "<seq> [cpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, NULL),
+    COMMAND("explain", "", "esr", "<seq> [vcpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, NULL),
     COMMAND("gic",     "irq", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, NULL),
     COMMAND("halt",    "poweroff", "", "", "power the machine off", cmd_halt, NULL),
     COMMAND("help",    "?", "", "[command]", "what there is, or one command", cmd_help, complete_help),

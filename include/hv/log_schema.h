@@ -14,7 +14,7 @@
     EVENT("ports-refused",       BOOT,    "reason", "the board's last virtio transport has a console device that EL2 cannot use: unsupported (it needs force-legacy=false and several ports) or state (it does not answer)") \
     EVENT("refused",             BOOT,    "reason * bound", "no guest can run; the monitor opens. The second field is named after what was wrong") \
     EVENT("cpu-fail",            CPU,     "target result", "a CPU could not be started; result is PSCI's") \
-    EVENT("cpu-late",            CPU,     "vcpu limit_ms held", "a CPU did not answer a call in time") \
+    EVENT("cpu-late",            CPU,     "target limit_ms held", "a CPU did not answer a call in time") \
     EVENT("cpu-up",              CPU,     "up", "a secondary CPU runs at EL2") \
     EVENT("features",            CPU,     "midr pa_bits gic vmid_bits hafdbs xnx fgt ecv vhe", "what the CPU can do (numbers as its ID registers have them)") \
     EVENT("abort",               FAULT,   "exit key op result pc addr esr held row at reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
@@ -74,7 +74,7 @@
     FIELD("elr",       "ELR_ELx: address to return to") \
     FIELD("entry",     "entry point, IPA") \
     FIELD("esr",       "ESR_ELx: syndrome") \
-    FIELD("exit",      "number of the exit on its CPU: the monitor's explain takes it") \
+    FIELD("exit",      "number of the exit on its vCPU: the monitor's explain takes it") \
     FIELD("far",       "FAR_ELx: faulting virtual address") \
     FIELD("fgt",       "FEAT_FGT") \
     FIELD("gic",       "GIC system register interface") \

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // exc: what the guest did, as counts and latencies of its exits, and the last of them one by one. The counters and the
-// ring of events belong to the CPU that writes them on each exit, without a lock, and it goes on writing while they are
+// ring of events belong to the vCPU, whose CPU writes them on each exit, without a lock, and goes on while they are
 // read here. So a count may be one exit old; an event is copied and then looked at again, and is left out when its slot
 // was used anew meanwhile (monitor_copy_event).
 #include <hv/monitor_cmds.h>
@@ -46,7 +46,7 @@ static void histogram_line(const struct telemetry_stat *stat, uint64_t count, ch
     text[TELEMETRY_BUCKETS] = '\0';
 }
 
-// The counts of one key, summed over all CPUs; nothing when there are none. total: exits of all keys.
+// The counts of one key, summed over all vCPUs; nothing when there are none. total: exits of all keys.
 static void show_stat(unsigned int key, uint64_t total)
 {
     char text[TELEMETRY_BUCKETS + 1];
@@ -193,7 +193,7 @@ static bool step_back(uint64_t *position, unsigned int *from)
     return found;
 }
 
-// exc last [n]: goes back n events over all CPUs, by time, and shows from there to now, in order. The end is taken
+// exc last [n]: goes back n events over all vCPUs, by time, and shows from there to now, in order. The end is taken
 // first, so that exits that happen meanwhile do not push the list on.
 static const char *exc_last(const struct monitor_words *words)
 {

@@ -50,7 +50,7 @@ static const char *cause_sentence(unsigned int cause)
     return cause < ARRAY_COUNT(cause_texts) ? cause_texts[cause].sentence : "?";
 }
 
-// An event may be overwritten while it is copied, since its CPU runs on. So it is looked up again behind the copy: if
+// An event may be overwritten while it is copied, since its vCPU runs on. So it is looked up again behind the copy: if
 // the slot still has that number, and its turn has not come again, what was copied is whole. The fence keeps the second
 // look behind the copy.
 bool monitor_copy_event(unsigned int vcpu, uint64_t sequence, struct event *event)
@@ -84,7 +84,7 @@ static void show_event(const struct event *event)
     const struct policy_row *row = row_of(event);
     char name[EVENT_NAME_SIZE];
 
-    out("us:%12lu cpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s", monitor_uptime_us(event->entry), event->vcpu,
+    out("us:%12lu vcpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s", monitor_uptime_us(event->entry), event->vcpu,
         event->sequence, event->pc, event->write ? "w" : "r", event_name(event, name, sizeof(name)));
     out_note("\n             ");
     out(" address:0x%08lx value:0x%lx verdict:%s result:%s at:%s\n", event->address, event->value,
@@ -99,7 +99,7 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
     unsigned int first;
 
     memcpy(position, begin, monitor_vm()->vcpu_count * sizeof(position[0]));
-    out_heading("%12s c %7s pc, read or write, key", "us", "seq");
+    out_heading("%12s v %7s pc, read or write, key", "us", "seq");
     out_heading("%12s address, value, verdict, result, policy row", "");
     do {
         struct event event;
@@ -242,7 +242,7 @@ static const char *explain_esr(const char *word)
     return NULL;
 }
 
-// explain <seq> [cpu]: each CPU numbers its events for itself, so several may keep one of this number; then the CPU
+// explain <seq> [vcpu]: each vCPU numbers its events for itself, so several may keep one of this number; then the vCPU
 // must be named.
 const char *cmd_explain(const struct monitor_words *words)
 {
@@ -266,7 +266,7 @@ const char *cmd_explain(const struct monitor_words *words)
     if (found == 0)
         return monitor_error("event %s is not kept (exc last shows those that are)", words->word[1]);
     if (found > 1)
-        return monitor_error("several CPUs keep an event %s: explain %s <cpu>", words->word[1], words->word[1]);
+        return monitor_error("several vCPUs keep an event %s: explain %s <vcpu>", words->word[1], words->word[1]);
     explain_event(&event);
     return NULL;
 }

@@ -68,11 +68,11 @@ const char *cmd_inject(const struct monitor_words *words)
 {
     struct injection injection = {.kind = words->word[1]};
     bool irq = strcmp(injection.kind, "irq") == 0;
-    unsigned int cpu_word = irq ? 3 : 2;
+    unsigned int vcpu_word = irq ? 3 : 2;
 
     if (strcmp(injection.kind, "break") == 0)
         return key_break(words);
-    const char *error = monitor_vcpu(words->count > cpu_word ? words->word[cpu_word] : NULL, &injection.vcpu);
+    const char *error = monitor_vcpu(words->count > vcpu_word ? words->word[vcpu_word] : NULL, &injection.vcpu);
 
     if (error != NULL)
         return error;

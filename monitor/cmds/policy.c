@@ -18,7 +18,7 @@
 #include <hv/telemetry.h>
 #include <hv/vm.h>
 
-// The counters of a row belong to the CPUs, each of which counts its own exits without a lock; requests to virtio
+// The counters of a row belong to the vCPUs, each of which counts its own exits without a lock; requests to virtio
 // devices are counted for the VM.
 uint64_t monitor_row_count(unsigned int row)
 {

@@ -51,7 +51,7 @@ def test_every_command_with_live_linux(boot_shell):
     for _ in range(5):
         use_paused(linux)
         last = linux.rows("exc last 1")[0]
-        assert last["key"] in linux.command(f"explain {last['seq']} {last['cpu']}").text
+        assert last["key"] in linux.command(f"explain {last['seq']} {last['vcpu']}").text
         linux.command("resume")
         linux.attention()
         paused = next(row["paused_us"] for row in linux.rows("status") if "paused_us" in row) / 1e6

@@ -171,7 +171,7 @@ def test_explain_takes_what_a_record_cites(ariel):
 
 def test_explain_takes_what_exc_last_shows(ariel):
     event = json.loads(ariel.command("exc last 1 -j")[0])
-    reply = ariel.command(f"explain {event['seq']} {event['cpu']}").text
+    reply = ariel.command(f"explain {event['seq']} {event['vcpu']}").text
     assert f"pc={event['pc']}" in reply
     assert re.search(r"(?s)^who .*\nwhat .*\nesr .*\nwhy .*traps it.*\ngot ", reply)
 

@@ -74,7 +74,7 @@ static void wrong_counts_of_words_get_the_usage(void **state)
         {"exc", 0, 3, "exc [top [class|call|device|register|row] [n]] | last [n] | log | reset"},
         {"exc last", 0, 1, "exc last [n]"},
         {"exc reset", 0, 0, "exc reset"},
-        {"explain", 1, 2, "explain <seq> [cpu] | esr <value>"},
+        {"explain", 1, 2, "explain <seq> [vcpu] | esr <value>"},
         {"explain esr", 1, 1, "explain esr <value>"},
         {"gic", 0, 1, "gic [vcpu]"},
         {"halt", 0, 0, "halt "},

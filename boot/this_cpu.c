@@ -27,14 +27,14 @@ extern char stacks_start[];
 // the vectors and vcpu_current find it; and the vCPU's trap frame is at the top of the CPU's stack, where the vectors
 // save the guest's registers. With a STACK_STRIDE of 20 KiB the stack of CPU 1 ends 40 KiB after stacks_start, and the
 // frame is the last sizeof(struct trap_frame) bytes below that. boot.S (set_stack) computes the same address; the two
-// must agree.
+// must agree. vcpu->cpu is vm_build's to set. Until then the boot CPU's vCPU has 0 there, as all of struct vm is zero,
+// and 0 is the boot CPU's number (CPU_BOOT).
 struct vcpu *this_cpu_adopt(unsigned int cpu)
 {
     struct vcpu *vcpu = plan_vcpu_of_cpu(cpu);
 
     if (vcpu == NULL)
         panic("CPU %u is in no VM's plan", cpu);
-    vcpu->cpu = cpu;
     vcpu->frame = (struct trap_frame *)(stacks_start + (cpu + 1) * STACK_STRIDE) - 1;
     WRITE_SYSREG(TPIDR_EL2, (uint64_t)vcpu);
     return vcpu;

@@ -193,7 +193,7 @@ static void update(struct vm *vm) REQUIRES(vpl011_role)
         uart->receive_timeout = 0;
     if (uart->level != (masked != 0)) {
         uart->level = masked != 0;
-        (void)vgic_set_line(vm, 0, PL011_INTID, uart->level);
+        (void)vgic_set_line(vm, 0, device_pl011.interrupt, uart->level);
     }
     if (empty) {
         publish(uart);

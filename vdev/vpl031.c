@@ -60,7 +60,7 @@ static void update(struct vm *vm)
 
     if (rtc->level != level) {
         rtc->level = level;
-        (void)vgic_set_line(vm, 0, PL031_INTID, level);
+        (void)vgic_set_line(vm, 0, device_pl031.interrupt, level);
     }
 }
 

@@ -20,7 +20,8 @@ struct device_ops {
     // boot CPU before any of its vCPUs runs. NULL: the device has no state.
     void (*reset)(struct vm *vm);
 
-    // The INTID of the interrupt that it raises by vgic_set_line, an SPI of which it is the one source; 0: none.
+    // The INTID of the interrupt that the device's own file raises by vgic_set_line, an SPI of which it is the one
+    // source; 0: it has none, or more than one, whose numbers follow from the transport.
     unsigned int interrupt;
 
     // A snapshot of vm's device, all vCPUs paused. save writes at most size bytes to state and returns how many it

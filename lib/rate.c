@@ -10,11 +10,6 @@
 // More is never owed, and so no sum can wrap. At RATE_MAX it is a quarter of an hour's worth.
 #define USED_MAX (UINT64_C(1) << 50)
 
-static uint64_t burst_of(uint64_t per_second)
-{
-    return per_second < RATE_BURST_PART ? 1 : per_second / RATE_BURST_PART;
-}
-
 // Brings the bucket up to date: what flowed back since the last time. The counter does not go backwards; if a caller
 // says that it did, nothing has flowed.
 static void flow_back(struct rate *rate, uint64_t per_second, struct rate_clock clock)
@@ -56,7 +51,7 @@ static uint64_t ticks_for(uint64_t missing, uint64_t per_second, uint64_t fracti
 
 bool rate_allows(struct rate *rate, uint64_t per_second, uint64_t amount, struct rate_clock clock, uint64_t *when)
 {
-    uint64_t burst = burst_of(per_second);
+    uint64_t burst = per_second / RATE_BURST_PART;                  // 0: each goes when all before it is paid for
     uint64_t most_used = burst - (amount < burst ? amount : burst); // when it may go
 
     flow_back(rate, per_second, clock);

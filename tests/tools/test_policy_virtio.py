@@ -101,6 +101,25 @@ def test_errors_name_line_value_and_cure(text, line, message):
         assert f"test.toml:{HEAD + line}: " in errors(text) and message in errors(text)
 
 
+@pytest.mark.parametrize("first, second, reached", [
+    (("emulate", "0..9"), ("deny", "2..3"), True),  # by a request that leaves 0..9
+    (("emulate", "0..9"), ("emulate", "2..3"), False),
+    (("emulate", "0..9"), ("emulate", "5..15"), True),
+    (("deny", "0..9"), ("deny", "2..3"), False),
+    (("deny", "0..9"), ("emulate", "2..3"), False),
+    (("deny", "0..9"), ("deny", "5..15"), True),
+    (("deny", "5..15"), ("deny", "0..9"), True),
+    (("emulate", "0.."), ("deny", "2..3"), False),
+    (("emulate", "1.."), ("deny", "2..3"), True),
+])
+def test_a_row_behind_another_is_reached_or_not(first, second, reached):
+    text = "".join(row(DISK, f'sectors = "{sectors}"', action=action) for action, sectors in (first, second)) + row(DISK)
+    if reached:
+        assert len(build(text).virtio) == 4
+    else:
+        assert f"test.toml:{HEAD + 5}: virtio block sectors {second[1]}: never reached: line {HEAD + 1} (virtio" in errors(text)
+
+
 def test_what_bounds_the_table():
     rows = "".join(row(DISK, f"transport = {n}", action="deny") for n in range(31))
     assert len(build(rows).virtio) == 32

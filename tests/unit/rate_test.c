@@ -98,6 +98,11 @@ static void long_quiet_fills_it_and_no_more(void **state)
         assert_true(go(&rate, 100, 1, at(UINT64_MAX, HZ)));
     assert_false(go(&rate, 100, 1, at(UINT64_MAX, HZ)));
     assert_true(when == UINT64_MAX);
+    // 2^24 seconds at 2^40 a second would be 2^64.
+    rate = (struct rate){0};
+    rate_take(&rate, 5 * RATE_MAX);
+    assert_true(rate_allows(&rate, RATE_MAX, 1, at(UINT64_C(1) << 24, 1), &when));
+    assert_int_equal(rate.used, 0);
 }
 
 static void debts_are_bounded(void **state)
@@ -150,7 +155,7 @@ static void waits_are_exact_or_a_microsecond_late(void **state)
         rate_take(&rate, amount);
         if (rate_allows(&rate, per_second, amount, at(now, frequency), &when))
             continue;
-        uint64_t burst = per_second / 10 == 0 ? 1 : per_second / 10;
+        uint64_t burst = per_second / 10;
         uint64_t room = burst - (amount < burst ? amount : burst);
         unsigned __int128 product = (unsigned __int128)(rate.used - room) * frequency;
         unsigned __int128 ticks = (product + per_second - 1) / per_second;

@@ -21,6 +21,7 @@ void pool_init(struct pool *pool, uint8_t (*pages)[4096], unsigned int count)
     spinlock_init(&pool->lock, LOCK_POOL);
 }
 
+// What is neither used nor promised can be promised.
 bool pool_reserve(struct pool *pool, unsigned int count)
 {
     bool enough;
@@ -50,6 +51,7 @@ static unsigned int first_free(const struct pool *pool) REQUIRES(pool->lock)
     return word * WORD_BITS + (unsigned int)__builtin_ctzll(~pool->in_use[word]);
 }
 
+// Turns one promise into a page, which is cleared: an entry of a new table must not be one of an old table's.
 uint64_t *pool_take(struct pool *pool)
 {
     unsigned int number;
@@ -67,6 +69,8 @@ uint64_t *pool_take(struct pool *pool)
     return page;
 }
 
+// The caller has made sure that no walker can reach the page any more: the entry that led to it is gone, and the TLBs
+// have been flushed.
 void pool_give(struct pool *pool, const uint64_t *page)
 {
     size_t number = ((uintptr_t)page - (uintptr_t)pool->pages) / sizeof(pool->pages[0]);

@@ -93,6 +93,9 @@ static void map_range(const struct platform_range *range, uint64_t attributes)
     map(range->base, range->base + range->size, attributes);
 }
 
+// Code can be executed and not written, constants can only be read, data can be written and not executed. Sealed data
+// was written before the MMU came on, and nothing can write it from then on. The page below each CPU's stack is not
+// mapped: a stack that overflows faults there, instead of growing into that of the next CPU.
 static void map_image(void)
 {
     map((uint64_t)text_start, (uint64_t)text_end, TEXT);
@@ -104,6 +107,8 @@ static void map_image(void)
         *page_descriptor((uint64_t)stacks_start + cpu * STACK_STRIDE) = 0; // the guard page under its stack
 }
 
+// Devices that EL2 drives, and those that a policy may let it drive in a guest's place. Flash is read-only for EL2 as
+// well.
 static void map_devices(void)
 {
     struct platform_range flash = platform.flash;

@@ -132,6 +132,7 @@ static void store(struct stage2 *stage2, uint64_t *entry, unsigned int level, ip
     *live = descriptor;
 }
 
+// Every operation ends here, also one that was refused: what was reserved and not taken goes back to the pool.
 static void finish(struct stage2 *stage2) RELEASES(stage2->lock)
 {
     pool_unreserve(stage2->pool, stage2->reserved);
@@ -345,6 +346,7 @@ static uint64_t *first_entry(struct stage2 *stage2, const struct piece *piece, u
     return descend(stage2, piece->ipa, *level);
 }
 
+// A piece is at most one block of 2 MiB (for_each_piece). It becomes one block, or the pages of one table.
 static void map_piece(struct stage2 *stage2, const struct piece *piece, uint64_t offset, uint32_t permissions)
     REQUIRES(stage2->lock)
 {
@@ -361,6 +363,8 @@ static void map_piece(struct stage2 *stage2, const struct piece *piece, uint64_t
         (void)merge(stage2, piece->ipa, permissions, false);
 }
 
+// offset is what has to be added to an IPA to get its PA. It is the same for all of the range, and may wrap around: IPA
+// 0x40000000 at PA 0x2000000 has the offset -0x3e000000.
 enum hv_status stage2_map(struct stage2 *stage2, const struct ipa_range *range, pa_t pa, uint32_t permissions)
 {
     enum hv_status status = check_map(range, pa, permissions);
@@ -376,6 +380,8 @@ enum hv_status stage2_map(struct stage2 *stage2, const struct ipa_range *range, 
     return status;
 }
 
+// A whole block, or a table with all its pages, goes by one store and one flush. For single pages a block is split
+// first: what is left of it stays mapped.
 static void unmap_piece(struct stage2 *stage2, const struct piece *piece) REQUIRES(stage2->lock)
 {
     bool whole = piece->size == BLOCK_SIZE;
@@ -409,6 +415,8 @@ enum hv_status stage2_unmap(struct stage2 *stage2, const struct ipa_range *range
     return status;
 }
 
+// All 2 MiB of a table of pages may become one block at once, whatever their permissions were. Otherwise each entry
+// keeps its address and gets the new permissions; a block of which a part changes is split.
 static void protect_piece(struct stage2 *stage2, const struct piece *piece, uint32_t permissions) REQUIRES(stage2->lock)
 {
     unsigned int level;
@@ -439,6 +447,8 @@ enum hv_status stage2_protect(struct stage2 *stage2, const struct ipa_range *ran
     return status;
 }
 
+// The lock is held for the walk alone. The answer is what stood there at that moment; a caller for whom it has to stay
+// true must keep the VM from changing it.
 enum hv_status stage2_query(struct stage2 *stage2, ipa_t ipa, struct stage2_entry *entry)
 {
     unsigned int level;
@@ -492,6 +502,8 @@ uint32_t stage2_meaning(const struct stage2 *stage2, ipa_t ipa)
     }
 }
 
+// The pointer stays good as long as nobody unmaps or merges the page: true of the shadow of a device, which stands for
+// the life of its VM.
 const uint64_t *stage2_leaf(struct stage2 *stage2, ipa_t ipa)
 {
     unsigned int level;

@@ -64,6 +64,8 @@ static const struct single singles[] = {
     {ESR_EC_CP14_64, 0, KEY_DBGDSAR, MRRC(0, 2)},        // DBGDSAR
 };
 
+// MCRR and MRRC move two general registers at once. Their ISS has another form than that of MCR and MRC: opc1 is wider,
+// and a second register stands where CRn and opc2 would.
 static bool is_pair(uint32_t syndrome)
 {
     uint64_t ec = FIELD_GET(ESR_ELX_EC, syndrome);
@@ -71,6 +73,8 @@ static bool is_pair(uint32_t syndrome)
     return ec == ESR_EC_CP15_64 || ec == ESR_EC_CP14_64;
 }
 
+// Gives the syndrome the op0 and op1 that the same register has in AArch64, and looks that up. For example, MRC p15, 0,
+// R1, c9, c12, 0 (PMCR) becomes op0 = 3, op1 = 3, CRn = 9, CRm = 12, op2 = 0, which is PMCR_EL0.
 static unsigned int key_in_block(uint32_t syndrome)
 {
     uint64_t crm = FIELD_GET(ISS_SYSREG_CRM, syndrome);
@@ -86,6 +90,8 @@ static unsigned int key_in_block(uint32_t syndrome)
     return KEY_SYSREG_UNKNOWN;
 }
 
+// Those that stand elsewhere are looked for first, since a block may have their place: PMCEID2 lies among the
+// performance monitors, where AArch64 has the upper half of PMCEID0_EL0 in the same register as the lower one.
 unsigned int aarch32_register_key(uint32_t syndrome, bool *upper)
 {
     uint32_t place = syndrome & (uint32_t)(is_pair(syndrome) ? MRRC_PLACE : MRC_PLACE);
@@ -106,6 +112,8 @@ unsigned int aarch32_register_key(uint32_t syndrome, bool *upper)
 // and EL2 skips it. The condition is in the syndrome where CV says so; otherwise the instruction was T32, and the IT
 // state of SPSR_EL2 has it.
 
+// Whether a condition holds (ConditionHolds in the pseudocode of DDI 0487). Bits 3:1 choose what is looked at, and bit
+// 0 turns the answer round, but for 0b1111, which is "always" too. For example 0b0001 is NE: Z is clear.
 static bool holds(unsigned int condition, uint64_t spsr)
 {
     bool n = spsr & SPSR_ELX_N, z = spsr & SPSR_ELX_Z, c = spsr & SPSR_ELX_C, v = spsr & SPSR_ELX_V;
@@ -115,6 +123,7 @@ static bool holds(unsigned int condition, uint64_t spsr)
     return (condition & 1) && condition != 15 ? !result : result;
 }
 
+// A64 has no conditional instructions that trap, so for it the answer is yes.
 static bool condition_holds(const struct trap_frame *frame, uint32_t syndrome)
 {
     uint64_t it = IT_STATE(frame->spsr_el2);
@@ -127,6 +136,7 @@ static bool condition_holds(const struct trap_frame *frame, uint32_t syndrome)
            holds((unsigned int)(it >> 4), frame->spsr_el2); // outside of an IT block a T32 instruction is always done
 }
 
+// What is skipped counts for the row that would have decided, with the verdict allow: nothing was refused.
 bool aarch32_is_skipped(const struct vcpu *vcpu, struct event *event)
 {
     if (condition_holds(vcpu->frame, event->syndrome))
@@ -182,6 +192,7 @@ static bool is_half_of_a_counter(unsigned int key)
            (key >= KEY_PMEVCNTR0_EL0 && key <= KEY_PMEVCNTR30_EL0);
 }
 
+// The 64 bits for the register: two general registers, the lower one first, or one with zeros above it.
 static uint64_t value_to_write(struct vcpu *vcpu, const struct event *event)
 {
     uint64_t value = register_value(vcpu, (unsigned int)FIELD_GET(ISS_SYSREG_RT, event->syndrome));
@@ -194,6 +205,7 @@ static uint64_t value_to_write(struct vcpu *vcpu, const struct event *event)
     return value;
 }
 
+// The register's 64 bits go to two general registers, or one of its halves goes to one.
 static void hand_out(struct vcpu *vcpu, const struct event *event, bool upper)
 {
     set_register(vcpu, (unsigned int)FIELD_GET(ISS_SYSREG_RT, event->syndrome),
@@ -202,6 +214,7 @@ static void hand_out(struct vcpu *vcpu, const struct event *event, bool upper)
         set_register(vcpu, (unsigned int)FIELD_GET(ISS_MCRR_RT2, event->syndrome), event->value >> 32);
 }
 
+// The way of trap_sysreg64 (trap.c) for AArch32: from here on, policy and emulation see the AArch64 register.
 enum trap_result aarch32_coprocessor(struct vcpu *vcpu, struct event *event)
 {
     bool upper;

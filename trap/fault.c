@@ -14,6 +14,7 @@
 #include <hv/policy.h>
 #include <hv/vm.h>
 
+// A guest in a loop of faults has been told of in one record (guest_loop.c). What it does in the loop is only counted.
 static void record(const struct vcpu *vcpu, const struct event *event, enum trap_result outcome, const char *reason)
 {
     unsigned int source = log_source_of_abort(event);
@@ -42,6 +43,8 @@ static const struct policy_verdict *find_verdicts(const struct policy *policy, s
     return policy_verdicts_of(policy, event->key);
 }
 
+// The order is that of who may overrule whom: what raced with another CPU is tried again, whatever the row says, and no
+// record is written; then a row's stop, then a row's pause, then what the architecture would do.
 enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_result outcome, const char *reason)
 {
     const struct policy_verdict *verdict = &find_verdicts(vcpu->vm->policy, event)[event->write];

@@ -58,6 +58,8 @@ static enum sysreg_kind kind_of(unsigned int index)
     return (enum sysreg_kind)(info[index] & 0xf);
 }
 
+// The ID registers do not change, so what a VM's guest is to see of them is made once. A guest whose policy passes
+// pointer authentication through sees it there, and no other does.
 void sysreg_init(struct vm *vm)
 {
     bool pauth = (vm->controls.hcr_el2 & (HCR_EL2_API | HCR_EL2_APK)) == (HCR_EL2_API | HCR_EL2_APK);
@@ -149,6 +151,8 @@ bool sysreg_is_readable(unsigned int key)
     }
 }
 
+// By kind. Those that break out of the switch are the hardware's own registers, which this CPU may lack: the access is
+// made with care, and answers UNSUPPORTED then (sysreg_access.S).
 enum hv_status sysreg_read(struct vcpu *vcpu, unsigned int key, uint64_t *value)
 {
     unsigned int index = INDEX(key);
@@ -184,6 +188,7 @@ enum hv_status sysreg_read(struct vcpu *vcpu, unsigned int key, uint64_t *value)
     return sysreg_access_read(index, value) ? HV_OK : HV_ERR_UNSUPPORTED;
 }
 
+// The same for writes. What RAZ and WI ignore is done, and nothing happens.
 enum hv_status sysreg_write(struct vcpu *vcpu, unsigned int key, uint64_t value)
 {
     unsigned int index = INDEX(key);

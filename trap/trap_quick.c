@@ -50,6 +50,8 @@ static inline struct event *begin(struct vcpu *vcpu)
     return event;
 }
 
+// Fills in the fields that are the same for all that this way does: it is emulated, and it is done. No record is
+// written, because a verdict with a record is not quick (POLICY_FLAG_QUICK).
 static inline void judge(struct event *event, unsigned int key, uint16_t row, uint8_t cause, bool write)
 {
     event->key = (uint16_t)key;
@@ -317,6 +319,7 @@ bool trap_quick(struct trap_frame *frame, uint32_t syndrome)
     return false;
 }
 
+// vectors.S has put the register that the syndrome names into the frame, and takes it from there after a read.
 bool trap_quick_register(struct trap_frame *frame, uint32_t syndrome)
 {
     if ((syndrome & ID_MASK) == ID_READ)

@@ -38,6 +38,7 @@ static enum hv_status map_device(struct vm *vm, const struct policy_range *row)
     return space_map_device(&vm->space, &range, pa_make(row->base));
 }
 
+// The first range that cannot be mapped ends it, and the VM is refused.
 static enum hv_status map_devices(struct vm *vm)
 {
     enum hv_status status = HV_OK;
@@ -48,6 +49,7 @@ static enum hv_status map_devices(struct vm *vm)
     return status;
 }
 
+// vCPU n of the VM runs on CPU first_cpu + n of the machine, and stays there.
 static void make_vcpus(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_count)
 {
     vm->vcpu_count = vcpu_count;
@@ -74,6 +76,8 @@ static enum hv_status make_space(struct vm *vm, const struct vm_plan *plan)
     return status == HV_OK ? space_add_ram(&vm->space, &ram, pa_make(plan->ram->base)) : status;
 }
 
+// The order matters in two places: the counter's lead is known before anything reads the guest's time, and the devices
+// are in their reset state before the shadow of one is mapped.
 enum hv_status vm_build(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_count)
 {
     vm->policy = plan->policy;

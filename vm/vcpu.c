@@ -15,6 +15,8 @@
 #include <hv/vgic.h>
 #include <hv/vtimer.h>
 
+// The bit is set before the kick is sent, so that the CPU finds it when the SGI arrives. A vCPU of this CPU needs no
+// kick: it looks at its requests at the end of this exit.
 void vcpu_request(struct vcpu *vcpu, uint32_t request)
 {
     __atomic_fetch_or(&vcpu->request, request, __ATOMIC_RELEASE);
@@ -31,6 +33,8 @@ static bool may_run(struct vcpu *vcpu)
            __atomic_load_n(&vcpu->power, __ATOMIC_ACQUIRE) != VCPU_OFF;
 }
 
+// "waiting" tells whoever pauses the VM that this vCPU stands still in EL2 (gather, vm.c). Interrupts are served
+// meanwhile, and one of them may be what lets the vCPU run.
 static void wait_until_it_may_run(struct vcpu *vcpu)
 {
     __atomic_store_n(&vcpu->waiting, true, __ATOMIC_RELEASE);
@@ -42,6 +46,8 @@ static void wait_until_it_may_run(struct vcpu *vcpu)
     __atomic_store_n(&vcpu->waiting, false, __ATOMIC_RELEASE);
 }
 
+// A vCPU that leaves the wait ON_PENDING was turned on by another one: it begins a new life, at the entry that PSCI
+// CPU_ON has given, with registers in their reset state and without anything of its former life.
 void vcpu_wait(struct vcpu *vcpu)
 {
     if (vcpu->power == VCPU_OFF)

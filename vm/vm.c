@@ -67,6 +67,7 @@ static bool change_state(struct vm *vm, enum vm_state from, enum vm_state to)
     return __atomic_compare_exchange_n(&vm->state, &from, to, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
 }
 
+// RUNNING, PAUSING, PAUSED. A stop may come in between, and wins: the last change of state fails then.
 enum hv_status vm_pause(struct vm *vm)
 {
     uint64_t asked = READ_SYSREG(CNTPCT_EL0);
@@ -83,6 +84,8 @@ enum hv_status vm_pause(struct vm *vm)
     return HV_OK;
 }
 
+// The guest's time goes on from where it stood: before any vCPU runs, the offset has grown by the length of the pause.
+// Each vCPU takes it into CNTVOFF_EL2 on its own CPU when it leaves its wait (vtimer_update_offset).
 enum hv_status vm_resume(struct vm *vm)
 {
     if (vm->state != VM_PAUSED)
@@ -101,6 +104,7 @@ enum hv_status vm_resume(struct vm *vm)
     return HV_OK;
 }
 
+// Only who has paused the VM posts the event: of two vCPUs that meet a pause at once, a person is told of one.
 bool vm_break(struct vcpu *vcpu, enum notify_event event)
 {
     if (vm_pause(vcpu->vm) != HV_OK)
@@ -109,6 +113,8 @@ bool vm_break(struct vcpu *vcpu, enum notify_event event)
     return true;
 }
 
+// Unlike a pause this is for good: no vCPU runs again until the machine is reset. What the log has held back is
+// written, with the counters, since there may be no later moment for it.
 void vm_stop(struct vcpu *vcpu, enum notify_event event)
 {
     struct vm *vm = vcpu->vm;
@@ -125,6 +131,7 @@ void vm_stop(struct vcpu *vcpu, enum notify_event event)
     notify_post(event, vcpu);
 }
 
+// The machine starts again as a whole, and EL2 with it. What the next boot finds of this one is the log's ring.
 _Noreturn void vm_reset(struct vm *vm)
 {
     console_release();

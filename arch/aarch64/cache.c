@@ -24,6 +24,7 @@ void cache_clean_poc(const void *start, size_t size)
     barrier_complete_system(); // the bytes are in memory before anything after this
 }
 
+// Throws lines away, written or not: for memory that was written past the caches, as EL2 does before its MMU is on.
 void cache_invalidate_poc(const void *start, size_t size)
 {
     uintptr_t step = line_size(), end = (uintptr_t)start + size;
@@ -34,6 +35,8 @@ void cache_invalidate_poc(const void *start, size_t size)
     barrier_complete_system();
 }
 
+// Fetches have caches of their own, which stores do not update (DDI 0487, "Caches and memory hierarchy"): first the
+// stored bytes go to where both meet, then what the instruction caches hold is dropped.
 void cache_sync_instructions(const void *start, size_t size)
 {
     uintptr_t step = line_size(), end = (uintptr_t)start + size;

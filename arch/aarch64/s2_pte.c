@@ -26,11 +26,13 @@ uint64_t s2_pte_size(unsigned int level)
     return BIT64(level_shift(level));
 }
 
+// Of stage 2, a descriptor of a table has an address and no permissions: those stand in the leaves alone.
 uint64_t s2_pte_table(pa_t table)
 {
     return (table.v & DESC_ADDRESS) | DESC_TABLE | DESC_VALID;
 }
 
+// A page at level 3 has bit 1 set, where a block at the levels above has it clear.
 uint64_t s2_pte_leaf(unsigned int level, pa_t pa, uint32_t permissions)
 {
     bool device = (permissions & STAGE2_DEVICE) != 0;
@@ -72,6 +74,7 @@ uint32_t s2_pte_meaning(uint64_t descriptor)
     return (uint32_t)FIELD_PREP(STAGE2_MEANING, FIELD_GET(S2_DESC_SOFTWARE, descriptor));
 }
 
+// The reverse of s2_pte_leaf: what it was given, meaning included, comes out again.
 uint32_t s2_pte_permissions(uint64_t descriptor)
 {
     uint32_t permissions = s2_pte_meaning(descriptor);

@@ -54,6 +54,7 @@ void tlb_flush_stage2_ipa(uint64_t vttbr, ipa_t ipa)
     end(vttbr, loaded);
 }
 
+// Both stages of the guest, for all of its addresses: what was cached below a table has too many to name them.
 void tlb_flush_stage2_all(uint64_t vttbr)
 {
     uint64_t loaded = begin(vttbr);

@@ -18,7 +18,7 @@
 // Maintenance by set and way (DC ISW, CSW and CISW) comes by the thousands: a guest that cleans a cache makes one exit
 // for each of its lines. Such a burst is one record with a count. It is written when the burst has ended, that is, when
 // a tenth of a second has passed without another one; a burst that lasts longer than a second has one record on the
-// way.
+// way. Two VMs that clean their caches at the same time have a burst each.
 struct burst {
     struct event first;
     const struct vcpu *vcpu; // whose event first is
@@ -40,7 +40,7 @@ _Static_assert(KEY_DC_CSW == BURST_FIRST + 1 && KEY_DC_CISW == BURST_FIRST + 2, 
 _Static_assert(sizeof(VERDICT_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
 
 static struct spinlock burst_lock = SPINLOCK(LOCK_LOG_LIMIT); // guards the bursts; no other lock is taken under it
-static struct burst bursts[BURSTS] GUARDED_BY(burst_lock);
+static struct burst bursts[CPU_MAX][BURSTS] GUARDED_BY(burst_lock); // by the CPU of the VM's vCPU 0, which is its alone
 
 // How loud a verdict is: what stops or pauses a VM is louder than what goes on.
 static enum log_level level_of(unsigned int verdict)
@@ -160,7 +160,7 @@ static bool add_to_burst(const struct vcpu *vcpu, const struct event *event)
     if (n >= BURSTS || event->verdict >= POLICY_PAUSE)
         return false;
     spinlock_acquire(&burst_lock);
-    struct burst *burst = &bursts[n];
+    struct burst *burst = &bursts[vcpu->vm->vcpus[0].cpu][n];
     if (now - burst->last >= READ_SYSREG(CNTFRQ_EL0) / BURST_PARTS)
         burst->told = false;
     if (burst->count++ == 0) {
@@ -172,14 +172,14 @@ static bool add_to_burst(const struct vcpu *vcpu, const struct event *event)
     return true;
 }
 
-// Whether burst n is to be told now; then its count is taken.
-static bool take_burst(unsigned int n, bool all, struct burst *taken)
+// Whether burst n of the VM whose first CPU is cpu is to be told now; then its count is taken.
+static bool take_burst(unsigned int cpu, unsigned int n, bool all, struct burst *taken)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
     uint64_t second = READ_SYSREG(CNTFRQ_EL0);
 
     spinlock_acquire(&burst_lock);
-    struct burst *burst = &bursts[n];
+    struct burst *burst = &bursts[cpu][n];
     bool ended = now - burst->last >= second / BURST_PARTS;
     bool long_since = !burst->told && now - burst->first.entry >= second;
     bool due = burst->count != 0 && (all || ended || long_since);
@@ -209,14 +209,20 @@ static void record_burst(const struct burst *burst)
         log_budget_hold(limit.source, burst->count - 1); // the first was counted
 }
 
-// Writes the records of the bursts that are due; all: of all that have not been told.
-static void tell_bursts(bool all)
+// Writes the records of that VM's bursts that are due; all: of all that have not been told.
+static void tell_bursts_of(unsigned int cpu, bool all)
 {
     struct burst taken;
 
     for (unsigned int n = 0; n < BURSTS; n++)
-        if (take_burst(n, all, &taken))
+        if (take_burst(cpu, n, all, &taken))
             record_burst(&taken);
+}
+
+static void tell_bursts(bool all)
+{
+    for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++)
+        tell_bursts_of(cpu, all);
 }
 
 // ---- The log's functions
@@ -271,5 +277,5 @@ void log_verdict(const struct vcpu *vcpu, const struct event *event)
                 event->sequence, event_name(event, name, sizeof(name)), event->write ? "write" : "read",
                 policy_action_name(event->verdict), event->pc, event->address, event->value, event->syndrome,
                 event->row, policy->rows[event->row].place, policy->rows[event->row].why);
-    tell_bursts(false);
+    tell_bursts_of(vcpu->vm->vcpus[0].cpu, false);
 }

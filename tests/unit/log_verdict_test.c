@@ -210,6 +210,30 @@ static void test_a_pause_is_always_recorded(void **state)
     assert_int_equal(count_events("event=verdict"), 50);
 }
 
+// Two VMs that clean their caches at the same time: each has its record, with its own count.
+static void test_set_and_way_of_two_vms_is_two_records(void **state)
+{
+    static struct vm other = {
+        .policy = &policy, .vcpu_count = 1, .vcpus = {{.vm = &other, .cpu = 2, .telemetry = &counters[1]}}};
+    struct event event = verdict_event(1);
+    (void)state;
+
+    event.key = KEY_DC_CISW;
+    for (unsigned int i = 0; i < 300; i++) {
+        event.entry = now;
+        event.pc = 0x1000;
+        log_verdict(&vm.vcpus[i % 2], &event);
+        event.pc = 0x2000;
+        if (i % 3 == 0)
+            log_verdict(&other.vcpus[0], &event);
+        set_time(now + 10);
+    }
+    log_flush();
+    assert_int_equal(count_events("event=set-way"), 2);
+    assert_true(has(console[console_count - 2], "count=300 pc=0x1000"));
+    assert_true(has(last_line(), "count=100 pc=0x2000"));
+}
+
 static void test_set_and_way_is_one_record_with_a_count(void **state)
 {
     struct event event = verdict_event(1);
@@ -303,6 +327,7 @@ int main(void)
         cmocka_unit_test_setup(test_all_keys_have_one_budget, set_up),
         cmocka_unit_test_setup(test_a_row_may_be_unlimited, set_up),
         cmocka_unit_test_setup(test_a_pause_is_always_recorded, set_up),
+        cmocka_unit_test_setup(test_set_and_way_of_two_vms_is_two_records, set_up),
         cmocka_unit_test_setup(test_set_and_way_is_one_record_with_a_count, set_up),
         cmocka_unit_test_setup(test_a_loop_that_was_told_is_counted_until_it_ends, set_up),
         cmocka_unit_test_setup(test_counters, set_up),

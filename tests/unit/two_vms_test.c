@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 // Links: vdev/vgic/vgic.c vdev/vgic/vgic_view.c vdev/vgic/vgic_icc.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c
-// Links: vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c vdev/vpl011.c
+// Links: vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c vdev/vpl011.c vdev/vpl031.c drivers/hyp_timer.c
 // Links: console/channel.c console/line.c console/guest_words.c console/terminal_filter.c platform/platform.c
 // Links: lib/range.c
-// Two VMs beside each other: whatever the guest of one does to its interrupts, its UART and its console leaves every
-// byte of the other as it was. (Policies, address spaces, VMIDs and counters of two: vm_test.c, space_test.c.)
+// Two VMs beside each other: whatever the guest of one does to its interrupts, its UART, its console and its clock
+// leaves every byte of the other as it was, also when EL2's timer comes while the other runs. Two of the rest, each
+// where its module is tested:
+//     policy, controls, VMID, tables, counters, CPUs   vm_test.c, space_test.c
+//     images and device trees                          loader_test.c
+//     ID registers                                     sysreg_test.c
+//     notifications                                    notify_test.c, monitor_test.c
+//     deadlines                                        hyp_timer_test.c
+//     bursts of cache maintenance                      log_verdict_test.c
 
 #include "vgic_world.h"
 
+#include <hv/arch/guarded.h>
 #include <hv/channel.h>
 #include <hv/hyp_timer.h>
 #include <hv/log.h>
@@ -17,16 +25,22 @@
 #include <fake_notify.h>
 #include <fake_panic.h>
 
-#define SPI     40
-#define UART_DR 0x00
-#define UART_FR 0x18
-#define UART_CR 0x30
-#define FR_RXFE 0x10
+#define SPI      40
+#define UART_DR  0x00
+#define UART_FR  0x18
+#define UART_CR  0x30
+#define UART_RIS 0x3c
+#define FR_RXFE  0x10
+#define INT_RT   0x40
+#define RTC_MR   0x04
+#define RTC_IMSC 0x10
+#define MACHINE  1700000000u // seconds on the board's clock
 
 static struct vm other; // beside the world's vm
 static struct vm kept;  // what one of them was
 static char line[64];   // what went out on the serial line
 static size_t line_length;
+static uint32_t board_clock;
 
 bool pl011_try_put(uint8_t byte)
 {
@@ -60,11 +74,6 @@ unsigned int cpu_id(void)
     return vcpu_current()->cpu;
 }
 
-void hyp_timer_set(uint64_t at, void (*expired)(void *argument), void *argument)
-{
-    (void)at, (void)expired, (void)argument;
-}
-
 enum hv_status space_show_shadow(struct space *of, const struct ipa_range *range, bool show)
 {
     (void)of, (void)range, (void)show;
@@ -86,6 +95,14 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
 void log_set_sink(const struct log_sink *sink)
 {
     (void)sink;
+}
+
+static bool read_board_clock(pa_t pa, unsigned int size, bool write, uint64_t *value)
+{
+    (void)pa, (void)size;
+    assert_false(write);
+    *value = board_clock;
+    return true;
 }
 
 // The CPU runs vcpu.
@@ -129,6 +146,23 @@ static void interrupts(struct vm *of)
     vgic_write_sgi1r(&of->vcpus[0], UINT64_C(7) << 24 | 7); // SGI 7 to vCPUs 0 to 2
 }
 
+static void clock_write(struct vm *of, uint32_t offset, uint64_t value)
+{
+    run(&of->vcpus[0]);
+    assert_int_equal(device_pl031.access(&of->vcpus[0], offset, 4 | MMIO_WRITE, &value), MMIO_DONE);
+}
+
+// The counter goes on, and EL2's timer comes while vcpu runs, if it is due.
+static void time_passes(struct vcpu *vcpu, uint64_t ticks)
+{
+    uint64_t now = fake_sysreg_get("CNTPCT_EL0") + ticks;
+
+    run(vcpu);
+    fake_sysreg_set("CNTPCT_EL0", now);
+    if (now >= fake_sysreg_get("CNTHP_CVAL_EL2"))
+        hyp_timer_interrupt();
+}
+
 static void print(struct vm *of, const char *text)
 {
     uart_write(of, UART_CR, 0x301);
@@ -152,6 +186,12 @@ static int two(void **state)
     device_gicr.reset(&other);
     device_pl011.reset(&other);
     run(&vm.vcpus[0]);
+    device_pl031.reset(&vm);
+    device_pl031.reset(&other);
+    fake_guarded_device = read_board_clock;
+    board_clock = MACHINE;
+    fake_sysreg_set("CNTFRQ_EL0", 16000000);
+    hyp_timer_init_cpu();
     memset(line, 0, sizeof(line));
     line_length = 0;
     return 0;
@@ -192,11 +232,47 @@ static void consoles_of_two_are_apart(void **state)
     assert_string_equal(line, "front"); // the other's waits in its own channel
 }
 
+// Both vCPUs 0 are on one CPU here, so that both alarms are deadlines of it.
+static void alarms_ring_for_the_vm_that_set_them(void **state)
+{
+    (void)state;
+    clock_write(&vm, RTC_IMSC, 1);
+    clock_write(&other, RTC_IMSC, 1);
+    clock_write(&vm, RTC_MR, MACHINE + 2);
+    clock_write(&other, RTC_MR, MACHINE + 9);
+    memcpy(&kept, &other, sizeof(kept));
+    board_clock += 2;
+    time_passes(&other.vcpus[0], 2 * UINT64_C(16000000));
+    assert_int_equal(vm.rtc.raw, 1);
+    assert_memory_equal(&other, &kept, sizeof(kept));
+    memcpy(&kept, &vm, sizeof(kept));
+    board_clock += 7;
+    time_passes(&vm.vcpus[0], 7 * UINT64_C(16000000));
+    assert_int_equal(other.rtc.raw, 1);
+    assert_memory_equal(&vm, &kept, sizeof(kept));
+}
+
+// What is typed for the VM in front comes on the boot CPU, which may run another one.
+static void typed_characters_time_out_for_their_own_vm(void **state)
+{
+    (void)state;
+    uart_write(&vm, UART_CR, 0x301);
+    uart_write(&other, UART_CR, 0x301);
+    memcpy(&kept, &other, sizeof(kept));
+    channel_type('x');
+    assert_int_equal(vm.uart.count, 1);
+    time_passes(&other.vcpus[0], UINT64_C(1) << 40);
+    assert_memory_equal(&other, &kept, sizeof(kept));
+    assert_int_equal(uart_read(&vm, UART_RIS) & INT_RT, INT_RT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(interrupts_of_one_are_not_the_others, two),
         cmocka_unit_test_setup(consoles_of_two_are_apart, two),
+        cmocka_unit_test_setup(alarms_ring_for_the_vm_that_set_them, two),
+        cmocka_unit_test_setup(typed_characters_time_out_for_their_own_vm, two),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,14 @@ const struct monitor_command monitor_keys[] = {
     KEY("R", "reset: start the guest again", cmd_reset),
 };
 // clang-format on
+
+// "info registers pc" is about one register. "i" alone is "info" alone.
+const struct monitor_info monitor_infos[] = {
+    {"i", "status", false},
+    {"threads", "status", false},
+    {"registers", "sr", true},
+};
+const unsigned int monitor_info_count = ARRAY_COUNT(monitor_infos);
 const unsigned int monitor_command_count = ARRAY_COUNT(monitor_commands);
 const unsigned int monitor_key_count = ARRAY_COUNT(monitor_keys);
 

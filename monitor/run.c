@@ -79,22 +79,32 @@ static void drop_word(struct monitor_words *words)
         words->word[n] = words->word[n + 1];
 }
 
-// gdb and QEMU say "info registers" where the command here is "registers": the word info is dropped. What gdb calls by
-// a name of its own is called by ours: "info" alone and "info threads" are status, and "info registers pc", which asks
-// for one register by its name, is "sr pc".
-static void translate_info(struct monitor_words *words)
+// Whether the words are what info is about: a command by any of its names ("info r pc"), or a word of gdb's own.
+static bool is_info(const struct monitor_info *info, const struct monitor_words *words)
 {
+    const struct monitor_command *command = monitor_find_command(info->word);
     uint64_t number;
 
+    if (info->names && (words->count != 2 || parse_u64(words->word[1], &number)))
+        return false;
+    return strcmp(words->word[0], info->word) == 0 ||
+           (command != NULL && monitor_find_command(words->word[0]) == command);
+}
+
+// gdb and QEMU say "info registers" where the command here is "registers": the word info is dropped. What has another
+// name here is called by that one (monitor_infos): "info registers pc" becomes "sr pc".
+static void translate_info(struct monitor_words *words)
+{
     if (strcmp(words->word[0], "info") != 0 && strcmp(words->word[0], "i") != 0)
         return;
     if (words->count > 1)
         drop_word(words);
-    if (strcmp(words->word[0], "i") == 0 || strcmp(words->word[0], "threads") == 0)
-        words->word[0] = "status";
-    if (words->count == 2 && monitor_find_command(words->word[0]) == monitor_find_command("regs") &&
-        !parse_u64(words->word[1], &number))
-        words->word[0] = "sr";
+    for (unsigned int n = 0; n < monitor_info_count; n++) {
+        if (is_info(&monitor_infos[n], words)) {
+            words->word[0] = monitor_infos[n].command;
+            return;
+        }
+    }
 }
 
 // Whether count arguments are as many as part asks for. part is a usage text, or begins at one of its alternatives; it

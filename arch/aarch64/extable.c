@@ -15,9 +15,8 @@ struct extable_entry {
 
 extern const struct extable_entry extable_start[], extable_end[];
 
-// sysreg_access.S, vcpu_register_access.S: hundreds of instructions with one fixup; these are ranges, not entries.
+// sysreg_access.S: hundreds of instructions with one fixup; this is a range, not entries.
 extern const char sysreg_access_start[], sysreg_access_end[], sysreg_access_fault[];
-extern const char vcpu_register_access_start[], vcpu_register_access_end[];
 
 // One comparison is enough: a pc below start gives a difference that wraps to a huge number.
 static bool is_within(uint64_t pc, const char *start, const char *end)
@@ -28,8 +27,7 @@ static bool is_within(uint64_t pc, const char *start, const char *end)
 // Moves *pc to the fixup of the instruction there. False when it has none.
 bool extable_fixup(uint64_t *pc)
 {
-    if (is_within(*pc, sysreg_access_start, sysreg_access_end) ||
-        is_within(*pc, vcpu_register_access_start, vcpu_register_access_end)) {
+    if (is_within(*pc, sysreg_access_start, sysreg_access_end)) {
         *pc = (uint64_t)sysreg_access_fault;
         return true;
     }

@@ -1,76 +1,41 @@
 // SPDX-License-Identifier: Apache-2.0
-// One instruction for each register and direction of sysreg_table.h (hv/arch/sysreg_access.h). An exception at one of
-// them comes back to sysreg_access_fault (extable.c), so that a register which this CPU does not have is an answer.
+// Accesses to system registers by number: an MRS or MSR names its register in its own encoding, so there is one
+// instruction for each register and direction, of the rows of sysreg_table.h (hv/arch/sysreg_access.h) and of those of
+// vcpu_register_table.h (hv/arch/vcpu_registers.h). Which of them may be made, and when, is decided in C. An exception at
+// one of them comes back to sysreg_access_fault (extable.c), so that a register which this CPU does not have is an
+// answer.
 
 #include <hv/arch/sysreg_table.h>
+#include <hv/arch/vcpu_register_table.h>
 
 // MSR, MRS and SYS have one format (DDI 0487 C4.1.93): op0 stands at bit 19, op1 at 16, CRn at 12, CRm at 8, op2 at 5, and
 // Rt at 0, which is X0 here. Bit 21 makes an MRS of an MSR. For example MSR S3_0_C1_C0_0, X0 is 0xd5181000.
-#define ENCODING(op0, op1, CRn, CRm, op2) \
+#define MSR_X0(op0, op1, CRn, CRm, op2) \
     (0xd5000000 | (op0) << 19 | (op1) << 16 | (CRn) << 12 | (CRm) << 8 | (op2) << 5)
+#define MRS_X0(...) (MSR_X0(__VA_ARGS__) | 1 << 21)
 
-// Which accesses of a row trap/sysreg.c makes on the hardware, by the row's emulation column: bit 0 for reads, bit 1 for
-// writes. A row that is emulated without the hardware needs no instruction here. An emulation without a line here does
-// not assemble.
+// The directions that a row of sysreg_table.h has: bit 0 for reads, bit 1 for writes.
 #define ACCESS_RO 1
 #define ACCESS_WO 2
 #define ACCESS_RW 3
-#define USED_HW 3
-#define USED_MDSCR 3
-#define USED_OSLOCK 3
-#define USED_VA 2
-#define USED_SET_WAY 2
-#define USED_ID 1
-#define USED_WI 1
-#define USED_RAZ 0
-#define USED_SGI 0
-#define USED_TIMER 0
-#define USED_DIR 0
-#define USED_DIDR 0
-#define USED_NONE 0
-#define USED_UNDEF 0
 
-// Each access that is made has a stub of two instructions, the access and a branch back. An index of a byte for each row
-// says which stub is its own; rows without one have stub 0, which answers that the register is not there.
-#define READ_STUB(name, op0, op1, CRn, CRm, op2, class, access, control, emulation) \
-    stub read, ACCESS_##access & USED_##emulation & 1, ENCODING(op0, op1, CRn, CRm, op2) | 1 << 21;
-#define WRITE_STUB(name, op0, op1, CRn, CRm, op2, class, access, control, emulation) \
-    stub write, ACCESS_##access & USED_##emulation & 2, ENCODING(op0, op1, CRn, CRm, op2);
+#define SYSREG_READ(name, op0, op1, CRn, CRm, op2, class, access, ...) \
+    stub read, ACCESS_##access & 1, MRS_X0(op0, op1, CRn, CRm, op2);
+#define SYSREG_WRITE(name, op0, op1, CRn, CRm, op2, class, access, ...) \
+    stub write, ACCESS_##access & 2, MSR_X0(op0, op1, CRn, CRm, op2);
+#define VCPU_REGISTER_READ(name, op0, op1, CRn, CRm, op2, ...) stub read, 1, MRS_X0(op0, op1, CRn, CRm, op2);
+#define VCPU_REGISTER_WRITE(name, op0, op1, CRn, CRm, op2, ...) stub write, 1, MSR_X0(op0, op1, CRn, CRm, op2);
 
-.macro stub direction, used, instruction
-    .pushsection .rodata.sysreg_access, "a"
-    .if \used
-    .set .Lnumber, .Lnumber + 1
-    .byte .Lnumber
-    .else
-    .byte 0
-    .endif
-    .popsection
-    .if \used
+// A row's access in one direction, and the branch back: two instructions, so that a row's number gives its place. A
+// direction that the row does not have is answered as a register that is not there.
+.macro stub direction, exists, instruction
+    .if \exists
     .inst \instruction
     b .L\direction\()_done
-    .endif
-    .if .Lnumber > 255
-    .error "more stubs than a byte can number"
-    .endif
-.endm
-
-.macro stubs direction
-    .pushsection .rodata.sysreg_access, "a"
-.L\direction\()_index:
-    .popsection
-.L\direction\()_stubs:
+    .else
     b sysreg_access_fault
     nop
-    .set .Lnumber, 0
-.endm
-
-// The entry of KEY_SYSREG_UNKNOWN, behind those of the rows. No code comes here with that key. But a CPU that speculates
-// past the check of a key may load the entry, and it must find a stub that does nothing (docs/SECURITY.md).
-.macro unknown_register
-    .pushsection .rodata.sysreg_access, "a"
-    .byte 0
-    .popsection
+    .endif
 .endm
 
 .macro function name
@@ -82,26 +47,30 @@
 
     .section .text.sysreg_access, "ax"
 
-// Both functions turn the index of a row into the number of its stub, and that into an address: a stub has two
-// instructions, 8 bytes. A stub branches back to the label behind the jump.
+// bool vcpu_register_read(unsigned int number, uint64_t *value)
+function vcpu_register_read
+    adr x2, .Lvcpu_register_reads
+    b .Lread
 // bool sysreg_access_read(unsigned int index, uint64_t *value)
 function sysreg_access_read
-    adr x2, .Lread_index
-    ldrb w0, [x2, w0, uxtw]
-    adr x2, .Lread_stubs
-    add x2, x2, x0, lsl #3
+    adr x2, .Lsysreg_reads
+.Lread:
+    add x2, x2, w0, uxtw #3
     br x2
 .Lread_done:
     str x0, [x1]
     mov w0, #1
     ret
 
+// bool vcpu_register_write(unsigned int number, uint64_t value)
+function vcpu_register_write
+    adr x2, .Lvcpu_register_writes
+    b .Lwrite
 // bool sysreg_access_write(unsigned int index, uint64_t value)
 function sysreg_access_write
-    adr x2, .Lwrite_index
-    ldrb w0, [x2, w0, uxtw]
-    adr x2, .Lwrite_stubs
-    add x2, x2, x0, lsl #3
+    adr x2, .Lsysreg_writes
+.Lwrite:
+    add x2, x2, w0, uxtw #3
     mov x0, x1
     br x2
 .Lwrite_done:
@@ -147,10 +116,16 @@ function sysreg_access_translate
 
     .global sysreg_access_start, sysreg_access_end
 sysreg_access_start:
-    stubs read
-    SYSREG_TABLE(READ_STUB)
-    unknown_register
-    stubs write
-    SYSREG_TABLE(WRITE_STUB)
-    unknown_register
+// Behind the rows stands the place of KEY_SYSREG_UNKNOWN. No code comes here with that key. But a CPU that speculates
+// past the check of a key may, and must find a stub that does nothing (docs/SECURITY.md).
+.Lsysreg_reads:
+    SYSREG_TABLE(SYSREG_READ)
+    stub read, 0, 0
+.Lsysreg_writes:
+    SYSREG_TABLE(SYSREG_WRITE)
+    stub write, 0, 0
+.Lvcpu_register_reads:
+    VCPU_REGISTER_TABLE(VCPU_REGISTER_READ)
+.Lvcpu_register_writes:
+    VCPU_REGISTER_TABLE(VCPU_REGISTER_WRITE)
 sysreg_access_end:

@@ -56,7 +56,7 @@ unsigned int vcpu_register_find(const char *name);
 // Writes the value at reset to every register that this CPU has.
 void vcpu_registers_reset(void);
 
-// One access (vcpu_register_access.S; host tests bring their own). False when this CPU does not have the register after
+// One access (sysreg_access.S; host tests bring their own). False when this CPU does not have the register after
 // all, or not in that direction; *value untouched.
 bool vcpu_register_read(unsigned int number, uint64_t *value);
 bool vcpu_register_write(unsigned int number, uint64_t value);

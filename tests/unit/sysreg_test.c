@@ -362,7 +362,6 @@ static void what_the_cpu_lacks_is_undefined(void **state)
     assert_int_equal(sysreg_write(&vcpu, KEY_PMCR_EL0, value), HV_ERR_UNSUPPORTED);
     assert_int_equal(emulate(KEY_PMCR_EL0, false, &value), TRAP_INJECT_UNDEF);
     assert_int_equal(sysreg_read(&vcpu, KEY_ICC_PMR_EL1, &value), HV_ERR_UNSUPPORTED);
-    assert_int_equal(sysreg_write(&vcpu, KEY_ICC_SGI1R_EL1, value), HV_ERR_UNSUPPORTED);
 }
 
 static void sgis_go_to_the_vgic(void **state)

@@ -10,7 +10,7 @@
 // control    the bit that makes it trap (a name in fields.h); ALWAYS: no bit of a policy's can let it through.
 //            HCR_EL2_TVM stands for TVM (writes) and TRVM (reads). Bits that let through when set: HCR_EL2_APK,
 //            HCR_EL2_ATA, HCR_EL2_ENSCXT, MDCR_EL2_E2PB, CNTHCTL_EL2_EL1PCTEN, CNTHCTL_EL2_EL1PCEN
-// emulation  what POLICY_EMULATE does (docs/POLICY.md):
+// emulation  what POLICY_EMULATE does (docs/POLICY.md): the struct sysreg_ops of that name (trap/sysreg_ops.h)
 //   HW       the access itself, on this CPU; UNDEFINED for the guest when it is for EL2
 //   ID       reads the value made at boot from the CPU's: without what ariel does not virtualize
 //   RAZ      reads zero, ignores writes

@@ -2,8 +2,8 @@
 // The lists of names that Tab offers and that more than one command has.
 #include <hv/monitor_candidates.h>
 
-#include <hv/arch/el1_regs.h>
 #include <hv/arch/sysreg.h>
+#include <hv/arch/vcpu_registers.h>
 #include <hv/event_key.h>
 #include <hv/log.h>
 #include <hv/string.h>
@@ -50,16 +50,18 @@ const char *monitor_candidate_key(unsigned int n, const char *list, size_t *leng
     return n < KEY_COUNT ? monitor_candidate_word(event_key_name(n), length) : NULL;
 }
 
-// The registers that sr can read. First those of el1_regs.c, which the guest has and which have no key where they
+// The registers that sr can read. First those of the table of a vCPU's registers, which have no key where they
 // cannot be trapped: one that has a key is left out there ("" is no candidate), because it comes among the keys. Of
 // the keys those are left out that nobody can read: system instructions, such as TLBI_VMALLE1, have keys as well.
 const char *monitor_candidate_register(unsigned int n, const char *list, size_t *length)
 {
     (void)list;
-    if (n < EL1_REGISTER_COUNT)
-        return monitor_candidate_word(event_key_find(el1_register_name(n)) < KEY_COUNT ? "" : el1_register_name(n),
-                                      length);
-    n += KEY_SYSREG_FIRST - EL1_REGISTER_COUNT;
+    if (n < VCPU_REGISTER_COUNT) {
+        const char *name = vcpu_registers[n].name;
+
+        return monitor_candidate_word(event_key_find(name) < KEY_COUNT ? "" : name, length);
+    }
+    n += KEY_SYSREG_FIRST - VCPU_REGISTER_COUNT;
     if (n >= KEY_SYSREG_UNKNOWN)
         return NULL;
     return monitor_candidate_word(sysreg_is_readable(n) ? event_key_name(n) : "", length);

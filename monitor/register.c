@@ -4,7 +4,7 @@
 // there, by cpu_call, between two of the guest's instructions; a running guest goes on at once.
 #include <hv/monitor_register.h>
 
-#include <hv/arch/el1_regs.h>
+#include <hv/arch/barrier.h>
 #include <hv/arch/sysreg.h>
 #include <hv/arch/vcpu_registers.h>
 #include <hv/cpu.h>
@@ -102,7 +102,6 @@ static void access_register(void *argument)
 {
     struct register_access *access = argument;
     uint64_t *slot = frame_slot(access->vcpu->frame, access->name);
-    unsigned int index = el1_register_find(access->name);
 
     access->known = true;
     access->status = HV_OK;
@@ -110,13 +109,11 @@ static void access_register(void *argument)
         access->old = *slot;
         if (access->write)
             write_slot(access, slot);
-    } else if (index < EL1_REGISTER_COUNT) {
-        access->old = el1_register_read(index);
-        if (access->write)
-            el1_register_write(index, access->value);
-    } else {
-        access_hardware(access);
+        return;
     }
+    access_hardware(access);
+    if (access->write)
+        barrier_context(); // before the guest runs on with it (the eret would do; a read in this reply would not)
 }
 
 // The register that a person means by word. gdb puts a $ before it. PSTATE, which gdb calls cpsr, is in SPSR_EL2 while

@@ -4,8 +4,8 @@
 // from the copy. A running guest goes on at once.
 #include <hv/monitor_cmds.h>
 
-#include <hv/arch/el1_regs.h>
 #include <hv/arch/esr_fields.h>
+#include <hv/arch/vcpu_registers.h>
 #include <hv/cpu.h>
 #include <hv/log.h>
 #include <hv/monitor_candidates.h>
@@ -16,11 +16,20 @@
 #include <hv/string.h>
 #include <hv/vm.h>
 
+// What regs shows behind the registers of the frame, in this order.
+static const uint16_t shown[] = {
+    VCPU_REGISTER_SCTLR_EL1,      VCPU_REGISTER_CPACR_EL1,   VCPU_REGISTER_TCR_EL1,      VCPU_REGISTER_TTBR0_EL1,
+    VCPU_REGISTER_TTBR1_EL1,      VCPU_REGISTER_MAIR_EL1,    VCPU_REGISTER_VBAR_EL1,     VCPU_REGISTER_ESR_EL1,
+    VCPU_REGISTER_FAR_EL1,        VCPU_REGISTER_ELR_EL1,     VCPU_REGISTER_SPSR_EL1,     VCPU_REGISTER_PAR_EL1,
+    VCPU_REGISTER_CONTEXTIDR_EL1, VCPU_REGISTER_TPIDR_EL0,   VCPU_REGISTER_TPIDRRO_EL0,  VCPU_REGISTER_TPIDR_EL1,
+    VCPU_REGISTER_MDSCR_EL1,      VCPU_REGISTER_CNTKCTL_EL1, VCPU_REGISTER_CNTV_CTL_EL0, VCPU_REGISTER_CNTV_CVAL_EL0,
+};
+
 // The registers of one vCPU at one moment.
 struct snapshot {
     struct vcpu *vcpu;
     struct trap_frame frame;
-    uint64_t el1[EL1_REGISTER_COUNT];
+    uint64_t shown[ARRAY_COUNT(shown)]; // every CPU has them
 };
 
 // Runs on the vCPU's own CPU, whose hardware has the registers of EL1. The frame has what EL2 saved at the exit.
@@ -29,8 +38,8 @@ static void take_snapshot(void *argument)
     struct snapshot *snapshot = argument;
 
     snapshot->frame = *snapshot->vcpu->frame;
-    for (unsigned int i = 0; i < EL1_REGISTER_COUNT; i++)
-        snapshot->el1[i] = el1_register_read(i);
+    for (unsigned int i = 0; i < ARRAY_COUNT(shown); i++)
+        (void)vcpu_register_read(shown[i], &snapshot->shown[i]);
 }
 
 // A register by its name: a line with its value and its fields. ESR_EL1 has other fields for each class of exceptions.
@@ -84,8 +93,8 @@ const char *cmd_regs(const struct monitor_words *words)
     show_register(vcpu, "SPSR_EL2", snapshot.frame.spsr_el2);
     show_register(vcpu, "SP_EL0", snapshot.frame.sp_el0);
     show_register(vcpu, "SP_EL1", snapshot.frame.sp_el1);
-    for (unsigned int i = 0; i < EL1_REGISTER_COUNT; i++)
-        show_register(vcpu, el1_register_name(i), snapshot.el1[i]);
+    for (unsigned int i = 0; i < ARRAY_COUNT(shown); i++)
+        show_register(vcpu, vcpu_registers[shown[i]].name, snapshot.shown[i]);
     return NULL;
 }
 

@@ -56,23 +56,16 @@ bool sysreg_is_readable(unsigned int key)
     return readable[key - KEY_SYSREG_FIRST];
 }
 
-const struct vcpu_register vcpu_registers[VCPU_REGISTER_COUNT];
-
-unsigned int vcpu_register_find(const char *name)
-{
-    return strcmp(name, "TPIDR2_EL0") == 0 ? VCPU_REGISTER_TPIDR2_EL0 : VCPU_REGISTER_COUNT;
-}
-
 bool vcpu_register_read(unsigned int number, uint64_t *value)
 {
-    *value = number;
+    *value = fake_sysreg_get(vcpu_registers[number].name);
     return true;
 }
 
 bool vcpu_register_write(unsigned int number, uint64_t value)
 {
-    (void)number, (void)value;
-    return false;
+    fake_sysreg_write(vcpu_registers[number].name, value);
+    return true;
 }
 
 unsigned int aarch32_register_key(uint32_t syndrome, bool *upper)

@@ -15,6 +15,11 @@
 #define GICD_SIZE   0x10000
 #define GICR_IPA    0x080a0000
 #define GICR_STRIDE 0x20000
+// virtio-mmio transport n is at GUEST_VIRTIO_IPA + n * GUEST_VIRTIO_STRIDE, with INTID GUEST_VIRTIO_INTID + n
+#define GUEST_VIRTIO_IPA    0x0a000000
+#define GUEST_VIRTIO_STRIDE 0x200
+#define GUEST_VIRTIO_COUNT  32
+#define GUEST_VIRTIO_INTID  48
 
 // What EL2 takes of the board's RAM; where, is a matter of the board (platform/<board>.h): its image; the list of the
 // guest's pieces, which QEMU writes at each reset (hv/guest_manifest.h); what the first boot found, which survives a

@@ -16,6 +16,7 @@
 #include <hv/arch/cache.h>
 #include <hv/arch/guarded.h>
 #include <hv/space.h>
+#include <hv/string.h>
 
 // A run of guest memory that is contiguous for EL2.
 struct extent {
@@ -134,6 +135,16 @@ enum hv_status guest_mem_share(struct space *space, ipa_t ipa, uint64_t size, ui
     if (status == HV_OK)
         *pointer = (void *)(uintptr_t)pa.v;
     return status;
+}
+
+void guest_mem_read_pa(pa_t pa, void *buffer, size_t size)
+{
+    memcpy(buffer, (const void *)(uintptr_t)pa.v, size);
+}
+
+void guest_mem_write_pa(pa_t pa, const void *buffer, size_t size)
+{
+    memcpy((void *)(uintptr_t)pa.v, buffer, size);
 }
 
 enum hv_status guest_mem_read(struct space *space, ipa_t ipa, void *buffer, size_t size)

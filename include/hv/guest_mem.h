@@ -32,3 +32,6 @@ enum hv_status guest_mem_translate(struct space *space, ipa_t ipa, uint64_t size
 // at boot whether all RAM answers. The guest changes the memory at any time, so each value is read once, by one load.
 // Errors are guest_mem_translate's.
 enum hv_status guest_mem_share(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions, void **pointer);
+// What EL2 itself looks at or changes in such memory: size bytes at pa, all of which guest_mem_translate has found.
+void guest_mem_read_pa(pa_t pa, void *buffer, size_t size);
+void guest_mem_write_pa(pa_t pa, const void *buffer, size_t size);

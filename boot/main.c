@@ -29,6 +29,7 @@
 #include <hv/stage1.h>
 #include <hv/string.h>
 #include <hv/vdev_interrupts.h>
+#include <hv/virtio_device.h>
 #include <hv/vm.h>
 #include <hv/watchdog.h>
 
@@ -119,6 +120,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     gicv3_init_distributor();
     sysreg_init(vm);
     vdev_register_interrupts();
+    virtio_probe(vm);
     watchdog_init();
     this_cpu_prepare(vcpu);
     channel_listen();

@@ -82,6 +82,7 @@ enum hv_status vm_build(struct vm *vm, const struct vm_plan *plan, unsigned int 
 {
     vm->policy = plan->policy;
     vm->controls = plan->policy->controls;
+    vm->virtio = &plan->memory->virtio;
     // Before anything reads the guest's counter: vm_virtual_offset (vm/vm.c) says why it may lead the machine's.
     vm->virtual_lead = vtimer_may_wrap(VM_VIRTUAL_LEAD) ? VM_VIRTUAL_LEAD : 0;
     vm->virtual_offset = vm_virtual_offset(vm);

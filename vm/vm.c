@@ -15,6 +15,7 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/log_budget.h>
+#include <hv/virtio_device.h>
 
 // CNTVOFF_EL2 of the VM: how far the guest's virtual counter is behind the machine's. It would be paused_ticks alone,
 // but QEMU sets its timer for CNTV_CVAL_EL0 + CNTVOFF_EL2, and the sum may wrap around 2^64. QEMU 7.2 uses the sum as
@@ -96,6 +97,7 @@ enum hv_status vm_resume(struct vm *vm)
     if (!change_state(vm, VM_PAUSED, VM_RUNNING))
         return HV_ERR_STATE;
     vpl011_time_goes_on(vm);
+    virtio_go_on(vm);
     for (unsigned int i = 0; i < vm->vcpu_count; i++)
         vcpu_request(&vm->vcpus[i], VCPU_REQUEST_WAIT);
     // The record is written when the guest runs again. Written before, the time that a slow serial line takes would

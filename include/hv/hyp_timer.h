@@ -9,7 +9,7 @@
 #define HYP_TIMER_NEVER UINT64_MAX
 
 // At most so many functions with their arguments have a deadline on one CPU at the same time: the tick, a vCPU's
-// physical timer, and two devices (UART and clock) of each VM.
+// physical timer, and the UART, the clock and the virtio devices of each VM.
 #define HYP_TIMER_DEADLINES 16
 
 // No deadlines on this CPU; turns its timer and the timer's interrupt on. Once per CPU, after gicv3_init_cpu.

@@ -10,6 +10,7 @@
         row(CONSOLE_INPUT, "console input") /* console/channel.c: what was typed and a guest has not read */           \
         row(UART, "uart")                   /* struct vpl011 */                                                        \
         row(RTC, "rtc")                     /* struct vpl031 */                                                        \
+        row(VIRTIO, "virtio")               /* struct virtio_device */                                                 \
         row(VGIC, "vgic")                   /* struct vgic: what all vCPUs share */                                    \
         row(VGIC_CPU, "vgic cpu")           /* struct vgic_cpu: a vCPU's own interrupts */                             \
         row(STAGE2, "stage 2")              /* struct stage2: the tables of a view */                                  \

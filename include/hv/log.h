@@ -25,7 +25,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_LEVEL_COUNT };
 // clang-format off
 #define LOG_CLASS_TABLE(CLASS) \
     CLASS(BOOT, "boot") CLASS(CPU, "cpu") CLASS(VM, "vm") CLASS(TRAP, "trap") CLASS(POLICY, "policy") CLASS(FAULT, "fault") \
-    CLASS(GUEST, "guest") CLASS(MONITOR, "monitor") CLASS(PSCI, "psci") CLASS(IRQ, "irq") CLASS(PANIC, "panic")
+    CLASS(GUEST, "guest") CLASS(MONITOR, "monitor") CLASS(PSCI, "psci") CLASS(IRQ, "irq") CLASS(VIRTIO, "virtio") \
+    CLASS(PANIC, "panic")
 // clang-format on
 enum log_class {
 #define LOG_CLASS_ENUM(id, name) LOG_##id,
@@ -48,7 +49,9 @@ enum log_class {
     SOURCE(GIC,       "gic-timeout") \
     SOURCE(LATE,      "cpu-late") \
     SOURCE(SLOW,      "slow-exit") \
-    SOURCE(STALL,     "el2-stall")
+    SOURCE(STALL,     "el2-stall") \
+    SOURCE(VIRTIO_FAULT,   "virtio-fault") \
+    SOURCE(VIRTIO_IGNORED, "virtio-ignored")
 // clang-format on
 
 // What no guest causes is not limited; its source is its class (enum log_class), so that the ring keeps it by class.

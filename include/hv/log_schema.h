@@ -49,6 +49,10 @@
     EVENT("counters",            TRAP,    "key count ticks p50 p99", "exits of one kind since the counters were reset, and how long they took in EL2") \
     EVENT("el2-stall",           TRAP,    "vcpu exit key pc held", "another CPU has been in one exit for more than a second") \
     EVENT("slow-exit",           TRAP,    "exit key pc ticks held", "an exit of this CPU took more than a second") \
+    EVENT("virtio-device",       VIRTIO,  "device transport id intid queues features state", "a virtio device of the board, and what became of it: guest, or why no guest has it") \
+    EVENT("virtio-fault",        VIRTIO,  "device transport queue reason value bound held", "a guest had nonsense in a queue, or its device misbehaved: DMA has ended, the device needs a reset") \
+    EVENT("virtio-ignored",      VIRTIO,  "device transport reason value held", "a driver wrote what has no effect") \
+    EVENT("virtio-legacy",       VIRTIO,  "device transport id reason", "a virtio device behind the legacy interface, which no guest gets") \
     EVENT("cpu-late",            VM,      "vcpu limit_ms held", "a vCPU did not stop in time for a pause") \
     EVENT("guest-enter",         VM,      "guest entry vcpus", "the guest is loaded and about to run") \
     EVENT("reset-loop",          VM,      "resets seconds", "the guest has reset the machine so often in a row, each time soon after the last: told once") \
@@ -76,6 +80,7 @@
     FIELD("esr",       "ESR_ELx: syndrome") \
     FIELD("exit",      "number of the exit on its vCPU: the monitor's explain takes it") \
     FIELD("far",       "FAR_ELx: faulting virtual address") \
+    FIELD("features",  "feature bits that a device offers to its guest (VIRTIO 1.2, 6)") \
     FIELD("fgt",       "FEAT_FGT") \
     FIELD("gic",       "GIC system register interface") \
     FIELD("guest",     "what runs: diagnostic guest or Linux Image") \
@@ -85,6 +90,7 @@
     FIELD("hidden_total", "records of this boot that are in the ring only") \
     FIELD("hpfar",     "HPFAR_EL2") \
     FIELD("hz",        "CNTFRQ_EL0: counter ticks in a second") \
+    FIELD("id",        "number of a device type (VIRTIO 1.2, 5)") \
     FIELD("intid",     "interrupt number") \
     FIELD("ipa",       "guest physical address") \
     FIELD("key",       "register, device, call or cause, as policy files spell it") \
@@ -107,6 +113,8 @@
     FIELD("port",      "a port of EL2's own serial device") \
     FIELD("ports",     "ports of EL2's own serial device that have a name of EL2's") \
     FIELD("proof",     "the secret whose hash the boot before announced as next; none after power on") \
+    FIELD("queue",     "number of a device's queue") \
+    FIELD("queues",    "how many queues a device has for its guest") \
     FIELD("reason",    "what happened, in words") \
     FIELD("register",  "address of a device register") \
     FIELD("resets",    "of the guest's own, in a row, each soon after the one before; this boot's included") \
@@ -117,6 +125,7 @@
     FIELD("sector",    "the first one of a request, of 512 bytes") \
     FIELD("sp",        "stack pointer") \
     FIELD("spsr",      "SPSR_EL2") \
+    FIELD("state",     "guest: the guest has the device; denied (by policy), unknown (to ariel), silent, legacy, no-memory: it has not") \
     FIELD("status",    "ok, error or unsupported as the device said; refused by policy") \
     FIELD("stop_ticks", "from the wish to pause until every vCPU stood still, counter ticks") \
     FIELD("target",    "the CPU that it is about, not the one that says so") \

@@ -21,6 +21,7 @@
 struct policy;
 struct policy_range;
 struct telemetry;
+struct virtio;
 struct vm;
 
 enum vcpu_power { VCPU_ON = 0, VCPU_OFF = 1, VCPU_ON_PENDING = 2 }; // the values of PSCI AFFINITY_INFO
@@ -114,6 +115,7 @@ struct vm {
     // that of KEY_SYSREG_UNKNOWN, which nobody is given.
     uint64_t id_value[SYSREG_COUNT + 1];
     struct policy_controls controls; // what its vCPUs run with: the policy's, since vm_build
+    struct virtio *virtio;           // its virtio devices: vdev/virtio
 };
 
 // Guest register n (0..30); 31 reads zero and ignores writes. Handlers use these two alone.

@@ -7,6 +7,7 @@
 #include <hv/platform.h>
 #include <hv/policy.h>
 #include <hv/telemetry.h>
+#include <hv/virtio_device.h>
 
 #define PLAN_TABLE_PAGES 64 // of stage 2: the guest's RAM in blocks of 2 MiB, and devices in pages
 
@@ -16,6 +17,7 @@ struct vm_memory {
     _Alignas(4096) uint8_t table_pages[PLAN_TABLE_PAGES][4096]; // its other tables
     struct pool pool;                                           // of table_pages
     struct telemetry telemetry[CPU_MAX];                        // by vCPU
+    struct virtio virtio;                                       // its virtio devices
 };
 
 // One VM.

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Records of virtio devices. A guest can cause any of them as often as it likes, so each kind is limited; requests are
+// by the limit of the policy row that asks for their records (trace/log_virtio.c).
+#include "virtio_internal.h"
+
+#include <hv/log.h>
+#include <hv/log_virtio.h>
+
+static const char *name_of(const struct virtio_device *device)
+{
+    return policy_virtio_type_name(device->type->id);
+}
+
+void virtio_record_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status)
+{
+    log_virtio_request(device->vm, &(struct log_virtio_request){slot->row, slot->access, slot->bytes, status});
+}
+
+void virtio_record_fault(const struct virtio_device *device, unsigned int queue, const struct virtio_fault *fault)
+{
+    log_limited(LOG_LIMIT(LOG_SOURCE_VIRTIO_FAULT, LOG_WARN), LOG_VIRTIO, "virtio-fault",
+                "device=%s transport=%u queue=%u reason=%s value=0x%lx bound=0x%lx", name_of(device), device->number,
+                queue, fault->reason, fault->value, fault->bound);
+}
+
+void virtio_record_ignored(const struct virtio_device *device, const char *reason, uint64_t value)
+{
+    log_limited(LOG_LIMIT(LOG_SOURCE_VIRTIO_IGNORED, LOG_INFO), LOG_VIRTIO, "virtio-ignored",
+                "device=%s transport=%u reason=%s value=0x%lx", name_of(device), device->number, reason, value);
+}

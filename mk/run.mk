@@ -104,6 +104,12 @@ SIZE ?= 1G
 ## `make disk`: the image
 OUT ?= $(BUILD)/disk.img
 
+## a Linux that drives all that DISK=, NET=, SHARE= and RNG= give, for a shell: build/shell/Image and initrd.gz, fetched once
+.PHONY: shell
+shell:
+	$(Q)scripts/bootstrap build linux
+	$(Q)$(PYTHON) tools/shell_initrd.py --folder=$(BUILD)/shell
+
 ## an ext4 image of a folder for DISK=, without root: ROOT=some/folder SIZE=1G OUT=build/disk.img
 .PHONY: disk
 disk:

@@ -28,6 +28,7 @@ import linux_image  # noqa: E402
 import run_linux  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
 from run import qemu_command  # noqa: E402
+from shell_initrd import cpio_entry  # noqa: E402
 
 CMDLINE = "console=ttyAMA0 quiet rdinit=/workload"
 ICOUNT = ("-icount", "shift=0,sleep=off")  # an instruction takes one nanosecond of guest time: timers repeat too
@@ -44,14 +45,6 @@ class BenchError(Exception):
 
 
 # ---- What is booted
-
-
-def cpio_entry(number, name, mode, data):
-    """A file of an initramfs, in cpio's "newc" format."""
-    fields = (number, mode, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
-    head = "070701" + "".join(f"{field:08x}" for field in fields)
-    named = head.encode() + name.encode() + b"\0"
-    return b"".join(part + b"\0" * (-len(part) % 4) for part in (named, data))
 
 
 def text():

@@ -4,7 +4,6 @@ reboot, the next boot finds. Debian's kernel for arm64 has ramoops as a module, 
 built with PSTORE_CONSOLE, so the console of the last boot is found as the kernel's log, which is what it printed."""
 
 import gzip
-import lzma
 import sys
 from pathlib import Path
 
@@ -12,19 +11,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
-from bench_linux import cpio_entry  # noqa: E402
 from fetch_kernel import fetch as fetch_kernel  # noqa: E402
 from fetch_linux import FetchError  # noqa: E402
+from shell_initrd import cpio_entry, module  # noqa: E402
 
 MODULES = ("reed_solomon", "ramoops")  # the second needs the first
 WHERE = "mem_address=0x6c000000 mem_size=0x100000 record_size=0x10000 max_reason=4"  # 4: reboots too
-
-
-def module(folder, name):
-    """The bytes of a kernel module, which newer packages have compressed."""
-    path = next(folder.rglob(f"{name}.ko*"))
-    data = path.read_bytes()
-    return lzma.decompress(data) if path.suffix == ".xz" else data
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import select
 import shlex
 import subprocess
 import sys
+import termios
 import time
 import tty
 from pathlib import Path
@@ -16,8 +17,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts"))
+from run import qemu_command  # noqa: E402  (a folder, not a package)
+
 LAST = b"# ariel-guest: "
 RUN = [sys.executable, "scripts/run.py"]
+BY_HAND = shlex.join(qemu_command()) + " </dev/tty"
 ATTENTION, QUIT = b"\x1d", b"\x01x"
 
 
@@ -28,7 +33,8 @@ class Terminal:
         self.reader, self.shared = pty.openpty()
         tty.setraw(self.shared)
         self.text = b""
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=self.shared, stdout=self.shared, stderr=self.shared)
+        self.process = subprocess.Popen(command, cwd=ROOT, stdin=self.shared, stdout=self.shared, stderr=self.shared,
+                                        start_new_session=True, preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0))
 
     def is_blocking(self):
         """Of the description that the shell, and whatever it started, has."""
@@ -71,9 +77,10 @@ def test_the_terminal_stays_blocking_for_others(terminal):
     assert one.process.wait(60) == 0
 
 
-def test_a_slow_terminal_loses_nothing_behind_tee(terminal, tmp_path):
+@pytest.mark.parametrize("command", [shlex.join(RUN), BY_HAND], ids=["make run", "QEMU by hand with </dev/tty"])
+def test_a_slow_terminal_loses_nothing_behind_tee(terminal, tmp_path, command):
     log = tmp_path / "uart.log"
-    one = terminal(["sh", "-c", f"{shlex.join(RUN)} 2>&1 | tee {shlex.quote(str(log))}; echo tee ended with $?"])
+    one = terminal(["sh", "-c", f"{command} 2>&1 | tee {shlex.quote(str(log))}; echo tee ended with $?"])
     # Nobody reads until the guest has filled the terminal and tee waits: the log no longer grows.
     size, deadline = -1, time.monotonic() + 120
     while (now := log.stat().st_size if log.exists() else -1) != size or now < 4096:

@@ -13,17 +13,18 @@
 //     deadlines                                        hyp_timer_test.c
 //     bursts of cache maintenance                      log_verdict_test.c
 
+#include <fake_irq.h>
+#include <fake_notify.h>
+#include <fake_panic.h>
+#include <fake_records.h>
+#include <fake_shadow.h>
+
 #include "vgic_world.h"
 
 #include <hv/arch/guarded.h>
 #include <hv/channel.h>
 #include <hv/hyp_timer.h>
-#include <hv/log.h>
 #include <hv/pl011.h>
-
-#include <fake_irq.h>
-#include <fake_notify.h>
-#include <fake_panic.h>
 
 #define SPI      40
 #define UART_DR  0x00
@@ -72,24 +73,6 @@ uint64_t pl011_dropped(void)
 unsigned int cpu_id(void)
 {
     return vcpu_current()->cpu;
-}
-
-enum hv_status space_show_shadow(struct space *of, const struct ipa_range *range, bool show)
-{
-    (void)of, (void)range, (void)show;
-    return HV_OK;
-}
-
-void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
-{
-    (void)level, (void)class, (void)event, (void)format;
-    fail();
-}
-
-void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
-{
-    (void)limit, (void)class, (void)event, (void)format;
-    fail();
 }
 
 void log_set_sink(const struct log_sink *sink)
@@ -212,6 +195,7 @@ static void interrupts_of_one_are_not_the_others(void **state)
     memcpy(&kept, &vm, sizeof(kept));
     interrupts(&other);
     assert_memory_equal(&vm, &kept, sizeof(kept));
+    assert_int_equal(fake_records.count, 0);
 }
 
 static void consoles_of_two_are_apart(void **state)
@@ -230,6 +214,7 @@ static void consoles_of_two_are_apart(void **state)
     print(&other, "behind");
     assert_memory_equal(&vm, &kept, sizeof(kept));
     assert_string_equal(line, "front"); // the other's waits in its own channel
+    assert_int_equal(fake_records.count, 0);
 }
 
 // Both vCPUs 0 are on one CPU here, so that both alarms are deadlines of it.
@@ -250,6 +235,7 @@ static void alarms_ring_for_the_vm_that_set_them(void **state)
     time_passes(&vm.vcpus[0], 7 * UINT64_C(16000000));
     assert_int_equal(other.rtc.raw, 1);
     assert_memory_equal(&vm, &kept, sizeof(kept));
+    assert_int_equal(fake_records.count, 0);
 }
 
 // What is typed for the VM in front comes on the boot CPU, which may run another one.
@@ -264,6 +250,7 @@ static void typed_characters_time_out_for_their_own_vm(void **state)
     time_passes(&other.vcpus[0], UINT64_C(1) << 40);
     assert_memory_equal(&other, &kept, sizeof(kept));
     assert_int_equal(uart_read(&vm, UART_RIS) & INT_RT, INT_RT);
+    assert_int_equal(fake_records.count, 0);
 }
 
 int main(void)

@@ -8,9 +8,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fake_cpu_id.h>
+#include <fake_gicv3.h>
 #include <fake_trace.h>
-#include <hv/cpu.h>
-#include <hv/gicv3.h>
+#include <fake_vm_state.h>
+
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
 #include <hv/vtimer.h>
@@ -18,22 +20,7 @@
 static struct vm vm;
 static struct trap_frame frame;
 static struct vcpu vcpu = {.vm = &vm, .frame = &frame};
-static unsigned int irqs, idles, stops, offsets, resets;
-
-unsigned int cpu_id(void)
-{
-    return 0;
-}
-
-void cpu_wait_for_interrupt(void)
-{
-    idles++;
-}
-
-void gicv3_send_sgi(unsigned int intid, unsigned int cpu)
-{
-    (void)intid, (void)cpu;
-}
+static unsigned int irqs, stops, offsets, resets;
 
 // What the idle loop serves: here, the resume.
 void irq_serve(unsigned int intid)
@@ -42,11 +29,6 @@ void irq_serve(unsigned int intid)
     assert_true(vcpu.waiting);
     irqs++;
     vm.state = VM_RUNNING;
-}
-
-unsigned int gicv3_acknowledge(void)
-{
-    return 5;
 }
 
 void vgic_stop_cpu(struct vcpu *of)
@@ -95,7 +77,9 @@ static int setup(void **state)
     vm = (struct vm){.state = VM_RUNNING, .vcpu_count = 1};
     frame = (struct trap_frame){0};
     vcpu = (struct vcpu){.vm = &vm, .frame = &frame};
-    irqs = idles = stops = offsets = resets = 0;
+    irqs = stops = offsets = resets = 0;
+    fake_gicv3 = (struct fake_gicv3){.pending = {5, 5, 5, 5}, .pending_count = 4};
+    fake_vm_state = (struct fake_vm_state){0};
     fake_trace_reset();
     return 0;
 }
@@ -106,7 +90,7 @@ static void test_running_vm_needs_no_wait(void **state)
     vcpu.request = VCPU_REQUEST_WAIT;
     vcpu_wait(&vcpu);
     assert_int_equal(vcpu.request, 0);
-    assert_int_equal(irqs + idles, 0);
+    assert_int_equal(irqs + fake_vm_state.idles, 0);
     assert_int_equal(offsets, 1);
     assert_false(vcpu.waiting);
 }
@@ -117,7 +101,7 @@ static void test_paused_vm_serves_interrupts(void **state)
     vm.state = VM_PAUSED;
     vcpu_wait(&vcpu);
     assert_int_equal(irqs, 1);
-    assert_int_equal(idles, 1);
+    assert_int_equal(fake_vm_state.idles, 1);
     assert_false(vcpu.waiting);
 }
 

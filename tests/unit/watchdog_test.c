@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the watchdog tells, once each, and what it does not take for a hang.
-// Links: vm/watchdog.c trace/event_name.c arch/aarch64/esr_fields.c lib/printf.c trace/telemetry.c platform/platform.c
+// Links: vm/watchdog.c policy/event_key.c trace/event_name.c arch/aarch64/esr_fields.c lib/printf.c
+// Links: trace/telemetry.c platform/platform.c
 #include <hv/watchdog.h>
 
 #include <hv/arch/registers.h>
@@ -23,6 +24,7 @@
 
 #include <fake_irq.h>
 #include <fake_notify.h>
+#include <fake_records.h>
 
 #define SECOND 1000
 
@@ -30,18 +32,8 @@ static struct vm vm;
 static struct telemetry telemetry_cpu[CPU_MAX];
 static struct trap_frame frame;
 static struct vcpu *const vcpu = &vm.vcpus[0];
-static const char *told;
-static unsigned int told_count, log_ticks, loop_ticks, looks;
+static unsigned int log_ticks, loop_ticks, looks;
 static bool pending, monitor;
-
-void log_record(enum log_level level, enum log_class class, const char *event, const char *format, ...)
-{
-    (void)level;
-    (void)class;
-    (void)format;
-    told = event;
-    told_count++;
-}
 
 void log_tick(void)
 {
@@ -52,21 +44,6 @@ void guest_loop_tick(struct vcpu *of)
 {
     (void)of;
     loop_ticks++;
-}
-
-void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
-{
-    (void)limit;
-    (void)class;
-    (void)format;
-    told = event;
-    told_count++;
-}
-
-const char *event_key_name(unsigned int key)
-{
-    (void)key;
-    return "key";
 }
 
 void kernel_tables_look(struct vcpu *of)
@@ -101,8 +78,7 @@ static int setup(void **state)
         vm.vcpus[i].telemetry->sequence = 300;
     }
     vcpu->frame = &frame;
-    told = NULL;
-    told_count = 0;
+    fake_records = (struct fake_records){0};
     fake_notify_reset();
     pending = monitor = false;
     fake_sysreg_set("CNTFRQ_EL0", SECOND);
@@ -121,7 +97,7 @@ static void nothing_is_told_of_a_guest_that_is_well(void **state)
     pending = false; // as in the idle loop: masked, and nothing waits
     for (unsigned int i = 0; i < 20; i++)
         watchdog_tick(vcpu);
-    assert_int_equal(told_count, 0);
+    assert_int_equal(fake_records.count, 0);
     assert_int_equal(fake_notify_count, 0);
 }
 
@@ -132,11 +108,11 @@ static void a_hang_is_told_once(void **state)
     frame.spsr_el2 = SPSR_ELX_I;
     for (unsigned int i = 0; i < 9; i++)
         watchdog_tick(vcpu);
-    assert_null(told);
+    assert_null(fake_records.event);
     for (unsigned int i = 0; i < 20; i++)
         watchdog_tick(vcpu);
-    assert_string_equal(told, "guest-hang");
-    assert_int_equal(told_count, 1);
+    assert_string_equal(fake_records.event, "guest-hang");
+    assert_int_equal(fake_records.count, 1);
     assert_int_equal(fake_notified, NOTIFY_VCPU_MASKED);
     assert_ptr_equal(fake_notified_about, vcpu);
 }
@@ -155,12 +131,12 @@ static void a_loop_of_refused_fetches_is_told_once(void **state)
     frame.elr_el2 = 0x200;
     for (unsigned int i = 0; i < 20; i++)
         watchdog_tick(vcpu);
-    assert_null(told);
+    assert_null(fake_records.event);
     event->result = TRAP_INJECT_ABORT;
     for (unsigned int i = 0; i < 20; i++)
         watchdog_tick(vcpu);
-    assert_string_equal(told, "guest-hang");
-    assert_int_equal(told_count, 1);
+    assert_string_equal(fake_records.event, "guest-hang");
+    assert_int_equal(fake_records.count, 1);
     assert_int_equal(fake_notified, NOTIFY_VCPU_NO_VECTORS);
 }
 
@@ -172,7 +148,7 @@ static void a_paused_vcpu_does_not_hang(void **state)
     vcpu->waiting = true;
     for (unsigned int i = 0; i < 20; i++)
         watchdog_tick(vcpu);
-    assert_int_equal(told_count, 0);
+    assert_int_equal(fake_records.count, 0);
 }
 
 static void a_slow_exit_is_named(void **state)
@@ -182,14 +158,14 @@ static void a_slow_exit_is_named(void **state)
     (void)state;
     *event = (struct event){.sequence = 299, .entry = 5, .exit = 5 + SECOND};
     watchdog_tick(vcpu);
-    assert_null(told);
+    assert_null(fake_records.event);
     event->exit++;
     watchdog_tick(vcpu);
-    assert_string_equal(told, "slow-exit");
-    told = NULL;
+    assert_string_equal(fake_records.event, "slow-exit");
+    fake_records.event = NULL;
     event->key = KEY_CAUSE_WFI;
     watchdog_tick(vcpu);
-    assert_null(told);
+    assert_null(fake_records.event);
 }
 
 // CPU 1 has been in exit 300 for age ticks.
@@ -197,7 +173,7 @@ static void look_at_neighbour(uint64_t age)
 {
     struct event *event = &telemetry_cpu[1].last[300 % TELEMETRY_LAST];
 
-    told = NULL;
+    fake_records.event = NULL;
     event->sequence = 300;
     event->entry = 100 * SECOND - age;
     watchdog_tick(vcpu);
@@ -207,24 +183,24 @@ static void a_stalled_neighbour_is_named_once(void **state)
 {
     (void)state;
     look_at_neighbour(SECOND);
-    assert_null(told);
+    assert_null(fake_records.event);
     look_at_neighbour(SECOND + 1);
-    assert_string_equal(told, "el2-stall");
+    assert_string_equal(fake_records.event, "el2-stall");
     look_at_neighbour(2 * SECOND + 1);
-    assert_null(told);
+    assert_null(fake_records.event);
     look_at_neighbour((uint64_t)-1); // entered after the time was read
-    assert_null(told);
+    assert_null(fake_records.event);
     monitor = true;
     look_at_neighbour(SECOND + 1);
-    assert_null(told);
+    assert_null(fake_records.event);
     monitor = false;
     telemetry_cpu[1].last[300 % TELEMETRY_LAST].cause = KEY_CAUSE_WFI;
     look_at_neighbour(SECOND + 1);
-    assert_null(told);
+    assert_null(fake_records.event);
     telemetry_cpu[1].last[300 % TELEMETRY_LAST].cause = 0;
     telemetry_cpu[1].sequence++; // left
     look_at_neighbour(SECOND + 1);
-    assert_null(told);
+    assert_null(fake_records.event);
 }
 
 // No slot of its says that an exit 0 began with the counter.
@@ -234,7 +210,7 @@ static void a_cpu_without_an_exit_yet_is_not_stalled(void **state)
     telemetry_cpu[1].sequence = 0;
     fake_sysreg_set("CNTPCT_EL0", SECOND + 1);
     watchdog_tick(vcpu);
-    assert_null(told);
+    assert_null(fake_records.event);
 }
 
 int main(void)

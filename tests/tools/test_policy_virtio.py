@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 
@@ -156,6 +157,23 @@ def test_units_and_forms():
     costs = [line["cost"] for line in show.describe(policy)["rows"][2:]]
     assert costs == ["shadow virtqueues, read-only, 20971520 bytes/s, 1000 requests/s", "shadow virtqueues, 1073741824 bytes/s",
                      "shadow virtqueues, mac pinned, 7168 bytes/s"]
+
+
+def documented():
+    """The TOML examples of docs/POLICY.md."""
+    with open(os.path.join(ROOT, "docs", "POLICY.md"), encoding="utf-8") as file:
+        return re.findall(r"^```toml\n(.*?)^```", file.read(), re.S | re.M)
+
+
+def test_the_documents_examples_compile():
+    first, second = documented()
+    compiler.Compiler("test.toml", first, *TABLES)
+    policy = compiler.Compiler("test.toml", DEFAULT + second, *TABLES)
+    boot, writes, disk, net, rest = policy.virtio
+    assert (boot.sectors, boot.action, boot.part) == ((0, 2047), "deny", True)
+    assert (writes.requests, writes.row.limit, writes.rate) == (["write"], 20, None)
+    assert (disk.bytes, disk.rate, disk.part) == (10 << 20, 0, False)
+    assert (net.mac, rest.action) == (True, "deny")
 
 
 # ---- The model

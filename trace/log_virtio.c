@@ -6,6 +6,7 @@
 
 #include <hv/log_budget.h>
 #include <hv/machine.h>
+#include <hv/string.h>
 #include <hv/virtio.h>
 
 #include "log_parts.h"
@@ -60,7 +61,7 @@ void log_virtio_request(struct vm *vm, const struct log_virtio_request *request)
     if (!(row->flags & POLICY_VIRTIO_LOG))
         return;
     struct log_limit limit = {.source = LOG_SOURCE_VIRTIO + (unsigned int)n,
-                              .level = row->action == POLICY_DENY ? LOG_WARN : LOG_INFO};
+                              .level = strcmp(request->status, "ok") == 0 ? LOG_INFO : LOG_WARN};
 
     if (log_may_record(&limit, policy, row->row, limit_of(&policy->rows[row->row])))
         write_record(limit, policy, request);

@@ -164,7 +164,7 @@ void log_allowed(struct log_limit limit, enum log_class class, const char *event
 void log_limited(struct log_limit limit, enum log_class class, const char *event, const char *format, ...)
 {
     struct log_head head = {limit.level, class, event, limit.source, true, true, 0};
-    enum log_answer answer = log_budget_ask(limit.source, LOG_LIMIT_PER_SECOND, &head.held);
+    enum log_answer answer = log_budget_ask(log_budget_current(), limit.source, LOG_LIMIT_PER_SECOND, &head.held);
     va_list arguments;
 
     if (answer == LOG_HOLD) {
@@ -180,7 +180,7 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
 // start they are free.
 bool log_routine_fits(void)
 {
-    return !log_state.routine_limited || log_budget_spend();
+    return !log_state.routine_limited || log_budget_spend(log_budget_current());
 }
 
 // A record that every boot writes. It always goes to the ring, and to the serial line where the budget allows.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a guest may still write to the log, by source and in all. A source whose limit is N may write N records at once
-// and N a second, all vCPUs together. All sources of a VM together may write as many a second as log_budget_set_limit
-// has set; the first record of each source comes through in any case. A record that is held back is counted, and its
+// and N a second, all vCPUs together. All sources of a VM together may write as many a second as log_budget_open was
+// told; the first record of each source comes through in any case. A record that is held back is counted, and its
 // count is handed out once, to be told.
 //
 // Each limit is a token bucket. It is kept as one number: the time at which the bucket will be full again. A record
@@ -11,6 +11,8 @@
 // more may be written.
 #include <hv/log_budget.h>
 
+#include <hv/fatal.h>
+#include <hv/machine.h>
 #include <hv/policy.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
@@ -29,30 +31,50 @@ struct account {
 _Static_assert(POLICY_ROW_MAX <= 256, "struct account.row");
 
 static struct spinlock budget_lock = SPINLOCK(LOCK_LOG_LIMIT); // no other lock is taken under it
-static struct account accounts[LOG_SOURCE_COUNT] GUARDED_BY(budget_lock);
-static struct log_budget spare; // until log_budget_init
-static struct log_budget *budget GUARDED_BY(budget_lock) = &spare;
+// boot.S does not zero them, which would cost time: log_budget_init zeroes the first VM's, log_budget_open the others'.
+static UNSET struct account accounts[LOG_BUDGETS][LOG_SOURCE_COUNT] GUARDED_BY(budget_lock);
+static struct log_budget spare[LOG_BUDGETS]; // until log_budget_init
+static struct log_budget *budgets GUARDED_BY(budget_lock) = spare;
+static unsigned int per_second_of[LOG_BUDGETS] GUARDED_BY(budget_lock); // of all sources; 0: no limit
 static uint64_t held_all GUARDED_BY(budget_lock);
-static unsigned int budget_per_second GUARDED_BY(budget_lock); // 0: no limit
+static unsigned int open_count; // budgets that are a VM's
 
-// The VM's bucket and the set of sources that have written lie in memory, part of the ring, so that they survive a warm
+// A VM's bucket and the set of sources that have written lie in memory, part of the ring, so that they survive a warm
 // reset: a guest that resets itself must not get a full bucket by it. The other accounts begin anew.
 void log_budget_init(struct log_budget *memory)
 {
     spinlock_acquire(&budget_lock);
-    memset(accounts, 0, sizeof(accounts));
-    budget = memory;
+    memset(accounts[0], 0, sizeof(accounts[0]));
+    memset(per_second_of, 0, sizeof(per_second_of));
+    budgets = memory;
     held_all = 0;
-    budget_per_second = 0;
+    open_count = 0;
     spinlock_release(&budget_lock);
 }
 
-// All records of a VM together, a second; 0 is no limit.
-void log_budget_set_limit(unsigned int per_second)
+// VMs are made at boot, in the order of the plan. So a VM finds after a reset the budget that it had before.
+unsigned int log_budget_open(unsigned int per_second)
 {
+    if (open_count == LOG_BUDGETS)
+        fatal("log_budget: more VMs than LOG_BUDGETS");
     spinlock_acquire(&budget_lock);
-    budget_per_second = per_second;
+    if (open_count != 0) // the first may have counted records of the boot already
+        memset(accounts[open_count], 0, sizeof(accounts[0]));
+    per_second_of[open_count] = per_second;
     spinlock_release(&budget_lock);
+    return open_count++;
+}
+
+unsigned int log_budget_count(void)
+{
+    return open_count;
+}
+
+unsigned int log_budget_current(void)
+{
+    const struct vcpu *vcpu = vcpu_current();
+
+    return vcpu != NULL && vcpu->vm != NULL ? vcpu->vm->log_budget : 0;
 }
 
 // When a bucket that will be full at the time `full` would be full again after one more record; `full` itself when
@@ -80,16 +102,17 @@ static void pay(uint64_t *full, uint64_t after, uint64_t limit)
 // Asks for one record. LOG_WRITE: it may go everywhere. LOG_RING_ONLY: it is the first of its source in this boot, but
 // not the first since the guest began to reset itself, so the ring gets it and the serial line does not. LOG_HOLD: it
 // must not be written, and was counted. *held is the count of earlier ones that the caller must tell now.
-enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uint64_t *held)
+enum log_answer log_budget_ask(unsigned int number, unsigned int source, unsigned int per_second, uint64_t *held)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
     uint64_t second = READ_SYSREG(CNTFRQ_EL0);
-    struct account *account = &accounts[source];
+    struct account *account = &accounts[number][source];
     enum log_answer answer = LOG_WRITE;
 
     spinlock_acquire(&budget_lock);
+    struct log_budget *budget = &budgets[number];
     uint64_t own = full_after(account->full, now, second, per_second);
-    uint64_t all = full_after(budget->full, now, second, per_second == LOG_UNLIMITED ? 0 : budget_per_second);
+    uint64_t all = full_after(budget->full, now, second, per_second == LOG_UNLIMITED ? 0 : per_second_of[number]);
     if ((own > now + second || all > now + second) && is_set(budget->first_written, source))
         answer = account->first_done ? LOG_HOLD : LOG_RING_ONLY;
     *held = answer == LOG_HOLD ? 0 : account->held;
@@ -111,48 +134,48 @@ enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uin
 }
 
 // The bucket is set to empty, so that log_budget_next_held finds the source only after a second without such records.
-void log_budget_hold(unsigned int source, uint64_t count)
+void log_budget_hold(unsigned int number, unsigned int source, uint64_t count)
 {
     uint64_t second = READ_SYSREG(CNTFRQ_EL0);
     uint64_t quiet = READ_SYSREG(CNTPCT_EL0) + second;
 
     spinlock_acquire(&budget_lock);
-    accounts[source].held += count;
-    accounts[source].ever += count;
-    accounts[source].full = quiet;
+    accounts[number][source].held += count;
+    accounts[number][source].ever += count;
+    accounts[number][source].full = quiet;
     held_all += count;
     spinlock_release(&budget_lock);
 }
 
 // Remembers which row of the policy asked last for a record of this source, so that the count of held records can name
 // it.
-void log_budget_set_row(unsigned int source, const struct policy *policy, unsigned int row)
+void log_budget_set_row(unsigned int number, unsigned int source, const struct policy *policy, unsigned int row)
 {
     spinlock_acquire(&budget_lock);
-    accounts[source].row = (uint8_t)row;
-    accounts[source].policy = policy;
+    accounts[number][source].row = (uint8_t)row;
+    accounts[number][source].policy = policy;
     spinlock_release(&budget_lock);
 }
 
-unsigned int log_budget_row(unsigned int source, const struct policy **policy)
+unsigned int log_budget_row(unsigned int number, unsigned int source, const struct policy **policy)
 {
     spinlock_acquire(&budget_lock);
-    unsigned int row = accounts[source].row;
-    *policy = accounts[source].policy;
+    unsigned int row = accounts[number][source].row;
+    *policy = accounts[number][source].policy;
     spinlock_release(&budget_lock);
     return row;
 }
 
 // A source with a full bucket has been quiet, so no record of its own will come soon to tell the count. Such sources
 // are the ones that are found, or every source with a count when `all` is true.
-bool log_budget_next_held(unsigned int *source, bool all, uint64_t *held)
+bool log_budget_next_held(unsigned int number, unsigned int *source, bool all, uint64_t *held)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
     bool found = false;
 
     spinlock_acquire(&budget_lock);
     while (*source < LOG_SOURCE_COUNT && !found) {
-        struct account *account = &accounts[*source];
+        struct account *account = &accounts[number][*source];
         found = account->held != 0 && (all || account->full <= now);
         if (found) {
             *held = account->held;
@@ -165,17 +188,17 @@ bool log_budget_next_held(unsigned int *source, bool all, uint64_t *held)
     return found;
 }
 
-// Takes one record out of the VM's bucket for a record that belongs to no source's limit. False when the bucket is
+// Takes one record out of a VM's bucket for a record that belongs to no source's limit. False when the bucket is
 // empty.
-bool log_budget_spend(void)
+bool log_budget_spend(unsigned int number)
 {
     uint64_t now = READ_SYSREG(CNTPCT_EL0);
     uint64_t second = READ_SYSREG(CNTFRQ_EL0);
 
     spinlock_acquire(&budget_lock);
-    uint64_t all = full_after(budget->full, now, second, budget_per_second);
+    uint64_t all = full_after(budgets[number].full, now, second, per_second_of[number]);
     bool fits = all <= now + second;
-    pay(&budget->full, all, now + second);
+    pay(&budgets[number].full, all, now + second);
     spinlock_release(&budget_lock);
     return fits;
 }
@@ -188,22 +211,22 @@ uint64_t log_budget_held(void)
     return sum;
 }
 
-uint64_t log_budget_held_of(unsigned int source)
+uint64_t log_budget_held_of(unsigned int number, unsigned int source)
 {
     spinlock_acquire(&budget_lock);
-    uint64_t held = accounts[source].ever;
+    uint64_t held = accounts[number][source].ever;
     spinlock_release(&budget_lock);
     return held;
 }
 
-uint64_t log_budget_held_of_row(unsigned int row)
+uint64_t log_budget_held_of_row(unsigned int number, unsigned int row)
 {
     uint64_t sum = 0;
 
     spinlock_acquire(&budget_lock);
     for (unsigned int source = LOG_SOURCE_VERDICT; source < LOG_SOURCE_COUNT; source++)
-        if ((source < LOG_SOURCE_ABORT || source >= LOG_SOURCE_VIRTIO) && accounts[source].row == row)
-            sum += accounts[source].ever;
+        if ((source < LOG_SOURCE_ABORT || source >= LOG_SOURCE_VIRTIO) && accounts[number][source].row == row)
+            sum += accounts[number][source].ever;
     spinlock_release(&budget_lock);
     return sum;
 }

@@ -48,10 +48,10 @@ __attribute__((format(printf, 3, 0))) size_t log_format_record(char *line, const
 
 struct policy;
 
-// Whether a record of limit->source, of which a policy row lets per_second through (LOG_UNLIMITED: each), may be
-// written now; limit->console says whether the console gets it. What was held back before it is told by this call, in a
-// record of its own, at limit->level's place. False: the record is held back, and counted for that row.
-bool log_may_record(struct log_limit *limit, const struct policy *policy, unsigned int row, unsigned int per_second);
+// Whether a record of limit->source about vm, of which a policy row lets per_second through (LOG_UNLIMITED: each), may
+// be written now; limit->console says whether the console gets it. What was held back before it is told by this call,
+// in a record of its own, at limit->level's place. False: the record is held back, and counted for that row.
+bool log_may_record(struct log_limit *limit, const struct vm *vm, unsigned int row, unsigned int per_second);
 
 // Records that went to the ring only while a person was at the prompt: where they are, and by what they are known.
 struct log_held {

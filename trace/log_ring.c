@@ -30,7 +30,7 @@ static unsigned int half_of_next(const struct log_ring *ring)
 }
 
 // Begins a boot in the ring. The magic is written last, so that a reset in the middle of a first boot leaves a ring
-// that is not believed. The guest's budget is handed on only where the boot before ended by a guest's reset: see
+// that is not believed. The guests' budgets are handed on only where the boot before ended by a guest's reset: see
 // log_budget_ask.
 void log_ring_start(struct log_ring *ring, bool valid)
 {
@@ -41,11 +41,12 @@ void log_ring_start(struct log_ring *ring, bool valid)
     ring->hidden = 0;
     ring->current = half_of_next(ring);
     ring->resets = ring->end == LOG_END_GUEST_RESET_SOON ? ring->resets + 1 : ring->end == LOG_END_GUEST_RESET;
-    if (ring->end != LOG_END_GUEST_RESET_SOON) {
-        memset(ring->budget.first_written, 0, sizeof(ring->budget.first_written));
-    }
-    if (ring->end == LOG_END_OTHER) {
-        ring->budget.full = 0;
+    for (unsigned int n = 0; n < LOG_BUDGETS; n++) {
+        struct log_budget *budget = &ring->budget[n];
+        if (ring->end != LOG_END_GUEST_RESET_SOON)
+            memset(budget->first_written, 0, sizeof(budget->first_written));
+        if (ring->end == LOG_END_OTHER)
+            budget->full = 0;
     }
     ring->end = LOG_END_OTHER; // unless this boot says otherwise
     ring->half[ring->current] = (struct log_half){.boot = ring->boots};

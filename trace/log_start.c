@@ -63,7 +63,7 @@ void log_init_at(void *memory)
     }
     draw(key);
     log_ring_start(ring, valid);
-    log_budget_init(&ring->budget);
+    log_budget_init(ring->budget);
     log_state.routine_limited = ring->resets != 0;
     log_ring_half(ring, false)->tag = (uint32_t)siphash_word(key, 0);
     ring->secret[0] = siphash_word(key, 1);

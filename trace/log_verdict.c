@@ -68,9 +68,9 @@ static unsigned int limit_of(const struct policy *policy, const struct event *ev
 
 // ---- What was held back
 
-// Writes the record "suppressed": how many records of a source were held back. A source of verdicts, or of a virtio
-// row, also names the policy row that asked for them.
-static void record_held(unsigned int source, uint64_t held, bool console)
+// Writes the record "suppressed": how many records of a source of budget number were held back. A source of verdicts,
+// or of a virtio row, also names the policy row that asked for them.
+static void record_held(unsigned int number, unsigned int source, uint64_t held, bool console)
 {
     struct log_limit limit = LOG_PLACE(LOG_POLICY, LOG_WARN, console);
     const struct policy *policy;
@@ -79,12 +79,12 @@ static void record_held(unsigned int source, uint64_t held, bool console)
     const char *of = log_source_name(source, &key, &write);
 
     if (source >= LOG_SOURCE_VERDICT && source < LOG_SOURCE_ABORT) {
-        row = log_budget_row(source, &policy);
+        row = log_budget_row(number, source, &policy);
         log_allowed(limit, LOG_POLICY, "suppressed", "row=%u at=%pQ count=%lu of=%s key=%s op=%s", row,
                     policy != NULL ? policy->rows[row].place : "none", held, of, event_key_name(key),
                     write ? "write" : "read");
     } else if (source >= LOG_SOURCE_VIRTIO) {
-        row = log_budget_row(source, &policy);
+        row = log_budget_row(number, source, &policy);
         log_allowed(limit, LOG_POLICY, "suppressed", "row=%u at=%pQ count=%lu of=%s", row,
                     policy != NULL ? policy->rows[row].place : "none", held, of);
     } else if (key < KEY_COUNT) {
@@ -96,26 +96,26 @@ static void record_held(unsigned int source, uint64_t held, bool console)
 }
 
 // Asks the budget. When there may be a record, what was held back before it is told first.
-bool log_may_record(struct log_limit *limit, const struct policy *policy, unsigned int row, unsigned int per_second)
+bool log_may_record(struct log_limit *limit, const struct vm *vm, unsigned int row, unsigned int per_second)
 {
     uint64_t held;
 
-    log_budget_set_row(limit->source, policy, row);
-    enum log_answer answer = log_budget_ask(limit->source, per_second, &held);
+    log_budget_set_row(vm->log_budget, limit->source, vm->policy, row);
+    enum log_answer answer = log_budget_ask(vm->log_budget, limit->source, per_second, &held);
     limit->console = answer == LOG_WRITE;
     if (held != 0) {
-        (void)log_budget_spend();
-        record_held(limit->source, held, limit->console);
+        (void)log_budget_spend(vm->log_budget);
+        record_held(vm->log_budget, limit->source, held, limit->console);
     }
     return answer != LOG_HOLD;
 }
 
 // The same for a record about event.
-static bool may_record(const struct policy *policy, const struct event *event, struct log_limit *limit)
+static bool may_record(const struct vm *vm, const struct event *event, struct log_limit *limit)
 {
     limit->source = log_source_of_verdict(event);
     limit->level = level_of(event->verdict);
-    return log_may_record(limit, policy, event->row, limit_of(policy, event));
+    return log_may_record(limit, vm, event->row, limit_of(vm->policy, event));
 }
 
 // How many records were held back since boot, told or not.
@@ -126,7 +126,7 @@ uint64_t log_suppressed(void)
 
 // A key has up to four sources: verdicts and aborts, each read and written. Where it has fewer, the two functions that
 // make a source of an event give one that is another key's, which its name tells.
-uint64_t log_suppressed_of_key(unsigned int key)
+uint64_t log_suppressed_of_key(const struct vm *vm, unsigned int key)
 {
     uint64_t sum = 0;
 
@@ -138,14 +138,14 @@ uint64_t log_suppressed_of_key(unsigned int key)
 
         (void)log_source_name(source, &named, &write);
         if (named == key && write == event.write)
-            sum += log_budget_held_of(source);
+            sum += log_budget_held_of(vm->log_budget, source);
     }
     return sum;
 }
 
-uint64_t log_suppressed_of_row(unsigned int row)
+uint64_t log_suppressed_of_row(const struct vm *vm, unsigned int row)
 {
-    return log_budget_held_of_row(row);
+    return log_budget_held_of_row(vm->log_budget, row);
 }
 
 // ---- Maintenance by set and way
@@ -196,17 +196,17 @@ static bool take_burst(unsigned int cpu, unsigned int n, bool all, struct burst 
 static void record_burst(const struct burst *burst)
 {
     const struct event *first = &burst->first;
-    const struct policy *policy = burst->vcpu->vm->policy;
-    const struct policy_row *row = &policy->rows[first->row];
+    const struct vm *vm = burst->vcpu->vm;
+    const struct policy_row *row = &vm->policy->rows[first->row];
     struct log_limit limit;
 
-    if (may_record(policy, first, &limit))
+    if (may_record(vm, first, &limit))
         log_allowed(limit, LOG_POLICY, "set-way",
                     "exit=%lu key=%s verdict=%s count=%lu pc=0x%lx value=0x%lx row=%u at=%pQ why=%pQ", first->sequence,
                     event_key_name(first->key), policy_action_name(first->verdict), burst->count, first->pc,
                     first->value, first->row, row->place, row->why);
     else
-        log_budget_hold(limit.source, burst->count - 1); // the first was counted
+        log_budget_hold(vm->log_budget, limit.source, burst->count - 1); // the first was counted
 }
 
 // Writes the records of that VM's bursts that are due; all: of all that have not been told.
@@ -228,14 +228,15 @@ static void tell_bursts(bool all)
 // ---- The log's functions
 
 // Called once a second: tells the bursts that have ended, and what was held back of sources that are quiet since. Each
-// of these records spends from the VM's budget.
+// of these records spends from the budget of the VM that it is about.
 void log_tick(void)
 {
     uint64_t held;
 
     tell_bursts(false);
-    for (unsigned int source = 0; log_budget_spend() && log_budget_next_held(&source, false, &held); source++)
-        record_held(source, held, true);
+    for (unsigned int n = 0; n < log_budget_count(); n++)
+        for (unsigned int source = 0; log_budget_spend(n) && log_budget_next_held(n, &source, false, &held); source++)
+            record_held(n, source, held, true);
 }
 
 // After a guest's reset each of these records is one of a boot that the guest has caused: those that the budget has no
@@ -245,11 +246,13 @@ void log_flush(void)
     uint64_t held, others = 0;
 
     tell_bursts(true);
-    for (unsigned int source = 0; log_budget_next_held(&source, true, &held); source++) {
-        if (log_routine_fits())
-            record_held(source, held, true);
-        else
-            others += held;
+    for (unsigned int n = 0; n == 0 || n < log_budget_count(); n++) {
+        for (unsigned int source = 0; log_budget_next_held(n, &source, true, &held); source++) {
+            if (log_routine_fits())
+                record_held(n, source, held, true);
+            else
+                others += held;
+        }
     }
     if (others != 0)
         log_allowed(LOG_LIMIT(LOG_POLICY, LOG_WARN), LOG_POLICY, "suppressed", "count=%lu of=others", others);
@@ -266,11 +269,11 @@ void log_verdict(const struct vcpu *vcpu, const struct event *event)
     if (event->row >= policy->row_count || add_to_burst(vcpu, event))
         return;
     if (guest_loop_has(vcpu->telemetry, event)) {
-        log_budget_set_row(log_source_of_verdict(event), policy, event->row);
-        log_budget_hold(log_source_of_verdict(event), 1);
+        log_budget_set_row(vcpu->vm->log_budget, log_source_of_verdict(event), policy, event->row);
+        log_budget_hold(vcpu->vm->log_budget, log_source_of_verdict(event), 1);
         return;
     }
-    if (!may_record(policy, event, &limit))
+    if (!may_record(vcpu->vm, event, &limit))
         return;
     log_allowed(limit, LOG_POLICY, "verdict",
                 "exit=%lu key=%s op=%s verdict=%s pc=0x%lx addr=0x%lx value=0x%lx esr=0x%x row=%u at=%pQ why=%pQ",

@@ -63,7 +63,7 @@ void log_virtio_request(struct vm *vm, const struct log_virtio_request *request)
     struct log_limit limit = {.source = LOG_SOURCE_VIRTIO + (unsigned int)n,
                               .level = strcmp(request->status, "ok") == 0 ? LOG_INFO : LOG_WARN};
 
-    if (log_may_record(&limit, policy, row->row, limit_of(&policy->rows[row->row])))
+    if (log_may_record(&limit, vm, row->row, limit_of(&policy->rows[row->row])))
         write_record(limit, policy, request);
 }
 

@@ -20,7 +20,7 @@ static void record(const struct vcpu *vcpu, const struct event *event, enum trap
     unsigned int source = log_source_of_abort(event);
 
     if (guest_loop_has(vcpu->telemetry, event)) {
-        log_budget_hold(source, 1);
+        log_budget_hold(vcpu->vm->log_budget, source, 1);
         return;
     }
     log_limited(LOG_LIMIT(source, outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN), LOG_FAULT, "abort",

@@ -35,8 +35,7 @@ int64_t hvc_dump_log(struct vcpu *vcpu)
 {
     uint64_t held; // wishes before this one that were not granted; the ring misses nothing for it
 
-    (void)vcpu;
-    if (log_budget_ask(LOG_SOURCE_DUMP, DUMPS_PER_SECOND, &held) == LOG_WRITE)
+    if (log_budget_ask(vcpu->vm->log_budget, LOG_SOURCE_DUMP, DUMPS_PER_SECOND, &held) == LOG_WRITE)
         console_dump_log();
     return HVC_SUCCESS;
 }

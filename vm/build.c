@@ -87,7 +87,7 @@ enum hv_status vm_build(struct vm *vm, const struct vm_plan *plan, unsigned int 
     vm->virtual_lead = vtimer_may_wrap(VM_VIRTUAL_LEAD) ? VM_VIRTUAL_LEAD : 0;
     vm->virtual_offset = vm_virtual_offset(vm);
     make_vcpus(vm, plan, vcpu_count);
-    log_budget_set_limit(vm->policy->log_budget);
+    vm->log_budget = log_budget_open(vm->policy->log_budget);
     spinlock_init(&vm->power_lock, LOCK_VM_POWER);
     enum hv_status status = make_space(vm, plan);
     device_reset_all(vm);

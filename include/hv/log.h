@@ -110,8 +110,8 @@ struct log_limit {
 #define LOG_LIMIT(source, level)          ((struct log_limit){(source), (level), true})
 #define LOG_PLACE(source, level, console) ((struct log_limit){(source), (level), (console)})
 
-// Such a record: written when source's limit of LOG_LIMIT_PER_SECOND and the VM's budget let it (log_budget.h), else
-// counted. It has one field more, held=: how many of source were held back before it.
+// Such a record: written when source's limit of LOG_LIMIT_PER_SECOND and the budget of this CPU's VM let it
+// (log_budget.h), else counted. It has one field more, held=: how many of source were held back before it.
 __attribute__((format(printf, 4, 5))) void log_limited(struct log_limit limit, enum log_class class, const char *event,
                                                        const char *format, ...);
 
@@ -186,9 +186,9 @@ uint32_t log_boots(void);
 uint64_t log_sequence(void);
 uint64_t log_suppressed(void);
 // Those held back of one event key (event_key.h: verdicts and aborts, reads and writes), and of one row of the policy.
-// A key and direction counts for the row that decided it last.
-uint64_t log_suppressed_of_key(unsigned int key);
-uint64_t log_suppressed_of_row(unsigned int row);
+// A key and direction counts for the row that decided it last. Both are about one VM.
+uint64_t log_suppressed_of_key(const struct vm *vm, unsigned int key);
+uint64_t log_suppressed_of_row(const struct vm *vm, unsigned int row);
 
 // "info", "boot" ...; "?" when out of range.
 const char *log_level_name(unsigned int level);

@@ -2,6 +2,7 @@
 // How much of the log a guest may fill. Whatever record a guest can cause has a source: a kind of record, and with
 // verdicts and aborts the key (register, device, call, cause) and the direction. Each source has a limit, whichever CPU
 // it comes from, and all of a VM's sources share one budget, so that neither one source nor many of them flood the log.
+// Each VM has limits and a budget of its own, so that no VM can use up what another one may write.
 // The first record of each source is written whatever the budget says. What is held back is counted by source, and the
 // count is told.
 //
@@ -35,11 +36,24 @@ enum log_answer {
     LOG_WRITE,
 };
 
-// From now on the budget is the one at memory, without a limit for all sources together. Zeroes the counts. At boot.
+// Budgets have numbers, 0 .. LOG_BUDGETS - 1: a VM's is vm->log_budget.
+#define LOG_BUDGETS 4
+
+// From now on the budgets are those at memory (LOG_BUDGETS of them), without a limit for all sources together, and none
+// of them is any VM's. Zeroes the counts. At boot.
 void log_budget_init(struct log_budget *memory);
 
-// All sources together may cause so many records a second from now on, and as many at once; 0: no limit.
-void log_budget_set_limit(unsigned int per_second);
+// A budget for one more VM; returns its number. All its sources together may cause so many records a second, and as
+// many at once; 0: no limit. At boot, at most LOG_BUDGETS times after log_budget_init: one time more is a bug
+// (fatal.h).
+unsigned int log_budget_open(unsigned int per_second);
+
+// How many are open.
+unsigned int log_budget_count(void);
+
+// The budget of the VM whose vCPU this CPU runs: of a record that the guest has caused by what it just did. 0, which
+// the first VM gets, before there is a VM.
+unsigned int log_budget_current(void);
 
 // A source for each cause and call, and two (read, write) for each device and register.
 static inline unsigned int log_source_of_verdict(const struct event *of)
@@ -64,28 +78,28 @@ static inline unsigned int log_source_of_abort(const struct event *of)
 
 // Whether a record of source may be written now, by a limit of its own of per_second and by the VM's budget. *held: how
 // many were held back before it and are told by the caller now; 0 when the answer is LOG_HOLD.
-enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uint64_t *held);
+enum log_answer log_budget_ask(unsigned int number, unsigned int source, unsigned int per_second, uint64_t *held);
 
 // count more of source were held back. They are told when nobody asked for its records for a second, or at the end.
-void log_budget_hold(unsigned int source, uint64_t count);
+void log_budget_hold(unsigned int number, unsigned int source, uint64_t count);
 
 // The next source at or after *source of which something was held back that nobody has told, and how much, which counts
 // as told now. all: also those that will tell it themselves with their next record. False when there is none.
-bool log_budget_next_held(unsigned int *source, bool all, uint64_t *held);
+bool log_budget_next_held(unsigned int number, unsigned int *source, bool all, uint64_t *held);
 
-// Whether one more record fits the VM's budget, which then pays for it.
-bool log_budget_spend(void);
+// Whether one more record fits that budget, which then pays for it.
+bool log_budget_spend(unsigned int number);
 
-// Held back since boot.
+// Held back since boot, of all VMs.
 uint64_t log_budget_held(void);
 // Likewise, of one source; and of the sources of verdicts and virtio rows whose row is this one (log_budget_row).
-uint64_t log_budget_held_of(unsigned int source);
-uint64_t log_budget_held_of_row(unsigned int row);
+uint64_t log_budget_held_of(unsigned int number, unsigned int source);
+uint64_t log_budget_held_of_row(unsigned int number, unsigned int row);
 
 // The policy row of a verdict's or virtio row's source: the last one that spoke, by log_budget_ask's caller. *policy is
 // whose row it is; NULL, and row 0, when none has spoken.
-void log_budget_set_row(unsigned int source, const struct policy *policy, unsigned int row);
-unsigned int log_budget_row(unsigned int source, const struct policy **policy);
+void log_budget_set_row(unsigned int number, unsigned int source, const struct policy *policy, unsigned int row);
+unsigned int log_budget_row(unsigned int number, unsigned int source, const struct policy **policy);
 
 // "verdict", "abort", "virtio", "cpu-on" ...; *key and *write of verdicts and aborts, else KEY_COUNT and false.
 const char *log_source_name(unsigned int source, unsigned int *key, bool *write);

@@ -57,7 +57,7 @@ struct log_ring {
             uint32_t end;     // enum log_end
             uint32_t resets;  // by the guest, in a row, each soon after the one before; this boot's included
             uint32_t spare;
-            struct log_budget budget;
+            struct log_budget budget[LOG_BUDGETS]; // by its number
         };
         uint8_t header[LOG_RING_SIZE - 2 * LOG_SLOTS * sizeof(struct log_slot)];
     };

@@ -114,6 +114,7 @@ struct vm {
     // By key - KEY_SYSREG_FIRST: what the guest reads of its ID registers (trap/sysreg.c, at boot only). The last is
     // that of KEY_SYSREG_UNKNOWN, which nobody is given.
     uint64_t id_value[SYSREG_COUNT + 1];
+    unsigned int log_budget;         // its number among the log's budgets (log_budget.h), by vm_build
     struct policy_controls controls; // what its vCPUs run with: the policy's, since vm_build
     struct virtio *virtio;           // its virtio devices: vdev/virtio
 };

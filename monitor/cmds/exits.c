@@ -60,7 +60,7 @@ static void show_stat(unsigned int key, uint64_t total)
     histogram_line(&stat, count, text);
     out("group:%-8s key:%-23s count:%9lu percent:%3lu%% mean_ns:%9lu suppressed:%5lu", group_names[key_group(key)],
         event_key_name(key), count, count * 100 / (total > 0 ? total : 1), monitor_nanoseconds(stat.ticks / count),
-        log_suppressed_of_key(key));
+        log_suppressed_of_key(monitor_vm(), key));
     if (out_is_json())
         out_numbers("buckets", stat.bucket, TELEMETRY_BUCKETS);
     out_note("|%s|", text);

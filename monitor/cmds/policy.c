@@ -36,7 +36,7 @@ void monitor_show_row(unsigned int n, bool with_count)
 
     out("row:%3u ", n);
     if (with_count)
-        out("count:%10lu suppressed:%6lu ", monitor_row_count(n), log_suppressed_of_row(n));
+        out("count:%10lu suppressed:%6lu ", monitor_row_count(n), log_suppressed_of_row(monitor_vm(), n));
     out("at:%-22s action:%-7s subject:%s", row->place, policy_action_name(row->action), row->text);
     if (row->why[0] != '\0')
         out_note("\n   ");

@@ -20,16 +20,17 @@ struct fake_records {
 };
 __attribute__((weak)) struct fake_records fake_records;
 
-__attribute__((weak)) enum log_answer log_budget_ask(unsigned int source, unsigned int per_second, uint64_t *held)
+__attribute__((weak)) enum log_answer log_budget_ask(unsigned int number, unsigned int source, unsigned int per_second,
+                                                     uint64_t *held)
 {
-    (void)source, (void)per_second;
+    (void)number, (void)source, (void)per_second;
     *held = 0;
     return LOG_WRITE;
 }
 
-__attribute__((weak)) void log_budget_hold(unsigned int source, uint64_t count)
+__attribute__((weak)) void log_budget_hold(unsigned int number, unsigned int source, uint64_t count)
 {
-    (void)source, (void)count;
+    (void)number, (void)source, (void)count;
 }
 
 __attribute__((weak)) void log_record(enum log_level level, enum log_class class, const char *event, const char *format,
@@ -46,7 +47,7 @@ __attribute__((weak)) void log_limited(struct log_limit limit, enum log_class cl
     uint64_t held;
 
     (void)class, (void)format;
-    if (log_budget_ask(limit.source, LOG_LIMIT_PER_SECOND, &held) == LOG_HOLD)
+    if (log_budget_ask(0, limit.source, LOG_LIMIT_PER_SECOND, &held) == LOG_HOLD)
         return;
     fake_records.count++;
     fake_records.event = event;

@@ -22,6 +22,8 @@
 
 #include <cmocka.h>
 
+#include <fake_panic.h>
+
 #include <guest_ram.h>
 
 #define PSCI_INVALID         (-2)

@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <fake_panic.h>
+
 #include <fake_notify.h>
 #include <fake_records.h>
 #include <fake_vm_state.h>

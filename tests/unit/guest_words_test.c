@@ -17,6 +17,8 @@
 
 #include <cmocka.h>
 
+#include <fake_panic.h>
+
 #include <fake_notify.h>
 
 static struct guest_words words;
@@ -33,7 +35,7 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
     assert_int_equal(class, LOG_GUEST);
     (void)format;
     last_event = event;
-    records += log_budget_ask(limit.source, LOG_LIMIT_PER_SECOND, &held) != LOG_HOLD;
+    records += log_budget_ask(0, limit.source, LOG_LIMIT_PER_SECOND, &held) != LOG_HOLD;
 }
 
 // Prints text; returns the event of the record that its last told line got, or NULL.

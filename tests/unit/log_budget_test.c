@@ -9,6 +9,8 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <fake_panic.h>
+
 #include <hv/arch/registers.h>
 #include <hv/log_budget.h>
 #include <hv/policy.h>
@@ -16,7 +18,7 @@
 #define HZ     1000000u
 #define BUDGET 100
 
-static struct log_budget memory;
+static struct log_budget memory[LOG_BUDGETS];
 static uint64_t now = 1000 * (uint64_t)HZ;
 
 static void set_time(uint64_t ticks)
@@ -30,9 +32,9 @@ static int setup(void **state)
     (void)state;
     fake_sysreg_set("CNTFRQ_EL0", HZ);
     set_time(now);
-    memset(&memory, 0, sizeof(memory));
-    log_budget_init(&memory);
-    log_budget_set_limit(BUDGET);
+    memset(memory, 0, sizeof(memory));
+    log_budget_init(memory);
+    (void)log_budget_open(BUDGET);
     return 0;
 }
 
@@ -43,7 +45,7 @@ static unsigned int ask(unsigned int source, unsigned int limit, unsigned int co
 
     for (unsigned int i = 0; i < count; i++) {
         uint64_t held;
-        written += log_budget_ask(source, limit, &held) == LOG_WRITE;
+        written += log_budget_ask(0, source, limit, &held) == LOG_WRITE;
         *told += held;
     }
     return written;
@@ -111,7 +113,7 @@ static void all_sources_share_the_budget_but_for_their_first(void **state)
         for (source = LOG_SOURCE_VERDICT; source < LOG_SOURCE_COUNT; source++)
             written += ask(source, 10, 1, &told);
     assert_int_equal(written, LOG_SOURCE_COUNT - LOG_SOURCE_VERDICT + BUDGET);
-    for (source = 0; log_budget_next_held(&source, true, &held); source++)
+    for (source = 0; log_budget_next_held(0, &source, true, &held); source++)
         told += held;
     assert_int_equal(told, 100 * (LOG_SOURCE_COUNT - LOG_SOURCE_VERDICT) - written); // each is told once
     assert_int_equal(log_budget_held(), told);
@@ -124,13 +126,13 @@ static void the_budget_is_the_rings(void **state)
     (void)state;
     for (unsigned int source = LOG_SOURCE_VERDICT; source < LOG_SOURCE_VERDICT + 20; source++)
         (void)ask(source, 10, 10, &told);
-    log_budget_init(&memory);
-    log_budget_set_limit(BUDGET); // the next boot of a guest that resets the machine again and again
-    assert_int_equal(log_budget_ask(LOG_SOURCE_VERDICT, 10, &held), LOG_RING_ONLY); // its first, but not the first
-    assert_int_equal(log_budget_ask(LOG_SOURCE_VERDICT, 10, &held), LOG_HOLD);
-    assert_int_equal(log_budget_ask(LOG_SOURCE_SERROR, 10, &held), LOG_WRITE); // there was none before
+    log_budget_init(memory);
+    (void)log_budget_open(BUDGET); // the next boot of a guest that resets the machine again and again
+    assert_int_equal(log_budget_ask(0, LOG_SOURCE_VERDICT, 10, &held), LOG_RING_ONLY); // its first, but not the first
+    assert_int_equal(log_budget_ask(0, LOG_SOURCE_VERDICT, 10, &held), LOG_HOLD);
+    assert_int_equal(log_budget_ask(0, LOG_SOURCE_SERROR, 10, &held), LOG_WRITE); // there was none before
     set_time(now + HZ);
-    assert_int_equal(log_budget_ask(LOG_SOURCE_VERDICT, 10, &held), LOG_WRITE);
+    assert_int_equal(log_budget_ask(0, LOG_SOURCE_VERDICT, 10, &held), LOG_WRITE);
     assert_int_equal(held, 1);
 }
 
@@ -140,7 +142,7 @@ static void a_counter_that_went_back_is_survived(void **state)
     uint64_t told = 0;
 
     (void)state;
-    memory.full = UINT64_MAX - 5;
+    memory[0].full = UINT64_MAX - 5;
     set_time(10);
     assert_int_equal(ask(LOG_SOURCE_SERROR, 10, 10, &told), 1);
     set_time(10 + 2 * HZ);

@@ -59,9 +59,9 @@ static void test_rate_limit(void **state)
     }
     assert_int_equal(count_events("event=verdict"), 10);
     assert_int_equal(log_suppressed() - held, 990);
-    assert_int_equal(log_suppressed_of_row(event.row), 990);
-    assert_int_equal(log_suppressed_of_key(event.key), 990);
-    assert_int_equal(log_suppressed_of_key(event.key + 1), 0);
+    assert_int_equal(log_suppressed_of_row(&vm, event.row), 990);
+    assert_int_equal(log_suppressed_of_key(&vm, event.key), 990);
+    assert_int_equal(log_suppressed_of_key(&vm, event.key + 1), 0);
     for (unsigned int i = 0; i < 1000; i++) { // a second in steps of a millisecond
         set_time(now + HZ / 1000);
         log_verdict(&vm.vcpus[0], &event);
@@ -210,6 +210,32 @@ static void test_a_pause_is_always_recorded(void **state)
     assert_int_equal(count_events("event=verdict"), 50);
 }
 
+// A VM that floods the log from every source takes neither another VM's limits nor its budget, and its counts are its
+// own.
+static void test_two_vms_have_limits_and_budgets_of_their_own(void **state)
+{
+    static struct vm other = {
+        .policy = &policy, .vcpu_count = 1, .vcpus = {{.vm = &other, .cpu = 2, .telemetry = &counters[1]}}};
+    struct event event = verdict_event(1);
+    (void)state;
+
+    other.log_budget = log_budget_open(BUDGET);
+    assert_int_not_equal(other.log_budget, vm.log_budget);
+    for (unsigned int i = 0; i < 50 * KEY_COUNT; i++) {
+        event.key = (uint16_t)(i % KEY_COUNT);
+        if (event.key < KEY_DC_ISW || event.key > KEY_DC_CISW)
+            log_verdict(&vm.vcpus[0], &event);
+    }
+    unsigned int before = count_events("event=verdict");
+    event = verdict_event(1);
+    for (unsigned int i = 0; i < 1000; i++)
+        log_verdict(&other.vcpus[0], &event);
+    assert_int_equal(count_events("event=verdict") - before, 10);
+    assert_int_equal(log_suppressed_of_key(&other, event.key), 990);
+    assert_int_equal(log_suppressed_of_row(&other, 1), 990);
+    assert_true(log_suppressed_of_row(&vm, 1) > 990);
+}
+
 // Two VMs that clean their caches at the same time: each has its record, with its own count.
 static void test_set_and_way_of_two_vms_is_two_records(void **state)
 {
@@ -327,6 +353,7 @@ int main(void)
         cmocka_unit_test_setup(test_all_keys_have_one_budget, set_up),
         cmocka_unit_test_setup(test_a_row_may_be_unlimited, set_up),
         cmocka_unit_test_setup(test_a_pause_is_always_recorded, set_up),
+        cmocka_unit_test_setup(test_two_vms_have_limits_and_budgets_of_their_own, set_up),
         cmocka_unit_test_setup(test_set_and_way_of_two_vms_is_two_records, set_up),
         cmocka_unit_test_setup(test_set_and_way_is_one_record_with_a_count, set_up),
         cmocka_unit_test_setup(test_a_loop_that_was_told_is_counted_until_it_ends, set_up),

@@ -92,8 +92,8 @@ static void each_row_has_a_limit_of_its_own(void **state)
     }
     assert_int_equal(count_events("event=virtio-blk"), 10);
     assert_int_equal(count_events("event=virtio-net"), 1);
-    assert_int_equal(log_suppressed_of_row(1), 990);
-    assert_int_equal(log_suppressed_of_row(2), 999);
+    assert_int_equal(log_suppressed_of_row(&vm, 1), 990);
+    assert_int_equal(log_suppressed_of_row(&vm, 2), 999);
     assert_int_equal(log_virtio_count(&vm, 1), 1000);
     assert_int_equal(log_virtio_count(&vm, 2), 1000);
 }

@@ -27,6 +27,8 @@
 
 #include <cmocka.h>
 
+#include <fake_panic.h>
+
 #define HZ     1000000u
 #define BUDGET 100
 
@@ -136,7 +138,7 @@ static inline void boot(void)
     log_set_sink(&sink);
     log_set_level(LOG_INFO);
     log_init_at(&ring);
-    log_budget_set_limit(BUDGET);
+    (void)log_budget_open(BUDGET);
 }
 
 static inline int set_up(void **state)

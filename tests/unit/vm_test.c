@@ -110,9 +110,10 @@ void log_routine(enum log_class class, const char *event, const char *format, ..
 
 static unsigned int log_budget;
 
-void log_budget_set_limit(unsigned int per_second)
+unsigned int log_budget_open(unsigned int per_second)
 {
     log_budget = per_second;
+    return per_second;
 }
 
 void log_counters(const struct vm *vm)

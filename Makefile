@@ -93,11 +93,14 @@ include mk/toolchain.mk
 # The rooms of the hypervisor, ground first, and those of the guests (scripts/rooms.py reads them here): no file needs
 # one of a later room, and none needs another in a circle (scripts/graph.py)
 ROOMS := lib platform policy arch/aarch64 trace mm drivers core console vdev vdev/vgic vdev/virtio vm debug trap monitor monitor/cmds boot
-GUEST_ROOMS := guest/lib guest/suites guest/bench guest
+GUEST_ROOMS := guest/lib guest/suites guest/bench guest/block guest
 HV_SOURCES := $(sort $(wildcard $(ROOMS:%=%/*.c) $(ROOMS:%=%/*.S)))
 HV_SOURCES := $(filter-out %/asm-offsets.c %.lds.S %.ld.S %/$(if $(filter 1,$(LOCKS)),spinlock.c,spinlock_checked.c),$(HV_SOURCES))
 GUEST_SOURCES := $(sort guest/start.S $(wildcard guest/lib/*.[cS]) $(GUEST_MAIN))
 BENCH_SOURCES := $(sort $(filter-out %.ld.S,$(wildcard guest/bench/*.[cS])) guest/lib/gic.c guest/lib/print.c)
+# The disk's bench: the same start and vectors, another bench_main.
+BLOCK_SOURCES := $(sort guest/bench/start.S guest/bench/vectors.S guest/bench/measure.c $(wildcard guest/block/*.c) \
+    guest/lib/gic.c guest/lib/print.c guest/lib/virtio.c)
 
 HV_CODE := $(HV_SOURCES:%=$(OBJECTS)/%.o)
 HV_OBJECTS := $(HV_CODE) $(POLICY_TABLES).o
@@ -106,10 +109,11 @@ HV_WHOLE := $(OBJECTS)/hypervisor.o
 HV_LAST := $(OBJECTS)/arch/aarch64/guest_image.S.o $(POLICY_TABLES).o
 GUEST_OBJECTS := $(GUEST_SOURCES:%=$(OBJECTS)/%.o)
 BENCH_OBJECTS := $(BENCH_SOURCES:%=$(OBJECTS)/%.o)
+BLOCK_OBJECTS := $(BLOCK_SOURCES:%=$(OBJECTS)/%.o)
 PRODUCTS := $(addprefix $(BUILD)/hypervisor.,elf bin img map symbols)
 
 ## the hypervisor with its guest: build/hypervisor.elf, .img (an arm64 Image), .bin, .map, .symbols; and the guest of `make bench`
-all: $(PRODUCTS) $(OBJECTS)/bench.bin $(OBJECTS)/compile_commands.json $(if $(filter build,$(BUILD)),compile_commands.json)
+all: $(PRODUCTS) $(OBJECTS)/bench.bin $(OBJECTS)/block.bin $(OBJECTS)/compile_commands.json $(if $(filter build,$(BUILD)),compile_commands.json)
 
 ## the hypervisor with each policy in policy/: build/hypervisor-<policy>.elf
 .PHONY: policies
@@ -174,6 +178,11 @@ $(OBJECTS)/bench.elf: $(BENCH_OBJECTS) $(OBJECTS)/bench.ld
 	$(call say,LD,$@)
 	$(Q)$(LD) $(GUEST_LDFLAGS) -T $(OBJECTS)/bench.ld -o $@ $(BENCH_OBJECTS)
 
+# And the one of `make bench-virtio`
+$(OBJECTS)/block.elf: $(BLOCK_OBJECTS) $(OBJECTS)/bench.ld
+	$(call say,LD,$@)
+	$(Q)$(LD) $(GUEST_LDFLAGS) -T $(OBJECTS)/bench.ld -o $@ $(BLOCK_OBJECTS)
+
 # ---- Generated files -------------------------------------------------------------------------------------------------
 
 # "->NAME value" in the assembly of asm-offsets.c becomes #define NAME value.
@@ -229,7 +238,7 @@ $(OBJECTS)/compile_commands.json: scripts/compile_commands.py $(FLAGS_STAMP) $(G
 
 # ---- Objects ---------------------------------------------------------------------------------------------------------
 
-$(sort $(GUEST_OBJECTS) $(BENCH_OBJECTS)): $(OBJECTS)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/version.h
+$(sort $(GUEST_OBJECTS) $(BENCH_OBJECTS) $(BLOCK_OBJECTS)): $(OBJECTS)/%.o: % $(FLAGS_STAMP) | $(GENERATED)/version.h
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(GUEST_CPPFLAGS) $(GUEST_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
@@ -248,7 +257,7 @@ $(POLICY_TABLES).o: $(POLICY_TABLES) $(FLAGS_STAMP)
 	$(call say,CC,$<)
 	$(Q)$(CC) $(HV_CPPFLAGS) $(HV_CFLAGS) -MMD -MP -MF $@.d -c -o $@ $<
 
--include $(HV_OBJECTS:=.d) $(sort $(GUEST_OBJECTS:=.d) $(BENCH_OBJECTS:=.d)) $(wildcard $(OBJECTS)/*.ld.d $(OBJECTS)/arch/aarch64/asm-offsets.s.d)
+-include $(HV_OBJECTS:=.d) $(sort $(GUEST_OBJECTS:=.d) $(BENCH_OBJECTS:=.d) $(BLOCK_OBJECTS:=.d)) $(wildcard $(OBJECTS)/*.ld.d $(OBJECTS)/arch/aarch64/asm-offsets.s.d)
 
 # Is every tool here? Asked at each make: it takes a few milliseconds.
 .PHONY: tools

@@ -183,3 +183,12 @@ bench-linux:
 	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(LINUX_BUILD) POLICY=$(call make_word,$(LINUX_POLICY)) all
 	$(Q)$(PYTHON) tools/bench_linux.py --elf $(LINUX_BUILD)/hypervisor.elf --folder $(BUILD)/bench-linux --cpu=$(call quote,$(CPU)) \
 	    --policy $(call quote,$(LINUX_POLICY_FILE)) --pairs $(PAIRS) --cc $(HOSTCC) --format $(FORMAT)
+
+## a virtio disk under it and without it: EL2's instructions and exits of a request, held to budgets; speeds in PAIRS
+.PHONY: bench-virtio
+bench-virtio: $(BUILD)/block.bin
+	$(Q)scripts/bootstrap build run linux test
+	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(LINUX_BUILD) POLICY=$(call make_word,$(LINUX_POLICY)) all
+	$(Q)$(PYTHON) tools/bench_virtio.py --elf $(LINUX_BUILD)/hypervisor.elf --guest $(BUILD)/block.bin \
+	    --folder $(BUILD)/bench-virtio --cpu=$(call quote,$(CPU)) --policy $(call quote,$(LINUX_POLICY_FILE)) --pairs $(PAIRS) \
+	    --cc $(HOSTCC) --format $(FORMAT)

@@ -50,7 +50,7 @@ def include_fault(path, folder, kind, name):
 
 
 def guest_fault(path, kind, name):
-    public = {"hv/guest_abi.h", "hv/memory_map.h", "hv/arch/vcpu_register_table.h"}
+    public = {"hv/guest_abi.h", "hv/memory_map.h", "hv/virtio.h", "hv/arch/vcpu_register_table.h"}
     if kind == "<" and name.startswith("hv/") and name not in public:
         return f"<{name}>: guests share only {' '.join(sorted(public))}"
     return None

@@ -81,10 +81,12 @@ void attack_aarch32(uint64_t count); // boot CPU
 void attack_ask(uint64_t count);
 void attack_calls(uint64_t count);
 void attack_console(uint64_t count);
-void attack_el0(uint64_t count); // boot CPU
+void attack_disk(uint64_t count); // CPU 0 drives the device, the others rewrite its rings
+void attack_el0(uint64_t count);  // boot CPU
 void attack_gic(uint64_t count);
 void attack_immediates(uint64_t count); // boot CPU
 void attack_mmio(uint64_t count);
+void attack_net(uint64_t count); // as attack_disk
 void attack_psci(uint64_t count);
 void attack_races(uint64_t count);
 void attack_watch(uint64_t count); // boot CPU: mmio, with every register watched

@@ -34,16 +34,13 @@ struct attack {
 };
 
 static const struct attack attacks[] = {
-    {"aarch32", attack_aarch32, false}, {"ask", attack_ask, true},
-    {"calls", attack_calls, true},      {"console", attack_console, true},
-    {"double", attack_double, true},    {"el0", attack_el0, false},
-    {"gic", attack_gic, true},          {"immediates", attack_immediates, false},
-    {"mmio", attack_mmio, true},        {"psci", attack_psci, true},
-    {"races", attack_races, true},      {"reset", attack_reset, true},
-    {"storm", attack_storm, true},      {"sweep", attack_sweep, true},
-    {"sysregs", attack_sysregs, false}, {"tables", attack_tables, true},
-    {"timers", attack_timers, true},    {"watch", attack_watch, false},
-    {"wfi", attack_wfi, true},
+    {"aarch32", attack_aarch32, false}, {"ask", attack_ask, true},          {"calls", attack_calls, true},
+    {"console", attack_console, true},  {"disk", attack_disk, true},        {"double", attack_double, true},
+    {"el0", attack_el0, false},         {"gic", attack_gic, true},          {"immediates", attack_immediates, false},
+    {"mmio", attack_mmio, true},        {"net", attack_net, true},          {"psci", attack_psci, true},
+    {"races", attack_races, true},      {"reset", attack_reset, true},      {"storm", attack_storm, true},
+    {"sweep", attack_sweep, true},      {"sysregs", attack_sysregs, false}, {"tables", attack_tables, true},
+    {"timers", attack_timers, true},    {"watch", attack_watch, false},     {"wfi", attack_wfi, true},
 };
 
 static struct {

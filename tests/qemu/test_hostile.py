@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guests that attack EL2 (tests/hostile). Every attack ends as the architecture says. Afterwards, looked at from outside
 the machine: EL2's text is that of the image file, its read-only data and translation tables and the guest's stage 2 are
-those of a machine that nobody attacked, and half of the guest's memory is as it was; the monitor answers and its own
-check passes; the log decoder believes no forgery and misses no record; QEMU saw no access of EL2 that it must complain
-about.
+those of a machine that nobody attacked; half of the guest's memory is as it was, and so is the RAM that is nobody's, where
+a device could write; the monitor answers and its own check passes; the log decoder believes no forgery and misses no
+record; QEMU saw no access of EL2 that it must complain about.
 
 `make hostile` sets HOSTILE_SEED and runs every kind by itself on each CPU model, with 1 and 4 CPUs; HOSTILE_COUNT is the
 number of attacks of each kind on each CPU instead of those of FULL. What the guest shall do lies in its memory before it
@@ -37,15 +37,16 @@ MODELS = ("cortex-a53", "cortex-a57", "cortex-a72", "cortex-a76", "neoverse-n1",
 # encodings, some eight attacks each, 0 is all of them
 FULL = {"sweep": 150000, "sysregs": 0, "mmio": 12000, "tables": 12000, "ask": 4000, "races": 5000, "calls": 10000, "timers": 30000,
         "gic": 4000, "storm": 6000, "psci": 2000, "aarch32": 30000, "el0": 30000, "watch": 10000, "immediates": 131070, "console": 100,
-        "reset": 6, "wfi": 1, "double": 1}
+        "disk": 300, "net": 300, "reset": 6, "wfi": 1, "double": 1}
 # and for `make test`: all of a row in one boot
 QUICK = [("cortex-a57", 1, {"sweep": 3000, "sysregs": 8000, "mmio": 2000, "aarch32": 4000, "el0": 4000, "tables": 2000, "calls": 2000,
-                            "watch": 1000, "immediates": 1000, "timers": 2000, "console": 20, "gic": 2000}),
+                            "watch": 1000, "immediates": 1000, "timers": 2000, "console": 20, "gic": 2000, "disk": 200, "net": 200}),
          ("cortex-a57", 4, {"psci": 300, "ask": 300, "races": 500, "tables": 500, "mmio": 500, "storm": 500, "timers": 500,
-                            "calls": 300, "gic": 300, "wfi": 1}),
+                            "calls": 300, "gic": 300, "disk": 40, "net": 40, "wfi": 1}),
          ("max", 2, {"sweep": 1000, "mmio": 1000, "sysregs": 2000, "races": 500, "storm": 500, "double": 1}),
          ("cortex-a72", 2, {"reset": 3})]
 ENDLESS = ("wfi", "double")  # the guest never comes back from these
+DEVICES = ("disk", "net")  # these attack virtio devices
 FORGES = ("console", "races", "calls", "reset")  # these print what looks like records
 ACCOUNT = r"^# hostile: {} seed={} cpus=(\d+) attacks=(\d+) bad=(\d+) late=(\d) "
 PAGES, PARTS = 1 << 28, 128  # below 1 TiB, and the jobs that attack them all
@@ -53,6 +54,10 @@ PAGES, PARTS = 1 << 28, 128  # below 1 TiB, and the jobs that attack them all
 JOBS_IPA, UNTOUCHED_IPA, UNTOUCHED_END = 0x4FF00000, 0x58000000, 0x6FFF0000
 # EL2's translation tables (mm/stage1.c), and of the guest's stage 2 the first and all others (struct vm_memory), in pages
 TABLES = {"root": 1, "tables": 16, "memory": 1 + 64}
+# The machine's RAM that neither EL2 nor its guest uses: between EL2's image and what loaders leave for it, and behind the
+# guest's RAM. (first, size); tests/hostile/virtio.c names addresses there for devices to write to.
+NOBODYS = ((0x41100000, 0xd00000), (0x74000000, 0xc000000))
+DISK_SIZE = 4 << 20
 # What a guest may have QEMU say, and how it gets there without EL2
 ALLOWED = {
     r"(Invalid|invalid|Ignoring).*(ICC|ICV|icc_|icv_)": "it writes the CPU interface's registers itself",
@@ -104,6 +109,19 @@ class Memory:
 
     def read(self, address, size):
         return os.pread(self.file.fileno(), size, address - memory_map("RAM_PA"))
+
+    def fill(self, pattern):
+        """Repeats pattern, whose length is a power of two of 1 MiB at most, all over what is nobody's."""
+        block = pattern * ((1 << 20) // len(pattern))
+        for first, size in NOBODYS:
+            for address in range(first, first + size, len(block)):
+                os.pwrite(self.file.fileno(), block, address - memory_map("RAM_PA"))
+
+    def is_filled(self, pattern):
+        """Whether all that is nobody's is as fill left it."""
+        block = pattern * ((1 << 20) // len(pattern))
+        return all(self.read(address, len(block)) == block for first, size in NOBODYS
+                   for address in range(first, first + size, len(block)))
 
     def is_zero(self, address, size):
         """Whether nothing was ever stored there but zeros. What was never stored is not there, and not read."""
@@ -201,16 +219,33 @@ def expect_end(ariel, pattern):
         ariel.command("quit")
 
 
+PATTERN = bytes((7 * n + 1) % 251 for n in range(256))
+
+
+def devices(folder):
+    """QEMU's arguments for a disk and a network that can be attacked."""
+    disk = folder / "disk.img"
+    disk.write_bytes(os.urandom(DISK_SIZE))
+    return (f" -global virtio-mmio.force-legacy=false -drive file={disk},format=raw,if=none,id=d0"
+            " -device virtio-blk-device,drive=d0,bus=virtio-mmio-bus.0 -netdev user,id=n0,restrict=on"
+            " -device virtio-net-device,netdev=n0,bus=virtio-mmio-bus.1")
+
+
 class Attacked:
-    """A machine whose guest does jobs, for life seconds at most."""
+    """A machine whose guest does jobs, for life seconds at most. What attacks devices has a disk and a network, and the
+    RAM that is nobody's is filled with a pattern: a device that wrote there would leave a trace."""
 
     def __init__(self, boot, elf, folder, cpu, smp, jobs, life, icount=ICOUNT):
         self.name, self.smp, self.jobs, self.elf = f"{cpu}-{smp}", smp, jobs, elf
         self.memory, self.errors, lines = Memory(), folder / "guest_errors", folder / "jobs"
         lines.write_text("".join(f"{kind} {seed} {count}\n" for kind, seed, count in jobs))
         address = JOBS_IPA - memory_map("GUEST_RAM_IPA") + memory_map("GUEST_RAM_PA")
+        self.has_devices = any(kind in DEVICES for kind, _, _ in jobs)
+        if self.has_devices:
+            self.memory.fill(PATTERN)
         self.ariel = boot(elf=elf, cpu=cpu, smp=smp, wait=life // 2, life=life, loads=[(lines, address)],
-                          extra=f"{self.memory.arguments} -d guest_errors -D {self.errors}{icount}")
+                          extra=f"{self.memory.arguments} -d guest_errors -D {self.errors}{icount}"
+                                f"{devices(folder) if self.has_devices else ''}")
 
     def wait_for(self, job, capsys):
         kind, seed, count = job
@@ -235,6 +270,7 @@ class Attacked:
         kinds = [kind for kind, _, _ in self.jobs]
         check_monitor(self.ariel, self.smp)
         check_memory(self.memory, self.elf, symbols, expected)
+        assert not self.has_devices or self.memory.is_filled(PATTERN), "a device wrote to RAM that is nobody's"
         if kinds[-1] in ENDLESS:
             self.ariel.command("reset")
             self.ariel.expect_line(r"^# hostile: \w+ (gone|seed=)")

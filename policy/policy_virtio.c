@@ -135,6 +135,16 @@ const char *policy_virtio_request_name(unsigned int request)
     return request < VIRTIO_REQUEST_COUNT ? names[request] : "?";
 }
 
+unsigned int policy_virtio_request_type(enum virtio_request request)
+{
+#define TYPE_NUMBER(id, name, number)        TYPE_##id = (number),
+#define REQUEST_TYPE(id, name, type, effect) [VIRTIO_REQUEST_##id] = TYPE_##type,
+    enum { TYPE_NONE, VIRTIO_TYPE_TABLE(TYPE_NUMBER) };
+    static const uint8_t types[VIRTIO_REQUEST_COUNT] = {VIRTIO_REQUEST_TABLE(REQUEST_TYPE)};
+
+    return types[request];
+}
+
 const char *policy_virtio_type_name(unsigned int device_id)
 {
 #define TYPE_NAME(id, name, number) [number] = name,

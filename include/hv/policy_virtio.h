@@ -82,5 +82,7 @@ bool policy_virtio_pace(struct policy_virtio_rates *rates, const struct policy_v
 
 // "read", "write-zeroes" ... as policy files spell them; "?" when out of range.
 const char *policy_virtio_request_name(unsigned int request);
+// The device type whose request it is, VIRTIO_ID_*; 0 for VIRTIO_REQUEST_ANY, which every type has.
+unsigned int policy_virtio_request_type(enum virtio_request request);
 // "block", "net" ...; "?" for a type that ariel does not know.
 const char *policy_virtio_type_name(unsigned int device_id);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// policy: the rows of the policy, how often each decided, and the verdict that an access would get. The build has
-// folded the rows into one verdict for each key and direction, so that the answer to "what would happen" is looked up
-// where an exit looks it up: what is shown is what an access would get, and not a second reading of the file.
+// policy: the rows of the policy, how often each decided, and the verdict that an access or a request would get. The
+// build has folded the rows into one verdict for each key and direction, so that the answer to "what would happen" is
+// looked up where an exit looks it up: what is shown is what an access would get, and not a second reading of the file.
 #include <hv/monitor_cmds.h>
 
 #include <hv/cpu.h>
@@ -14,6 +14,7 @@
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
 #include <hv/policy.h>
+#include <hv/policy_virtio.h>
 #include <hv/string.h>
 #include <hv/telemetry.h>
 #include <hv/vm.h>
@@ -89,6 +90,55 @@ static const char *policy_test(const struct monitor_words *words)
     return NULL;
 }
 
+// The request of this name that the device type has; VIRTIO_REQUEST_COUNT: none.
+static unsigned int find_request(const char *name, unsigned int device_id)
+{
+    for (unsigned int n = 0; n < VIRTIO_REQUEST_COUNT; n++) {
+        unsigned int type = policy_virtio_request_type(n);
+        if (strcmp(policy_virtio_request_name(n), name) == 0 && (type == device_id || type == 0))
+            return n;
+    }
+    return VIRTIO_REQUEST_COUNT;
+}
+
+static unsigned int find_type(const char *name)
+{
+    unsigned int id = 1;
+
+    while (id < 32 && strcmp(policy_virtio_type_name(id), name) != 0)
+        id++;
+    return id;
+}
+
+// policy request <transport> <device> <request> [sector [sectors]]: what a request to a virtio device would get.
+static const char *policy_request(const struct monitor_words *words)
+{
+    const struct policy *policy = monitor_vm()->policy;
+    struct policy_virtio_access access = {.device_id = find_type(words->word[3])};
+    const char *device = words->word[3], *name = words->word[4];
+    uint64_t transport;
+
+    if (!parse_u64(words->word[2], &transport) || transport >= POLICY_VIRTIO_TRANSPORTS)
+        return monitor_error("'%s' is no transport from 0 to %u", words->word[2], POLICY_VIRTIO_TRANSPORTS - 1);
+    if (access.device_id >= 32)
+        return monitor_error("'%s' is none of net, block, console, rng, 9p", device);
+    access.request = find_request(name, access.device_id);
+    if (access.request >= VIRTIO_REQUEST_COUNT)
+        return monitor_error("'%s' is no request of %s; any is one that has no name", name, device);
+    for (unsigned int n = 5; n < words->count; n++)
+        if (!parse_u64(words->word[n], n == 5 ? &access.sector : &access.sectors))
+            return monitor_error("'%s' is no number", words->word[n]);
+    access.transport = (unsigned int)transport;
+    struct policy_virtio_verdict verdict = policy_virtio_request(policy, &access);
+    const struct policy_row *row = &policy->rows[verdict.row->row];
+    out("device:%-7s transport:%2lu request:%-12s verdict:%-8s at:%s", device, transport, name,
+        verdict.allowed ? "emulate" : "deny", row->place);
+    out_note("\n   ");
+    out(" subject:%s default=%d log=%d why:%s\n", row->text, verdict.row->row == 0,
+        (verdict.row->flags & POLICY_VIRTIO_LOG) != 0, row->why);
+    return NULL;
+}
+
 // policy show and policy stat: all rows in the order of the file, stat with how often each decided.
 const char *cmd_policy(const struct monitor_words *words)
 {
@@ -97,8 +147,10 @@ const char *cmd_policy(const struct monitor_words *words)
 
     if (strcmp(words->word[1], "test") == 0)
         return policy_test(words);
+    if (strcmp(words->word[1], "request") == 0)
+        return policy_request(words);
     if (!count && strcmp(words->word[1], "show") != 0)
-        return monitor_error("policy '%s' is none of show, stat, test", words->word[1]);
+        return monitor_error("policy '%s' is none of show, stat, test, request", words->word[1]);
     out("policy=%s rows=%u\n", policy->name, policy->row_count);
     for (unsigned int n = 0; n < policy->row_count; n++)
         monitor_show_row(n, count);

@@ -82,6 +82,8 @@ def test_sectors_and_read_only_disks_are_kept(firmware, disks):
     assert [disk.read_bytes() for disk in disks] == [bytes(wanted), *before[1:]]
 
     firmware.attention()
+    assert "boot sectors" in firmware.command("policy request 0 block write 63 2").text
+    assert "what does it write?" in firmware.command("policy request 0 block write 64 1").text
     rows = [json.loads(line) for line in firmware.command("policy stat -j") if '"subject":"virtio' in line]
     counts = {row["why"]: int(row["count"]) for row in rows}
     assert counts["boot sectors"] == 2 and counts["what does it write?"] == 1 and counts["no other device"] == 0

@@ -95,7 +95,10 @@ static void wrong_counts_of_words_get_the_usage(void **state)
         {"mem find", 3, 4, "mem find <ipa> <bytes> <value|text> [width]"},
         {"mem crc", 2, 2, "mem crc <ipa> <bytes>"},
         {"pause", 0, 0, "pause "},
-        {"policy", 1, 1, "policy show | stat | test [read|write] <register|device|call|ipa>"},
+        {"policy", 1, 1,
+         "policy show | stat | test [read|write] <register|device|call|ipa> | "
+         "request <transport> <device> <request> [sector [sectors]]"},
+        {"policy request", 3, 5, "policy request <transport> <device> <request> [sector [sectors]]"},
         {"policy stat", 0, 0, "policy stat"},
         {"policy test", 1, 2, "policy test [read|write] <register|device|call|ipa>"},
         {"regs", 0, 1, "regs [vcpu]"},
@@ -165,6 +168,13 @@ static void bad_words_are_named(void **state)
         {"policy test maybe pl011", "err 'maybe' is none of read, write"},
         {"policy test 0x40000000", "err 0x40000000 is guest RAM"},
         {"policy drop", "err policy 'drop' is none of"},
+        {"policy request 32 block read", "err '32' is no transport from 0 to 31"},
+        {"policy request x block read", "err 'x' is no transport from 0 to 31"},
+        {"policy request 0 blok read", "err 'blok' is none of net, block"},
+        {"policy request 0 block tx", "err 'tx' is no request of block"},
+        {"policy request 0 rng read", "err 'read' is no request of rng"},
+        {"policy request 0 block read 1z", "err '1z' is no number"},
+        {"policy request 0 block read 1 2z", "err '2z' is no number"},
         {"inject irq 1020", "err irq 1020 is outside 0..1019"},
         {"inject irq 600", "err irq 600: "},
         {"inject pain", "err inject 'pain' is none of"},
@@ -371,6 +381,16 @@ static void exc_top_row_sorts_counts_and_cuts(void **state)
     assert_null(strstr(fake_console.text, "more"));
 }
 
+// diag.toml, with which the tests are built, gives a guest all devices.
+static void a_request_is_judged_without_being_made(void **state)
+{
+    (void)state;
+    says("policy request 0 block write 8 8 -j", "\"device\":\"block\",\"transport\":0,\"request\":\"write\","
+                                                "\"verdict\":\"emulate\",\"at\":\"policy/diag.toml:");
+    says("policy request 31 rng any", "emulate");
+    says("policy request 3 net tx", "virtio *");
+}
+
 static void suppressed_records_have_a_column(void **state)
 {
     (void)state;
@@ -475,6 +495,7 @@ int main(void)
         cmocka_unit_test_setup(a_word_too_many_is_never_ignored, set_up_screen),
         cmocka_unit_test_setup(numbers_are_said_in_the_base_in_which_they_were_typed, set_up_screen),
         cmocka_unit_test_setup(exc_top_row_sorts_counts_and_cuts, set_up_screen),
+        cmocka_unit_test_setup(a_request_is_judged_without_being_made, set_up_screen),
         cmocka_unit_test_setup(suppressed_records_have_a_column, set_up_screen),
         cmocka_unit_test_setup(a_list_that_is_cut_says_so, set_up_screen),
         cmocka_unit_test_setup(an_error_is_said_whole, set_up_screen),

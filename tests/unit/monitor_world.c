@@ -70,6 +70,7 @@ const char *const good_lines[] = {
     "policy test 0x09000000",
     "policy test read hvc-pause",
     "policy test write SCTLR_EL1",
+    "policy request 0 block write 0 8",
     "gic",
     "gic 1",
     "timer",

@@ -2,7 +2,8 @@
 // A machine of two vCPUs for the tests of the monitor: the whole monitor and what is pure beside it is real, the rest
 // is faked. Tests and the fuzzer share it. What a test has no Links line for, it has from here.
 // Links: tests/unit/monitor_world.c monitor/*.c monitor/cmds/*.c policy/event_key.c trace/event_name.c
-// Links: policy/policy.c console/terminal_input.c trace/telemetry.c console/held.c trace/log_names.c
+// Links: policy/policy.c policy/policy_virtio.c lib/rate.c
+// Links: console/terminal_input.c trace/telemetry.c console/held.c trace/log_names.c
 // Links: arch/aarch64/esr_fields.c arch/aarch64/vcpu_registers.c mm/guest_walk.c mm/kernel_tables.c lib/parse.c
 // Links: lib/printf.c lib/status.c tests/fake/fake_console.c tests/fake/fake_cpu.c tests/fake/fake_devices.c
 // Links: tests/fake/fake_guest_memory.c tests/fake/fake_log.c tests/fake/fake_port.c tests/fake/fake_vm.c

@@ -223,6 +223,9 @@ static void names_are_those_of_policy_files(void **state)
     assert_string_equal(policy_virtio_request_name(VIRTIO_REQUEST_READ), "read");
     assert_string_equal(policy_virtio_request_name(VIRTIO_REQUEST_WRITE_ZEROES), "write-zeroes");
     assert_string_equal(policy_virtio_request_name(VIRTIO_REQUEST_COUNT), "?");
+    assert_int_equal(policy_virtio_request_type(VIRTIO_REQUEST_SECURE_ERASE), BLOCK);
+    assert_int_equal(policy_virtio_request_type(VIRTIO_REQUEST_RX), NET);
+    assert_int_equal(policy_virtio_request_type(VIRTIO_REQUEST_ANY), 0);
     assert_string_equal(policy_virtio_type_name(2), "block");
     assert_string_equal(policy_virtio_type_name(4), "rng");
     assert_string_equal(policy_virtio_type_name(9), "9p");

@@ -14,12 +14,14 @@ WP = (
     ("policy/policy.c", "policy_find_range", "build/generated/policy_tables.c"),
     ("trace/log_ring.c", "oldest_of_most,take_slot,log_ring_append"),
     ("mm/stage2.c", "slot,next_piece,check_range,check_map"),
+    ("tests/prove/guest_mem.c", "place_in,space_find_ram"),
 )
 # Abstract interpretation (Eva) of a harness in tests/prove: its function, files.
 EVA = (
     ("prove_s2_pte", "tests/prove/s2_pte.c", "arch/aarch64/s2_pte.c"),
     ("prove_guest_walk", "tests/prove/guest_walk.c", "mm/guest_walk.c"),
     ("prove_console", "tests/prove/console.c"),
+    ("prove_virtio_queue", "tests/prove/virtio_queue.c"),
 )
 # x86-64 has AArch64's sizes and byte order; plain char is signed there.
 FRAMA_C = ["frama-c", "-machdep", "gcc_x86_64", "-cpp-frama-c-compliant", "-pp-annot",

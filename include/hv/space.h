@@ -29,14 +29,30 @@ enum hv_status space_map_shadow(struct space *space, const struct ipa_range *ran
 // for a whole page that is mapped.
 enum hv_status space_show_shadow(struct space *space, const struct ipa_range *range, bool shown);
 
+/*@ predicate space_ram_sound(struct space_ram *r) =
+        \valid_read(r) && range_ok(r->range) && r->pa.v + r->range.size <= UINT64_MAX;
+    predicate space_sound(struct space *s) =
+        \valid_read(s) && s->ram_count <= SPACE_RAM_MAX &&
+        (\forall integer i; 0 <= i < s->ram_count ==> space_ram_sound(&s->ram[i]));
+*/
+
 // Whether all of range lies in one piece of RAM.
 bool space_has_ram(const struct space *space, const struct ipa_range *range);
 
 // The piece of RAM in which ipa lies; NULL when it is not RAM.
+/*@ requires space_sound(space);
+    assigns \nothing;
+    ensures \result != \null ==> (\exists integer i; 0 <= i < space->ram_count && \result == &space->ram[i] &&
+                                                    range_has(space->ram[i].range, ipa.v));
+*/
 static inline const struct space_ram *space_find_ram(const struct space *space, ipa_t ipa)
 {
+    /*@ loop invariant 0 <= i <= space->ram_count;
+        loop assigns i;
+        loop variant space->ram_count - i;
+    */
     for (unsigned int i = 0; i < space->ram_count; i++)
-        if (ipa.v - space->ram[i].range.base.v < space->ram[i].range.size)
+        if (ipa.v >= space->ram[i].range.base.v && ipa.v - space->ram[i].range.base.v < space->ram[i].range.size)
             return &space->ram[i];
     return NULL;
 }

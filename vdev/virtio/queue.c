@@ -185,7 +185,7 @@ static bool add_buffer(const struct walk *walk, struct virtq_desc desc)
     struct virtio_chain *chain = walk->chain;
     bool writes = (desc.flags & VIRTQ_DESC_F_WRITE) != 0;
     uint64_t *bytes = writes ? &chain->writable : &chain->readable;
-    struct virtqueue_buffer *buffer = &chain->buffers[chain->count];
+    struct virtqueue_buffer *buffer;
 
     if (chain->count >= VIRTIO_CHAIN_MAX)
         return fail(walk->fault, FAULT_LONG, VIRTIO_CHAIN_MAX + 1, VIRTIO_CHAIN_MAX);
@@ -193,6 +193,7 @@ static bool add_buffer(const struct walk *walk, struct virtq_desc desc)
         return fail(walk->fault, FAULT_ORDER, chain->count, chain->writable);
     if (desc.len > VIRTIO_CHAIN_BYTES - chain->readable - chain->writable)
         return fail(walk->fault, FAULT_BYTES, chain->readable + chain->writable + desc.len, VIRTIO_CHAIN_BYTES);
+    buffer = &chain->buffers[chain->count];
     if (guest_mem_translate(walk->space, ipa_make(desc.addr), desc.len != 0 ? desc.len : 1,
                             writes ? STAGE2_WRITE : STAGE2_READ, &buffer->pa) != HV_OK)
         return fail(walk->fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
@@ -229,7 +230,7 @@ static bool add_buffers(const struct walk *walk, const struct table *table, uint
 static bool add_indirect(const struct walk *walk, const struct virtq_desc *desc)
 {
     struct table table = {.count = desc->len / sizeof(struct virtq_desc)};
-    struct virtq_desc last;
+    struct virtq_desc last = {0};
     void *pointer;
 
     if ((desc->flags & VIRTQ_DESC_F_NEXT) != 0)
@@ -239,7 +240,8 @@ static bool add_indirect(const struct walk *walk, const struct virtq_desc *desc)
     // The format asks for no alignment of the table; loads of 8 bytes do, as every driver has it.
     if (desc->addr % sizeof(uint64_t) != 0)
         return fail(walk->fault, FAULT_ALIGN, desc->addr, sizeof(uint64_t));
-    if (guest_mem_share(walk->space, ipa_make(desc->addr), desc->len, STAGE2_READ, &pointer) != HV_OK)
+    if (guest_mem_share(walk->space, ipa_make(desc->addr), table.count * sizeof(struct virtq_desc), STAGE2_READ,
+                        &pointer) != HV_OK)
         return fail(walk->fault, FAULT_INDIRECT_RAM, desc->addr, desc->len);
     table.desc = pointer;
     if (!add_buffers(walk, &table, 0, &last))
@@ -252,10 +254,8 @@ static bool add_indirect(const struct walk *walk, const struct virtq_desc *desc)
 static bool read_chain(struct virtio_queue *queue, uint16_t head, bool indirect, const struct walk *walk)
 {
     const struct table table = {.desc = queue->desc_table, .count = queue->size};
-    struct virtq_desc last;
+    struct virtq_desc last = {0};
 
-    if (head >= queue->size)
-        return fail(walk->fault, FAULT_HEAD, head, queue->size);
     if (!add_buffers(walk, &table, head, &last))
         return false;
     if ((last.flags & VIRTQ_DESC_F_INDIRECT) == 0)
@@ -269,7 +269,7 @@ enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *spa
                                    struct virtio_chain *chain, struct virtio_fault *fault)
 {
     struct walk walk = {.space = space, .chain = chain, .fault = fault};
-    uint16_t index, ahead;
+    uint16_t index, ahead, head;
 
     if (!queue->ready)
         return VIRTIO_NEXT_NONE;
@@ -283,10 +283,15 @@ enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *spa
     }
     // What the guest wrote before the index is read after it: the entry and its descriptors.
     barrier_order();
-    chain->head = load_16(&avail_entries(queue)[queue->avail_next % queue->size]);
+    head = load_16(&avail_entries(queue)[queue->avail_next % queue->size]);
+    if (head >= queue->size) {
+        (void)fail(fault, FAULT_HEAD, head, queue->size);
+        return VIRTIO_NEXT_FAULT;
+    }
+    chain->head = head;
     chain->count = 0;
     chain->readable = chain->writable = 0;
-    if (!read_chain(queue, chain->head, indirect, &walk))
+    if (!read_chain(queue, head, indirect, &walk))
         return VIRTIO_NEXT_FAULT;
     queue->avail_next++;
     return VIRTIO_NEXT_CHAIN;

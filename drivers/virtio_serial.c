@@ -63,7 +63,6 @@ struct number_queues {
 };
 
 struct port {
-    const struct serial_client *client;
     uint32_t number; // 0: the device has no port of this name
     bool open;       // the host's side is connected
     uint32_t opened; // how often it was
@@ -82,6 +81,8 @@ static struct {
     uint8_t reply_of[QUEUE_SIZE];
     struct port ports[SERIAL_PORT_COUNT];
 } serial GUARDED_BY(lock);
+
+static const struct serial_client *clients[SERIAL_PORT_COUNT] GUARDED_BY(lock); // they may come before the device
 
 // The device reads and writes these. What EL2 has not written before, nobody reads.
 static UNSET struct receive_queue control_receive GUARDED_BY(lock);
@@ -354,7 +355,7 @@ static void tell_client(enum serial_port which)
     struct port *port = &serial.ports[which];
 
     spinlock_acquire(&lock);
-    const struct serial_client *client = port->client;
+    const struct serial_client *client = clients[which];
     uint32_t now = usable(port) ? port->opened : 0;
     uint32_t before = port->told;
     if (client != NULL)
@@ -378,7 +379,7 @@ static void serve_port(enum serial_port which)
         uint32_t length = 0;
 
         spinlock_acquire(&lock);
-        const struct serial_client *client = port->client;
+        const struct serial_client *client = clients[which];
         if (serial.works && port->number != 0) {
             pump(port);
             if (serial.works && client != NULL && client->receive != NULL)
@@ -419,7 +420,7 @@ void virtio_serial_serve(void)
 void virtio_serial_set_client(enum serial_port port, const struct serial_client *client)
 {
     spinlock_acquire(&lock);
-    serial.ports[port].client = client;
+    clients[port] = client;
     spinlock_release(&lock);
 }
 
@@ -503,10 +504,12 @@ static enum hv_status start_device(void) REQUIRES(lock)
     return HV_OK;
 }
 
-// Every port that the device has added has said its name.
+// Takes what the device says, and returns whether every port that it has added has said its name. The interrupt stays
+// pending, and clients are told once it can be taken: nothing is there yet for which they could ask.
 static bool is_settled(void)
 {
     spinlock_acquire(&lock);
+    serve_control();
     bool settled = !serial.works || (serial.added > 0 && serial.named >= serial.added);
     spinlock_release(&lock);
     return settled;
@@ -530,9 +533,7 @@ enum hv_status virtio_serial_init(void)
             virtio_mmio_set_status(&serial.device, VIRTIO_STATUS_FAILED);
     }
     spinlock_release(&lock);
-    while (status == HV_OK && !is_settled() && READ_SYSREG(CNTPCT_EL0) - start <= wait) {
-        virtio_serial_serve();
+    while (status == HV_OK && !is_settled() && READ_SYSREG(CNTPCT_EL0) - start <= wait)
         cpu_yield();
-    }
     return status;
 }

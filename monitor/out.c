@@ -17,6 +17,7 @@
 
 #include <hv/arch/esr_fields.h>
 #include <hv/log.h>
+#include <hv/monitor_client.h>
 #include <hv/monitor_screen.h>
 #include <hv/printf.h>
 #include <hv/string.h>
@@ -42,10 +43,16 @@ static struct {
     enum out_style style;
 } state;
 
+// Whether it is a person's terminal that shows the reply.
+static bool is_terminal(void)
+{
+    return monitor_client_now()->write == NULL;
+}
+
 // JSON is for scripts and is never folded, nor is a line for which out_whole was called.
 static bool folds(void)
 {
-    return !state.json && !state.whole && screen.columns != 0;
+    return !state.json && !state.whole && screen.columns != 0 && is_terminal();
 }
 
 // Sends the first length bytes of the buffer as a line of its own, with the style from its column on.
@@ -54,7 +61,7 @@ static void send_line(size_t length)
     static const char *const begin[] = {[OUT_HEAD] = "\033[1m", [OUT_BAD] = "\033[31m", [OUT_WARN] = "\033[33m"};
     char text[LINE_MAX + 16];
     size_t used = 0;
-    size_t plain = !screen.color || state.style == OUT_PLAIN || state.json ? length : state.from;
+    size_t plain = !screen.color || !is_terminal() || state.style == OUT_PLAIN || state.json ? length : state.from;
 
     if (plain > length)
         plain = length;

@@ -9,6 +9,7 @@
 
 #include <hv/arch/registers.h>
 #include <hv/log.h>
+#include <hv/monitor_client.h>
 #include <hv/monitor_line.h>
 #include <hv/monitor_out.h>
 #include <hv/printf.h>
@@ -17,7 +18,9 @@
 // An error names what was typed: room for every word of the longest line, and for what is said of it.
 static char error_text[2 * LINE_LENGTH_MAX + 256];
 static void (*after_reply)(void);
-static void (*finish_later)(void); // NULL: no reply is due
+static void (*finish_later)(void);     // NULL: no reply is due
+static struct monitor_client *waiting; // for it
+static bool waiting_json;              // in which form
 static bool close_asked;
 
 // Makes the text of an error. There is one buffer: a text is valid until the next call.
@@ -90,11 +93,26 @@ void monitor_after_reply(void (*function)(void))
 void monitor_defer_reply(void (*finish)(void))
 {
     finish_later = finish;
+    waiting = monitor_client_now();
+    waiting_json = out_is_json();
 }
 
 bool monitor_reply_deferred(void)
 {
+    return finish_later != NULL && waiting == monitor_client_now();
+}
+
+// Steps are one client's at a time: the other one's would end with them.
+bool monitor_reply_awaited(void)
+{
     return finish_later != NULL;
+}
+
+// Nobody is there any more to whom it could go.
+void monitor_forget_reply(void)
+{
+    if (monitor_reply_deferred())
+        finish_later = NULL;
 }
 
 // Writes the last line. The function that was left for afterwards is taken out first, because a reset does not return.
@@ -104,17 +122,21 @@ void monitor_end_reply(const char *error)
 
     out_end(error);
     after_reply = NULL;
-    finish_later = NULL;
+    monitor_forget_reply();
     if (error == NULL && function != NULL)
         function();
 }
 
-// What a deferred reply waited for has come.
-void monitor_finish_reply(void)
+// What a deferred reply waited for has come, or is not waited for any more. Another client's command may have run
+// meanwhile, so the rest of the reply begins anew in the form that was asked for.
+void monitor_finish_reply(const char *error)
 {
-    if (finish_later != NULL)
-        finish_later();
-    monitor_end_reply(NULL);
+    if (monitor_reply_deferred()) {
+        out_begin(waiting_json);
+        if (error == NULL)
+            finish_later();
+    }
+    monitor_end_reply(error);
 }
 
 void monitor_ask_close(void)

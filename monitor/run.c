@@ -6,6 +6,7 @@
 // Whatever happens, the last line of the reply is "ok" or "err <text>", because scripts wait for one of the two.
 #include <hv/monitor_run.h>
 
+#include <hv/monitor_client.h>
 #include <hv/monitor_commands.h>
 #include <hv/monitor_line.h>
 #include <hv/monitor_out.h>
@@ -168,7 +169,7 @@ void monitor_run(const char *line)
     text[length] = '\0';
     part_format(text);
     error = split(text, &words, &json);
-    out_begin(json && error == NULL);
+    out_begin((json && error == NULL) || monitor_client_now()->json);
     if (error == NULL && words.count == 0) {
         if (!json)
             return;

@@ -7,6 +7,7 @@
 
 #include <hv/boot_options.h>
 #include <hv/console.h>
+#include <hv/monitor_client.h>
 #include <hv/string.h>
 
 #define HELD_SIZE     0x10000u
@@ -80,9 +81,13 @@ static void hold(const char *text, size_t length)
     pager.end += length;
 }
 
-// Line by line, because a page may end in the middle of text.
+// Line by line, because a page may end in the middle of text. A client that is no terminal gets its lines as they are.
 void screen_write(const char *text, size_t length)
 {
+    if (monitor_client_now()->write != NULL) {
+        monitor_client_now()->write(text, length);
+        return;
+    }
     while (length > 0) {
         size_t line = line_length(text, length);
 

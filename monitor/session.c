@@ -29,6 +29,7 @@
 #include <hv/monitor_reply.h>
 #include <hv/monitor_run.h>
 #include <hv/monitor_screen.h>
+#include <hv/monitor_socket.h>
 #include <hv/monitor_subject.h>
 #include <hv/pl011.h>
 #include <hv/printf.h>
@@ -133,7 +134,7 @@ static void close_monitor(void)
 static void stop_waiting_for_steps(void)
 {
     if (monitor_reply_deferred())
-        monitor_end_reply("the guest still steps: pause stops it");
+        monitor_finish_reply("the guest still steps: pause stops it");
 }
 
 // Back to the guest's console from the prompt, saying so.
@@ -152,7 +153,7 @@ static void leave(void)
 static void finish_step(void)
 {
     console_show_input("", 0, 0);
-    monitor_finish_reply();
+    monitor_finish_reply(NULL);
     show_line();
 }
 
@@ -211,12 +212,29 @@ static void say_of_other_vm(const char *reason)
     say(text);
 }
 
+// A program is connected to the monitor and was told of the event: the line stays the guest's. A step is the program's
+// own and is not spoken of.
+static void say_of_program(enum notify_event event)
+{
+    char text[LOG_LINE_MAX];
+
+    if (event == NOTIFY_STEP)
+        return;
+    (void)format_text(text, sizeof(text), "-- %s: a program has the monitor (Ctrl-] opens it here)",
+                      notify_name(event));
+    say(text);
+}
+
 // The listener of all events (core/notify.c). When the steps of a person's step command are done, the reply ends and
 // says where the vCPUs stand. Any other event opens the prompt, and commands are about the event's VM from then on.
 static void notified(enum notify_event event, struct vcpu *vcpu)
 {
     bool chosen = vcpu->vm == monitor_vm();
 
+    if (monitor_socket_notified(event, vcpu) && !has_prompt()) {
+        say_of_program(event);
+        return;
+    }
     if (!chosen && has_prompt()) {
         say_of_other_vm(notify_name(event));
         return;
@@ -235,6 +253,7 @@ void monitor_init(struct vm *vm)
     static const struct channel_control control = {monitor_input, monitor_break};
 
     monitor_choose_vm(vm);
+    monitor_socket_init(vm);
     channel_set_control(&control);
     notify_register(notified);
 }

@@ -25,10 +25,13 @@ void monitor_after_reply(void (*function)(void));
 
 // Says that the reply comes later (a step's, when the guest has made its steps): finish writes its last rows then.
 void monitor_defer_reply(void (*finish)(void));
-// Whether such a reply is still due.
+// Whether such a reply is still due to the client that asks, and whether to any.
 bool monitor_reply_deferred(void);
-// It is complete: calls finish and ends it with "ok".
-void monitor_finish_reply(void);
+bool monitor_reply_awaited(void);
+// It is complete: calls finish and ends it with "ok". With an error it is given up: ends it with that.
+void monitor_finish_reply(const char *error);
+// The client that asks is gone: it is due to nobody.
+void monitor_forget_reply(void);
 
 // The last line of a reply: "ok" (NULL) or "err <error>".
 void monitor_end_reply(const char *error);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which VM and which vCPU a monitor command is about where it names none: values of the session, not constants. Used on
-// the CPU that owns the serial line only.
+// Which VM and which vCPU a monitor command is about where it names none: values of the client (monitor_client.h), not
+// constants. Used on the CPU that owns the serial line only.
 #pragma once
 
 #include <hv/types.h>

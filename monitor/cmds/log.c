@@ -6,9 +6,11 @@
 
 #include <hv/log.h>
 #include <hv/monitor_candidates.h>
+#include <hv/monitor_client.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_quiet.h>
 #include <hv/monitor_reply.h>
+#include <hv/port.h>
 #include <hv/string.h>
 
 // A record is not folded to the width of the terminal: it stays one line, so that it can be searched, copied and given
@@ -52,7 +54,7 @@ static const char *log_show(const struct monitor_words *words)
             if (class == LOG_CLASS_COUNT)
                 error = monitor_error("no class '%s'", value);
         } else {
-            error = monitor_error("'%s' is none of -n, -c, level, clear, previous, each once", words->word[i]);
+            error = monitor_error("'%s' is none of -n, -c, level, clear, previous, follow, each once", words->word[i]);
         }
     }
     if (error != NULL)
@@ -80,6 +82,20 @@ static const char *log_level(const struct monitor_words *words)
     return NULL;
 }
 
+// log follow on|off: a program gets the records as events, one by one as they are written. A person has them on the
+// console already.
+static const char *log_follow(const struct monitor_words *words)
+{
+    bool on = strcmp(words->word[2], "on") == 0;
+
+    if (!on && strcmp(words->word[2], "off") != 0)
+        return monitor_error("follow '%s' is none of on, off", words->word[2]);
+    if (monitor_client_now()->write == NULL)
+        return monitor_error("records are on the console: 'log level' says which (follow is for programs)");
+    port_follow_log(on);
+    return NULL;
+}
+
 // log: level and clear act, previous shows what the boot before has left in the ring; anything else is the list of
 // records.
 const char *cmd_log(const struct monitor_words *words)
@@ -90,6 +106,8 @@ const char *cmd_log(const struct monitor_words *words)
         log_clear();
         return NULL;
     }
+    if (words->count > 2 && strcmp(words->word[1], "follow") == 0)
+        return log_follow(words);
     if (words->count > 1 && strcmp(words->word[1], "previous") == 0) {
         log_previous_for_each(UINT32_MAX, LOG_CLASS_COUNT, show_record, NULL);
         return NULL;

@@ -3,6 +3,7 @@
 // (boot_options.h). A person whose terminal is another one by now, or who types through a pipe, corrects that here.
 #include <hv/monitor_cmds.h>
 
+#include <hv/monitor_client.h>
 #include <hv/monitor_out.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_screen.h>
@@ -19,7 +20,7 @@ static void show_settings(void)
         out(" width=%s", "off");
     else
         out(" width=%u", screen.columns);
-    out(" color=%s\n", screen.color ? "on" : "off");
+    out(" color=%s json=%s\n", screen.color ? "on" : "off", monitor_client_now()->json ? "on" : "off");
 }
 
 // A setting that is a number in min .. max, or "off", which is 0.
@@ -33,7 +34,16 @@ static const char *set_number(const char *what, const char *word, unsigned int m
     return error;
 }
 
-// set [pager|width|color <number|off|on>]: without words it shows the settings. A pager that was asked for by name
+// A setting that is on or off.
+static const char *set_switch(const char *what, const char *word, bool *setting)
+{
+    if (strcmp(word, "on") != 0 && strcmp(word, "off") != 0)
+        return monitor_error("%s '%s' is none of on, off", what, word);
+    *setting = strcmp(word, "on") == 0;
+    return NULL;
+}
+
+// set [pager|width|color|json <number|off|on>]: without words it shows the settings. A pager that was asked for by name
 // pages what scripts send, too.
 const char *cmd_set(const struct monitor_words *words)
 {
@@ -43,7 +53,7 @@ const char *cmd_set(const struct monitor_words *words)
     if (what == NULL) {
         show_settings();
     } else if (words->count == 2) {
-        error = "usage: set [pager|width|color <number|off|on>]";
+        error = "usage: set [pager|width|color|json <number|off|on>]";
     } else if (strcmp(what, "pager") == 0) {
         error = set_number("pager", words->word[2], SCREEN_ROWS_MIN, SCREEN_ROWS_MAX, &screen.rows);
         if (error == NULL)
@@ -51,11 +61,11 @@ const char *cmd_set(const struct monitor_words *words)
     } else if (strcmp(what, "width") == 0) {
         error = set_number("width", words->word[2], SCREEN_COLUMNS_MIN, SCREEN_COLUMNS_MAX, &screen.columns);
     } else if (strcmp(what, "color") == 0) {
-        if (strcmp(words->word[2], "on") != 0 && strcmp(words->word[2], "off") != 0)
-            return monitor_error("color '%s' is none of on, off", words->word[2]);
-        screen.color = strcmp(words->word[2], "on") == 0;
+        error = set_switch(what, words->word[2], &screen.color);
+    } else if (strcmp(what, "json") == 0) {
+        error = set_switch(what, words->word[2], &monitor_client_now()->json);
     } else {
-        error = monitor_error("set '%s' is none of pager, width, color", what);
+        error = monitor_error("set '%s' is none of pager, width, color, json", what);
     }
     return error;
 }

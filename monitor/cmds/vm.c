@@ -107,6 +107,8 @@ const char *cmd_step(const struct monitor_words *words)
         return monitor_error("the guest is %s: pause it first", monitor_vm_state());
     if (vcpu->power != VCPU_ON)
         return monitor_error("vcpu %u is off", vcpu->id);
+    if (monitor_reply_awaited())
+        return monitor_error("steps of another session are under way: pause stops them");
     step_start(vcpu, (uint32_t)count);
     if (vm_resume(vcpu->vm) != HV_OK)
         return "the guest did not resume";

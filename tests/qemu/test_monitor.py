@@ -69,7 +69,7 @@ GOOD = [
     ("info threads", r"(?m)^vcpu=1 "),
     ("mem read -v 0x40000000 32", r"(?m)^0x40000010( [0-9a-f]{8}){4} "),
     ("vm walk -k 0x40000000", r"^vcpu=0 el=1 table=TTBR0_EL1 .* from=now"),
-    ("set", r"^pager=off width=80 color=off$"),
+    ("set", r"^pager=off width=80 color=off json=off$"),
     ("policy show", r"policy=diag rows=\d+"),
     ("policy stat", r"diag\.toml"),
     ("policy test 0x09000000", r"(?m)^read +pl011 +emulate .*\n .*\nwrite +pl011"),

@@ -158,7 +158,6 @@ static uint64_t io_read(uint64_t address, unsigned int size)
     uint64_t offset = address - (platform.virtio.base + 31 * 0x200);
 
     (void)size;
-    fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + 100);
     switch (offset) {
     case VIRTIO_MMIO_MAGIC_VALUE:
         return VIRTIO_MMIO_MAGIC;
@@ -227,9 +226,15 @@ static void on_receive(const uint8_t *bytes, size_t length)
 
 static const struct serial_client client = {on_opened, on_receive};
 
+static void time_passes(void)
+{
+    fake_sysreg_set("CNTPCT_EL0", fake_sysreg_get("CNTPCT_EL0") + 100);
+}
+
 static int setup(void **state)
 {
     (void)state;
+    fake_yield = time_passes;
     fake_sysreg_reset();
     fake_sysreg_set("CNTFRQ_EL0", 1000000);
     fake_io_read = io_read;

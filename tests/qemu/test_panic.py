@@ -10,8 +10,10 @@ import subprocess
 import sys
 import time
 
+import channels
 import pytest
 from harness import ROOT, memory_map
+from run import BOARDS
 
 ELF = ROOT / "build/hypervisor.elf"
 
@@ -21,10 +23,11 @@ def symbol(name):
     return next(int(line.split()[0], 16) for line in out.splitlines() if line.split()[-1] == name)
 
 
-def spoil(boot, tmp_path, *commands, smp=1, elf=ELF, place="hvc_report_exception"):
+def spoil(boot, tmp_path, *commands, smp=1, elf=ELF, place="hvc_report_exception", extra=""):
     """A machine that gdb has stopped in EL2 once, to run commands there, and left running."""
     socket = tmp_path / "gdb"
-    ariel = boot(elf=elf, smp=smp, extra=f"-S -chardev socket,path={socket},server=on,wait=off,id=gdb -gdb chardev:gdb")
+    ariel = boot(elf=elf, smp=smp,
+                 extra=f"-S -chardev socket,path={socket},server=on,wait=off,id=gdb -gdb chardev:gdb {extra}")
     script = ["set remotetimeout 120", f"target remote {socket}", f"hbreak {place}", "continue", "delete", *commands,
               "detach"]
     arguments = [argument for command in script for argument in ("-ex", command)]
@@ -50,6 +53,21 @@ def test_a_wild_jump_is_dumped_with_registers_and_backtrace(boot, tmp_path):
                            check=True).stdout.splitlines()
     # What stands behind the address at depth 0 is trap_call, hvc_report_exception being compiled into it.
     assert where[::2] == ["trap_from_sync", "lower_sync"]
+
+
+def test_the_report_is_in_the_file_and_on_the_line(boot, tmp_path):
+    log = tmp_path / "log"
+    ariel = spoil(boot, tmp_path, "set $pc = 0xdead0000",
+                  extra=" ".join(channels.channel_arguments("", str(log), BOARDS["virt"].transports)))
+    ariel.expect_line(r'event=panic reason="exception taken in EL2"')
+    ariel.expect_line(r"event=backtrace depth=2")
+    limit = time.monotonic() + 60
+    while "event=backtrace depth=2" not in log.read_text():
+        assert time.monotonic() < limit, log.read_text()[-1000:]
+        time.sleep(0.05)
+    # Behind the records from before, and whole.
+    numbers = [int(number) for number in re.findall(r"(?m)^ariel: seq=(\d+) .* tag=\w+$", log.read_text())]
+    assert numbers == list(range(len(numbers))) and len(numbers) > 30
 
 
 def test_an_overrun_stack_meets_its_guard_page(boot, tmp_path):

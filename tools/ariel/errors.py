@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What can go wrong between a program and ariel's monitor. All of it is an ArielError."""
+
+
+class ArielError(Exception):
+    """The root of all errors of this package."""
+
+
+class AddressError(ArielError, ValueError):
+    """An address is neither unix:path nor tcp:port."""
+
+
+class ConnectError(ArielError, ConnectionError):
+    """Nobody listens at the address: QEMU does not run, or runs without MONITOR=."""
+
+
+class ConnectionLost(ArielError, ConnectionError):
+    """The other side is gone: QEMU has ended."""
+
+
+class Timeout(ArielError, TimeoutError):
+    """The answer did not come in time."""
+
+
+class ProtocolError(ArielError):
+    """A line came that no monitor of ariel's sends."""
+
+
+class CommandError(ArielError):
+    """The monitor has refused a command. `command` is its text, `reason` the monitor's words, `reply` the rows before."""
+
+    def __init__(self, command, reason, reply):
+        super().__init__(f"{command}: {reason}")
+        self.command, self.reason, self.reply = command, reason, reply

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""[[virtio]] rows, as a guest meets them: U-Boot writes to disks of which a policy lets it have a part."""
+"""[[virtio]] rows, as a guest meets them: U-Boot, to which a policy gives parts of its disks, and a network address."""
 
 import json
 import random
@@ -35,7 +35,8 @@ def make_disks(tmp_path):
 def boot(tmp_path, disks):
     """U-Boot at its prompt."""
     options = run_linux.arguments_of().parse_args([
-        f"--folder={tmp_path}/program", f"--program={UBOOT}", f"--policy={POLICY}", f"--disk={' '.join(map(str, disks))}"])
+        f"--folder={tmp_path}/program", f"--program={UBOOT}", f"--policy={POLICY}", f"--disk={' '.join(map(str, disks))}",
+        "--net=user"])
     loads = run_linux.prepare(options)[0]
     extra = shlex.join(guest_devices.parse(options).arguments())
     with Linux(elf=build_policy(POLICY), loads=loads, extra=extra, wait=300) as linux:
@@ -97,3 +98,15 @@ def test_a_disk_is_as_fast_as_its_row_says(firmware):
     for number in range(4):
         assert "2048 blocks read: OK" in run(firmware, f"virtio read {BUFFER:x} {number * 2048:x} 800")
     assert time.monotonic() - begin >= 3 - 0.1
+
+
+def test_a_network_card_sends_from_its_own_address(firmware):
+    """QEMU's network answers whoever sends: an address that U-Boot makes up gets no answer because its frames go nowhere."""
+    run(firmware, "setenv ipaddr 10.0.2.15; setenv netmask 255.255.255.0; setenv netretry no")
+    frame = r"event=virtio-net device=net transport=3 op=tx bytes=\d+ status=(\w+) row=\d+ at=\S+ why=\"from its own address\""
+    said = run(firmware, "ping 10.0.2.2")
+    assert "host 10.0.2.2 is alive" in said and set(re.findall(frame, said)) == {"ok"}
+    number = re.search(r"^eth(\d+) : virtio-net", run(firmware, "net list"), re.M)[1]
+    run(firmware, f"env set -f eth{number if number != '0' else ''}addr 52:54:00:99:99:99")
+    said = run(firmware, "ping 10.0.2.2")
+    assert "not alive" in said and set(re.findall(frame, said)) == {"refused"}

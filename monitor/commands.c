@@ -132,6 +132,7 @@ const struct monitor_command monitor_commands[] = {
     COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift, deadlines and lateness", cmd_timer, NULL),
     COMMAND("vcpu",    "thread", "", "[n]", "the vCPU that is meant where none is named", cmd_vcpu, NULL),
     COMMAND("version", "", "", "", "of ariel", cmd_version, NULL),
+    COMMAND("virtio",  "", "", "", "the guest's virtio devices, their queues and counters", cmd_virtio, NULL),
     COMMAND("vm",      "", "walk", "walk [-k] [-t <table>] <va> [vcpu]", "guest stage 1, then stage 2, for an address", cmd_vm, NULL),
     COMMAND("x",       "", "", "[/<count><x|a|d|u|o|t|c|s><b|h|w|g>] [-k] <address> ... [bytes [width]]",
             "guest memory by virtual address, as gdb spells it", cmd_x, NULL),

@@ -30,6 +30,7 @@ MONITOR_HANDLER(cmd_step);
 MONITOR_HANDLER(cmd_timer);
 MONITOR_HANDLER(cmd_vcpu);
 MONITOR_HANDLER(cmd_version);
+MONITOR_HANDLER(cmd_virtio);
 MONITOR_HANDLER(cmd_vm);
 MONITOR_HANDLER(cmd_x);
 MONITOR_HANDLER(cmd_xp);

@@ -109,6 +109,7 @@ static void wrong_counts_of_words_get_the_usage(void **state)
         {"step", 0, 2, "step [n [vcpu]]"},
         {"timer", 0, 1, "timer [vcpu]"},
         {"version", 0, 0, "version "},
+        {"virtio", 0, 0, "virtio "},
         {"vm", 2, 6, "vm walk [-k] [-t <table>] <va> [vcpu]"},
         {"vcpu", 0, 1, "vcpu [n]"},
         {"set", 0, 2, "set [pager|width|color|json <number|off|on>]"},
@@ -231,6 +232,24 @@ static void timer_says_how_late_interrupts_came(void **state)
     assert_string_equal(run("timer"), "ok");
     assert_non_null(strstr(fake_console.text, "late_below_us=1 interrupts=3\nlate_below_us=263 interrupts=20\n"
                                               "late_from_us=67108 interrupts=1\nok"));
+}
+
+static void virtio_shows_device_queues_and_counters(void **state)
+{
+    (void)state;
+    assert_string_equal(run("virtio"), "ok");
+    assert_non_null(strstr(fake_console.text, "transport=1 device=net intid=49 state=works"));
+    assert_string_equal(run("info virtio -j"), "ok");
+    assert_non_null(strstr(
+        fake_console.text,
+        "{\"transport\":1,\"device\":\"net\",\"intid\":49,\"state\":\"works\",\"status\":\"0xf\",\"interrupt\":\"0x1\","
+        "\"offered\":\"0x130000020\",\"negotiated\":\"0x100000020\",\"row\":7}\n"
+        "{\"transport\":1,\"queue\":0,\"ready\":true,\"size\":128,\"size_max\":256,\"in_flight\":5,\"avail\":7,"
+        "\"used\":2,\"waits_for\":\"rate\"}\n"));
+    assert_non_null(
+        strstr(fake_console.text,
+               "{\"transport\":1,\"requests\":11,\"bytes_read\":12,\"bytes_written\":13,\"refused\":14,\"delayed\":15,"
+               "\"notifications\":16,\"interrupts\":17,\"faults\":18,\"resets\":19}\nok"));
 }
 
 // As the log names it, so that a person finds the record by what explain says and the other way round.
@@ -486,6 +505,7 @@ int main(void)
         cmocka_unit_test_setup(wrong_counts_of_words_get_the_usage, set_up_screen),
         cmocka_unit_test_setup(bad_words_are_named, set_up_screen),
         cmocka_unit_test_setup(a_refused_machine_has_no_vcpu, set_up_screen),
+        cmocka_unit_test_setup(virtio_shows_device_queues_and_counters, set_up_screen),
         cmocka_unit_test_setup(timer_says_how_late_interrupts_came, set_up_screen),
         cmocka_unit_test_setup(an_unknown_register_is_named_by_its_encoding, set_up_screen),
         cmocka_unit_test_setup(times_count_from_the_begin_of_the_log, set_up_screen),

@@ -56,7 +56,7 @@ void virtqueue_init(struct virtqueue *queue, uint16_t size, bool event_idx)
     queue->free_count = size;
     for (uint16_t i = 0; i < size; i++) {
         queue->next[i] = (uint16_t)(i + 1);
-        queue->chain_length[i] = 0;
+        queue->chain[i].length = 0;
     }
 }
 
@@ -64,7 +64,7 @@ void virtqueue_init(struct virtqueue *queue, uint16_t size, bool event_idx)
 enum hv_status virtqueue_add(struct virtqueue *queue, const struct virtqueue_buffer *buffers, unsigned int count,
                              uint16_t *head)
 {
-    uint16_t at = queue->free_first;
+    uint16_t first = queue->free_first, at = first, last = first;
 
     if (count == 0)
         return HV_ERR_EMPTY;
@@ -72,23 +72,27 @@ enum hv_status virtqueue_add(struct virtqueue *queue, const struct virtqueue_buf
         return HV_ERR_TOO_LONG;
     if (count > queue->free_count)
         return HV_ERR_NO_MEMORY;
-    *head = at;
     for (unsigned int i = 0; i < count; i++) {
-        bool last = i + 1 == count;
+        uint16_t next = queue->next[at];
 
         queue->desc[at] = (struct virtq_desc){
             .addr = buffers[i].pa.v,
             .len = buffers[i].length,
-            .flags = (uint16_t)((last ? 0 : VIRTQ_DESC_F_NEXT) | (buffers[i].device_writes ? VIRTQ_DESC_F_WRITE : 0)),
-            .next = last ? 0 : queue->next[at],
+            .flags = buffers[i].device_writes ? VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_WRITE : VIRTQ_DESC_F_NEXT,
+            .next = next,
         };
-        at = queue->next[at];
+        last = at;
+        at = next;
     }
+    queue->desc[last].flags &= (uint16_t)~VIRTQ_DESC_F_NEXT;
+    queue->desc[last].next = 0;
     queue->free_first = at;
     queue->free_count = (uint16_t)(queue->free_count - count);
-    queue->chain_length[*head] = (uint16_t)count;
-    queue->avail.ring[slot(queue, queue->avail_next)] = *head;
+    queue->chain[first].length = (uint16_t)count;
+    queue->chain[first].last = last;
+    queue->avail.ring[slot(queue, queue->avail_next)] = first;
     queue->avail_next++;
+    *head = first;
     return HV_OK;
 }
 
@@ -114,14 +118,10 @@ bool virtqueue_publish(struct virtqueue *queue)
 // Puts the chain's descriptors in front of those that are free.
 static void free_chain(struct virtqueue *queue, uint16_t head)
 {
-    uint16_t last = head;
-
-    for (uint16_t i = 1; i < queue->chain_length[head]; i++)
-        last = queue->next[last];
-    queue->next[last] = queue->free_first;
+    queue->next[queue->chain[head].last] = queue->free_first;
     queue->free_first = head;
-    queue->free_count = (uint16_t)(queue->free_count + queue->chain_length[head]);
-    queue->chain_length[head] = 0;
+    queue->free_count = (uint16_t)(queue->free_count + queue->chain[head].length);
+    queue->chain[head].length = 0;
 }
 
 // The entry is read once: it lies in memory that the device writes.
@@ -136,7 +136,7 @@ enum hv_status virtqueue_take(struct virtqueue *queue, uint16_t *head, uint32_t 
         return HV_ERR_INVALID;
     barrier_device_loads(); // the index before the entry that it shows
     uint32_t id = __atomic_load_n(&entry->id, __ATOMIC_RELAXED);
-    if (id >= queue->size || queue->chain_length[id] == 0)
+    if (id >= queue->size || queue->chain[id].length == 0)
         return HV_ERR_INVALID;
     *head = (uint16_t)id;
     *written = __atomic_load_n(&entry->len, __ATOMIC_RELAXED);

@@ -42,7 +42,7 @@ HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -fstack-protector-
             $(if $(filter 1,$(SAN)),-fsanitize=undefined -fsanitize-trap=undefined)
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person.
 smallest = $(if $(filter 1,$(LLVM)),-Oz,-Os)
-HOT := trap/trap_quick trap/abort trap/abort_classify vdev/device vdev/vgic/vgic_redist vdev/vpl011 vdev/vgic/vgic vdev/vgic/vgic_lr vdev/vgic/vgic_view vdev/vgic/vgic_icc mm/guest_mem vdev/virtio/queue
+HOT := vdev/virtio/queue vdev/virtio/mediator vdev/virtio/chain vdev/virtio/block vdev/virtio/net vdev/virtio/transport drivers/virtqueue drivers/virtio_mmio policy/policy_virtio mm/guest_mem trace/log_virtio trap/trap_quick trap/abort trap/abort_classify vdev/device vdev/vgic/vgic_redist vdev/vpl011 vdev/vgic/vgic vdev/vgic/vgic_lr vdev/vgic/vgic_view vdev/vgic/vgic_icc
 optimization = $(if $(filter $(HOT:%=$(OBJECTS)/%.c.o),$@),-O2,$(smallest))
 # Not a policy's tables, which are linked behind the rest. And the compiler itself makes calls to what is in lib/string.c
 # and lib/fatal.c, when it is too late to compile them with the rest.

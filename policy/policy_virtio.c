@@ -76,6 +76,16 @@ struct policy_virtio_verdict policy_virtio_request(const struct policy *policy,
     return (struct policy_virtio_verdict){.row = found, .device = device, .allowed = allowed};
 }
 
+bool policy_virtio_allows_all(const struct policy *policy, unsigned int transport, unsigned int device_id)
+{
+    const struct policy_virtio *device = policy_virtio_device(policy, transport, device_id);
+
+    for (unsigned int n = 0; n < policy->virtio_count; n++)
+        if ((policy->virtio[n].flags & POLICY_VIRTIO_PART) && names_device(&policy->virtio[n], transport, device_id))
+            return false;
+    return device->action == POLICY_EMULATE && !(device->flags & POLICY_VIRTIO_READ_ONLY);
+}
+
 // ---- How fast
 
 // Whether the buckets of one row let a request go. Where they do not, *when is moved to the later of the two times.

@@ -28,7 +28,7 @@ static unsigned int limit_of(const struct policy_row *row)
 // What each event has behind its own fields.
 static void write_record(struct log_limit limit, const struct policy *policy, const struct log_virtio_request *request)
 {
-    const struct policy_virtio_access *access = &request->access;
+    const struct policy_virtio_access *access = request->access;
     const struct policy_row *row = &policy->rows[request->row->row];
     const char *op = policy_virtio_request_name(access->request);
     const char *type = policy_virtio_type_name(access->device_id);
@@ -47,6 +47,16 @@ static void write_record(struct log_limit limit, const struct policy *policy, co
                     type, access->transport, request->bytes, request->status, request->row->row, row->place, row->why);
 }
 
+static COLD void record(struct vm *vm, unsigned int n, const struct log_virtio_request *request)
+{
+    const struct policy_virtio *row = request->row;
+    struct log_limit limit = {.source = LOG_SOURCE_VIRTIO + n,
+                              .level = strcmp(request->status, "ok") == 0 ? LOG_INFO : LOG_WARN};
+
+    if (log_may_record(&limit, vm, row->row, limit_of(&vm->policy->rows[row->row])))
+        write_record(limit, vm->policy, request);
+}
+
 // The counters are the VM's, not a CPU's: a request ends on the CPU that gets the device's interrupt, whichever vCPU
 // has made it.
 void log_virtio_request(struct vm *vm, const struct log_virtio_request *request)
@@ -60,11 +70,7 @@ void log_virtio_request(struct vm *vm, const struct log_virtio_request *request)
     (void)__atomic_fetch_add(&vm->virtio_requests[n], 1, __ATOMIC_RELAXED);
     if (!(row->flags & POLICY_VIRTIO_LOG))
         return;
-    struct log_limit limit = {.source = LOG_SOURCE_VIRTIO + (unsigned int)n,
-                              .level = strcmp(request->status, "ok") == 0 ? LOG_INFO : LOG_WARN};
-
-    if (log_may_record(&limit, vm, row->row, limit_of(&policy->rows[row->row])))
-        write_record(limit, policy, request);
+    record(vm, (unsigned int)n, request);
 }
 
 uint64_t log_virtio_count(const struct vm *vm, unsigned int row)

@@ -8,7 +8,7 @@ struct vm;
 
 struct log_virtio_request {
     const struct policy_virtio *row; // that decided (struct policy_virtio_verdict)
-    struct policy_virtio_access access;
+    const struct policy_virtio_access *access;
     uint64_t bytes;     // of data: what the guest reads or writes
     const char *status; // a word: "ok", "error", "unsupported", "refused" ...
 };

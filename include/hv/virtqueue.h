@@ -19,6 +19,19 @@ struct virtqueue_buffer {
 };
 
 struct virtqueue {
+    // What EL2 alone sees. It comes first, since small offsets are short code.
+    uint16_t size; // a power of two, 1 .. VIRTQUEUE_SIZE_MAX
+    bool event_idx;
+    uint16_t free_first; // of the descriptors that are free, linked by next
+    uint16_t free_count;
+    uint16_t avail_next;     // index of the next entry of the available ring, published or not
+    uint16_t avail_notified; // the index when the device was last asked about
+    uint16_t used_next;      // index of the next entry of the used ring
+    uint16_t next[VIRTQUEUE_SIZE_MAX];
+    struct {
+        uint16_t length;         // descriptors in flight; 0: no chain of the device begins here
+        uint16_t last;           // descriptor of a chain in flight
+    } chain[VIRTQUEUE_SIZE_MAX]; // by head
     // What the device sees.
     _Alignas(VIRTQ_DESC_ALIGN) struct virtq_desc desc[VIRTQUEUE_SIZE_MAX];
     struct {
@@ -29,16 +42,6 @@ struct virtqueue {
         _Alignas(VIRTQ_USED_ALIGN) struct virtq_ring head;
         struct virtq_used_elem ring[VIRTQUEUE_SIZE_MAX + 1]; // avail_event is the first half of the one behind the last
     } used;
-    // What EL2 alone sees.
-    uint16_t size; // a power of two, 1 .. VIRTQUEUE_SIZE_MAX
-    bool event_idx;
-    uint16_t free_first; // of the descriptors that are free, linked by next
-    uint16_t free_count;
-    uint16_t next[VIRTQUEUE_SIZE_MAX];
-    uint16_t chain_length[VIRTQUEUE_SIZE_MAX]; // by head: descriptors in flight; 0: no chain of the device begins here
-    uint16_t avail_next;                       // index of the next entry of the available ring, published or not
-    uint16_t avail_notified;                   // the index when the device was last asked about
-    uint16_t used_next;                        // index of the next entry of the used ring
 };
 
 // An empty queue of size entries (a power of two, 1 .. VIRTQUEUE_SIZE_MAX), whatever was in it. event_idx:

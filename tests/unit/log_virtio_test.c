@@ -32,7 +32,7 @@ static int begin(void **state)
 static void request(unsigned int row, unsigned int device_id, enum virtio_request op)
 {
     const struct log_virtio_request made = {.row = &virtio_rows[row],
-                                            .access = {3, device_id, op, 2048, 8},
+                                            .access = &(struct policy_virtio_access){3, device_id, op, 2048, 8},
                                             .bytes = 4096,
                                             .status = row == 0 ? "refused" : "ok"};
 
@@ -72,7 +72,8 @@ static void no_record_is_cut(void **state)
 {
     const struct log_virtio_request made = {
         .row = &virtio_rows[3],
-        .access = {31, VIRTIO_ID_BLOCK, VIRTIO_REQUEST_SECURE_ERASE, UINT64_MAX, UINT64_MAX},
+        .access =
+            &(struct policy_virtio_access){31, VIRTIO_ID_BLOCK, VIRTIO_REQUEST_SECURE_ERASE, UINT64_MAX, UINT64_MAX},
         .bytes = UINT64_MAX,
         .status = "unsupported"};
 

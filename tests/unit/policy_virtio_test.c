@@ -234,9 +234,29 @@ static void names_are_those_of_policy_files(void **state)
     assert_string_equal(policy_virtio_type_name(10), "?");
 }
 
+// Asked once, so that nobody needs to ask about each request.
+static void all_requests_of_a_device(void **state)
+{
+    struct policy_virtio own[ARRAY_COUNT(rows)];
+    const struct policy other = {.virtio = own, .virtio_count = ARRAY_COUNT(own)};
+
+    (void)state;
+    memcpy(own, rows, sizeof(own));
+    assert_false(policy_virtio_allows_all(&other, 0, BLOCK)); // rows are about some of them
+    own[BOOT].devices = own[WRITES].devices = TYPE(NET);
+    assert_true(policy_virtio_allows_all(&other, 0, BLOCK));
+    assert_false(policy_virtio_allows_all(&other, 1, BLOCK)); // read-only
+    assert_false(policy_virtio_allows_all(&other, 9, BLOCK)); // denied
+    own[WRITES].devices = TYPE(BLOCK);
+    own[WRITES].transports = TYPE(3);
+    assert_true(policy_virtio_allows_all(&other, 0, BLOCK));
+    assert_false(policy_virtio_allows_all(&other, 3, BLOCK));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(all_requests_of_a_device),
         cmocka_unit_test(a_device_is_decided_by_rows_about_all_of_it),
         cmocka_unit_test(what_no_row_can_name_is_denied),
         cmocka_unit_test(a_row_that_denies_matches_what_touches_its_sectors),

@@ -146,7 +146,7 @@ static void a_block_read(void **state)
     assert_int_equal(virtio.devices[DISK].counters.bytes_read, 0x1001);
     assert_int_equal(requests, 1);
     assert_string_equal(last_request.status, "ok");
-    assert_int_equal(last_request.access.sector, 2048);
+    assert_int_equal(last_access.sector, 2048);
     assert_int_equal(last_request.bytes, 0x1000);
 }
 
@@ -274,14 +274,15 @@ static void refused_by_sector(void **state)
     virtio_rows[0].sector_last = 15;
     virtio_rows[0].action = POLICY_DENY;
     virtio_rows[0].flags = POLICY_VIRTIO_PART | POLICY_VIRTIO_LOG;
+    virtio_probe(&vm);
     start(DISK, 0, 1);
     assert_int_equal(ask(VIRTIO_BLK_T_IN, 7, 512), 0xee);
     assert_int_equal(ask(VIRTIO_BLK_T_IN, 7, 513), 1);
     assert_string_equal(last_request.status, "refused");
     assert_ptr_equal(last_request.row, &virtio_rows[0]);
-    assert_int_equal(last_request.access.transport, DISK);
-    assert_int_equal(last_request.access.request, VIRTIO_REQUEST_READ);
-    assert_int_equal(last_request.access.sector, 7);
+    assert_int_equal(last_access.transport, DISK);
+    assert_int_equal(last_access.request, VIRTIO_REQUEST_READ);
+    assert_int_equal(last_access.sector, 7);
     assert_int_equal(last_request.bytes, 513);
     assert_int_equal(ask(VIRTIO_BLK_T_OUT, 15, 512), 1);
     assert_int_equal(ask(VIRTIO_BLK_T_OUT, 16, 512), 0xee);
@@ -304,6 +305,7 @@ static void refused_wholesale(void **state)
     virtio_rows[0].requests = 1u << VIRTIO_REQUEST_FLUSH | 1u << VIRTIO_REQUEST_WRITE;
     virtio_rows[0].action = POLICY_DENY;
     virtio_rows[0].flags = POLICY_VIRTIO_PART;
+    virtio_probe(&vm);
     start(DISK, 0, 1);
     assert_int_equal(ask(VIRTIO_BLK_T_FLUSH, 0, 0), 2); // the driver does without
     assert_int_equal(ask(VIRTIO_BLK_T_OUT, 0, 512), 1);
@@ -428,7 +430,7 @@ static void frames_both_ways(void **state)
     assert_int_equal(used(0, 0).id, 4);
     assert_int_equal(used(0, 0).len, 72);
     assert_int_equal(used(1, 0).id, 2);
-    assert_int_equal(last_request.access.request, VIRTIO_REQUEST_TX); // queue 1 comes after queue 0
+    assert_int_equal(last_access.request, VIRTIO_REQUEST_TX); // queue 1 comes after queue 0
     assert_int_equal(last_request.bytes, 88);
     assert_int_equal(rises[NIC], 1);
 }

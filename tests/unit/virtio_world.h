@@ -66,6 +66,7 @@ static struct {
 } record;                     // the last
 static unsigned int requests; // that have ended
 static struct log_virtio_request last_request;
+static struct policy_virtio_access last_access;
 
 enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int intid, bool level)
 {
@@ -136,6 +137,7 @@ void log_virtio_request(struct vm *of, const struct log_virtio_request *request)
     assert_ptr_equal(of, &vm);
     requests++;
     last_request = *request;
+    last_access = *request->access;
 }
 
 // The board's transports answer with their version alone; all else is fake_virtio.c's.

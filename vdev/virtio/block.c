@@ -7,7 +7,6 @@
 #include "virtio_internal.h"
 
 #include <hv/guest_mem.h>
-#include <hv/string.h>
 
 // Feature bits (5.2.3)
 #define VIRTIO_BLK_F_SIZE_MAX     BIT64(1)
@@ -35,20 +34,13 @@
 
 #define SECTOR_SIZE 512
 
-struct header {
-    uint32_t type;
-    uint32_t reserved;
-    uint64_t sector;
-};
+// What EL2 copies, in words of 8 bytes: the header's type (the lower half of the first) and sector; of a discard also
+// the first sector that it is about, and how many (the lower half).
+enum { WORD_TYPE, WORD_SECTOR, WORD_PIECE_SECTOR, WORD_PIECE_SECTORS };
+#define HEADER_SIZE 16
+#define PIECE_SIZE  16
 
-// What a discard or write-zeroes is about.
-struct piece {
-    uint64_t sector;
-    uint32_t sectors;
-    uint32_t flags;
-};
-
-_Static_assert(sizeof(struct header) + sizeof(struct piece) <= VIRTIO_COPY_MAX, "struct virtio_slot.copy");
+_Static_assert(HEADER_SIZE + PIECE_SIZE <= VIRTIO_COPY_MAX, "struct virtio_slot.copy");
 
 // VIRTIO_REQUEST_COUNT for a type that ariel does not know.
 static enum virtio_request request_of(uint32_t type)
@@ -94,29 +86,23 @@ static void answer(struct virtio_slot *slot, uint8_t status)
 // The sectors of a discard, write-zeroes or secure erase. data: how many bytes stand behind the header.
 static void read_piece(struct virtio_slot *slot, uint64_t data)
 {
-    struct piece piece;
-
-    if (data != sizeof(piece)) {
+    if (data != PIECE_SIZE) {
         answer(slot, VIRTIO_BLK_S_UNSUPP);
         return;
     }
-    memcpy(&piece, slot->copy + sizeof(struct header), sizeof(piece));
-    slot->access.sector = piece.sector;
-    slot->access.sectors = piece.sectors;
-    slot->bytes = (uint64_t)piece.sectors * SECTOR_SIZE;
+    slot->access.sector = slot->copy[WORD_PIECE_SECTOR];
+    slot->access.sectors = (uint32_t)slot->copy[WORD_PIECE_SECTORS];
+    slot->bytes = slot->access.sectors * SECTOR_SIZE;
 }
 
 // What the header says. data: how many bytes the device reads behind it; room: how many it may write before the status.
 // A read is as long as its room, whatever stands behind its header.
 static void read_header(struct virtio_slot *slot, uint64_t data, uint64_t room)
 {
-    struct header header;
-
-    memcpy(&header, slot->copy, sizeof(header));
-    slot->access.request = request_of(header.type);
+    slot->access.request = request_of((uint32_t)slot->copy[WORD_TYPE]);
     slot->bytes = slot->access.request == VIRTIO_REQUEST_WRITE ? data : room;
     if (names_sectors(slot->access.request)) {
-        slot->access.sector = header.sector;
+        slot->access.sector = slot->copy[WORD_SECTOR];
         slot->access.sectors = (slot->bytes + SECTOR_SIZE - 1) / SECTOR_SIZE;
     } else if (names_pieces(slot->access.request)) {
         read_piece(slot, data);
@@ -132,14 +118,14 @@ static bool block_look(struct virtio_device *device, unsigned int queue, struct 
                        struct virtio_fault *fault)
 {
     struct virtio_chain *chain = &device->chain;
-    uint64_t data = chain->readable - sizeof(struct header);
+    uint64_t data = chain->readable - HEADER_SIZE;
 
     (void)queue;
-    if (chain->readable < sizeof(struct header) || chain->writable == 0) {
-        *fault = (struct virtio_fault){"block-request-short", chain->readable, sizeof(struct header)};
+    if (chain->readable < HEADER_SIZE || chain->writable == 0) {
+        *fault = (struct virtio_fault){"block-request-short", chain->readable, HEADER_SIZE};
         return false;
     }
-    uint32_t copied = (uint32_t)(sizeof(struct header) + (data == sizeof(struct piece) ? data : 0));
+    uint32_t copied = HEADER_SIZE + (data == PIECE_SIZE ? PIECE_SIZE : 0);
     slot->status = VIRTIO_BLK_S_IOERR; // until the device writes another one
     if (!virtio_chain_take_front(chain, slot, copied) || !virtio_chain_take_status(chain, slot)) {
         *fault = (struct virtio_fault){"chain-too-long", chain->count, VIRTIO_CHAIN_MAX};

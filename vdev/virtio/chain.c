@@ -22,7 +22,7 @@ static void copy_front(const struct virtio_chain *chain, struct virtio_slot *slo
         const struct virtqueue_buffer *buffer = &chain->buffers[i];
         uint32_t part = buffer->length < size - done ? buffer->length : size - done;
 
-        guest_mem_read_pa(buffer->pa, slot->copy + done, part);
+        guest_mem_read_pa(buffer->pa, (uint8_t *)slot->copy + done, part);
         done += part;
     }
     slot->copied = size;
@@ -41,7 +41,7 @@ static unsigned int whole_buffers(const struct virtio_chain *chain, uint32_t siz
     return count;
 }
 
-bool virtio_chain_take_front(struct virtio_chain *chain, struct virtio_slot *slot, uint32_t size)
+static bool take_pieces(struct virtio_chain *chain, struct virtio_slot *slot, uint32_t size)
 {
     uint32_t rest;
 
@@ -62,6 +62,23 @@ bool virtio_chain_take_front(struct virtio_chain *chain, struct virtio_slot *slo
     }
     chain->buffers[0] = (struct virtqueue_buffer){.pa = pa_make((uintptr_t)slot->copy), .length = size};
     return true;
+}
+
+// Nearly every driver has a header in a buffer of its own.
+static bool is_whole_buffer(const struct virtio_chain *chain, uint32_t size)
+{
+    return chain->buffers[0].length == size && !chain->buffers[0].device_writes;
+}
+
+bool virtio_chain_take_front(struct virtio_chain *chain, struct virtio_slot *slot, uint32_t size)
+{
+    if (is_whole_buffer(chain, size)) {
+        guest_mem_read_pa(chain->buffers[0].pa, slot->copy, size);
+        slot->copied = size;
+        chain->buffers[0].pa = pa_make((uintptr_t)slot->copy);
+        return true;
+    }
+    return take_pieces(chain, slot, size);
 }
 
 bool virtio_chain_take_status(struct virtio_chain *chain, struct virtio_slot *slot)

@@ -143,10 +143,21 @@ static enum outcome wait_for_time(struct virtio_device *device, struct virtio_de
 static bool is_in_time(struct virtio_device *device, const struct virtio_slot *slot,
                        const struct policy_virtio_verdict *verdict)
 {
+    if (verdict->row->rate == POLICY_VIRTIO_NO_RATE && verdict->device->rate == POLICY_VIRTIO_NO_RATE)
+        return true;
     struct rate_clock clock = {.now = READ_SYSREG(CNTPCT_EL0), .frequency = (uint32_t)READ_SYSREG(CNTFRQ_EL0)};
     uint64_t when;
-
     return policy_virtio_pace(&device->rates, verdict, slot->bytes, clock, &when);
+}
+
+// Most policies have nothing to say about single requests of a device; then that it is there is all that there is to
+// decide.
+static struct policy_virtio_verdict decide(const struct virtio_device *device,
+                                           const struct policy_virtio_access *access)
+{
+    if (device->policy_decides_all)
+        return (struct policy_virtio_verdict){.row = device->policy, .device = device->policy, .allowed = true};
+    return policy_virtio_request(device->vm->policy, access);
 }
 
 static void refuse(struct virtio_device *device, struct virtio_device_queue *queue, struct virtio_slot *slot)
@@ -189,7 +200,10 @@ static enum outcome handle(struct virtio_device *device, unsigned int index, str
 
     slot->copied = slot->flags = 0;
     slot->bytes = 0;
-    slot->access = (struct policy_virtio_access){.transport = device->number, .device_id = type->id};
+    slot->access.transport = device->number;
+    slot->access.device_id = type->id;
+    slot->access.request = VIRTIO_REQUEST_ANY;
+    slot->access.sector = slot->access.sectors = 0;
     slot->row = device->policy;
     if (type->look != NULL && !type->look(device, index, slot, fault))
         return READ_FAULT;
@@ -197,7 +211,7 @@ static enum outcome handle(struct virtio_device *device, unsigned int index, str
         refuse(device, queue, slot);
         return READ_REFUSED;
     }
-    struct policy_virtio_verdict verdict = policy_virtio_request(device->vm->policy, &slot->access);
+    struct policy_virtio_verdict verdict = decide(device, &slot->access);
     slot->row = verdict.row;
     if (!verdict.allowed || (type->may_pass != NULL && !type->may_pass(device, slot))) {
         refuse(device, queue, slot);

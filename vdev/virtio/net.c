@@ -63,7 +63,7 @@ static bool net_may_pass(struct virtio_device *device, const struct virtio_slot 
 {
     if (slot->access.request != VIRTIO_REQUEST_TX || !is_pinned(device))
         return true;
-    return slot->copied != 0 && memcmp(slot->copy + SOURCE, device->mac, ADDRESS_SIZE) == 0;
+    return slot->copied != 0 && memcmp((const uint8_t *)slot->copy + SOURCE, device->mac, ADDRESS_SIZE) == 0;
 }
 
 static const char *net_done(struct virtio_slot *slot, uint32_t written)

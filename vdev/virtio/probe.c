@@ -99,6 +99,7 @@ static const char *adopt(struct virtio_device *device)
     device->policy = policy_virtio_device(device->vm->policy, device->number, type->id);
     if (device->policy->action != POLICY_EMULATE)
         return "denied";
+    device->policy_decides_all = policy_virtio_allows_all(device->vm->policy, device->number, type->id);
     if (virtio_mmio_reset(&device->real) != HV_OK)
         return "silent";
     if (!(virtio_mmio_features(&device->real) & VIRTIO_F_VERSION_1))

@@ -13,7 +13,7 @@ static const char *name_of(const struct virtio_device *device)
 
 void virtio_record_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status)
 {
-    log_virtio_request(device->vm, &(struct log_virtio_request){slot->row, slot->access, slot->bytes, status});
+    log_virtio_request(device->vm, &(struct log_virtio_request){slot->row, &slot->access, slot->bytes, status});
 }
 
 void virtio_record_fault(const struct virtio_device *device, unsigned int queue, const struct virtio_fault *fault)

@@ -184,23 +184,27 @@ static bool add_buffer(const struct walk *walk, struct virtq_desc desc)
 {
     struct virtio_chain *chain = walk->chain;
     bool writes = (desc.flags & VIRTQ_DESC_F_WRITE) != 0;
-    uint64_t *bytes = writes ? &chain->writable : &chain->readable;
+    uint64_t writable = chain->writable, bytes = chain->readable + writable + desc.len;
+    unsigned int count = chain->count;
     struct virtqueue_buffer *buffer;
 
-    if (chain->count >= VIRTIO_CHAIN_MAX)
+    if (count >= VIRTIO_CHAIN_MAX)
         return fail(walk->fault, FAULT_LONG, VIRTIO_CHAIN_MAX + 1, VIRTIO_CHAIN_MAX);
-    if (!writes && chain->writable != 0)
-        return fail(walk->fault, FAULT_ORDER, chain->count, chain->writable);
-    if (desc.len > VIRTIO_CHAIN_BYTES - chain->readable - chain->writable)
-        return fail(walk->fault, FAULT_BYTES, chain->readable + chain->writable + desc.len, VIRTIO_CHAIN_BYTES);
-    buffer = &chain->buffers[chain->count];
+    if (!writes && writable != 0)
+        return fail(walk->fault, FAULT_ORDER, count, writable);
+    if (bytes > VIRTIO_CHAIN_BYTES)
+        return fail(walk->fault, FAULT_BYTES, bytes, VIRTIO_CHAIN_BYTES);
+    buffer = &chain->buffers[count];
     if (guest_mem_translate(walk->space, ipa_make(desc.addr), desc.len != 0 ? desc.len : 1,
                             writes ? STAGE2_WRITE : STAGE2_READ, &buffer->pa) != HV_OK)
         return fail(walk->fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
     buffer->length = desc.len;
     buffer->device_writes = writes;
-    *bytes += desc.len;
-    chain->count += desc.len != 0;
+    if (writes)
+        chain->writable = writable + desc.len;
+    else
+        chain->readable = bytes;
+    chain->count = (uint16_t)(count + (desc.len != 0));
     return true;
 }
 

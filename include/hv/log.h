@@ -51,6 +51,7 @@ enum log_class {
     SOURCE(SLOW,      "slow-exit") \
     SOURCE(STALL,     "el2-stall") \
     SOURCE(VIRTIO_FAULT,   "virtio-fault") \
+    SOURCE(VIRTIO_ERROR,   "virtio-error") \
     SOURCE(VIRTIO_IGNORED, "virtio-ignored")
 // clang-format on
 

@@ -50,6 +50,7 @@
     EVENT("el2-stall",           TRAP,    "vcpu exit key pc held", "another CPU has been in one exit for more than a second") \
     EVENT("slow-exit",           TRAP,    "exit key pc ticks held", "an exit of this CPU took more than a second") \
     EVENT("virtio-device",       VIRTIO,  "device transport id intid queues features state", "a virtio device of the board, and what became of it: guest, or why no guest has it") \
+    EVENT("virtio-error",        VIRTIO,  "device transport op sector bytes held", "a device could not do what it may be asked for: the host's file is full, or fails, or the request is none that it can do") \
     EVENT("virtio-fault",        VIRTIO,  "device transport queue reason value bound held", "a guest had nonsense in a queue, or its device misbehaved: DMA has ended, the device needs a reset") \
     EVENT("virtio-ignored",      VIRTIO,  "device transport reason value held", "a driver wrote what has no effect") \
     EVENT("virtio-legacy",       VIRTIO,  "device transport id reason", "a virtio device behind the legacy interface, which no guest gets") \

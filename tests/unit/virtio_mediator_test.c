@@ -266,6 +266,22 @@ static uint8_t ask(uint32_t type, uint64_t sector, uint32_t length)
     return guest_status();
 }
 
+// The device ends a request with the status that stands there, an error: there is a record of it, and only one.
+static void an_error_of_the_device(void **state)
+{
+    (void)state;
+    start(DISK, 0, 1);
+    assert_int_equal(ask(VIRTIO_BLK_T_OUT, 2048, 4096), 0xee);
+    assert_int_equal(guest_status(), 1);
+    assert_string_equal(last_request.status, "error");
+    assert_string_equal(record.event, "virtio-error");
+    unsigned int before = record.count;
+    virtio_rows[1].flags |= POLICY_VIRTIO_LOG;
+    assert_int_equal(ask(VIRTIO_BLK_T_OUT, 2048, 4096), 0xee);
+    assert_int_equal(guest_status(), 1);
+    assert_int_equal(record.count, before);
+}
+
 static void refused_by_sector(void **state)
 {
     (void)state;
@@ -688,6 +704,7 @@ int main(void)
         cmocka_unit_test_setup(what_is_no_block_request, devices),
         cmocka_unit_test_setup(requests_that_no_device_knows, devices),
         cmocka_unit_test_setup(a_discard, devices),
+        cmocka_unit_test_setup(an_error_of_the_device, devices),
         cmocka_unit_test_setup(refused_by_sector, devices),
         cmocka_unit_test_setup(refused_wholesale, devices),
         cmocka_unit_test_setup(a_read_only_disk, devices),

@@ -40,6 +40,9 @@ export PATH=/bin PS1='/ # '
 cd /
 exec setsid cttyhack sh
 """
+# At each prompt busybox asks the terminal where its cursor is, and does without an answer. ariel's console shows such a
+# question instead of passing it on, so the question is taken out of the program.
+CURSOR_QUESTION = b"\x1b[6n"
 # What udhcpc calls with an address: see busybox's examples/udhcp/simple.script for the variables.
 DHCP = """#!/bin/sh
 case $1 in
@@ -96,8 +99,9 @@ def with_needs(folder, names):
 def make(folder, busybox, names=MODULES):
     """The initrd's bytes. folder: the modules'; busybox: the program; Paths."""
     modules = with_needs(folder, names)
+    program = busybox.read_bytes().replace(CURSOR_QUESTION, bytes(len(CURSOR_QUESTION)))
     folders = ("bin", "dev", "etc", "etc/udhcpc", "mnt", "modules", "proc", "root", "sys", "tmp")
-    files = [*((name, 0o40755, b"") for name in folders), ("bin/busybox", 0o100755, busybox.read_bytes()),
+    files = [*((name, 0o40755, b"") for name in folders), ("bin/busybox", 0o100755, program),
              ("init", 0o100755, INIT.replace("{modules}", " ".join(modules)).encode()),
              ("etc/udhcpc/default.script", 0o100755, DHCP.encode()),
              *((f"modules/{name}.ko", 0o100644, data) for name, data in modules.items()), ("TRAILER!!!", 0, b"")]

@@ -46,9 +46,9 @@ def test_what_a_module_needs_comes_before_it(modules):
 
 
 def test_the_archive_has_a_shell_that_loads_them(modules, tmp_path):
-    (tmp_path / "busybox").write_bytes(b"busybox")
+    (tmp_path / "busybox").write_bytes(b"busy\x1b[6nbox")
     found = entries(gzip.decompress(shell_initrd.make(modules, tmp_path / "busybox", ("a",))))
-    assert found["bin/busybox"] == (0o100755, b"busybox")
+    assert found["bin/busybox"] == (0o100755, b"busy\0\0\0\0box")
     assert b"for module in e b c_d a; do insmod /modules/$module.ko" in found["init"][1] and found["init"][0] == 0o100755
     assert {"modules/e.ko", "modules/b.ko", "modules/c_d.ko", "modules/a.ko", "etc/udhcpc/default.script"} <= set(found)
     assert all(found[name] == (0o40755, b"") for name in ("bin", "dev", "mnt", "proc", "sys"))

@@ -100,7 +100,7 @@ GUEST_SOURCES := $(sort guest/start.S $(wildcard guest/lib/*.[cS]) $(GUEST_MAIN)
 BENCH_SOURCES := $(sort $(filter-out %.ld.S,$(wildcard guest/bench/*.[cS])) guest/lib/gic.c guest/lib/print.c)
 # The disk's bench: the same start and vectors, another bench_main.
 BLOCK_SOURCES := $(sort guest/bench/start.S guest/bench/vectors.S guest/bench/measure.c $(wildcard guest/block/*.c) \
-    guest/lib/gic.c guest/lib/print.c guest/lib/virtio.c)
+    guest/lib/gic.c guest/lib/memory.c guest/lib/print.c guest/lib/virtio.c)
 
 HV_CODE := $(HV_SOURCES:%=$(OBJECTS)/%.o)
 HV_OBJECTS := $(HV_CODE) $(POLICY_TABLES).o

@@ -4,44 +4,10 @@
 //
 //   workload mark N       all output is sent, "@N" is printed, and QEMU's plugin (tools/plugin/exits.c) is told
 //   workload ping-pong N  N bytes to another process on another CPU and back, through two pipes
-#include <stdint.h>
-
-enum { // of arm64 Linux
-    SYS_IOCTL = 29,
-    SYS_PIPE2 = 59,
-    SYS_READ = 63,
-    SYS_WRITE = 64,
-    SYS_EXIT = 93,
-    SYS_SCHED_SETAFFINITY = 122,
-    SYS_GETPID = 172,
-    SYS_CLONE = 220,
-    SYS_EXECVE = 221,
-};
+#include "syscall.h"
 
 #define TCSBRK  0x5409
 #define SIGCHLD 17
-
-static long call(long number, long a, long b, long c)
-{
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = 0;
-    register long x4 __asm__("x4") = 0;
-
-    __asm__ volatile("svc #0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : "memory");
-    return x0;
-}
-
-static long number_of(const char *text)
-{
-    long number = 0;
-
-    while (*text >= '0' && *text <= '9')
-        number = 10 * number + *text++ - '0';
-    return number;
-}
 
 // MOVZ XZR, #n, LSL #48: the number is part of the instruction.
 #define MARK(n)                                                                                                        \

@@ -173,7 +173,7 @@ bench-phases: all
 	$(Q)$(PYTHON) tools/bench_phases.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu=$(call quote,$(CPU)) \
 	    --cc $(HOSTCC) --format $(FORMAT)
 
-## pairs of boots for the wall times of `make bench-linux`; 0: instructions alone
+## pairs for the wall times of `make bench-linux` and `bench-virtio`; 0: instructions alone
 PAIRS ?= 5
 
 ## Linux under it and without it, 1 and 4 CPUs: wall time, instructions and exits by cause, held to budgets
@@ -184,7 +184,7 @@ bench-linux:
 	$(Q)$(PYTHON) tools/bench_linux.py --elf $(LINUX_BUILD)/hypervisor.elf --folder $(BUILD)/bench-linux --cpu=$(call quote,$(CPU)) \
 	    --policy $(call quote,$(LINUX_POLICY_FILE)) --pairs $(PAIRS) --cc $(HOSTCC) --format $(FORMAT)
 
-## a virtio disk under it and without it: EL2's instructions and exits of a request, held to budgets; speeds in PAIRS
+## virtio disks and networks under it and without it: EL2's instructions of a request, held to budgets; speeds, also Linux's
 .PHONY: bench-virtio
 bench-virtio: $(BUILD)/block.bin
 	$(Q)scripts/bootstrap build run linux test

@@ -8,8 +8,10 @@ figures do not depend on how busy the host is. The speeds are medians of pairs o
 order. The exit status is 1 when a figure is over its budget.
 
 JSON: {"rows": [{"job", "depth", "requests", "instructions", "exits", "budget", "holds"}], "pairs": [{"job", "depth",
-"bare", "ariel" (MiB/s, medians), "ratio" (median of the pairs' ratios), "from", "to", "least", "holds"}]}; instructions
-and exits are EL2's, of one request; budget is null where there is none; pairs is empty with --pairs 0.
+"bare", "ariel" (MiB/s, medians), "ratio" (median of the pairs' ratios), "from", "to", "least", "holds"}], "linux": [{"job",
+"unit", "bare", "ariel", "ratio", "from", "to", "least", "holds", "cpu" (the same ratio in time of the host's CPUs)}]};
+instructions and exits are EL2's, of one request; budget is null where there is none; pairs and linux, which are Linux's own
+disk and network (tools/bench_virtio_linux.py), are empty with --pairs 0.
 """
 
 import argparse
@@ -22,6 +24,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import bench_virtio_linux
 import exits
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -30,6 +33,7 @@ import guest_devices  # noqa: E402  (folders, not packages)
 import guest_dtb  # noqa: E402
 import linux_image  # noqa: E402
 import run_linux  # noqa: E402
+from fetch_linux import FetchError  # noqa: E402
 from run import qemu_command  # noqa: E402
 
 MIB = 1 << 20
@@ -150,7 +154,12 @@ def arguments():
     parser.add_argument("--cc", default="gcc", help="the host's C compiler")
     parser.add_argument("--format", choices=["table", "json"], default="table")
     parser.add_argument("--timeout", type=int, default=300, help="seconds for one boot")
+    bench_virtio_linux.add_arguments(parser)
     return parser.parse_args()
+
+
+def say(line):
+    print(f"bench-virtio: {line}", file=sys.stderr, flush=True)
 
 
 def main():
@@ -158,16 +167,19 @@ def main():
     try:
         bench = Bench(options, options.mib)
         rows = list(count(bench, options))
-        pairs = list(speeds(bench, options, lambda line: print(f"bench-virtio: {line}", file=sys.stderr, flush=True)))
-    except (BenchError, exits.ExitsError, guest_devices.DeviceError, guest_dtb.TreeError, linux_image.ImageError, OSError,
-            subprocess.SubprocessError) as error:
+        pairs = list(speeds(bench, options, say))
+        linux = bench_virtio_linux.measure(options, say) if options.pairs else []
+    except (BenchError, bench_virtio_linux.BenchError, FetchError, exits.ExitsError, guest_devices.DeviceError,
+            guest_dtb.TreeError, linux_image.ImageError, OSError, subprocess.SubprocessError) as error:
         print(f"bench-virtio: {error}", file=sys.stderr)
         return 2
     if options.format == "json":
-        print(json.dumps({"rows": rows, "pairs": pairs}, indent=1))
+        print(json.dumps({"rows": rows, "pairs": pairs, "linux": linux}, indent=1))
     else:
         show(rows, pairs)
-    return 0 if all(row["holds"] for row in rows + pairs) else 1
+        if linux:
+            bench_virtio_linux.show(linux)
+    return 0 if all(row["holds"] for row in rows + pairs + linux) else 1
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from fetch_linux import FetchError  # noqa: E402
 # What a guest's devices take; ext4 asks for crc32c by the name of an algorithm, which no list of needs has.
 MODULES = ("virtio_mmio", "virtio_blk", "virtio_net", "virtio-rng", "virtio_console", "9pnet_virtio", "9p", "crc32c_generic",
            "ext4")
-# setsid and cttyhack give the shell a terminal of its own, so that Ctrl-C works.
+# /start is for an archive behind this one. setsid and cttyhack give the shell a terminal of its own, so that Ctrl-C works.
 INIT = """#!/bin/busybox sh
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
@@ -38,6 +38,7 @@ ip link set lo up
 ip link set eth0 up 2> /dev/null
 export PATH=/bin PS1='/ # '
 cd /
+[ ! -f /start ] || . /start
 exec setsid cttyhack sh
 """
 # At each prompt busybox asks the terminal where its cursor is, and does without an answer. ariel's console shows such a

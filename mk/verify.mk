@@ -107,11 +107,11 @@ test-linux-hotplug:
 	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
 	$(Q)HOTPLUG_COUNT='$(or $(COUNT),1000)' $(PYTHON) -m pytest -q -p no:cacheprovider tests/linux -k again_and_again
 
-## Linux on 4 CPUs under stress, its console and the monitor used at random, all of it checked; TIME=60 SEED=7
+## Linux on 4 CPUs under stress, its disk, network, console and the monitor used at random, all checked; TIME=60 SEED=7
 .PHONY: soak
 soak:
 	$(Q)scripts/bootstrap build run linux test
-	$(Q)$(PYTHON) scripts/fetch_linux.py > /dev/null
+	$(Q)$(PYTHON) scripts/fetch_kernel.py > /dev/null
 	$(Q)$(PYTHON) tests/linux/soak.py --minutes '$(if $(filter file,$(origin TIME)),10,$(TIME))' --seed '$(SEED)' --policy=$(call quote,$(LINUX_POLICY)) \
 	    --capture $(BUILD)/soak.log
 

@@ -115,6 +115,17 @@ soak:
 	$(Q)$(PYTHON) tests/linux/soak.py --minutes '$(if $(filter file,$(origin TIME)),10,$(TIME))' --seed '$(SEED)' --policy=$(call quote,$(LINUX_POLICY)) \
 	    --capture $(BUILD)/soak.log
 
+## `make cutoff`: how often Linux is ended while it writes
+RUNS ?= 10
+
+## Linux writes to an ext4 disk until the monitor's `halt` ends it; each time the file system must be whole; RUNS=100 SEED=7
+.PHONY: cutoff
+cutoff:
+	$(Q)scripts/bootstrap build run linux test
+	$(Q)$(PYTHON) scripts/fetch_kernel.py > /dev/null
+	$(Q)$(PYTHON) tests/linux/cutoff.py --runs '$(RUNS)' --seed '$(SEED)' --policy=$(call quote,$(LINUX_POLICY)) \
+	    --capture $(BUILD)/cutoff
+
 ## only one gate of `make check`
 GATE ?=
 

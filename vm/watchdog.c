@@ -70,12 +70,23 @@ static bool has_no_vectors(const struct vcpu *vcpu)
            event->pc == vcpu->frame->elr_el2;
 }
 
-// Counts ticks in a row at which the guest has an interrupt pending with PSTATE.I set, or has no vectors. One tick at
-// which neither is so starts the count again. It is told once, when the count reaches STUCK_MAX.
+// Whether the guest keeps an interrupt waiting: one is pending, PSTATE.I is set, and the guest has ended none since the
+// last tick. A driver whose device interrupts all the time has the first two at every tick, and is at work.
+static bool keeps_waiting(struct vcpu *vcpu)
+{
+    uint64_t ended = vcpu->gic.ended_count;
+    bool idle = ended == vcpu->stuck_ended;
+
+    vcpu->stuck_ended = ended;
+    return idle && (vcpu->frame->spsr_el2 & SPSR_ELX_I) && vgic_has_pending(vcpu);
+}
+
+// Counts ticks in a row at which the guest keeps an interrupt waiting, or has no vectors. One tick at which neither is
+// so starts the count again. It is told once, when the count reaches STUCK_MAX.
 static void check_guest(struct vcpu *vcpu)
 {
     const struct trap_frame *frame = vcpu->frame;
-    bool masked = (frame->spsr_el2 & SPSR_ELX_I) && vgic_has_pending(vcpu);
+    bool masked = keeps_waiting(vcpu);
 
     if (!masked && !has_no_vectors(vcpu))
         vcpu->stuck_ticks = 0;

@@ -20,7 +20,7 @@
     EVENT("abort",               FAULT,   "exit key op result pc addr esr held row at reason", "a stage-2 abort that was not emulated, and what the guest got for it") \
     EVENT("serror",              FAULT,   "pc esr held", "an asynchronous abort reached EL2 while the guest ran") \
     EVENT("guest-exception",     GUEST,   "vcpu esr elr far held", "the guest reported an exception that it could not handle (HVC_REPORT_EXCEPTION)") \
-    EVENT("guest-hang",          GUEST,   "vcpu pc held", "for 10 seconds a vCPU has kept an interrupt waiting, masked, or met nothing but refused fetches") \
+    EVENT("guest-hang",          GUEST,   "vcpu pc held", "for 10 seconds a vCPU has kept an interrupt waiting, masked, and ended none, or met nothing but refused fetches") \
     EVENT("guest-loop",          GUEST,   "vcpu key op device addr pc esr result per_second row at why held", "a vCPU does the same refused thing over and over; from now on it is only counted, until it stops") \
     EVENT("guest-oops",          GUEST,   "vcpu text held", "the guest's console said that its kernel oopsed (also BUG, soft lockup, RCU stall)") \
     EVENT("guest-panic",         GUEST,   "vcpu text held", "the guest's console said that its kernel panicked; the monitor opens when it has said all") \

@@ -61,6 +61,7 @@ struct vcpu {
     bool guest_os_lock;    // OSLSR_EL1.OSLK as the guest left it, while step owns the register
     uint32_t step_count;   // instructions left to step
     uint32_t stuck_ticks;  // of the watchdog, at which the guest seemed to hang; in a row
+    uint64_t stuck_ended;  // gic.ended_count at the last of its ticks
     uint32_t retry_count;  // aborts in a row that ended in TRAP_RETRY
     uint64_t retry_next;   // sequence of the exit that would make it one more
     uint64_t guest_mdscr;  // MDSCR_EL1 likewise

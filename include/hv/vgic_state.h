@@ -49,6 +49,7 @@ struct vgic_cpu {
     uint32_t waker;    // GICR_WAKER. Under the VM's lock
     uint64_t maintenance_count;
     uint64_t refill_count;
+    uint64_t ended_count; // interrupts whose end a refill has seen
 };
 
 // What all vCPUs of a VM share: the distributor and the SPIs.

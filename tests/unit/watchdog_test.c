@@ -117,6 +117,22 @@ static void a_hang_is_told_once(void **state)
     assert_ptr_equal(fake_notified_about, vcpu);
 }
 
+// Each tick finds it in a handler, and the next interrupt pending: it is at work as long as it ends some.
+static void a_guest_that_only_serves_interrupts_is_well(void **state)
+{
+    (void)state;
+    pending = true;
+    frame.spsr_el2 = SPSR_ELX_I;
+    for (unsigned int i = 0; i < 30; i++) {
+        vcpu->gic.ended_count++;
+        watchdog_tick(vcpu);
+    }
+    assert_int_equal(fake_records.count, 0);
+    for (unsigned int i = 0; i < 10; i++)
+        watchdog_tick(vcpu);
+    assert_int_equal(fake_records.count, 1);
+}
+
 // What a program without vectors becomes at its first exception.
 static void a_loop_of_refused_fetches_is_told_once(void **state)
 {
@@ -218,6 +234,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(nothing_is_told_of_a_guest_that_is_well, setup),
         cmocka_unit_test_setup(a_hang_is_told_once, setup),
+        cmocka_unit_test_setup(a_guest_that_only_serves_interrupts_is_well, setup),
         cmocka_unit_test_setup(a_loop_of_refused_fetches_is_told_once, setup),
         cmocka_unit_test_setup(a_paused_vcpu_does_not_hang, setup),
         cmocka_unit_test_setup(a_slow_exit_is_named, setup),

@@ -236,6 +236,7 @@ static void take_back(struct vcpu *vcpu, unsigned int k)
     uint64_t state = vgic_listed_state(bank, intid % 32, value);
 
     bank->listed &= ~bit;
+    vcpu->gic.ended_count += state == 0;
     if (state & ICH_LR_EL2_ACTIVE)
         bank->active |= bit;
     if (!(state & ICH_LR_EL2_PENDING))

@@ -135,6 +135,20 @@ bool policy_virtio_pace(struct policy_virtio_rates *rates, const struct policy_v
     return true;
 }
 
+static void row_charge(struct policy_virtio_rates *rates, const struct policy_virtio *row, uint64_t bytes)
+{
+    if (row->rate < POLICY_VIRTIO_RATE_MAX && row->bytes_per_second != 0)
+        rate_take(&rates->row[row->rate].bytes, bytes);
+}
+
+void policy_virtio_charge(struct policy_virtio_rates *rates, const struct policy_virtio_verdict *verdict,
+                          uint64_t bytes)
+{
+    row_charge(rates, verdict->device, bytes);
+    if (verdict->row != verdict->device)
+        row_charge(rates, verdict->row, bytes);
+}
+
 // ---- Names
 
 const char *policy_virtio_request_name(unsigned int request)

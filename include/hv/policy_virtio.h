@@ -84,6 +84,11 @@ struct policy_virtio_rates {
 bool policy_virtio_pace(struct policy_virtio_rates *rates, const struct policy_virtio_verdict *verdict, uint64_t bytes,
                         struct rate_clock clock, uint64_t *when);
 
+// More bytes of a request that has gone, which only its end has told: what a net device received, for example. They are
+// paid for by those after it.
+void policy_virtio_charge(struct policy_virtio_rates *rates, const struct policy_virtio_verdict *verdict,
+                          uint64_t bytes);
+
 // "read", "write-zeroes" ... as policy files spell them; "?" when out of range.
 const char *policy_virtio_request_name(unsigned int request);
 // The device type whose request it is, VIRTIO_ID_*; 0 for VIRTIO_REQUEST_ANY, which every type has.

@@ -412,6 +412,34 @@ static void a_rate(void **state)
     assert_int_equal(virtio.devices[RNG].counters.delayed, 6);
 }
 
+// 1000 bytes a second: a frame of 500 that has come is paid for by the next buffer, which waits until the device's
+// bucket of 100 has room again.
+static void what_comes_counts_against_the_rate(void **state)
+{
+    uint64_t now = 5000000;
+
+    (void)state;
+    virtio_rows[1].bytes_per_second = 1000;
+    virtio_rows[1].rate = 0;
+    start(NIC, 0, 2);
+    for (uint16_t i = 0; i < 2; i++)
+        put_desc(0, i, (struct virtq_desc){DATA + 2048 * i, 2048, W, 0});
+    offer(0, 0);
+    notify(NIC, 0);
+    fake_virtio_use(NIC, 0, taken(NIC, 0), 512);
+    deliver(NIC);
+    assert_int_equal(last_request.bytes, 500);
+    offer(0, 1);
+    notify(NIC, 0);
+    nothing_to_take(NIC, 0);
+    fake_sysreg_set("CNTPCT_EL0", now + 390000);
+    timer_expired(&vm);
+    nothing_to_take(NIC, 0);
+    fake_sysreg_set("CNTPCT_EL0", now + 400000);
+    timer_expired(&vm);
+    (void)taken(NIC, 0);
+}
+
 // ---- Other types
 
 static void a_buffer_of_random_bytes(void **state)
@@ -711,6 +739,7 @@ int main(void)
         cmocka_unit_test_setup(a_device_that_is_denied, devices),
         cmocka_unit_test_setup(frames_of_another, devices),
         cmocka_unit_test_setup(a_rate, devices),
+        cmocka_unit_test_setup(what_comes_counts_against_the_rate, devices),
         cmocka_unit_test_setup(a_buffer_of_random_bytes, devices),
         cmocka_unit_test_setup(frames_both_ways, devices),
         cmocka_unit_test_setup(notified_before_driver_ok, devices),

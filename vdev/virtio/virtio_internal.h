@@ -27,7 +27,8 @@ struct virtio_type {
     // Ends a request that the device does not get. Returns how many bytes were written for the guest. NULL: none.
     uint32_t (*refuse)(struct virtio_slot *slot);
     // The device has done a request, of which the guest is told next. written: the bytes that it has written. Returns
-    // how it ended, in a word for the record. NULL: there is nothing left to do, and it ended well.
+    // how it ended, in a word for the record, and adds to slot->bytes what was not known before. NULL: nothing is left
+    // to do, it ended well, and written are its bytes.
     const char *(*done)(struct virtio_slot *slot, uint32_t written);
 };
 

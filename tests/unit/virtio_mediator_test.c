@@ -637,6 +637,19 @@ static void a_device_that_uses_what_it_has_not(void **state)
     assert_int_equal(used_index(0), 0);
 }
 
+static void a_device_with_an_error_of_its_own(void **state)
+{
+    (void)state;
+    start(RNG, 0, 1);
+    fake_virtio[RNG].status |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
+    fake_virtio[RNG].interrupt = VIRTIO_MMIO_INT_CONFIG;
+    deliver(RNG);
+    assert_non_null(strstr(record.text, "reason=device-error"));
+    assert_int_equal(rd(RNG, VIRTIO_MMIO_STATUS), WORKING | VIRTIO_STATUS_DEVICE_NEEDS_RESET);
+    assert_int_equal(rd(RNG, VIRTIO_MMIO_INTERRUPT_STATUS), VIRTIO_MMIO_INT_CONFIG);
+    start(RNG, 0, 1);
+}
+
 static void a_queue_taken_back_with_requests(void **state)
 {
     (void)state;
@@ -750,6 +763,7 @@ int main(void)
         cmocka_unit_test_setup(a_guests_fault_ends_the_devices_work, devices),
         cmocka_unit_test_setup(a_request_offered_twice, devices),
         cmocka_unit_test_setup(a_device_that_uses_what_it_has_not, devices),
+        cmocka_unit_test_setup(a_device_with_an_error_of_its_own, devices),
         cmocka_unit_test_setup(a_queue_taken_back_with_requests, devices),
         cmocka_unit_test_setup(a_reset_drops_what_is_in_flight, devices),
         cmocka_unit_test_setup(a_full_shadow_queue, devices),

@@ -375,6 +375,17 @@ static void serve_queue(struct virtio_device *device, unsigned int index)
         virtio_mediator_read(device, index);
 }
 
+// The configuration has changed, or the device has an error that only a reset ends (2.1.2), which it tells in this way.
+static void serve_config(struct virtio_device *device)
+{
+    static const struct virtio_fault error = {"device-error", 0, 0};
+
+    if (virtio_mmio_status(&device->real) & VIRTIO_STATUS_DEVICE_NEEDS_RESET)
+        virtio_mediator_fail(device, 0, &error);
+    else
+        virtio_mediator_interrupt(device, VIRTIO_MMIO_INT_CONFIG);
+}
+
 // The real device's interrupt. A device that was reset meanwhile has nothing to say: its queues are not given.
 static enum irq_end interrupt(void *argument)
 {
@@ -387,7 +398,7 @@ static enum irq_end interrupt(void *argument)
         for (unsigned int i = 0; i < device->queue_count && causes & VIRTIO_MMIO_INT_VRING; i++)
             serve_queue(device, i);
         if (causes & VIRTIO_MMIO_INT_CONFIG)
-            virtio_mediator_interrupt(device, VIRTIO_MMIO_INT_CONFIG);
+            serve_config(device);
     }
     spinlock_release(&device->lock);
     return IRQ_DONE;

@@ -149,18 +149,6 @@ static void write_status(const struct virtio_slot *slot, uint8_t status)
     guest_mem_write_pa(slot->status_pa, &status, sizeof(status));
 }
 
-static const char *status_name(uint8_t status)
-{
-    switch (status) {
-    case VIRTIO_BLK_S_OK:
-        return "ok";
-    case VIRTIO_BLK_S_UNSUPP:
-        return "unsupported";
-    default:
-        return "error";
-    }
-}
-
 static uint32_t block_refuse(struct virtio_slot *slot)
 {
     write_status(slot, slot->flags & VIRTIO_SLOT_ANSWERED ? slot->answer : refusal(slot));
@@ -174,7 +162,12 @@ static const char *block_done(struct virtio_slot *slot, uint32_t written)
 
     (void)written;
     write_status(slot, status);
-    return status_name(status);
+    if (status == VIRTIO_BLK_S_OK)
+        return "ok";
+    if (status == VIRTIO_BLK_S_UNSUPP)
+        return "unsupported";
+    virtio_record_error(slot);
+    return "error";
 }
 
 const struct virtio_type virtio_type_block = {

@@ -5,21 +5,25 @@
 
 #include <hv/log.h>
 #include <hv/log_virtio.h>
-#include <hv/string.h>
 
 static const char *name_of(const struct virtio_device *device)
 {
     return policy_virtio_type_name(device->type->id);
 }
 
-// An error of the device's is told of even where the row asks for no records: the host's file may be full, say.
 void virtio_record_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status)
 {
     log_virtio_request(device->vm, &(struct log_virtio_request){slot->row, &slot->access, slot->bytes, status});
-    if (strcmp(status, "error") == 0 && !(slot->row->flags & POLICY_VIRTIO_LOG))
+}
+
+void virtio_record_error(const struct virtio_slot *slot)
+{
+    const struct policy_virtio_access *access = &slot->access;
+
+    if (!(slot->row->flags & POLICY_VIRTIO_LOG))
         log_limited(LOG_LIMIT(LOG_SOURCE_VIRTIO_ERROR, LOG_WARN), LOG_VIRTIO, "virtio-error",
-                    "device=%s transport=%u op=%s sector=%lu bytes=%lu", name_of(device), device->number,
-                    policy_virtio_request_name(slot->access.request), slot->access.sector, slot->bytes);
+                    "device=%s transport=%u op=%s sector=%lu bytes=%lu", policy_virtio_type_name(access->device_id),
+                    access->transport, policy_virtio_request_name(access->request), access->sector, slot->bytes);
 }
 
 void virtio_record_fault(const struct virtio_device *device, unsigned int queue, const struct virtio_fault *fault)

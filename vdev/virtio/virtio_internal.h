@@ -50,6 +50,9 @@ bool virtio_chain_take_status(struct virtio_chain *chain, struct virtio_slot *sl
 // ---- record.c
 // A request has ended: "ok", "error", "unsupported", "refused" ...
 void virtio_record_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status);
+// The device could not do what policy lets the guest ask of it: the host's file is full, say. The record is written
+// even where the row asks for no records of requests.
+void virtio_record_error(const struct virtio_slot *slot);
 void virtio_record_fault(const struct virtio_device *device, unsigned int queue, const struct virtio_fault *fault);
 // The driver did something that has no effect: reason and value say what.
 void virtio_record_ignored(const struct virtio_device *device, const char *reason, uint64_t value);

@@ -355,9 +355,12 @@ static void a_host_that_does_not_read_costs_what_does_not_fit(void **state)
     assert_int_equal(taken, SERIAL_WRITE_MAX / 16); // more than the queue has places
     assert_int_equal(virtio_serial_dropped(SERIAL_TRACE), 16);
     assert_false(virtio_serial_has_room(SERIAL_TRACE, 1));
+    virtio_serial_serve();
+    assert_int_equal(model.interrupts, 0);
     model.stuck = false;
     run_queue(11);
-    interrupt(); // asked for, since something waited
+    assert_int_equal(model.interrupts, 1); // asked for, since something waited
+    interrupt();
     assert_int_equal(model.got_count[4], SERIAL_WRITE_MAX);
     assert_true(model.requests < 70); // what waited was one request
     assert_true(virtio_serial_write(SERIAL_TRACE, large, sizeof(large)));

@@ -147,7 +147,7 @@ class Monitor:
             line = self._read_line(limit)
             if line.startswith(EVENT):
                 self._keep_event(line)
-            elif line.startswith(b"err ") and word.encode() in line:
+            elif b"err " in line and word.encode() in line:  # maybe behind half a row that is not ours
                 return
 
     def _send(self, data):

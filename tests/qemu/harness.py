@@ -5,6 +5,7 @@
         ariel.expect_line(r"1\\.\\.\\d+")
         ariel.attention()
         assert "running" in ariel.command("status").text
+        assert ariel.program.command("status")["vm"] == "running"  # past the serial line
 
 Every wait has a time limit, and so has the machine as a whole; leaving the `with` block kills it. The limits are for
 machines that hang: far above what anything takes on a host that is busy with other things.
@@ -16,6 +17,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -23,7 +25,9 @@ import pexpect
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
-from run import boot_option_arguments, qemu_command  # noqa: E402  (scripts/ is not a package)
+import ariel as client  # noqa: E402  (a folder, not a package)
+import channels  # noqa: E402
+from run import BOARDS, boot_option_arguments, qemu_command  # noqa: E402  (scripts/ is not a package)
 
 PROMPT = "ariel> "
 ATTENTION = "\x1d"  # Ctrl-]
@@ -54,10 +58,13 @@ class Ariel:
     """One machine. Times are in seconds of wall time."""
 
     def __init__(self, elf="build/hypervisor.elf", cpu="cortex-a57", smp=1, mem="1G", extra="", wait=120, life=900,
-                 loads=(), platform="virt"):
+                 loads=(), platform="virt", socket=False):
         command = qemu_command(str(elf), str(smp), mem, cpu, extra, loads, platform)
         if platform != "virt":
             command += boot_option_arguments(smp=str(smp), platform=platform)
+        self.folder = tempfile.TemporaryDirectory(prefix="ariel-") if socket else None
+        if socket:
+            command += channels.channel_arguments(self.address, "", BOARDS[platform].transports)
         self.lines = []  # everything read so far, without line ends and escape sequences
         self.wait = wait
         # timeout(1) ends the machine even when this process is killed before it can.
@@ -73,10 +80,13 @@ class Ariel:
 
     def close(self):
         """Ends the machine. Safe to call again."""
+        self.end_program()
         if not self.child.closed and self.child.isalive():
             os.killpg(self.child.pid, signal.SIGKILL)  # timeout(1) and QEMU, which share a session of their own
             self.child.wait()  # close() would give it some 100 ms
         self.child.close()
+        if self.folder:
+            self.folder.cleanup()
 
     # ---- reading
 
@@ -130,6 +140,22 @@ class Ariel:
         self.child.send("\x01b")
 
     # ---- the monitor
+
+    @property
+    def address(self):
+        """Where the monitor for programs is, of a machine with socket=True."""
+        return f"unix:{self.folder.name}/monitor"
+
+    def end_program(self):
+        """Ends that session: what happens opens the prompt on the serial line again."""
+        if "program" in self.__dict__:
+            self.program.close()
+            del self.program
+
+    @functools.cached_property
+    def program(self):
+        """A session of the monitor's for programs (tools/ariel), which needs no prompt on the serial line."""
+        return client.connect(self.address, timeout=self.wait, wait=self.wait)
 
     def expect_prompt(self, wait=None):
         """Waits for the monitor's prompt."""

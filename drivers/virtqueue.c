@@ -64,7 +64,7 @@ void virtqueue_init(struct virtqueue *queue, uint16_t size, bool event_idx)
 enum hv_status virtqueue_add(struct virtqueue *queue, const struct virtqueue_buffer *buffers, unsigned int count,
                              uint16_t *head)
 {
-    uint16_t first = queue->free_first, at = first, last = first;
+    unsigned int first = queue->free_first, at = first, last = first;
 
     if (count == 0)
         return HV_ERR_EMPTY;
@@ -73,26 +73,24 @@ enum hv_status virtqueue_add(struct virtqueue *queue, const struct virtqueue_buf
     if (count > queue->free_count)
         return HV_ERR_NO_MEMORY;
     for (unsigned int i = 0; i < count; i++) {
-        uint16_t next = queue->next[at];
+        struct virtq_desc *desc = &queue->desc[at];
 
-        queue->desc[at] = (struct virtq_desc){
-            .addr = buffers[i].pa.v,
-            .len = buffers[i].length,
-            .flags = buffers[i].device_writes ? VIRTQ_DESC_F_NEXT | VIRTQ_DESC_F_WRITE : VIRTQ_DESC_F_NEXT,
-            .next = next,
-        };
+        desc->addr = buffers[i].pa.v;
+        desc->len = buffers[i].length;
+        desc->flags = (uint16_t)(VIRTQ_DESC_F_NEXT + VIRTQ_DESC_F_WRITE * buffers[i].device_writes);
+        desc->next = queue->next[at];
         last = at;
-        at = next;
+        at = queue->next[at];
     }
     queue->desc[last].flags &= (uint16_t)~VIRTQ_DESC_F_NEXT;
     queue->desc[last].next = 0;
-    queue->free_first = at;
+    queue->free_first = (uint16_t)at;
     queue->free_count = (uint16_t)(queue->free_count - count);
     queue->chain[first].length = (uint16_t)count;
-    queue->chain[first].last = last;
-    queue->avail.ring[slot(queue, queue->avail_next)] = first;
+    queue->chain[first].last = (uint16_t)last;
+    queue->avail.ring[slot(queue, queue->avail_next)] = (uint16_t)first;
     queue->avail_next++;
-    *head = first;
+    *head = (uint16_t)first;
     return HV_OK;
 }
 

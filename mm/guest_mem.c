@@ -106,26 +106,6 @@ static COLD enum hv_status translate_entries(struct space *space, ipa_t ipa, uin
     return HV_OK;
 }
 
-// Where size bytes at ipa are, when all of them lie in this piece of RAM. For example, in a piece that begins at IPA
-// 0x40000000 and PA 0x42000000, IPA 0x40001234 is PA 0x42001234.
-/*@ requires space_ram_sound(ram) && \valid(pa) && \separated(ram, pa);
-    assigns *pa;
-    ensures \result != 0 ==> ram->range.base.v <= ipa.v && ipa.v + size <= ram->range.base.v + ram->range.size;
-    ensures \result != 0 ==> pa->v - ram->pa.v == ipa.v - ram->range.base.v;
-    ensures \result != 0 ==> pa->v + size <= ram->pa.v + ram->range.size;
-    ensures \result == 0 ==> ipa.v < ram->range.base.v || ipa.v + size > ram->range.base.v + ram->range.size ||
-                             size == 0;
-*/
-static bool place_in(const struct space_ram *ram, ipa_t ipa, uint64_t size, pa_t *pa)
-{
-    uint64_t offset = ipa.v - ram->range.base.v;
-
-    if (ipa.v < ram->range.base.v || offset >= ram->range.size || size == 0 || size > ram->range.size - offset)
-        return false;
-    pa->v = ram->pa.v + bounded_index(offset, ram->range.size);
-    return true;
-}
-
 // Every buffer of a virtio device comes by here, so there are two ways. While nobody has changed how RAM is mapped, the
 // guest may read and write all of it, and a piece of RAM says where it is: that takes no look at stage 2, whatever the
 // size.
@@ -136,9 +116,9 @@ enum hv_status guest_mem_translate(struct space *space, ipa_t ipa, uint64_t size
 
     if (size == 0)
         return HV_ERR_EMPTY;
-    if (ram == NULL || !place_in(ram, ipa, size, &place))
+    if (ram == NULL || !guest_mem_place(ram, ipa, size, &place))
         return HV_ERR_BOUNDS;
-    if (__atomic_load_n(&space->stage2.memory_changed, __ATOMIC_RELAXED))
+    if (!space_is_plain(space))
         return translate_entries(space, ipa, size, permissions, pa);
     *pa = place;
     return HV_OK;

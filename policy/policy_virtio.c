@@ -83,7 +83,8 @@ bool policy_virtio_allows_all(const struct policy *policy, unsigned int transpor
     for (unsigned int n = 0; n < policy->virtio_count; n++)
         if ((policy->virtio[n].flags & POLICY_VIRTIO_PART) && names_device(&policy->virtio[n], transport, device_id))
             return false;
-    return device->action == POLICY_EMULATE && !(device->flags & POLICY_VIRTIO_READ_ONLY);
+    return device->action == POLICY_EMULATE && !(device->flags & POLICY_VIRTIO_READ_ONLY) &&
+           device->rate == POLICY_VIRTIO_NO_RATE;
 }
 
 // ---- How fast

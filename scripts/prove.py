@@ -14,7 +14,7 @@ WP = (
     ("policy/policy.c", "policy_find_range", "build/generated/policy_tables.c"),
     ("trace/log_ring.c", "oldest_of_most,take_slot,log_ring_append"),
     ("mm/stage2.c", "slot,next_piece,check_range,check_map"),
-    ("tests/prove/guest_mem.c", "place_in,space_find_ram"),
+    ("tests/prove/guest_mem.c", "guest_mem_place,space_find_ram"),
 )
 # Abstract interpretation (Eva) of a harness in tests/prove: its function, files.
 EVA = (

@@ -67,8 +67,8 @@ const struct policy_virtio *policy_virtio_device(const struct policy *policy, un
 struct policy_virtio_verdict policy_virtio_request(const struct policy *policy,
                                                    const struct policy_virtio_access *access);
 
-// Whether the row that decides about a device lets every request of it pass, so that nobody needs to ask about one: the
-// device is the guest's, no row is about a part of its requests, and it is not read-only.
+// Whether the row that decides about a device lets every request of it pass at once, so that nobody needs to ask about
+// one: the device is the guest's, no row is about a part of its requests, and it is not read-only and has no rate.
 bool policy_virtio_allows_all(const struct policy *policy, unsigned int transport, unsigned int device_id);
 
 // How fast the guest has been at one device: all zero at its reset. Guarded by the device's lock.

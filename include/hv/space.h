@@ -57,6 +57,12 @@ static inline const struct space_ram *space_find_ram(const struct space *space, 
     return NULL;
 }
 
+// Whether nobody has ever changed how RAM is mapped: the guest may read and write all of it.
+static inline bool space_is_plain(const struct space *space)
+{
+    return !__atomic_load_n(&space->stage2.memory_changed, __ATOMIC_RELAXED);
+}
+
 // Whether ipa is RAM of the guest, mapped or not.
 static inline bool space_is_ram(const struct space *space, ipa_t ipa)
 {

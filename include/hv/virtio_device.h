@@ -24,11 +24,12 @@ struct vm;
 #define VIRTIO_DEVICE_QUEUES 2  // of one device, at most
 #define VIRTIO_COPY_MAX      32 // bytes of a request that EL2 reads in the device's place
 
-// A request that the device has, or that is on its way there. By the guest's number for it, the head of its chain.
+// A request that the device has, or that is on its way there. By the guest's number for it, the head of its chain. Its
+// size is a power of two, by which a number is quickly a place.
 struct virtio_slot {
     // In the place of the first `copied` bytes of the request the device reads this copy of them: what policy decided
     // about is what the device does.
-    uint64_t copy[VIRTIO_COPY_MAX / 8];
+    _Alignas(128) uint64_t copy[VIRTIO_COPY_MAX / 8];
     uint32_t copied;
     // Of a block request: in the place of its last byte the device writes this one, which EL2 copies to status_pa.
     uint8_t status;
@@ -84,7 +85,7 @@ struct virtio_device {
     uint32_t version;               // of the interface, as the real transport has it
     struct virtio_mmio real;
     const struct policy_virtio *policy; // the row that gave it to the guest
-    bool policy_decides_all;            // and lets all of its requests pass
+    bool policy_decides_all;            // and lets all of its requests pass at once
     uint64_t real_features;             // of those that the type knows, what the real device has
     uint64_t offered;                   // to the guest
     bool dead;                          // it did not answer a reset: the guest sees a transport without a device

@@ -12,6 +12,7 @@
 // Locks: that of the device to which the queue belongs is held; stage 2's is taken.
 #pragma once
 
+#include <hv/guest_mem.h>
 #include <hv/space.h>
 #include <hv/types.h>
 #include <hv/virtio.h>
@@ -31,6 +32,7 @@ struct virtio_queue {
     uint16_t avail_next;    // index of the next entry of the available ring
     uint16_t used_next;     // index of the next entry of the used ring
     uint16_t used_signaled; // the same, when the guest was last asked whether it wants an interrupt
+    struct space_ram ram;   // the piece of RAM with the descriptors, where most buffers lie as well
     // Where EL2 finds the three: guest RAM, checked.
     const struct virtq_desc *desc_table;
     const struct virtq_ring *avail_ring;

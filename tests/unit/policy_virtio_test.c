@@ -242,6 +242,7 @@ static void all_requests_of_a_device(void **state)
 
     (void)state;
     memcpy(own, rows, sizeof(own));
+    own[DISKS].rate = POLICY_VIRTIO_NO_RATE;
     assert_false(policy_virtio_allows_all(&other, 0, BLOCK)); // rows are about some of them
     own[BOOT].devices = own[WRITES].devices = TYPE(NET);
     assert_true(policy_virtio_allows_all(&other, 0, BLOCK));
@@ -251,6 +252,8 @@ static void all_requests_of_a_device(void **state)
     own[WRITES].transports = TYPE(3);
     assert_true(policy_virtio_allows_all(&other, 0, BLOCK));
     assert_false(policy_virtio_allows_all(&other, 3, BLOCK));
+    own[DISKS].rate = 0;
+    assert_false(policy_virtio_allows_all(&other, 0, BLOCK)); // has a rate
 }
 
 int main(void)

@@ -387,6 +387,7 @@ static void a_rate(void **state)
     (void)state;
     virtio_rows[1].requests_per_second = 20;
     virtio_rows[1].rate = 0;
+    virtio_probe(&vm);
     start(RNG, 0, 1);
     for (uint16_t i = 0; i < 8; i++) {
         put_desc(0, i, (struct virtq_desc){DATA + 64 * i, 64, W, 0});
@@ -421,6 +422,7 @@ static void what_comes_counts_against_the_rate(void **state)
     (void)state;
     virtio_rows[1].bytes_per_second = 1000;
     virtio_rows[1].rate = 0;
+    virtio_probe(&vm);
     start(NIC, 0, 2);
     for (uint16_t i = 0; i < 2; i++)
         put_desc(0, i, (struct virtq_desc){DATA + 2048 * i, 2048, W, 0});

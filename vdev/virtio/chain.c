@@ -41,7 +41,7 @@ static unsigned int whole_buffers(const struct virtio_chain *chain, uint32_t siz
     return count;
 }
 
-static bool take_pieces(struct virtio_chain *chain, struct virtio_slot *slot, uint32_t size)
+static COLD bool take_pieces(struct virtio_chain *chain, struct virtio_slot *slot, uint32_t size)
 {
     uint32_t rest;
 

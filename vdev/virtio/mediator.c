@@ -150,16 +150,6 @@ static bool is_in_time(struct virtio_device *device, const struct virtio_slot *s
     return policy_virtio_pace(&device->rates, verdict, slot->bytes, clock, &when);
 }
 
-// Most policies have nothing to say about single requests of a device; then that it is there is all that there is to
-// decide.
-static struct policy_virtio_verdict decide(const struct virtio_device *device,
-                                           const struct policy_virtio_access *access)
-{
-    if (device->policy_decides_all)
-        return (struct policy_virtio_verdict){.row = device->policy, .device = device->policy, .allowed = true};
-    return policy_virtio_request(device->vm->policy, access);
-}
-
 static void refuse(struct virtio_device *device, struct virtio_device_queue *queue, struct virtio_slot *slot)
 {
     uint32_t written = device->type->refuse != NULL ? device->type->refuse(slot) : 0;
@@ -191,39 +181,54 @@ static enum outcome pass(struct virtio_device *device, struct virtio_device_queu
     return READ_PASSED;
 }
 
-// The request that was read into device->chain, from the type's look at it to the shadow queue.
+static bool may_pass(struct virtio_device *device, const struct virtio_slot *slot)
+{
+    return device->type->may_pass == NULL || device->type->may_pass(device, slot);
+}
+
+// Whether policy lets the request pass, and whether it may go now.
+static enum outcome decide(struct virtio_device *device, struct virtio_device_queue *queue, struct virtio_slot *slot)
+{
+    struct policy_virtio_verdict verdict = policy_virtio_request(device->vm->policy, &slot->access);
+
+    slot->row = verdict.row;
+    if (!verdict.allowed || !may_pass(device, slot))
+        return READ_REFUSED;
+    if (is_in_time(device, slot, &verdict))
+        return READ_PASSED;
+    device->counters.delayed += !queue->late;
+    queue->late = true;
+    virtio_queue_put_back(&queue->guest);
+    return wait_for_time(device, queue);
+}
+
+// The request that was read into device->chain, from the type's look at it to the shadow queue. Most policies have
+// nothing to say about single requests of a device; then that it is there is all that there is to decide.
 static enum outcome handle(struct virtio_device *device, unsigned int index, struct virtio_slot *slot,
                            struct virtio_fault *fault)
 {
     struct virtio_device_queue *queue = &device->queues[index];
     const struct virtio_type *type = device->type;
+    enum outcome outcome;
 
     slot->copied = slot->flags = 0;
     slot->bytes = type->look == NULL ? device->chain.readable : 0;
-    slot->access.transport = device->number;
-    slot->access.device_id = type->id;
     slot->access.request = VIRTIO_REQUEST_ANY;
     slot->access.sector = slot->access.sectors = 0;
     slot->row = device->policy;
     if (type->look != NULL && !type->look(device, index, slot, fault))
         return READ_FAULT;
-    if (slot->flags & VIRTIO_SLOT_ANSWERED) {
+    if (slot->flags & VIRTIO_SLOT_ANSWERED)
+        outcome = READ_REFUSED;
+    else if (device->policy_decides_all)
+        outcome = may_pass(device, slot) ? READ_PASSED : READ_REFUSED;
+    else
+        outcome = decide(device, queue, slot);
+    if (outcome == READ_PASSED)
+        return pass(device, queue, slot, fault);
+    if (outcome == READ_REFUSED)
         refuse(device, queue, slot);
-        return READ_REFUSED;
-    }
-    struct policy_virtio_verdict verdict = decide(device, &slot->access);
-    slot->row = verdict.row;
-    if (!verdict.allowed || (type->may_pass != NULL && !type->may_pass(device, slot))) {
-        refuse(device, queue, slot);
-        return READ_REFUSED;
-    }
-    if (!is_in_time(device, slot, &verdict)) {
-        device->counters.delayed += !queue->late;
-        queue->late = true;
-        virtio_queue_put_back(&queue->guest);
-        return wait_for_time(device, queue);
-    }
-    return pass(device, queue, slot, fault);
+    return outcome;
 }
 
 // Whether the shadow queue takes the chain. What can never fit is the guest's fault.
@@ -243,10 +248,10 @@ static enum outcome make_room(struct virtio_device *device, struct virtio_device
     return READ_WAITS;
 }
 
-static enum outcome read_one(struct virtio_device *device, unsigned int index, struct virtio_fault *fault)
+static enum outcome read_one(struct virtio_device *device, unsigned int index, bool indirect,
+                             struct virtio_fault *fault)
 {
     struct virtio_device_queue *queue = &device->queues[index];
-    bool indirect = virtio_has_feature(device, VIRTIO_F_INDIRECT_DESC);
 
     switch (virtio_queue_next(&queue->guest, &device->vm->space, indirect, &device->chain, fault)) {
     case VIRTIO_NEXT_NONE:
@@ -270,10 +275,11 @@ static enum outcome read_all(struct virtio_device *device, unsigned int index, b
                              struct virtio_fault *fault)
 {
     struct virtio_device_queue *queue = &device->queues[index];
+    bool indirect = virtio_has_feature(device, VIRTIO_F_INDIRECT_DESC);
     enum outcome outcome = READ_NOTHING;
 
     for (unsigned int n = 0; n < READ_MAX; n++) {
-        outcome = read_one(device, index, fault);
+        outcome = read_one(device, index, indirect, fault);
         *completed = *completed || outcome == READ_REFUSED;
         if (outcome == READ_WAITS || outcome == READ_FAULT)
             return outcome;
@@ -491,9 +497,14 @@ static void time_has_come(void *vm)
     read_waiting(vm, VIRTIO_WAIT_TIME);
 }
 
+// What is the same for all requests is written into the slots once.
 void virtio_mediator_init(struct virtio_device *device)
 {
-    for (unsigned int i = 0; i < device->queue_count; i++)
+    for (unsigned int i = 0; i < device->queue_count; i++) {
         forget_queue(&device->queues[i]);
+        for (unsigned int n = 0; n < VIRTIO_QUEUE_SIZE_MAX; n++)
+            device->queues[i].slots[n].access =
+                (struct policy_virtio_access){.transport = device->number, .device_id = device->real.device_id};
+    }
     irq_register(device->real.intid, interrupt, device);
 }

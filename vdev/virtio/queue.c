@@ -9,7 +9,8 @@
 // the guest's memory; they make sure of the single load.
 //
 // A ring's index counts entries modulo 65,536, whatever the queue's size: in a ring of 8, entry 65,537 % 65,536 = 1 is
-// in slot 1 % 8. So indices are subtracted as 16-bit numbers: 2 - 65,535 = 3 entries.
+// in slot 1 % 8. A size is a power of two, so that n % size is n & (size - 1). And indices are subtracted as 16-bit
+// numbers: 2 - 65,535 = 3 entries.
 #include <hv/virtio_queue.h>
 
 #include <hv/arch/barrier.h>
@@ -43,6 +44,15 @@ struct walk {
     struct space *space;
     struct virtio_chain *chain;
     struct virtio_fault *fault;
+    struct space_ram ram;   // a piece of RAM in which most buffers lie, or one of size 0
+    struct virtq_desc last; // a copy of the last descriptor
+};
+
+// What a walk has come by.
+struct sums {
+    uint32_t count;    // buffers that have bytes
+    uint64_t readable; // bytes that the device reads
+    uint64_t bytes;    // all of them
 };
 
 // A table of descriptors: the queue's own, or an indirect one.
@@ -164,6 +174,7 @@ bool virtio_queue_enable(struct virtio_queue *queue, struct space *space, bool e
     queue->desc_table = places[DESC].pointer;
     queue->avail_ring = places[AVAIL].pointer;
     queue->used_ring = places[USED].pointer;
+    queue->ram = *space_find_ram(space, places[DESC].range.base);
     queue->event_idx = event_idx;
     queue->avail_next = queue->used_next = queue->used_signaled = 0;
     queue->ready = true;
@@ -177,96 +188,107 @@ void virtio_queue_disable(struct virtio_queue *queue)
 
 // ---- Requests -------------------------------------------------------------------------------------------------------
 
-// Adds the buffer that desc describes. Its length may be 4 GiB - 1: what is not RAM is refused before a look at stage
-// 2, and the bytes of a chain are bounded, so that many descriptors of the same RAM are as well. A buffer of no bytes
-// is to lie in RAM as well.
-static bool add_buffer(const struct walk *walk, struct virtq_desc desc)
+// Finds a buffer that does not lie in that piece of RAM. One of no bytes is to lie in RAM as well.
+static COLD bool find_elsewhere(const struct walk *walk, struct virtq_desc desc, pa_t *pa)
 {
-    struct virtio_chain *chain = walk->chain;
-    bool writes = (desc.flags & VIRTQ_DESC_F_WRITE) != 0;
-    uint64_t writable = chain->writable, bytes = chain->readable + writable + desc.len;
-    unsigned int count = chain->count;
-    struct virtqueue_buffer *buffer;
+    uint32_t permissions = desc.flags & VIRTQ_DESC_F_WRITE ? STAGE2_WRITE : STAGE2_READ;
 
-    if (count >= VIRTIO_CHAIN_MAX)
+    return guest_mem_translate(walk->space, ipa_make(desc.addr), desc.len != 0 ? desc.len : 1, permissions, pa) ==
+           HV_OK;
+}
+
+// Adds the buffer that desc, a copy, describes. Its length may be 4 GiB - 1: what is not RAM is refused before a look
+// at stage 2, and the bytes of a chain are bounded, so that many descriptors of the same RAM are as well.
+static inline bool add_buffer(struct walk *walk, struct virtq_desc desc, struct sums *sums)
+{
+    struct virtqueue_buffer *buffer;
+    uint64_t bytes = sums->bytes + desc.len;
+    bool writes = (desc.flags & VIRTQ_DESC_F_WRITE) != 0;
+
+    if (sums->count >= VIRTIO_CHAIN_MAX)
         return fail(walk->fault, FAULT_LONG, VIRTIO_CHAIN_MAX + 1, VIRTIO_CHAIN_MAX);
-    if (!writes && writable != 0)
-        return fail(walk->fault, FAULT_ORDER, count, writable);
+    if (!writes && sums->bytes != sums->readable)
+        return fail(walk->fault, FAULT_ORDER, sums->count, sums->bytes - sums->readable);
     if (bytes > VIRTIO_CHAIN_BYTES)
         return fail(walk->fault, FAULT_BYTES, bytes, VIRTIO_CHAIN_BYTES);
-    buffer = &chain->buffers[count];
-    if (guest_mem_translate(walk->space, ipa_make(desc.addr), desc.len != 0 ? desc.len : 1,
-                            writes ? STAGE2_WRITE : STAGE2_READ, &buffer->pa) != HV_OK)
+    buffer = &walk->chain->buffers[sums->count];
+    if (!guest_mem_place(&walk->ram, ipa_make(desc.addr), desc.len, &buffer->pa) &&
+        !find_elsewhere(walk, desc, &buffer->pa))
         return fail(walk->fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
     buffer->length = desc.len;
     buffer->device_writes = writes;
-    if (writes)
-        chain->writable = writable + desc.len;
-    else
-        chain->readable = bytes;
-    chain->count = (uint16_t)(count + (desc.len != 0));
+    sums->readable += writes ? 0 : desc.len;
+    sums->bytes = bytes;
+    sums->count += desc.len != 0;
     return true;
 }
 
 // Adds the buffers of the chain that begins at table[index], up to its end or to a descriptor of an indirect table,
-// which is the last one of its chain: *last is a copy of the last one. A chain that goes on after as many descriptors
-// as the table has comes by one of them for the second time.
-static bool add_buffers(const struct walk *walk, const struct table *table, uint32_t index, struct virtq_desc *last)
+// which is the last one of its chain. A chain that goes on after as many descriptors as the table has comes by one of
+// them for the second time.
+static bool add_buffers(struct walk *walk, struct table table, uint32_t index)
 {
-    for (uint32_t left = table->count; left > 0; left--) {
-        struct virtq_desc desc;
+    struct virtio_chain *chain = walk->chain;
+    struct sums sums = {chain->count, chain->readable, chain->readable + chain->writable};
+    struct virtq_desc desc;
+    uint32_t left = table.count;
 
-        if (index >= table->count)
-            return fail(walk->fault, FAULT_NEXT, index, table->count);
-        desc = load_descriptor(&table->desc[bounded_index(index, table->count)]);
-        if ((desc.flags & VIRTQ_DESC_F_INDIRECT) == 0 && !add_buffer(walk, desc))
+    //@ widen_hints sums.count, 1023;
+    do {
+        if (left-- == 0)
+            return fail(walk->fault, FAULT_LOOP, table.count, table.count);
+        if (index >= table.count)
+            return fail(walk->fault, FAULT_NEXT, index, table.count);
+        desc = load_descriptor(&table.desc[bounded_index(index, table.count)]);
+        if (desc.flags & VIRTQ_DESC_F_INDIRECT)
+            break;
+        if (!add_buffer(walk, desc, &sums))
             return false;
-        if ((desc.flags & VIRTQ_DESC_F_INDIRECT) != 0 || (desc.flags & VIRTQ_DESC_F_NEXT) == 0) {
-            *last = desc;
-            return true;
-        }
         index = desc.next;
-    }
-    return fail(walk->fault, FAULT_LOOP, table->count, table->count);
-}
-
-// Adds the buffers of the indirect table that desc, a copy, describes (2.7.5.3). Its WRITE flag means nothing.
-static bool add_indirect(const struct walk *walk, const struct virtq_desc *desc)
-{
-    struct table table = {.count = desc->len / sizeof(struct virtq_desc)};
-    struct virtq_desc last = {0};
-    void *pointer;
-
-    if ((desc->flags & VIRTQ_DESC_F_NEXT) != 0)
-        return fail(walk->fault, FAULT_INDIRECT_NEXT, desc->addr, desc->next);
-    if (table.count == 0 || table.count > VIRTIO_CHAIN_MAX || desc->len % sizeof(struct virtq_desc) != 0)
-        return fail(walk->fault, FAULT_INDIRECT_SIZE, desc->len, VIRTIO_CHAIN_MAX * sizeof(struct virtq_desc));
-    // The format asks for no alignment of the table; loads of 8 bytes do, as every driver has it.
-    if (desc->addr % sizeof(uint64_t) != 0)
-        return fail(walk->fault, FAULT_ALIGN, desc->addr, sizeof(uint64_t));
-    if (guest_mem_share(walk->space, ipa_make(desc->addr), table.count * sizeof(struct virtq_desc), STAGE2_READ,
-                        &pointer) != HV_OK)
-        return fail(walk->fault, FAULT_INDIRECT_RAM, desc->addr, desc->len);
-    table.desc = pointer;
-    if (!add_buffers(walk, &table, 0, &last))
-        return false;
-    if ((last.flags & VIRTQ_DESC_F_INDIRECT) != 0)
-        return fail(walk->fault, FAULT_NESTED, last.addr, 0);
+    } while (desc.flags & VIRTQ_DESC_F_NEXT);
+    walk->last = desc;
+    chain->count = (uint16_t)sums.count;
+    chain->readable = sums.readable;
+    chain->writable = sums.bytes - sums.readable;
     return true;
 }
 
-static bool read_chain(struct virtio_queue *queue, uint16_t head, bool indirect, const struct walk *walk)
+// Adds the buffers of the indirect table that the last descriptor describes (2.7.5.3). Its WRITE flag means nothing.
+static bool add_indirect(struct walk *walk)
+{
+    const struct virtq_desc desc = walk->last;
+    struct table table = {.count = desc.len / sizeof(struct virtq_desc)};
+    void *pointer;
+
+    if ((desc.flags & VIRTQ_DESC_F_NEXT) != 0)
+        return fail(walk->fault, FAULT_INDIRECT_NEXT, desc.addr, desc.next);
+    if (table.count == 0 || table.count > VIRTIO_CHAIN_MAX || desc.len % sizeof(struct virtq_desc) != 0)
+        return fail(walk->fault, FAULT_INDIRECT_SIZE, desc.len, VIRTIO_CHAIN_MAX * sizeof(struct virtq_desc));
+    // The format asks for no alignment of the table; loads of 8 bytes do, as every driver has it.
+    if (desc.addr % sizeof(uint64_t) != 0)
+        return fail(walk->fault, FAULT_ALIGN, desc.addr, sizeof(uint64_t));
+    if (guest_mem_share(walk->space, ipa_make(desc.addr), table.count * sizeof(struct virtq_desc), STAGE2_READ,
+                        &pointer) != HV_OK)
+        return fail(walk->fault, FAULT_INDIRECT_RAM, desc.addr, desc.len);
+    table.desc = pointer;
+    if (!add_buffers(walk, table, 0))
+        return false;
+    if ((walk->last.flags & VIRTQ_DESC_F_INDIRECT) != 0)
+        return fail(walk->fault, FAULT_NESTED, walk->last.addr, 0);
+    return true;
+}
+
+static bool read_chain(struct virtio_queue *queue, uint16_t head, bool indirect, struct walk *walk)
 {
     const struct table table = {.desc = queue->desc_table, .count = queue->size};
-    struct virtq_desc last = {0};
 
-    if (!add_buffers(walk, &table, head, &last))
+    if (!add_buffers(walk, table, head))
         return false;
-    if ((last.flags & VIRTQ_DESC_F_INDIRECT) == 0)
+    if ((walk->last.flags & VIRTQ_DESC_F_INDIRECT) == 0)
         return true;
     if (!indirect)
-        return fail(walk->fault, FAULT_NOT_NEGOTIATED, last.addr, 0);
-    return add_indirect(walk, &last);
+        return fail(walk->fault, FAULT_NOT_NEGOTIATED, walk->last.addr, 0);
+    return add_indirect(walk);
 }
 
 enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *space, bool indirect,
@@ -287,7 +309,7 @@ enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *spa
     }
     // What the guest wrote before the index is read after it: the entry and its descriptors.
     barrier_order();
-    head = load_16(&avail_entries(queue)[queue->avail_next % queue->size]);
+    head = load_16(&avail_entries(queue)[queue->avail_next & (queue->size - 1)]);
     if (head >= queue->size) {
         (void)fail(fault, FAULT_HEAD, head, queue->size);
         return VIRTIO_NEXT_FAULT;
@@ -295,6 +317,8 @@ enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *spa
     chain->head = head;
     chain->count = 0;
     chain->readable = chain->writable = 0;
+    if (space_is_plain(space))
+        walk.ram = queue->ram;
     if (!read_chain(queue, head, indirect, &walk))
         return VIRTIO_NEXT_FAULT;
     queue->avail_next++;
@@ -310,7 +334,7 @@ void virtio_queue_complete(struct virtio_queue *queue, uint16_t head, uint32_t w
 {
     if (!queue->ready)
         return;
-    store_used(&used_entries(queue)[queue->used_next % queue->size], head, written);
+    store_used(&used_entries(queue)[queue->used_next & (queue->size - 1)], head, written);
     queue->used_next++;
     // The entry, and the data before it, become visible to the guest before the index.
     barrier_order_stores();

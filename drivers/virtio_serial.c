@@ -370,6 +370,8 @@ static void tell_client(enum serial_port which)
 }
 
 // At most as many buffers as the device has at once: those that it fills meanwhile bring an interrupt of their own.
+// Bytes may come before the message that their connection has begun, since the two have queues of their own: they wait
+// for it, as what is answered to a port that is not open would be dropped.
 static void serve_port(enum serial_port which)
 {
     struct port *port = &serial.ports[which];
@@ -382,7 +384,7 @@ static void serve_port(enum serial_port which)
         const struct serial_client *client = clients[which];
         if (serial.works && port->number != 0) {
             pump(port);
-            if (serial.works && client != NULL && client->receive != NULL)
+            if (usable(port) && client != NULL && client->receive != NULL)
                 length = take_buffer(&queues_of(port)->receive, queue_receive(port->number), bytes,
                                      queues_of(port)->read[0], SERIAL_READ_MAX);
         }

@@ -396,7 +396,13 @@ static void connections_are_told(void **state)
     assert_int_equal(closed, 2);
     assert_false(virtio_serial_is_open(SERIAL_MONITOR));
     assert_true(virtio_serial_dropped(SERIAL_MONITOR) > 0);
-    for (unsigned int i = 0; i < 100; i++) { // every buffer comes back
+    assert_true(send_bytes(8, "x", 1)); // before the message that says that somebody is there
+    interrupt();
+    assert_int_equal(received_count, 7);
+    send_message(3, 6, 1, "");
+    interrupt();
+    assert_int_equal(received_count, 8);
+    for (unsigned int i = 0; i < 99; i++) { // every buffer comes back
         assert_true(send_bytes(8, "x", 1));
         interrupt();
     }

@@ -28,7 +28,7 @@ static uint16_t load(const uint16_t *word)
 
 static void store(uint16_t *word, uint16_t value)
 {
-    __atomic_store_n(word, value, __ATOMIC_RELAXED);
+    *(volatile uint16_t *)word = value;
 }
 
 static uint16_t slot(const struct virtqueue *queue, uint16_t index)

@@ -66,11 +66,11 @@ bool virtio_mediator_set_features(struct virtio_device *device);
 // DRIVER_OK: the device works from now on, with the queues that are ready.
 void virtio_mediator_start(struct virtio_device *device);
 // A queue became ready after that.
-void virtio_mediator_start_queue(struct virtio_device *device, unsigned int queue);
+void virtio_mediator_start_queue(struct virtio_device *device, unsigned int index);
 // The guest takes a queue back.
-void virtio_mediator_stop_queue(struct virtio_device *device, unsigned int queue);
+void virtio_mediator_stop_queue(struct virtio_device *device, unsigned int index);
 // There may be requests: reads them.
-void virtio_mediator_read(struct virtio_device *device, unsigned int queue);
+void virtio_mediator_read(struct virtio_device *device, unsigned int index);
 // The guest's or the device's fault: DMA ends, and the guest's device needs a reset.
 void virtio_mediator_fail(struct virtio_device *device, unsigned int queue, const struct virtio_fault *fault);
 // The guest's interrupt has causes more (VIRTIO_MMIO_INT_*), or fewer.

@@ -52,8 +52,9 @@ struct virtio_fault {
 struct virtio_chain {
     uint16_t head; // the guest's number for it, below the queue's size
     uint16_t count;
-    uint64_t readable; // bytes that the device reads: they come first
-    uint64_t writable; // bytes that it writes
+    uint16_t descriptors; // that the guest has described it by, for who counts work
+    uint64_t readable;    // bytes that the device reads: they come first
+    uint64_t writable;    // bytes that it writes
     struct virtqueue_buffer buffers[VIRTIO_CHAIN_MAX];
 };
 

@@ -716,6 +716,38 @@ static void a_full_shadow_queue(void **state)
     assert_non_null(strstr(record.text, "reason=chain-too-long value=0x3 bound=0x2"));
 }
 
+// Refused requests take no room in the shadow queue, but EL2 reads all of their descriptors: with interrupts masked,
+// and while other vCPUs wait for the device. Here each has an indirect table of 1,022 buffers.
+static void long_requests_that_are_refused(void **state)
+{
+    struct virtq_desc *table = at(DATA + 0x10000);
+    unsigned int looks = 1;
+
+    (void)state;
+    virtio_rows[1].flags = POLICY_VIRTIO_READ_ONLY;
+    virtio_probe(&vm);
+    start(DISK, VIRTIO_F_INDIRECT_DESC, 1);
+    memcpy(at(DATA), (uint32_t[]){VIRTIO_BLK_T_OUT, 0, 0, 0}, 16);
+    table[0] = (struct virtq_desc){DATA, 16, N, 1};
+    for (uint16_t i = 1; i < 1021; i++)
+        table[i] = (struct virtq_desc){DATA + 0x1000, 512, N, (uint16_t)(i + 1)};
+    table[1021] = (struct virtq_desc){DATA + 0x100, 1, W, 0};
+    for (uint16_t i = 0; i < QUEUE_SIZE; i++) {
+        put_desc(0, i, (struct virtq_desc){DATA + 0x10000, 1022 * 16, VIRTQ_DESC_F_INDIRECT, 0});
+        offer(0, i);
+    }
+    notify(DISK, 0);
+    assert_int_equal(used_index(0), 5); // 5 * 1,023 descriptors
+    assert_int_equal(virtio.devices[DISK].queues[0].wait, VIRTIO_WAIT_TIME);
+    for (; timer != HYP_TIMER_NEVER && looks < 10; looks++) {
+        timer = HYP_TIMER_NEVER;
+        timer_expired(&vm);
+    }
+    assert_int_equal(looks, 2);
+    assert_int_equal(used_index(0), QUEUE_SIZE);
+    assert_int_equal(virtio.devices[DISK].counters.refused, QUEUE_SIZE);
+}
+
 static void a_paused_vm_reads_nothing(void **state)
 {
     (void)state;
@@ -769,6 +801,7 @@ int main(void)
         cmocka_unit_test_setup(a_queue_taken_back_with_requests, devices),
         cmocka_unit_test_setup(a_reset_drops_what_is_in_flight, devices),
         cmocka_unit_test_setup(a_full_shadow_queue, devices),
+        cmocka_unit_test_setup(long_requests_that_are_refused, devices),
         cmocka_unit_test_setup(a_paused_vm_reads_nothing, devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

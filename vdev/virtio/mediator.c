@@ -33,6 +33,9 @@
 // Requests that one look reads at most. Refused ones take no room in the shadow queue, so that a guest could feed them
 // for ever from its other CPUs, and keep this one in EL2.
 #define READ_MAX (2 * VIRTIO_QUEUE_SIZE_MAX)
+// And descriptors: a refused request may have 1,279 of them. What goes to the device ends at the shadow queue's room
+// long before.
+#define READ_DESCRIPTORS_MAX (4 * VIRTQUEUE_SIZE_MAX)
 
 // A queue that waits for time is looked at so often.
 #define LOOKS_PER_SECOND 100
@@ -277,13 +280,16 @@ static enum outcome read_all(struct virtio_device *device, unsigned int index, b
     struct virtio_device_queue *queue = &device->queues[index];
     bool indirect = virtio_has_feature(device, VIRTIO_F_INDIRECT_DESC);
     enum outcome outcome = READ_NOTHING;
+    unsigned int descriptors = 0;
 
-    for (unsigned int n = 0; n < READ_MAX; n++) {
+    for (unsigned int n = 0; n < READ_MAX && descriptors < READ_DESCRIPTORS_MAX; n++) {
         outcome = read_one(device, index, indirect, fault);
         *completed = *completed || outcome == READ_REFUSED;
         if (outcome == READ_WAITS || outcome == READ_FAULT)
             return outcome;
-        if (outcome == READ_NOTHING && !virtio_queue_set_notify(&queue->guest, true))
+        if (outcome != READ_NOTHING)
+            descriptors += device->chain.descriptors;
+        else if (!virtio_queue_set_notify(&queue->guest, true))
             return outcome;
     }
     return wait_for_time(device, queue);

@@ -247,6 +247,7 @@ static bool add_buffers(struct walk *walk, struct table table, uint32_t index)
         index = desc.next;
     } while (desc.flags & VIRTQ_DESC_F_NEXT);
     walk->last = desc;
+    chain->descriptors = (uint16_t)(chain->descriptors + table.count - left);
     chain->count = (uint16_t)sums.count;
     chain->readable = sums.readable;
     chain->writable = sums.bytes - sums.readable;
@@ -315,7 +316,7 @@ enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *spa
         return VIRTIO_NEXT_FAULT;
     }
     chain->head = head;
-    chain->count = 0;
+    chain->count = chain->descriptors = 0;
     chain->readable = chain->writable = 0;
     if (space_is_plain(space))
         walk.ram = queue->ram;

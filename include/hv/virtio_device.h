@@ -104,6 +104,7 @@ struct virtio_device {
     struct virtio_device_queue *queues;
     uint8_t mac[6]; // of a net device
     struct policy_virtio_rates rates;
+    unsigned int turn; // the queue behind the one that had a share of them last, modulo queue_count
     struct virtio_counters counters;
     struct virtio_chain chain; // the request that is being looked at
 };

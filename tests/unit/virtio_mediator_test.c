@@ -444,6 +444,44 @@ static void what_comes_counts_against_the_rate(void **state)
 
 // ---- Other types
 
+// 10 requests a second for both queues of a network device. Frames come as fast as there is room for them, and the
+// guest makes room at once: what it sends has its share all the same.
+static void a_flood_leaves_room_to_send(void **state)
+{
+    uint64_t now = 5000000;
+    unsigned int sent = 0, received = 0;
+
+    (void)state;
+    virtio_rows[1].requests_per_second = 10;
+    virtio_rows[1].rate = 0;
+    virtio_probe(&vm);
+    start(NIC, 0, 2);
+    for (uint16_t i = 0; i < QUEUE_SIZE; i++) {
+        put_desc(0, i, (struct virtq_desc){DATA, 2000, W, 0});
+        put_desc(1, i, (struct virtq_desc){DATA + 0x1000, 100, 0, 0});
+        offer(0, i);
+        offer(1, i);
+    }
+    notify(NIC, 0);
+    notify(NIC, 1);
+    for (unsigned int tenths = 0; tenths < 12; tenths++) {
+        uint16_t head;
+
+        now += 100000;
+        fake_sysreg_set("CNTPCT_EL0", now);
+        timer_expired(&vm);
+        while (fake_virtio_take(NIC, 1, &head))
+            sent++;
+        while (fake_virtio_take(NIC, 0, &head)) {
+            fake_virtio_use(NIC, 0, head, 72);
+            deliver(NIC);
+            offer(0, (uint16_t)(received++ % QUEUE_SIZE));
+        }
+    }
+    assert_in_range(sent, 5, 7);
+    assert_in_range(received, 5, 8);
+}
+
 static void a_buffer_of_random_bytes(void **state)
 {
     (void)state;
@@ -787,6 +825,7 @@ int main(void)
         cmocka_unit_test_setup(frames_of_another, devices),
         cmocka_unit_test_setup(a_rate, devices),
         cmocka_unit_test_setup(what_comes_counts_against_the_rate, devices),
+        cmocka_unit_test_setup(a_flood_leaves_room_to_send, devices),
         cmocka_unit_test_setup(a_buffer_of_random_bytes, devices),
         cmocka_unit_test_setup(frames_both_ways, devices),
         cmocka_unit_test_setup(notified_before_driver_ok, devices),

@@ -197,8 +197,10 @@ static enum outcome decide(struct virtio_device *device, struct virtio_device_qu
     slot->row = verdict.row;
     if (!verdict.allowed || !may_pass(device, slot))
         return READ_REFUSED;
-    if (is_in_time(device, slot, &verdict))
+    if (is_in_time(device, slot, &verdict)) {
+        device->turn = (unsigned int)(queue - device->queues) + 1;
         return READ_PASSED;
+    }
     device->counters.delayed += !queue->late;
     queue->late = true;
     virtio_queue_put_back(&queue->guest);
@@ -477,6 +479,20 @@ void virtio_mediator_stop_queue(struct virtio_device *device, unsigned int index
 
 // ---- What waits
 
+// A rate is shared by the device's queues. The one that is next has its turn before the one that went last, so that a
+// flood of frames does not keep the guest from sending.
+static void read_queues(struct virtio_device *device, enum virtio_wait wait)
+{
+    unsigned int first = device->turn;
+
+    for (unsigned int i = 0; i < device->queue_count; i++) {
+        unsigned int index = (first + i) % device->queue_count;
+
+        if (device->queues[index].wait == wait)
+            virtio_mediator_read(device, index);
+    }
+}
+
 // Looks at all queues of vm that wait for that.
 static void read_waiting(struct vm *vm, enum virtio_wait wait)
 {
@@ -486,9 +502,7 @@ static void read_waiting(struct vm *vm, enum virtio_wait wait)
         if (device->type == NULL)
             continue;
         spinlock_acquire(&device->lock);
-        for (unsigned int i = 0; i < device->queue_count; i++)
-            if (device->queues[i].wait == wait)
-                virtio_mediator_read(device, i);
+        read_queues(device, wait);
         spinlock_release(&device->lock);
     }
 }

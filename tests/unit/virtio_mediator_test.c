@@ -718,6 +718,39 @@ static void a_reset_drops_what_is_in_flight(void **state)
     assert_int_equal(fake_virtio[RNG].status, 0);
 }
 
+// A guest that resets its disk as soon as the device has written does not keep the write out of the log, and what it
+// was given counts against its rate. What the device had and has not done is told as well.
+static void a_reset_hides_nothing(void **state)
+{
+    (void)state;
+    virtio_rows[1].flags |= POLICY_VIRTIO_LOG;
+    start(DISK, 0, 1);
+    put_block(VIRTIO_BLK_T_OUT, 2048, 512, false);
+    offer(0, 0);
+    notify(DISK, 0);
+    uint16_t head = taken(DISK, 0);
+    *(uint8_t *)(uintptr_t)shown(DISK, 0, head, 2) = 0;
+    fake_virtio_use(DISK, 0, head, 1); // no interrupt has come yet
+    wr(DISK, VIRTIO_MMIO_STATUS, 0);
+    assert_int_equal(requests, 1);
+    assert_string_equal(last_request.status, "ok");
+    assert_int_equal(last_access.sector, 2048);
+    assert_int_equal(virtio.devices[DISK].counters.requests, 1);
+    memset(at(AVAIL(0)), 0, 64);
+    memset(at(USED(0)), 0, 64);
+    start(DISK, 0, 1);
+    put_block(VIRTIO_BLK_T_OUT, 4096, 512, false);
+    offer(0, 0);
+    notify(DISK, 0);
+    wr(DISK, VIRTIO_MMIO_STATUS, 0);
+    assert_int_equal(requests, 2);
+    assert_string_equal(last_request.status, "dropped");
+    assert_int_equal(last_access.sector, 4096);
+    assert_int_equal(used_index(0), 0);
+    wr(DISK, VIRTIO_MMIO_STATUS, 0);
+    assert_int_equal(requests, 2);
+}
+
 // ---- What waits
 
 // A device with a queue of 8: two requests of a buffer each fit, with EL2's own beside them.
@@ -839,6 +872,7 @@ int main(void)
         cmocka_unit_test_setup(a_device_with_an_error_of_its_own, devices),
         cmocka_unit_test_setup(a_queue_taken_back_with_requests, devices),
         cmocka_unit_test_setup(a_reset_drops_what_is_in_flight, devices),
+        cmocka_unit_test_setup(a_reset_hides_nothing, devices),
         cmocka_unit_test_setup(a_full_shadow_queue, devices),
         cmocka_unit_test_setup(long_requests_that_are_refused, devices),
         cmocka_unit_test_setup(a_paused_vm_reads_nothing, devices),

@@ -48,7 +48,7 @@ bool virtio_chain_take_front(struct virtio_chain *chain, struct virtio_slot *slo
 bool virtio_chain_take_status(struct virtio_chain *chain, struct virtio_slot *slot);
 
 // ---- record.c
-// A request has ended: "ok", "error", "unsupported", "refused" ...
+// A request has ended: "ok", "error", "unsupported", "refused", "dropped" by a reset.
 void virtio_record_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status);
 // The device could not do what policy lets the guest ask of it: the host's file is full, say. The record is written
 // even where the row asks for no records of requests.

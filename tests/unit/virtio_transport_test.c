@@ -98,6 +98,7 @@ static void what_no_guest_gets(void **state)
         assert_non_null(strstr(record.text, rows[i].text));
         assert_int_equal(rd(1, VIRTIO_MMIO_DEVICE_ID), 0);
         assert_int_equal(rd(1, VIRTIO_MMIO_VERSION), 2);
+        assert_int_equal(fake_virtio[1].resets, 1); // who has driven it before ariel is its driver no more
     }
 }
 

@@ -4,6 +4,9 @@
 // for its queues. Every device that is there has a record, which says what became of it. The monitor's view of the
 // devices is here as well.
 //
+// A device that no guest gets is reset too. A firmware or a loader that ran before ariel may have driven it, and a
+// device at work goes on writing to the memory that it was given then, which is now EL2's or a guest's.
+//
 // A device behind the legacy interface (version 1) cannot be mediated: it names memory by pages of a size that the
 // driver chooses, and has no FEATURES_OK. QEMU has all its transports one way or the other.
 #include "virtio_internal.h"
@@ -94,14 +97,14 @@ static const char *adopt(struct virtio_device *device)
 {
     const struct virtio_type *type = virtio_type_find(device->real.device_id);
 
+    if (virtio_mmio_reset(&device->real) != HV_OK)
+        return "silent";
     if (type == NULL)
         return "unknown";
     device->policy = policy_virtio_device(device->vm->policy, device->number, type->id);
     if (device->policy->action != POLICY_EMULATE)
         return "denied";
     device->policy_decides_all = policy_virtio_allows_all(device->vm->policy, device->number, type->id);
-    if (virtio_mmio_reset(&device->real) != HV_OK)
-        return "silent";
     if (!(virtio_mmio_features(&device->real) & VIRTIO_F_VERSION_1))
         return "legacy";
     if (!take_queues(device, type))
@@ -146,6 +149,7 @@ static void probe(struct virtio_device *device)
         log_routine(LOG_VIRTIO, "virtio-legacy", "device=%s transport=%u id=%u reason=%pQ",
                     policy_virtio_type_name(device->real.device_id), device->number, device->real.device_id,
                     "no guest gets it: give QEMU -global virtio-mmio.force-legacy=false");
+        (void)virtio_mmio_reset(&device->real); // its status is where a modern one's is (4.2.4)
         return;
     default:
         return;

@@ -90,22 +90,17 @@ static void set_in_flight(struct virtio_device_queue *queue, uint16_t head, bool
 
 // ---- The end of a device's work
 
-static void complete(struct virtio_device *device, struct virtio_device_queue *queue, uint16_t shadow_head,
-                     uint32_t written);
+static bool take_back(struct virtio_device *device, struct virtio_device_queue *queue);
 
 // The device was reset. What it had done before is done, though no interrupt has told of it: else a guest could keep
 // its requests out of records and rates by a reset that follows them at once. What it has not done has a record as
 // well, since the device may have been at it.
-static void settle_queue(struct virtio_device *device, struct virtio_device_queue *queue)
+static COLD void settle_queue(struct virtio_device *device, struct virtio_device_queue *queue)
 {
-    uint32_t written;
-    uint16_t head;
-
     if (!queue->given)
         return;
-    while (virtqueue_take(&queue->shadow, &head, &written) == HV_OK)
-        complete(device, queue, head, written);
-    for (head = 0; head < VIRTIO_QUEUE_SIZE_MAX; head++)
+    (void)take_back(device, queue);
+    for (uint16_t head = 0; head < VIRTIO_QUEUE_SIZE_MAX; head++)
         if (is_in_flight(queue, head))
             virtio_record_request(device, &queue->slots[head], "dropped");
 }

@@ -72,7 +72,7 @@ def monitor_refusal(monitor):
         return unix_refusal(place)
     if kind == "tcp":
         return tcp_refusal(place)
-    return "write unix:path or tcp:port"
+    return "write unix:path or tcp:port, as in unix:build/monitor.sock or tcp:4000"
 
 
 def log_refusal(log):

@@ -137,7 +137,10 @@ def check_image(path, name, read_only):
     try:
         status = os.stat(path)
     except OSError as error:
-        raise DeviceError(f"{name}: {'no such file' if isinstance(error, FileNotFoundError) else error.strerror}") from None
+        why = error.strerror
+        if isinstance(error, FileNotFoundError):
+            why = "no such file; truncate -s 1G makes an empty disk of 1 GiB, make disk ROOT=folder one with files"
+        raise DeviceError(f"{name}: {why}") from None
     if stat.S_ISDIR(status.st_mode):
         raise DeviceError(f"{name}: a folder, not an image; make disk ROOT={path} makes an image of it, SHARE= shares it")
     if not stat.S_ISREG(status.st_mode):
@@ -209,7 +212,8 @@ def check_forward(text, name):
         try:
             probe.bind((address, int(port)))
         except OSError as error:
-            raise DeviceError(f"{name}: {protocol} port {port} of {address or 'this machine'}: {error.strerror}") from None
+            raise DeviceError(f"{name}: {protocol} port {port} of {address or 'this machine'}: {error.strerror}; "
+                              "give another port or address") from None
 
 
 def net(text):

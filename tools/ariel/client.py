@@ -144,7 +144,10 @@ class Monitor:
         self._send(DROP_LINE + word.encode() + b"\n")
         limit = self._limit(None)
         while True:
-            line = self._read_line(limit)
+            try:
+                line = self._read_line(limit)
+            except Timeout:
+                raise Timeout(f"{self.address}: no answer in {self.timeout:g} s: is another program connected?") from None
             if line.startswith(EVENT):
                 self._keep_event(line)
             elif b"err " in line and word.encode() in line:  # maybe behind half a row that is not ours

@@ -128,7 +128,8 @@ def check_fields(policy, row, allowed):
              "offset": int, "size": int}
     for name, value in row.fields.items():
         if name not in allowed:
-            policy.error(row.at(name), f"unknown field \"{name}\" in {row.table}{nearest(name, allowed)}")
+            policy.error(row.at(name), f"unknown field \"{name}\" in {row.table}"
+                         f"{nearest(name, allowed) or ' (fields: ' + ', '.join(allowed) + ')'}")
         elif name in kinds and type(value) is not kinds[name]:
             word = {bool: "true or false", str: "a string", int: "an integer"}[kinds[name]]
             policy.error(row.at(name), f"{name} must be {word}, not {value!r}")

@@ -134,19 +134,17 @@ enum hv_status guest_mem_share(struct space *space, ipa_t ipa, uint64_t size, ui
     return status;
 }
 
-// A header is two words in most cases, for which a call of memcpy takes longer than the copy.
 void guest_mem_read_pa(pa_t pa, void *buffer, size_t size)
 {
-    const void *from = (const void *)(uintptr_t)pa.v;
+    memcpy(buffer, (const void *)(uintptr_t)pa.v, size);
+}
 
-    if (((pa.v | (uintptr_t)buffer) % sizeof(uint64_t)) == 0 && size == 2 * sizeof(uint64_t)) {
-        uint64_t *to = buffer;
+void guest_mem_read_pair(pa_t pa, uint64_t *to)
+{
+    const uint64_t *from = (const uint64_t *)(uintptr_t)pa.v;
 
-        to[0] = __atomic_load_n((const uint64_t *)from, __ATOMIC_RELAXED);
-        to[1] = __atomic_load_n((const uint64_t *)from + 1, __ATOMIC_RELAXED);
-        return;
-    }
-    memcpy(buffer, from, size);
+    to[0] = __atomic_load_n(&from[0], __ATOMIC_RELAXED);
+    to[1] = __atomic_load_n(&from[1], __ATOMIC_RELAXED);
 }
 
 // A status is one byte.

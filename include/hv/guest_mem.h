@@ -56,4 +56,6 @@ static inline bool guest_mem_place(const struct space_ram *ram, ipa_t ipa, uint6
 enum hv_status guest_mem_share(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions, void **pointer);
 // What EL2 itself looks at or changes in such memory: size bytes at pa, all of which guest_mem_translate has found.
 void guest_mem_read_pa(pa_t pa, void *buffer, size_t size);
+// The same for two words of 8 bytes on a boundary of 8, as most headers are: each is one load.
+void guest_mem_read_pair(pa_t pa, uint64_t *to);
 void guest_mem_write_pa(pa_t pa, const void *buffer, size_t size);

@@ -64,21 +64,22 @@ static COLD bool take_pieces(struct virtio_chain *chain, struct virtio_slot *slo
     return true;
 }
 
-// Nearly every driver has a header in a buffer of its own.
-static bool is_whole_buffer(const struct virtio_chain *chain, uint32_t size)
+// Nearly every driver has a header of two words in a buffer of its own.
+static bool is_pair(const struct virtqueue_buffer *buffer)
 {
-    return chain->buffers[0].length == size && !chain->buffers[0].device_writes;
+    return buffer->length == 2 * sizeof(uint64_t) && buffer->pa.v % sizeof(uint64_t) == 0 && !buffer->device_writes;
 }
 
 bool virtio_chain_take_front(struct virtio_chain *chain, struct virtio_slot *slot, uint32_t size)
 {
-    if (is_whole_buffer(chain, size)) {
-        guest_mem_read_pa(chain->buffers[0].pa, slot->copy, size);
-        slot->copied = size;
-        chain->buffers[0].pa = pa_make((uintptr_t)slot->copy);
-        return true;
-    }
-    return take_pieces(chain, slot, size);
+    struct virtqueue_buffer *first = &chain->buffers[0];
+
+    if (size != 2 * sizeof(uint64_t) || !is_pair(first))
+        return take_pieces(chain, slot, size);
+    guest_mem_read_pair(first->pa, slot->copy);
+    slot->copied = size;
+    first->pa = pa_make((uintptr_t)slot->copy);
+    return true;
 }
 
 bool virtio_chain_take_status(struct virtio_chain *chain, struct virtio_slot *slot)

@@ -68,10 +68,8 @@ enum hv_status virtqueue_add(struct virtqueue *queue, const struct virtqueue_buf
 
     if (count == 0)
         return HV_ERR_EMPTY;
-    if (count > queue->size)
-        return HV_ERR_TOO_LONG;
     if (count > queue->free_count)
-        return HV_ERR_NO_MEMORY;
+        return count > queue->size ? HV_ERR_TOO_LONG : HV_ERR_NO_MEMORY;
     for (unsigned int i = 0; i < count; i++) {
         struct virtq_desc *desc = &queue->desc[at];
 

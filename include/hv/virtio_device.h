@@ -60,8 +60,8 @@ struct virtio_device_queue {
     bool given;                // the device has the shadow queue: until its reset
     bool late;                 // the request that is next has been counted as delayed
     enum virtio_wait wait;
-    uint64_t in_flight[VIRTIO_QUEUE_SIZE_MAX / 64]; // bit n: the device has the request with the guest's head n
-    uint16_t head[VIRTQUEUE_SIZE_MAX];              // the guest's head, by the shadow queue's
+    bool in_flight[VIRTIO_QUEUE_SIZE_MAX]; // whether the device has the request, by the guest's head
+    uint16_t head[VIRTQUEUE_SIZE_MAX];     // the guest's head, by the shadow queue's
     struct virtio_slot slots[VIRTIO_QUEUE_SIZE_MAX];
     struct virtqueue shadow; // drivers/virtqueue.c
 };

@@ -73,21 +73,6 @@ void virtio_mediator_acknowledge(struct virtio_device *device, uint32_t causes)
     update_line(device);
 }
 
-// ---- Which requests the device has, by the guest's heads (below VIRTIO_QUEUE_SIZE_MAX)
-
-static bool is_in_flight(const struct virtio_device_queue *queue, uint16_t head)
-{
-    return queue->in_flight[head / 64] >> (head % 64) & 1;
-}
-
-static void set_in_flight(struct virtio_device_queue *queue, uint16_t head, bool on)
-{
-    if (on)
-        queue->in_flight[head / 64] |= BIT64(head % 64);
-    else
-        queue->in_flight[head / 64] &= ~BIT64(head % 64);
-}
-
 // ---- The end of a device's work
 
 static bool take_back(struct virtio_device *device, struct virtio_device_queue *queue);
@@ -101,7 +86,7 @@ static COLD void settle_queue(struct virtio_device *device, struct virtio_device
         return;
     (void)take_back(device, queue);
     for (uint16_t head = 0; head < VIRTIO_QUEUE_SIZE_MAX; head++)
-        if (is_in_flight(queue, head))
+        if (queue->in_flight[head])
             virtio_record_request(device, &queue->slots[head], "dropped");
 }
 
@@ -196,7 +181,7 @@ static enum outcome pass(struct virtio_device *device, struct virtio_device_queu
     }
     queue->head[head] = chain->head;
     queue->late = false;
-    set_in_flight(queue, chain->head, true);
+    queue->in_flight[chain->head] = true;
     device->counters.bytes_written += chain->readable;
     return READ_PASSED;
 }
@@ -226,10 +211,9 @@ static enum outcome decide(struct virtio_device *device, struct virtio_device_qu
 
 // The request that was read into device->chain, from the type's look at it to the shadow queue. Most policies have
 // nothing to say about single requests of a device; then that it is there is all that there is to decide.
-static enum outcome handle(struct virtio_device *device, unsigned int index, struct virtio_slot *slot,
+static enum outcome handle(struct virtio_device *device, struct virtio_device_queue *queue, struct virtio_slot *slot,
                            struct virtio_fault *fault)
 {
-    struct virtio_device_queue *queue = &device->queues[index];
     const struct virtio_type *type = device->type;
     enum outcome outcome;
 
@@ -238,7 +222,7 @@ static enum outcome handle(struct virtio_device *device, unsigned int index, str
     slot->access.request = VIRTIO_REQUEST_ANY;
     slot->access.sector = slot->access.sectors = 0;
     slot->row = device->policy;
-    if (type->look != NULL && !type->look(device, index, slot, fault))
+    if (type->look != NULL && !type->look(device, (unsigned int)(queue - device->queues), slot, fault))
         return READ_FAULT;
     if (slot->flags & VIRTIO_SLOT_ANSWERED)
         outcome = READ_REFUSED;
@@ -270,11 +254,9 @@ static enum outcome make_room(struct virtio_device *device, struct virtio_device
     return READ_WAITS;
 }
 
-static enum outcome read_one(struct virtio_device *device, unsigned int index, bool indirect,
+static enum outcome read_one(struct virtio_device *device, struct virtio_device_queue *queue, bool indirect,
                              struct virtio_fault *fault)
 {
-    struct virtio_device_queue *queue = &device->queues[index];
-
     switch (virtio_queue_next(&queue->guest, &device->vm->space, indirect, &device->chain, fault)) {
     case VIRTIO_NEXT_NONE:
         return READ_NOTHING;
@@ -284,25 +266,24 @@ static enum outcome read_one(struct virtio_device *device, unsigned int index, b
         return READ_FAULT;
     }
     uint16_t head = (uint16_t)bounded_index(device->chain.head, VIRTIO_QUEUE_SIZE_MAX);
-    if (is_in_flight(queue, head)) {
+    if (queue->in_flight[head]) {
         *fault = (struct virtio_fault){"head-in-flight", head, 0};
         return READ_FAULT;
     }
     enum outcome outcome = make_room(device, queue, fault);
-    return outcome == READ_PASSED ? handle(device, index, &queue->slots[head], fault) : outcome;
+    return outcome == READ_PASSED ? handle(device, queue, &queue->slots[head], fault) : outcome;
 }
 
 // Reads until there is nothing more, or the queue has to wait. *completed: the guest is to be told of something.
-static enum outcome read_all(struct virtio_device *device, unsigned int index, bool *completed,
+static enum outcome read_all(struct virtio_device *device, struct virtio_device_queue *queue, bool *completed,
                              struct virtio_fault *fault)
 {
-    struct virtio_device_queue *queue = &device->queues[index];
     bool indirect = virtio_has_feature(device, VIRTIO_F_INDIRECT_DESC);
     enum outcome outcome = READ_NOTHING;
     unsigned int descriptors = 0;
 
     for (unsigned int n = 0; n < READ_MAX && descriptors < READ_DESCRIPTORS_MAX; n++) {
-        outcome = read_one(device, index, indirect, fault);
+        outcome = read_one(device, queue, indirect, fault);
         *completed = *completed || outcome == READ_REFUSED;
         if (outcome == READ_WAITS || outcome == READ_FAULT)
             return outcome;
@@ -328,7 +309,7 @@ void virtio_mediator_read(struct virtio_device *device, unsigned int index)
     }
     queue->wait = VIRTIO_WAIT_NONE;
     (void)virtio_queue_set_notify(&queue->guest, false);
-    if (read_all(device, index, &completed, &fault) == READ_FAULT) {
+    if (read_all(device, queue, &completed, &fault) == READ_FAULT) {
         virtio_mediator_fail(device, index, &fault);
         return;
     }
@@ -366,7 +347,7 @@ static void complete(struct virtio_device *device, struct virtio_device_queue *q
 
     if (written > slot->writable)
         written = slot->writable;
-    set_in_flight(queue, head, false);
+    queue->in_flight[head] = false;
     device->counters.requests++;
     device->counters.bytes_read += written;
     end_request(device, slot, written);

@@ -44,13 +44,13 @@ struct walk {
     struct space *space;
     struct virtio_chain *chain;
     struct virtio_fault *fault;
-    struct space_ram ram;   // a piece of RAM in which most buffers lie, or one of size 0
-    struct virtq_desc last; // a copy of the last descriptor
+    const struct space_ram *ram; // a piece of RAM in which most buffers lie, or one of size 0
+    struct virtq_desc last;      // a copy of the last descriptor
 };
 
 // What a walk has come by.
 struct sums {
-    uint32_t count;    // buffers that have bytes
+    uint64_t count;    // buffers that have bytes
     uint64_t readable; // bytes that the device reads
     uint64_t bytes;    // all of them
 };
@@ -199,7 +199,7 @@ static COLD bool find_elsewhere(const struct walk *walk, struct virtq_desc desc,
 
 // Adds the buffer that desc, a copy, describes. Its length may be 4 GiB - 1: what is not RAM is refused before a look
 // at stage 2, and the bytes of a chain are bounded, so that many descriptors of the same RAM are as well.
-static inline bool add_buffer(struct walk *walk, struct virtq_desc desc, struct sums *sums)
+static inline bool add_buffer(struct walk *walk, const struct space_ram *ram, struct virtq_desc desc, struct sums *sums)
 {
     struct virtqueue_buffer *buffer;
     uint64_t bytes = sums->bytes + desc.len;
@@ -207,17 +207,18 @@ static inline bool add_buffer(struct walk *walk, struct virtq_desc desc, struct 
 
     if (sums->count >= VIRTIO_CHAIN_MAX)
         return fail(walk->fault, FAULT_LONG, VIRTIO_CHAIN_MAX + 1, VIRTIO_CHAIN_MAX);
-    if (!writes && sums->bytes != sums->readable)
-        return fail(walk->fault, FAULT_ORDER, sums->count, sums->bytes - sums->readable);
     if (bytes > VIRTIO_CHAIN_BYTES)
         return fail(walk->fault, FAULT_BYTES, bytes, VIRTIO_CHAIN_BYTES);
+    if (!writes) {
+        if (sums->bytes != sums->readable)
+            return fail(walk->fault, FAULT_ORDER, sums->count, sums->bytes - sums->readable);
+        sums->readable = bytes;
+    }
     buffer = &walk->chain->buffers[sums->count];
-    if (!guest_mem_place(&walk->ram, ipa_make(desc.addr), desc.len, &buffer->pa) &&
-        !find_elsewhere(walk, desc, &buffer->pa))
+    if (!guest_mem_place(ram, ipa_make(desc.addr), desc.len, &buffer->pa) && !find_elsewhere(walk, desc, &buffer->pa))
         return fail(walk->fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
     buffer->length = desc.len;
     buffer->device_writes = writes;
-    sums->readable += writes ? 0 : desc.len;
     sums->bytes = bytes;
     sums->count += desc.len != 0;
     return true;
@@ -225,11 +226,12 @@ static inline bool add_buffer(struct walk *walk, struct virtq_desc desc, struct 
 
 // Adds the buffers of the chain that begins at table[index], up to its end or to a descriptor of an indirect table,
 // which is the last one of its chain. A chain that goes on after as many descriptors as the table has comes by one of
-// them for the second time.
+// them for the second time. The sums and the piece of RAM are local, so that they stay in registers.
 static bool add_buffers(struct walk *walk, struct table table, uint32_t index)
 {
     struct virtio_chain *chain = walk->chain;
     struct sums sums = {chain->count, chain->readable, chain->readable + chain->writable};
+    const struct space_ram ram = *walk->ram;
     struct virtq_desc desc;
     uint32_t left = table.count;
 
@@ -242,7 +244,7 @@ static bool add_buffers(struct walk *walk, struct table table, uint32_t index)
         desc = load_descriptor(&table.desc[bounded_index(index, table.count)]);
         if (desc.flags & VIRTQ_DESC_F_INDIRECT)
             break;
-        if (!add_buffer(walk, desc, &sums))
+        if (!add_buffer(walk, &ram, desc, &sums))
             return false;
         index = desc.next;
     } while (desc.flags & VIRTQ_DESC_F_NEXT);
@@ -295,7 +297,9 @@ static bool read_chain(struct virtio_queue *queue, uint16_t head, bool indirect,
 enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *space, bool indirect,
                                    struct virtio_chain *chain, struct virtio_fault *fault)
 {
-    struct walk walk = {.space = space, .chain = chain, .fault = fault};
+    static const struct space_ram nowhere = {0};
+    struct walk walk = {.space = space, .chain = chain, .fault = fault, .ram = &nowhere};
+    const uint16_t *entry;
     uint16_t index, ahead, head;
 
     if (!queue->ready)
@@ -308,9 +312,10 @@ enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *spa
         (void)fail(fault, FAULT_INDEX, index, (uint16_t)(queue->avail_next + queue->size));
         return VIRTIO_NEXT_FAULT;
     }
+    entry = &avail_entries(queue)[queue->avail_next & (queue->size - 1)];
     // What the guest wrote before the index is read after it: the entry and its descriptors.
     barrier_order();
-    head = load_16(&avail_entries(queue)[queue->avail_next & (queue->size - 1)]);
+    head = load_16(entry);
     if (head >= queue->size) {
         (void)fail(fault, FAULT_HEAD, head, queue->size);
         return VIRTIO_NEXT_FAULT;
@@ -319,7 +324,7 @@ enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *spa
     chain->count = chain->descriptors = 0;
     chain->readable = chain->writable = 0;
     if (space_is_plain(space))
-        walk.ram = queue->ram;
+        walk.ram = &queue->ram;
     if (!read_chain(queue, head, indirect, &walk))
         return VIRTIO_NEXT_FAULT;
     queue->avail_next++;

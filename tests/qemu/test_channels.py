@@ -93,6 +93,7 @@ def test_the_line_is_the_guests_and_the_file_has_every_record(machine):
     lines = machine.uart.read_bytes().splitlines()
     assert [line for line in lines if line.startswith(b"ariel: ")] == []
     assert any(line.startswith(b"ok ") for line in lines)
+    assert [line for line in lines if line.startswith(b"not ok ")] == []
     records = machine.records()
     events = [record["event"] for record in records]
     assert events[0] == "log-start" and events[-1] == "vm-off" and "port-dropped" not in events

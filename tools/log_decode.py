@@ -441,26 +441,22 @@ class Summary:
             key = (-1, "others")
         return self.rows.setdefault(key, [0, 0, 0, "", {}])
 
-    def add_verdict(self, record):
-        fields = record.fields
+    def count_decision(self, record, name, op, outcome):
+        """A record of what a policy row decided about: name is a key, outcome a verdict or what became of a request."""
         row = self.row(record)
         row[0] += 1
-        row[3] = fields.get("why", "") or row[3]
-        verdict = fields.get("verdict", "?")[:16]
-        if verdict in row[4] or len(row[4]) < 8:
-            row[4][verdict] = row[4].get(verdict, 0) + 1
-        self.verdicts.add((fields.get("key", "?"), fields.get("op", "?"), verdict))
+        row[3] = record.fields.get("why", "") or row[3]
+        if outcome in row[4] or len(row[4]) < 8:
+            row[4][outcome] = row[4].get(outcome, 0) + 1
+        self.verdicts.add((name, op, outcome))
+
+    def add_verdict(self, record):
+        fields = record.fields
+        self.count_decision(record, fields.get("key", "?"), fields.get("op", "?"), fields.get("verdict", "?")[:16])
 
     def add_virtio_io(self, record):
         fields = record.fields
-        row = self.row(record)
-        row[0] += 1
-        row[3] = fields.get("why", "") or row[3]
-        status = fields.get("status", "?")[:16]
-        if status in row[4] or len(row[4]) < 8:
-            row[4][status] = row[4].get(status, 0) + 1
-        name = f"virtio-{fields.get('device', '?')}"
-        self.verdicts.add((name, fields.get("op", "-"), status))
+        self.count_decision(record, f"virtio-{fields.get('device', '?')}", fields.get("op", "-"), fields.get("status", "?")[:16])
 
     add_virtio_blk = add_virtio_net = add_virtio_io
 

@@ -63,69 +63,69 @@ static void good_lines_end_in_ok_and_give_json(void **state)
     }
 }
 
+static const struct {
+    const char *line; // a command, and the word that chooses an alternative
+    unsigned int min, max;
+    const char *usage;
+} usages[] = {
+    {"close", 0, 0, "close "},
+    {"exc", 0, 3, "exc [top [class|call|device|register|row] [n]] | last [n] | log | reset"},
+    {"exc last", 0, 1, "exc last [n]"},
+    {"exc reset", 0, 0, "exc reset"},
+    {"explain", 1, 2, "explain <seq> [vcpu] | esr <value>"},
+    {"explain esr", 1, 1, "explain esr <value>"},
+    {"gic", 0, 1, "gic [vcpu]"},
+    {"halt", 0, 0, "halt "},
+    {"help", 0, 1, "help [command]"},
+    {"hv", 1, 1, "hv selftest"},
+    {"inject", 1, 2, "inject undef|abort|serror [vcpu] | irq <n> [vcpu] | break"},
+    {"inject irq", 1, 2, "inject irq <n> [vcpu]"},
+    {"log", 0, 4, "log [-n N] [-c class] | level [name] | clear | previous | follow on|off"},
+    {"log level", 0, 1, "log level [name]"},
+    {"log clear", 0, 0, "log clear"},
+    {"log previous", 0, 0, "log previous"},
+    {"mem", 2, 6,
+     "mem read [-v|-k] <address> [bytes [width [vcpu]]] | write <ipa> <value> [width] | "
+     "find <ipa> <bytes> <value|text> [width] | "
+     "crc <ipa> <bytes>"},
+    {"mem read", 1, 5, "mem read [-v|-k] <address> [bytes [width [vcpu]]]"},
+    {"mem write", 2, 3, "mem write <ipa> <value> [width]"},
+    {"mem find", 3, 4, "mem find <ipa> <bytes> <value|text> [width]"},
+    {"mem crc", 2, 2, "mem crc <ipa> <bytes>"},
+    {"pause", 0, 0, "pause "},
+    {"policy", 1, 1,
+     "policy show | stat | test [read|write] <register|device|call|ipa> | "
+     "request <transport> <device> <request> [sector [sectors]]"},
+    {"policy request", 3, 5, "policy request <transport> <device> <request> [sector [sectors]]"},
+    {"policy stat", 0, 0, "policy stat"},
+    {"policy test", 1, 2, "policy test [read|write] <register|device|call|ipa>"},
+    {"regs", 0, 1, "regs [vcpu]"},
+    {"reset", 0, 0, "reset "},
+    {"resume", 0, 0, "resume "},
+    {"sr", 1, 3, "sr <name> [value [vcpu]]"},
+    {"status", 0, 0, "status "},
+    {"step", 0, 2, "step [n [vcpu]]"},
+    {"timer", 0, 1, "timer [vcpu]"},
+    {"version", 0, 0, "version "},
+    {"virtio", 0, 0, "virtio "},
+    {"vm", 2, 6, "vm walk [-k] [-t <table>] <va> [vcpu]"},
+    {"vcpu", 0, 1, "vcpu [n]"},
+    {"set", 0, 2, "set [pager|width|color|json <number|off|on>]"},
+    {"print", 1, MONITOR_WORDS_MAX, "print [/x|a|d|u|o|t|c] <expression> ... | <register> [value [vcpu]]"},
+    {"x", 1, MONITOR_WORDS_MAX, "x [/<count><x|a|d|u|o|t|c|s><b|h|w|g>] [-k] <address> ... [bytes [width]]"},
+    {"xp", 1, MONITOR_WORDS_MAX, "xp [/<count><x|a|d|u|o|t|c|s><b|h|w|g>] <ipa> ... [bytes [width]]"},
+};
+
 static void wrong_counts_of_words_get_the_usage(void **state)
 {
-    static const struct {
-        const char *line; // a command, and the word that chooses an alternative
-        unsigned int min, max;
-        const char *usage;
-    } rows[] = {
-        {"close", 0, 0, "close "},
-        {"exc", 0, 3, "exc [top [class|call|device|register|row] [n]] | last [n] | log | reset"},
-        {"exc last", 0, 1, "exc last [n]"},
-        {"exc reset", 0, 0, "exc reset"},
-        {"explain", 1, 2, "explain <seq> [vcpu] | esr <value>"},
-        {"explain esr", 1, 1, "explain esr <value>"},
-        {"gic", 0, 1, "gic [vcpu]"},
-        {"halt", 0, 0, "halt "},
-        {"help", 0, 1, "help [command]"},
-        {"hv", 1, 1, "hv selftest"},
-        {"inject", 1, 2, "inject undef|abort|serror [vcpu] | irq <n> [vcpu] | break"},
-        {"inject irq", 1, 2, "inject irq <n> [vcpu]"},
-        {"log", 0, 4, "log [-n N] [-c class] | level [name] | clear | previous | follow on|off"},
-        {"log level", 0, 1, "log level [name]"},
-        {"log clear", 0, 0, "log clear"},
-        {"log previous", 0, 0, "log previous"},
-        {"mem", 2, 6,
-         "mem read [-v|-k] <address> [bytes [width [vcpu]]] | write <ipa> <value> [width] | "
-         "find <ipa> <bytes> <value|text> [width] | "
-         "crc <ipa> <bytes>"},
-        {"mem read", 1, 5, "mem read [-v|-k] <address> [bytes [width [vcpu]]]"},
-        {"mem write", 2, 3, "mem write <ipa> <value> [width]"},
-        {"mem find", 3, 4, "mem find <ipa> <bytes> <value|text> [width]"},
-        {"mem crc", 2, 2, "mem crc <ipa> <bytes>"},
-        {"pause", 0, 0, "pause "},
-        {"policy", 1, 1,
-         "policy show | stat | test [read|write] <register|device|call|ipa> | "
-         "request <transport> <device> <request> [sector [sectors]]"},
-        {"policy request", 3, 5, "policy request <transport> <device> <request> [sector [sectors]]"},
-        {"policy stat", 0, 0, "policy stat"},
-        {"policy test", 1, 2, "policy test [read|write] <register|device|call|ipa>"},
-        {"regs", 0, 1, "regs [vcpu]"},
-        {"reset", 0, 0, "reset "},
-        {"resume", 0, 0, "resume "},
-        {"sr", 1, 3, "sr <name> [value [vcpu]]"},
-        {"status", 0, 0, "status "},
-        {"step", 0, 2, "step [n [vcpu]]"},
-        {"timer", 0, 1, "timer [vcpu]"},
-        {"version", 0, 0, "version "},
-        {"virtio", 0, 0, "virtio "},
-        {"vm", 2, 6, "vm walk [-k] [-t <table>] <va> [vcpu]"},
-        {"vcpu", 0, 1, "vcpu [n]"},
-        {"set", 0, 2, "set [pager|width|color|json <number|off|on>]"},
-        {"print", 1, MONITOR_WORDS_MAX, "print [/x|a|d|u|o|t|c] <expression> ... | <register> [value [vcpu]]"},
-        {"x", 1, MONITOR_WORDS_MAX, "x [/<count><x|a|d|u|o|t|c|s><b|h|w|g>] [-k] <address> ... [bytes [width]]"},
-        {"xp", 1, MONITOR_WORDS_MAX, "xp [/<count><x|a|d|u|o|t|c|s><b|h|w|g>] <ipa> ... [bytes [width]]"},
-    };
-
     (void)state;
-    for (unsigned int i = 0; i < ARRAY_COUNT(rows); i++) {
+    for (unsigned int i = 0; i < ARRAY_COUNT(usages); i++) {
         char expected[200], line[200];
 
-        (void)snprintf(expected, sizeof(expected), "err usage: %s", rows[i].usage);
-        (void)snprintf(line, sizeof(line), "%s", rows[i].line);
+        (void)snprintf(expected, sizeof(expected), "err usage: %s", usages[i].usage);
+        (void)snprintf(line, sizeof(line), "%s", usages[i].line);
         for (unsigned int count = 0; count < MONITOR_WORDS_MAX - 1; count++, (void)strcat(line, " 0")) {
-            bool fits = count >= rows[i].min && count <= rows[i].max;
+            bool fits = count >= usages[i].min && count <= usages[i].max;
 
             if (fits)
                 assert_reply_ends(line);

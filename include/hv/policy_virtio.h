@@ -71,7 +71,8 @@ struct policy_virtio_verdict policy_virtio_request(const struct policy *policy,
 // one: the device is the guest's, no row is about a part of its requests, and it is not read-only and has no rate.
 bool policy_virtio_allows_all(const struct policy *policy, unsigned int transport, unsigned int device_id);
 
-// How fast the guest has been at one device: all zero at its reset. Guarded by the device's lock.
+// How fast the guest has been at one device: all zero at boot. A reset of the device by the guest changes nothing, or
+// the guest could get more by resetting it. Guarded by the device's lock.
 struct policy_virtio_rates {
     struct {
         struct rate bytes, requests;

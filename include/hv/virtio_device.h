@@ -66,7 +66,7 @@ struct virtio_device_queue {
     struct virtqueue shadow; // drivers/virtqueue.c
 };
 
-// Since boot, whatever the guest resets. Bytes are those of slot->bytes: data, without headers.
+// Since boot, whatever the guest resets. Bytes are all that requests move: headers and status are among them.
 struct virtio_counters {
     uint64_t notifications; // that the guest has sent
     uint64_t interrupts;    // that the device has sent

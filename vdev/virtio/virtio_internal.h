@@ -76,7 +76,7 @@ void virtio_mediator_fail(struct virtio_device *device, unsigned int queue, cons
 // The guest's interrupt has causes more (VIRTIO_MMIO_INT_*), or fewer.
 void virtio_mediator_interrupt(struct virtio_device *device, uint32_t causes);
 void virtio_mediator_acknowledge(struct virtio_device *device, uint32_t causes);
-// All of the device's state as at boot: real, type, number, vm, policy and version have been filled in.
+// The queues' state as at boot, and the real device's interrupt; real, number and queue_count have been filled in.
 void virtio_mediator_init(struct virtio_device *device);
 
 // Whether the guest has accepted a feature.

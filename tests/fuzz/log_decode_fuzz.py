@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SPEC = importlib.util.spec_from_file_location("test_log_decode", ROOT / "tests/tools/test_log_decode.py")
+SPEC = importlib.util.spec_from_file_location("log_capture", ROOT / "tests/tools/log_capture.py")
 world = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(world)
 

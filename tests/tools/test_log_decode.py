@@ -1,16 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""tools/log_decode.py: genuine, missing, doubled and forged records; mangled input; filters; rings; bounded memory."""
+"""tools/log_decode.py: genuine, missing, doubled and forged records; mangled input; filters; tables; bounded memory."""
 
-import importlib.util
 import bz2
 import gzip
-import io
 import json
 import lzma
-import pathlib
 import re
 import resource
-import struct
 import subprocess
 import sys
 
@@ -18,52 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
-import c_source  # noqa: E402
-
-TOOL = ROOT / "tools" / "log_decode.py"
-SPEC = importlib.util.spec_from_file_location("log_decode", TOOL)
-log_decode = importlib.util.module_from_spec(SPEC)
-SPEC.loader.exec_module(log_decode)
-
-TAG = "d0330556"
-
-
-def line(seq, event="vm-pause", fields="vcpus=1", tag=TAG, klass="vm", level="info", t=None, cpu=0):
-    blank = " " if fields else ""
-    t = 1000 * seq if t is None else t
-    return f"ariel: seq={seq} t={t} cpu={cpu} level={level} class={klass} event={event}{blank}{fields} tag={tag}"
-
-
-def secret_hash(secret):
-    return f"{log_decode.siphash_word(int(secret[:16], 16), int(secret[16:], 16), log_decode.NEXT_WORD):016x}"
-
-
-SECRET = "00112233445566778899aabbccddeeff"
-
-
-def start(tag=TAG, boots=1, proof="none", secret=SECRET):
-    fields = f"boots={boots} hz=62500000 rng=counter next={secret_hash(secret)} proof={proof}"
-    return line(0, "log-start", fields, tag, "boot", t=1)
-
-
-def run(data, *arguments, name=None):
-    if isinstance(data, list):
-        data = "\n".join(data) + "\n"
-    if isinstance(data, str):
-        data = data.encode()
-    command = [sys.executable, str(TOOL), *arguments]
-    return subprocess.run(command, input=data, capture_output=True, timeout=600)
-
-
-def summary(data, *arguments):
-    done = run(data, "--summary", "--json", *arguments)
-    return done.returncode, json.loads(done.stdout)
-
-
-def session(count, **kwargs):
-    return [start()] + [line(n, **kwargs) for n in range(1, count)]
+from log_capture import PIECES, SECRET, TAG, TOOL, feed, line, log_decode, run, session, start, summary
 
 
 def test_complete_capture_passes():
@@ -359,23 +310,56 @@ def test_reader_that_stops_early(tmp_path):
     assert b"Traceback" not in done.stderr
 
 
+def test_what_was_held_back_is_summed_by_key():
+    lines = session(3)
+    for seq, (event, fields) in enumerate((
+        ("suppressed", "row=1 at=p.toml:9 count=40 of=verdict key=CTR_EL0 op=read"),
+        ("abort", "key=no-device op=read held=7"),
+        ("suppressed", "count=5 of=abort key=no-device op=read"),
+        ("suppressed", "row=1 at=p.toml:9 count=2 of=verdict key=CTR_EL0 op=read"),
+        ("suppressed", "count=3 of=others"),
+    ), 3):  # fmt: skip
+        lines.append(line(seq, event, fields, klass="policy"))
+    status, text = feed("\n".join(lines).encode(), "--summary", "--json")
+    result = json.loads(text)
+    assert status == 0
+    assert result["held"] == {"verdict CTR_EL0 read": 42, "abort no-device read": 12, "others": 3}
+    assert [row["suppressed"] for row in result["rows"]] == [42]
+    _, text = feed("\n".join(lines).encode(), "--summary")
+    assert "42  verdict CTR_EL0 read" in text
+
+
+def test_requests_to_virtio_devices_count_by_row():
+    disk = 'device=block transport=0 op={} sector=8 bytes=512 status={} row=5 at=p.toml:9 why="boot sectors"'
+    records = [start(), line(1, "virtio-blk", disk.format("write", "refused"), klass="policy", level="warn"),
+               line(2, "virtio-blk", disk.format("write", "refused"), klass="policy", level="warn"),
+               line(3, "virtio-blk", disk.format("read", "ok"), klass="policy"),
+               line(4, "virtio-net", "device=net transport=1 op=tx bytes=60 status=ok row=6 at=p.toml:20 why=", klass="policy"),
+               line(5, "virtio-io", "device=rng transport=2 bytes=16 status=ok row=6 at=p.toml:20 why=", klass="policy"),
+               line(6, "suppressed", "row=5 at=p.toml:9 count=40 of=virtio", klass="policy"),
+               line(7, "row", "row=5 at=p.toml:9 count=43 what=x", klass="policy")]  # fmt: skip
+    code, result = summary(records)
+    assert code == 0
+    assert [(row["row"], row["records"], row["suppressed"], row["count"], row["verdicts"]) for row in result["rows"]] == [
+        (5, 3, 40, 43, {"refused": 2, "ok": 1}), (6, 2, 0, 0, {"ok": 2})]  # fmt: skip
+    assert result["rows"][0]["why"] == "boot sectors" and result["held"] == {"virtio": 40}
+    text = run(records, "--summary").stdout.decode()
+    assert re.search(r"2 +virtio-block +write +refused", text) and re.search(r"1 +virtio-rng +- +ok", text)
+
+
+def test_a_table_that_is_cut_says_so_and_can_be_whole():
+    verdicts = [line(5 + n, "verdict", f"exit=1 key=S3_0_C1_C{n}_0 op=read verdict=deny pc={0x1000 + n:#x} addr=0x0 "
+                     'value=0x0 esr=0x0 row=1 at=a.toml:1 why="b"', klass="policy", level="warn") for n in range(25)]
+    text = run([*session(5), *verdicts], "--summary").stdout.decode()
+    accesses = text.split("Logged accesses")[1].split("\n\n")[0]
+    assert len(accesses.splitlines()) == 1 + 1 + 20 + 1
+    assert accesses.endswith("  ... and 5 more (all of them: --summary --all)")
+    text = run([*session(5), *verdicts], "--summary", "--all").stdout.decode()
+    assert "... and" not in text.split("Faults and errors")[0]
+    assert text.split("Logged accesses")[1].split("\n\n")[0].count("S3_0_C1_") == 25
+
+
 # ---- Arbitrary input -------------------------------------------------------------------------------------------------
-
-PIECES = st.one_of(
-    st.binary(max_size=40),
-    st.sampled_from([text.encode() for text in session(6)]),
-    st.sampled_from([b"\r\n", b"\n", b"\0", b"\x1b[2K", b"ariel: ", b"ariel: seq=1", b'"', b" tag=", b"ariel: seq=" * 50]),
-    st.builds(lambda seq, text: line(seq, fields=f"why={text}").encode("utf-8", "replace"), st.integers(0, 2**64), st.text()),
-)
-
-
-def feed(data, *arguments):
-    out = io.StringIO()
-    options = log_decode.parse_arguments(list(arguments))
-    decoder = log_decode.Decoder(options, out)
-    decoder.capture(io.BytesIO(data))
-    return decoder.finish(), out.getvalue()
-
 
 @settings(max_examples=400)
 @given(st.lists(PIECES, max_size=30))
@@ -440,169 +424,3 @@ def test_memory_does_not_grow():
     result = json.loads(done.stdout)
     assert result["records"] == 100001
     assert result["trouble"]["forged"] == 49999
-
-
-# ---- The ring --------------------------------------------------------------------------------------------------------
-
-HEADER, HALF = 256, 32640
-
-
-def make_ring(boots, texts):
-    """texts: boot -> (tag, lines); laid out as include/hv/log_ring.h says."""
-    halves, areas = [struct.pack("<QQQII", 0, 0, 0, 0, 0)] * 2, [bytes(HALF)] * 2
-    for boot, (tag, lines) in texts.items():
-        text = "".join(f"{one}\n" for one in lines).encode()
-        area = bytearray(HALF)
-        for i, byte in enumerate(text):
-            area[i % HALF] = byte
-        halves[boot % 2] = struct.pack("<QQQII", len(text), 0, len(lines), int(tag, 16), boot)
-        areas[boot % 2] = bytes(area)
-    head = struct.pack("<8sIIIIIIQQ", b"arielLOG", 1, HEADER + 2 * HALF, HEADER, HALF, boots, 0, 1, 2) + b"".join(halves)
-    return head.ljust(HEADER, b"\0") + b"".join(areas)
-
-
-def test_ring_in_a_dump(tmp_path):
-    ring = make_ring(4, {3: ("0badcafe", [start("0badcafe", 3), line(1, tag="0badcafe")]), 4: (TAG, session(5))})
-    dump = tmp_path / "dump"
-    for before in (0, 1, (1 << 20) - 4, (1 << 20) - 8, 3 << 20):  # also across the pieces in which it is read
-        dump.write_bytes(b"\xa5" * before + b"arielLOG nothing" + ring + b"\x5a" * 100)
-        done = run(b"", "--ring", str(dump))
-        text = done.stdout.decode()
-        assert done.returncode == 0, done.stderr
-        assert "boot 3 (the boot before), tag 0badcafe" in text
-        assert "boot 4 (the last boot), tag d0330556" in text
-        assert text.count("log-start") == 2
-        assert text.count("vm-pause") == 5
-
-
-HEADER_2, SLOTS = 3136, 990
-
-
-def make_slots(boots, texts):
-    """The same in version 2: a slot for each line, in any order."""
-    halves, areas = [struct.pack("<QQII", 0, 0, 0, 0)] * 2, [bytes(SLOTS * 528)] * 2
-    for n, (boot, (tag, lines)) in enumerate(sorted(texts.items())):
-        slots = [struct.pack("<QHHI512s", int(one.split("seq=")[1].split()[0]), 3, 0, len(one), one.encode() + b"\n")
-                 for one in reversed(lines)]  # fmt: skip
-        halves[n] = struct.pack("<QQII", 0, len(lines), int(tag, 16), boot)
-        areas[n] = b"".join(slots).ljust(SLOTS * 528, b"\0")
-    head = struct.pack("<8sIIIIIIQQ", b"arielLOG", 2, HEADER_2 + 2 * SLOTS * 528, HEADER_2, SLOTS * 528, boots, 1, 1, 2)
-    return (head + b"".join(halves)).ljust(HEADER_2, b"\0") + b"".join(areas)
-
-
-def test_slots_in_a_dump(tmp_path):
-    """Records of which newer ones have taken the others' places are in order, and none of them is missing."""
-    texts = {3: ("0badcafe", [start("0badcafe", 3), line(1, tag="0badcafe")]), 9: (TAG, session(900)[::3])}
-    dump = tmp_path / "dump"
-    for before in (0, (1 << 20) - 4, 3 << 20):
-        dump.write_bytes(b"\xa5" * before + make_slots(9, texts) + b"\x5a" * 100)
-        done = run(b"", "--ring", str(dump))
-        text = done.stdout.decode()
-        assert done.returncode == 0, done.stdout + done.stderr
-        assert "boot 3 (the boot before), tag 0badcafe" in text
-        assert "boot 9 (the last boot), tag d0330556" in text
-        numbers = [int(one.split()[0]) for one in text.partition("boot 9 (")[2].splitlines()[1:] if "----" not in one]
-        assert numbers == list(range(0, 900, 3))
-
-
-def test_damaged_slots_never_crash_it(tmp_path):
-    ring = bytearray(make_slots(4, {4: (TAG, session(50))}))
-    dump = tmp_path / "dump"
-    for at in (*range(8, 120, 3), *range(HEADER_2, HEADER_2 + 600, 7)):
-        damaged = bytearray(ring)
-        damaged[at] ^= 0xFF
-        dump.write_bytes(damaged)
-        options = log_decode.parse_arguments(["--ring", str(dump)])
-        assert log_decode.decode(options, log_decode.Decoder(options, io.StringIO())) in (0, 1, 2)
-
-
-def test_what_was_held_back_is_summed_by_key():
-    lines = session(3)
-    for seq, (event, fields) in enumerate((
-        ("suppressed", "row=1 at=p.toml:9 count=40 of=verdict key=CTR_EL0 op=read"),
-        ("abort", "key=no-device op=read held=7"),
-        ("suppressed", "count=5 of=abort key=no-device op=read"),
-        ("suppressed", "row=1 at=p.toml:9 count=2 of=verdict key=CTR_EL0 op=read"),
-        ("suppressed", "count=3 of=others"),
-    ), 3):  # fmt: skip
-        lines.append(line(seq, event, fields, klass="policy"))
-    status, text = feed("\n".join(lines).encode(), "--summary", "--json")
-    result = json.loads(text)
-    assert status == 0
-    assert result["held"] == {"verdict CTR_EL0 read": 42, "abort no-device read": 12, "others": 3}
-    assert [row["suppressed"] for row in result["rows"]] == [42]
-    _, text = feed("\n".join(lines).encode(), "--summary")
-    assert "42  verdict CTR_EL0 read" in text
-
-
-def test_requests_to_virtio_devices_count_by_row():
-    disk = 'device=block transport=0 op={} sector=8 bytes=512 status={} row=5 at=p.toml:9 why="boot sectors"'
-    records = [start(), line(1, "virtio-blk", disk.format("write", "refused"), klass="policy", level="warn"),
-               line(2, "virtio-blk", disk.format("write", "refused"), klass="policy", level="warn"),
-               line(3, "virtio-blk", disk.format("read", "ok"), klass="policy"),
-               line(4, "virtio-net", "device=net transport=1 op=tx bytes=60 status=ok row=6 at=p.toml:20 why=", klass="policy"),
-               line(5, "virtio-io", "device=rng transport=2 bytes=16 status=ok row=6 at=p.toml:20 why=", klass="policy"),
-               line(6, "suppressed", "row=5 at=p.toml:9 count=40 of=virtio", klass="policy"),
-               line(7, "row", "row=5 at=p.toml:9 count=43 what=x", klass="policy")]  # fmt: skip
-    code, result = summary(records)
-    assert code == 0
-    assert [(row["row"], row["records"], row["suppressed"], row["count"], row["verdicts"]) for row in result["rows"]] == [
-        (5, 3, 40, 43, {"refused": 2, "ok": 1}), (6, 2, 0, 0, {"ok": 2})]  # fmt: skip
-    assert result["rows"][0]["why"] == "boot sectors" and result["held"] == {"virtio": 40}
-    text = run(records, "--summary").stdout.decode()
-    assert re.search(r"2 +virtio-block +write +refused", text) and re.search(r"1 +virtio-rng +- +ok", text)
-
-
-def test_full_ring_and_panic(tmp_path):
-    lines = session(2000) + [line(2000, "panic", 'reason="a bug"', klass="panic", level="error")]
-    dump = tmp_path / "dump"
-    dump.write_bytes(make_ring(1, {1: (TAG, lines)}))
-    done = run(b"", "--summary", "--json", "--ring", str(dump))
-    result = json.loads(done.stdout)
-    assert done.returncode == 0
-    assert 300 < result["records"] < 500
-    assert "panic/panic" in result["events"]
-
-
-def test_no_ring(tmp_path):
-    dump = tmp_path / "dump"
-    dump.write_bytes(b"arielLOG" + bytes(70000))
-    done = run(b"", "--ring", str(dump))
-    assert done.returncode == 2
-    assert b"no log ring" in done.stderr
-
-
-@settings(max_examples=100)
-@given(st.lists(st.tuples(st.integers(8, 300), st.integers(0, 255)), max_size=30))
-def test_damaged_ring_never_crashes_it(tmp_path_factory, damage):
-    ring = bytearray(make_ring(4, {4: (TAG, session(50))}))
-    for at, byte in damage:
-        ring[at] = byte
-    dump = tmp_path_factory.getbasetemp() / "damaged"
-    dump.write_bytes(ring)
-    options = log_decode.parse_arguments(["--ring", str(dump)])
-    assert log_decode.decode(options, log_decode.Decoder(options, io.StringIO())) in (0, 1, 2)
-
-
-def test_ring_layout_is_the_headers():
-    """The numbers above and in the decoder are those of the C headers."""
-    number = c_source.constants("hv/log_ring.h", "LOG_SLOTS", "LOG_RING_VERSION", "LOG_SLOT_TEXT", "LOG_RING_MAGIC",
-                                "LOG_RING_SIZE", "LOG_LINE_MAX")
-    assert number["LOG_SLOTS"] == SLOTS
-    assert number["LOG_RING_VERSION"] == 2
-    assert log_decode.RING_SLOT.size == 16 + number["LOG_SLOT_TEXT"]
-    assert number["LOG_RING_SIZE"] == HEADER_2 + 2 * SLOTS * log_decode.RING_SLOT.size
-    assert number["LOG_RING_MAGIC"] == int.from_bytes(b"arielLOG", "little")
-    assert number["LOG_LINE_MAX"] == log_decode.RECORD_MAX
-
-
-def test_a_table_that_is_cut_says_so_and_can_be_whole():
-    verdicts = [line(5 + n, "verdict", f"exit=1 key=S3_0_C1_C{n}_0 op=read verdict=deny pc={0x1000 + n:#x} addr=0x0 "
-                     'value=0x0 esr=0x0 row=1 at=a.toml:1 why="b"', klass="policy", level="warn") for n in range(25)]
-    text = run([*session(5), *verdicts], "--summary").stdout.decode()
-    accesses = text.split("Logged accesses")[1].split("\n\n")[0]
-    assert len(accesses.splitlines()) == 1 + 1 + 20 + 1
-    assert accesses.endswith("  ... and 5 more (all of them: --summary --all)")
-    text = run([*session(5), *verdicts], "--summary", "--all").stdout.decode()
-    assert "... and" not in text.split("Faults and errors")[0]
-    assert text.split("Logged accesses")[1].split("\n\n")[0].count("S3_0_C1_") == 25

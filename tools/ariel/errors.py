@@ -32,3 +32,11 @@ class CommandError(ArielError):
     def __init__(self, command, reason, reply):
         super().__init__(f"{command}: {reason}")
         self.command, self.reason, self.reply = command, reason, reply
+
+
+class TraceError(ArielError):
+    """A trace cannot be read: what is wrong, where in the file, what to do."""
+
+
+class TablesError(ArielError):
+    """The tables of ariel's headers cannot be read."""

@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+"""python3 -m ariel COMMAND ...: what a guest did, from the trace that ariel wrote of it (docs/TRACE.md).
+
+Exit status: 0, 1 when something cannot be read or written (one line on stderr says what), 2 for wrong usage."""
+
+import argparse
+import importlib
+import os
+import signal
+import sys
+
+from .errors import ArielError
+
+# name, sentence. A command is the module of its name in commands/, with add_arguments(parser) and run(arguments), which
+# returns the exit status.
+COMMANDS = (("info", "what is in a trace: the machine, its boots, CPUs, records and losses"),)
+
+
+def make_parser():
+    parser = argparse.ArgumentParser(prog="ariel", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, sentence in COMMANDS:
+        module = importlib.import_module(f".commands.{name}", __package__)
+        command = commands.add_parser(name, help=sentence, description=module.__doc__,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def main(arguments=None):
+    try:
+        options = make_parser().parse_args(arguments)
+        status = options.run(options)
+        sys.stdout.flush()
+        return status
+    except ArielError as error:
+        print(f"ariel: {error}", file=sys.stderr)
+    except BrokenPipeError:  # the reader of the output, such as head, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        print(f"ariel: {error.filename or 'output'}: {error.strerror}", file=sys.stderr)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,10 +5,13 @@
 // and 2n + 3, but port 0, which EL2 does not use, has 0 and 1, and the control queues are 2 and 3.
 //
 // What is sent waits in a ring of bytes, for each port one (serial_ring.c). What does not fit is dropped and counted.
-// What is received lies in a few small buffers that the device fills. A buffer is copied out under the lock, given back
-// to the device, and only then handed to the port's client: a client may write, and runs commands.
+// What goes to the trace's port is not copied: the device reads it in its owner's memory (serial_loans.c).
+// What is received lies in a few small buffers that the device fills (serial_receive.c). A buffer is copied out under
+// the lock, given back to the device, and only then handed to the port's client: a client may write, and runs commands.
 #include <hv/virtio_serial.h>
 
+#include "serial_loans.h"
+#include "serial_receive.h"
 #include "serial_ring.h"
 
 #include <hv/arch/registers.h>
@@ -27,6 +30,7 @@
 #define QUEUE_CONTROL_RX 2
 #define QUEUE_CONTROL_TX 3
 #define QUEUE_SIZE       SERIAL_RING_CHAINS // at most; the device may have smaller ones
+#define SEND_QUEUE_SIZE  SERIAL_LOANS_MAX   // likewise; a ring uses QUEUE_SIZE of its entries
 #define CONTROL_SIZE     64                 // bytes of a message, its name included
 #define CONTROL_BUFFERS  32
 #define READ_BUFFERS     4
@@ -49,15 +53,9 @@ struct control_message {
     uint16_t value;
 };
 
-// A queue that the device fills: buffer_of says which buffer a chain is.
-struct receive_queue {
-    struct virtqueue ring;
-    uint8_t buffer_of[QUEUE_SIZE];
-};
-
 // Both queues of a port number.
 struct number_queues {
-    struct receive_queue receive;
+    struct serial_receive receive;
     struct serial_ring send;
     uint8_t read[READ_BUFFERS][SERIAL_READ_MAX];
 };
@@ -67,6 +65,7 @@ struct port {
     bool open;       // the host's side is connected
     uint32_t opened; // how often it was
     uint32_t told;   // of which of these the client knows; 0: that it is not connected
+    uint32_t begun;  // of which of these the lender has sent the beginning
     uint64_t dropped;
 };
 
@@ -85,11 +84,13 @@ static struct {
 static const struct serial_client *clients[SERIAL_PORT_COUNT] GUARDED_BY(lock); // they may come before the device
 
 // The device reads and writes these. What EL2 has not written before, nobody reads.
-static UNSET struct receive_queue control_receive GUARDED_BY(lock);
+static UNSET struct serial_receive control_receive GUARDED_BY(lock);
 static UNSET struct virtqueue control_send GUARDED_BY(lock);
 static UNSET uint8_t control_read[CONTROL_BUFFERS][CONTROL_SIZE] GUARDED_BY(lock);
 static UNSET struct control_message control_sent[QUEUE_SIZE] GUARDED_BY(lock);
 static UNSET struct number_queues queues[SERIAL_NUMBER_MAX] GUARDED_BY(lock); // of port n at n - 1
+static UNSET struct serial_loans loans GUARDED_BY(lock);                      // of the port that sends without a copy
+static void (*on_return)(void *token) GUARDED_BY(lock);                       // NULL: nobody lends anything
 
 #define SERIAL_PORT_NAME(id, name) [SERIAL_##id] = (name),
 static const char *const names[] = {SERIAL_PORT_TABLE(SERIAL_PORT_NAME)};
@@ -109,6 +110,11 @@ static struct serial_ring *ring_of(const struct port *port) REQUIRES(lock)
     return &queues_of(port)->send;
 }
 
+static bool lends(const struct port *port) REQUIRES(lock)
+{
+    return port == &serial.ports[SERIAL_TRACE];
+}
+
 static unsigned int queue_receive(uint32_t number)
 {
     return 2 * number + 2;
@@ -119,57 +125,26 @@ static unsigned int queue_send(uint32_t number)
     return 2 * number + 3;
 }
 
-// The device has done what no device may do. It is reset, so that it writes nowhere any more, and not used again.
+// The device has done what no device may do. It is reset, so that it writes nowhere any more, and not used again. One
+// that does not answer the reset may still read what it was lent: that stays lent for ever.
 static COLD void give_up(void) REQUIRES(lock)
 {
     serial.works = false;
     if (virtio_mmio_reset(&serial.device) != HV_OK)
         virtio_mmio_set_status(&serial.device, VIRTIO_STATUS_FAILED);
+    else if (serial.ports[SERIAL_TRACE].number != 0)
+        serial_loans_return_all(&loans, on_return);
     for (unsigned int i = 0; i < SERIAL_PORT_COUNT; i++)
         serial.ports[i].open = false;
 }
 
-// ---- Receiving
-
-// Gives the device buffer number buffer, which is size bytes at bytes, to fill.
-static void post_buffer(struct receive_queue *queue, uint8_t buffer, const uint8_t *bytes, uint32_t size) REQUIRES(lock)
+// The next bytes that the device has received, copied to `to`, and how many; 0: none.
+static uint32_t take_buffer(struct serial_receive *queue, uint8_t *to) REQUIRES(lock)
 {
-    struct virtqueue_buffer piece = {.pa = pa_make((uintptr_t)bytes), .length = size, .device_writes = true};
-    uint16_t head;
-
-    if (virtqueue_add(&queue->ring, &piece, 1, &head) == HV_OK)
-        queue->buffer_of[head] = buffer;
-}
-
-// Gives it count buffers of size bytes each, one behind the other at bytes.
-static void post_buffers(struct receive_queue *queue, unsigned int number, const uint8_t *bytes, unsigned int count,
-                         uint32_t size) REQUIRES(lock)
-{
-    for (unsigned int i = 0; i < count && i < queue->ring.size; i++)
-        post_buffer(queue, (uint8_t)i, &bytes[i * size], size);
-    if (virtqueue_publish(&queue->ring))
-        virtio_mmio_notify(&serial.device, number);
-}
-
-// Copies the next filled buffer to `to` and gives it back to the device. Returns the number of bytes, 0 when there is
-// no filled buffer.
-static uint32_t take_buffer(struct receive_queue *queue, unsigned int number, uint8_t *to, const uint8_t *bytes,
-                            uint32_t size) REQUIRES(lock)
-{
-    uint16_t head;
     uint32_t length;
-    enum hv_status status = virtqueue_take(&queue->ring, &head, &length);
 
-    if (status == HV_ERR_INVALID)
+    if (!serial_receive_take(queue, to, &length))
         give_up();
-    if (status != HV_OK)
-        return 0;
-    const uint8_t *buffer = &bytes[queue->buffer_of[head] * size];
-    length = length < size ? length : size;
-    memcpy(to, buffer, length);
-    post_buffer(queue, queue->buffer_of[head], buffer, size);
-    if (virtqueue_publish(&queue->ring))
-        virtio_mmio_notify(&serial.device, number);
     return length;
 }
 
@@ -182,14 +157,14 @@ static bool usable(const struct port *port) REQUIRES(lock)
 
 static void pump(struct port *port) REQUIRES(lock)
 {
-    if (!serial_ring_pump(ring_of(port)))
+    if (!(lends(port) ? serial_loans_reclaim(&loans, on_return) : serial_ring_pump(ring_of(port))))
         give_up();
 }
 
 // What the device has read meanwhile makes room.
 static bool has_room(struct port *port, size_t length) REQUIRES(lock)
 {
-    if (!usable(port))
+    if (!usable(port) || lends(port))
         return false;
     pump(port);
     return serial.works && length <= serial_ring_room(ring_of(port));
@@ -234,18 +209,91 @@ bool virtio_serial_has_room(enum serial_port port, size_t length)
     return room;
 }
 
-// A holder that has died in the middle of a change leaves marks that are at worst off by a line: every index stays
-// within its ring.
-void virtio_serial_panic_write(enum serial_port port, const void *bytes, size_t length) NO_THREAD_ANALYSIS
+// Two pieces, of which either may be empty. When the queue is full, what the device has read meanwhile makes room.
+static bool lend_locked(struct port *port, const struct serial_piece pieces[2], void *token) REQUIRES(lock)
 {
-    static bool lock_lost;
+    struct virtqueue_buffer buffers[2];
+    unsigned int count = 0;
+
+    if (!usable(port) || !lends(port) || port->begun != port->opened)
+        return false;
+    for (unsigned int i = 0; i < 2; i++)
+        if (pieces[i].length > 0)
+            buffers[count++] = (struct virtqueue_buffer){pa_make((uintptr_t)pieces[i].bytes), pieces[i].length, false};
+    bool lent = serial_loans_lend(&loans, buffers, count, token);
+    pump(port);
+    if (!lent && serial.works) {
+        lent = serial_loans_lend(&loans, buffers, count, token);
+        pump(port);
+    }
+    return lent;
+}
+
+static bool lend(struct port *port, struct serial_piece piece, void *token, bool begins)
+{
+    const struct serial_piece pieces[2] = {piece, {NULL, 0}};
+
+    spinlock_acquire(&lock);
+    if (begins)
+        port->begun = port->opened;
+    bool lent = lend_locked(port, pieces, token);
+    spinlock_release(&lock);
+    return lent;
+}
+
+bool virtio_serial_lend(enum serial_port port, struct serial_piece piece, void *token)
+{
+    return lend(&serial.ports[port], piece, token, false);
+}
+
+bool virtio_serial_lend_first(enum serial_port port, struct serial_piece piece, void *token)
+{
+    return lend(&serial.ports[port], piece, token, true);
+}
+
+uint32_t virtio_serial_lent(enum serial_port port)
+{
+    uint32_t count = 0;
+
+    spinlock_acquire(&lock);
+    if (serial.works && serial.ports[port].number != 0 && lends(&serial.ports[port])) {
+        pump(&serial.ports[port]);
+        count = serial.works ? loans.count : 0;
+    }
+    spinlock_release(&lock);
+    return count;
+}
+
+// The lock's holder may have died, on this CPU or another: after PANIC_TRIES it is taken for dead, and the lock is left
+// alone. What it was changing is at worst off by a line: every index stays within its ring.
+static bool panic_lock_lost;
+
+static void panic_acquire(void) NO_THREAD_ANALYSIS
+{
     unsigned int tries = 0;
 
-    while (!lock_lost && !spinlock_try(&lock))
-        lock_lost = ++tries == PANIC_TRIES;
-    (void)write_locked(port, bytes, length, NULL, 0);
-    if (!lock_lost)
+    while (!panic_lock_lost && !spinlock_try(&lock))
+        panic_lock_lost = ++tries == PANIC_TRIES;
+}
+
+static void panic_release(void) NO_THREAD_ANALYSIS
+{
+    if (!panic_lock_lost)
         spinlock_release(&lock);
+}
+
+void virtio_serial_panic_write(enum serial_port port, const void *bytes, size_t length) NO_THREAD_ANALYSIS
+{
+    panic_acquire();
+    (void)write_locked(port, bytes, length, NULL, 0);
+    panic_release();
+}
+
+void virtio_serial_panic_lend(enum serial_port port, const struct serial_piece pieces[2]) NO_THREAD_ANALYSIS
+{
+    panic_acquire();
+    (void)lend_locked(&serial.ports[port], pieces, NULL);
+    panic_release();
 }
 
 // ---- Control messages
@@ -295,18 +343,21 @@ static void name_port(uint32_t number, const char *name) REQUIRES(lock)
         if (strcmp(names[i], name) != 0 || port->number != 0 || port_of_number(number) != NULL)
             continue;
         port->number = number;
-        post_buffers(&queues_of(port)->receive, queue_receive(number), queues_of(port)->read[0], READ_BUFFERS,
-                     SERIAL_READ_MAX);
+        if (lends(port))
+            serial_loans_init(&loans, &serial.device, queue_send(number), &queues_of(port)->send.queue);
+        serial_receive_start(&queues_of(port)->receive, &serial.device, queue_receive(number),
+                             (struct serial_buffers){queues_of(port)->read[0], READ_BUFFERS, SERIAL_READ_MAX});
         send_control(number, PORT_OPEN, 1);
     }
 }
 
-// The host's side is connected or has gone. What waited for a host that has gone is dropped.
+// The host's side is connected or has gone. What waited for a host that has gone is dropped; what the device was lent
+// it gives back by itself.
 static void open_port(struct port *port, bool open) REQUIRES(lock)
 {
     port->opened += open && !port->open;
     port->open = open;
-    if (!open)
+    if (!open && !lends(port))
         port->dropped += serial_ring_drop(ring_of(port));
 }
 
@@ -338,7 +389,7 @@ static void serve_control(void) REQUIRES(lock)
     uint32_t length;
 
     for (unsigned int i = 0; i < 2 * CONTROL_BUFFERS && serial.works; i++) {
-        length = take_buffer(&control_receive, QUEUE_CONTROL_RX, text, control_read[0], CONTROL_SIZE);
+        length = take_buffer(&control_receive, text);
         if (length == 0)
             return;
         text[length] = '\0';
@@ -385,8 +436,7 @@ static void serve_port(enum serial_port which)
         if (serial.works && port->number != 0) {
             pump(port);
             if (usable(port) && client != NULL && client->receive != NULL)
-                length = take_buffer(&queues_of(port)->receive, queue_receive(port->number), bytes,
-                                     queues_of(port)->read[0], SERIAL_READ_MAX);
+                length = take_buffer(&queues_of(port)->receive, bytes);
         }
         spinlock_release(&lock);
         if (length == 0)
@@ -426,6 +476,13 @@ void virtio_serial_set_client(enum serial_port port, const struct serial_client 
     spinlock_release(&lock);
 }
 
+void virtio_serial_set_lender(void (*returned)(void *token))
+{
+    spinlock_acquire(&lock);
+    on_return = returned;
+    spinlock_release(&lock);
+}
+
 // These read one word, whose writer is the boot CPU.
 bool virtio_serial_has(enum serial_port port) NO_THREAD_ANALYSIS
 {
@@ -449,11 +506,11 @@ uint32_t virtio_serial_intid(void) NO_THREAD_ANALYSIS
 
 // ---- Start
 
-// Makes queue number number of the device. A device that has no such queue is asked for nothing through it.
-static bool start_queue(struct virtqueue *ring, unsigned int number) REQUIRES(lock)
+// Makes queue number number of the device, of size entries or as many as it can have. A device that has no such queue
+// is asked for nothing through it.
+static bool start_queue(struct virtqueue *ring, unsigned int number, uint16_t size) REQUIRES(lock)
 {
     uint32_t max = virtio_mmio_queue_max(&serial.device, number);
-    uint16_t size = QUEUE_SIZE;
 
     while (size > max)
         size /= 2;
@@ -469,11 +526,12 @@ static bool start_queues(void) REQUIRES(lock)
 {
     uint64_t ports = virtio_mmio_read_config(&serial.device, CONFIG_MAX_PORTS, 4);
 
-    if (!start_queue(&control_receive.ring, QUEUE_CONTROL_RX) || !start_queue(&control_send, QUEUE_CONTROL_TX))
+    if (!start_queue(&control_receive.ring, QUEUE_CONTROL_RX, QUEUE_SIZE) ||
+        !start_queue(&control_send, QUEUE_CONTROL_TX, QUEUE_SIZE))
         return false;
     for (uint32_t n = 1; n < ports && n <= SERIAL_NUMBER_MAX; n++) {
-        if (!start_queue(&queues[n - 1].receive.ring, queue_receive(n)) ||
-            !start_queue(&queues[n - 1].send.queue, queue_send(n)))
+        if (!start_queue(&queues[n - 1].receive.ring, queue_receive(n), QUEUE_SIZE) ||
+            !start_queue(&queues[n - 1].send.queue, queue_send(n), SEND_QUEUE_SIZE))
             return false;
         serial_ring_init(&queues[n - 1].send, &serial.device, queue_send(n));
         serial.numbers = n;
@@ -501,7 +559,8 @@ static enum hv_status start_device(void) REQUIRES(lock)
         return HV_ERR_STATE;
     virtio_mmio_set_status(&serial.device, status | VIRTIO_STATUS_DRIVER_OK);
     serial.works = true;
-    post_buffers(&control_receive, QUEUE_CONTROL_RX, control_read[0], CONTROL_BUFFERS, CONTROL_SIZE);
+    serial_receive_start(&control_receive, &serial.device, QUEUE_CONTROL_RX,
+                         (struct serial_buffers){control_read[0], CONTROL_BUFFERS, CONTROL_SIZE});
     send_control(0, DEVICE_READY, 1);
     return HV_OK;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Links: drivers/virtio_serial.c drivers/serial_ring.c drivers/virtio_mmio.c drivers/virtqueue.c
+// Links: drivers/virtio_serial.c drivers/serial_ring.c drivers/serial_receive.c drivers/serial_loans.c
+// Links: drivers/virtio_mmio.c drivers/virtqueue.c
 // Links: platform/platform.c tests/fake/fake_log.c trace/log_names.c
 // EL2's serial device against a model of one, which reads and writes the queues as VIRTIO 1.2 has them: ports are found
 // by name, what is written arrives whole and in order, nobody waits, and a new connection is told as one.
@@ -346,15 +347,15 @@ static void a_host_that_does_not_read_costs_what_does_not_fit(void **state)
     unsigned int taken = 0;
     (void)state;
 
-    model.ports[4].name = "ariel.trace";
+    model.ports[4].name = "ariel.gdb";
     model.ports[4].open = true;
     start();
     model.stuck = true;
-    while (virtio_serial_write(SERIAL_TRACE, "0123456789abcdef", 16))
+    while (virtio_serial_write(SERIAL_GDB, "0123456789abcdef", 16))
         taken++;
     assert_int_equal(taken, SERIAL_WRITE_MAX / 16); // more than the queue has places
-    assert_int_equal(virtio_serial_dropped(SERIAL_TRACE), 16);
-    assert_false(virtio_serial_has_room(SERIAL_TRACE, 1));
+    assert_int_equal(virtio_serial_dropped(SERIAL_GDB), 16);
+    assert_false(virtio_serial_has_room(SERIAL_GDB, 1));
     virtio_serial_serve();
     assert_int_equal(model.interrupts, 0);
     model.stuck = false;
@@ -363,8 +364,128 @@ static void a_host_that_does_not_read_costs_what_does_not_fit(void **state)
     interrupt();
     assert_int_equal(model.got_count[4], SERIAL_WRITE_MAX);
     assert_true(model.requests < 70); // what waited was one request
-    assert_true(virtio_serial_write(SERIAL_TRACE, large, sizeof(large)));
-    assert_false(virtio_serial_write(SERIAL_TRACE, large, 0x10001));
+    assert_true(virtio_serial_write(SERIAL_GDB, large, sizeof(large)));
+    assert_false(virtio_serial_write(SERIAL_GDB, large, 0x10001));
+}
+
+// Pieces of memory for the trace's port, and those that came back.
+static uint8_t piece[200][1000];
+static void *back[400];
+static unsigned int back_count;
+
+static void on_return(void *token)
+{
+    back[back_count++] = token;
+}
+
+// Lends piece n, filled with a byte of its own.
+static bool lend(unsigned int n)
+{
+    memset(piece[n], (int)n + 1, sizeof(piece[n]));
+    return virtio_serial_lend(SERIAL_TRACE, (struct serial_piece){piece[n], sizeof(piece[n])}, piece[n]);
+}
+
+static void start_trace(void)
+{
+    model.ports[4].name = "ariel.trace";
+    model.ports[4].open = true;
+    virtio_serial_set_lender(on_return);
+    back_count = 0;
+    start();
+    interrupt();
+    model.interrupts = 0;
+}
+
+static void what_is_lent_is_read_in_place(void **state)
+{
+    (void)state;
+
+    assert_false(lend(0));
+    start_trace();
+    assert_false(lend(0)); // before what a connection begins with
+    assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"first", 5}, back));
+    for (unsigned int n = 0; n < 200; n++)
+        assert_true(lend(n));
+    assert_memory_equal(model.got[4], "first", 5);
+    assert_memory_equal(&model.got[4][5], piece, sizeof(piece));
+    assert_int_equal(back_count, 201); // each at once: the host has taken it within the notification
+    for (unsigned int n = 0; n < 200; n++)
+        assert_ptr_equal(back[n + 1], piece[n]);
+    assert_int_equal(virtio_serial_lent(SERIAL_TRACE), 0);
+    assert_int_equal(model.interrupts, 0); // nobody has waited
+    assert_false(virtio_serial_write(SERIAL_TRACE, "copied", 6));
+    assert_false(virtio_serial_has_room(SERIAL_TRACE, 1));
+    assert_false(virtio_serial_lend(SERIAL_LOG, (struct serial_piece){"x", 1}, piece));
+    // A report of a panic has two pieces.
+    const struct serial_piece pieces[2] = {{"head", 4}, {"rest", 4}};
+    virtio_serial_panic_lend(SERIAL_TRACE, pieces);
+    assert_memory_equal(&model.got[4][5 + sizeof(piece)], "headrest", 8);
+    assert_int_equal(back_count, 201);
+}
+
+static void a_host_that_does_not_read_keeps_what_it_was_lent(void **state)
+{
+    (void)state;
+
+    start_trace();
+    assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"first", 5}, back));
+    model.stuck = true;
+    for (unsigned int n = 0; n < 64; n++)
+        assert_true(lend(n));
+    assert_false(lend(64)); // the device's queue has 64 entries
+    assert_int_equal(virtio_serial_lent(SERIAL_TRACE), 64);
+    assert_int_equal(back_count, 1);
+    model.stuck = false;
+    run_queue(11);
+    assert_int_equal(model.interrupts, 1); // asked for, since somebody waits
+    interrupt();
+    assert_int_equal(back_count, 65);
+    assert_int_equal(model.got_count[4], 5 + 64 * sizeof(piece[0]));
+    assert_true(lend(64));
+    assert_int_equal(back_count, 66);
+    assert_int_equal(model.interrupts, 0);
+}
+
+static void nothing_is_sent_before_what_begins_a_connection(void **state)
+{
+    (void)state;
+
+    start_trace();
+    assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"one", 3}, back));
+    assert_true(lend(0));
+    send_message(4, 6, 0, "");
+    interrupt();
+    assert_false(lend(1));
+    send_message(4, 6, 1, "");
+    interrupt();
+    assert_false(lend(1));
+    assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"two", 3}, back));
+    assert_true(lend(1));
+    assert_memory_equal(&model.got[4][3 + sizeof(piece[0])], "two", 3);
+}
+
+static void a_device_that_was_reset_has_given_everything_back(void **state)
+{
+    (void)state;
+
+    start_trace();
+    assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"first", 5}, back));
+    model.stuck = true;
+    assert_true(lend(0) && lend(1));
+    use(&model.queues[11], 60, 0); // what it does not have
+    assert_int_equal(virtio_serial_lent(SERIAL_TRACE), 0);
+    assert_int_equal(back_count, 3);
+    assert_false(lend(2));
+    assert_false(virtio_serial_has(SERIAL_TRACE));
+
+    model.stuck = false;
+    start_trace(); // one that goes on reading
+    assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"first", 5}, back));
+    model.stuck = model.never_resets = true;
+    assert_true(lend(0));
+    use(&model.queues[11], 60, 0);
+    assert_int_equal(virtio_serial_lent(SERIAL_TRACE), 0);
+    assert_int_equal(back_count, 1);
 }
 
 static void connections_are_told(void **state)
@@ -465,6 +586,10 @@ int main(void)
         cmocka_unit_test_setup(ports_are_found_by_name, setup),
         cmocka_unit_test_setup(bytes_arrive_whole_and_in_order, setup),
         cmocka_unit_test_setup(a_host_that_does_not_read_costs_what_does_not_fit, setup),
+        cmocka_unit_test_setup(what_is_lent_is_read_in_place, setup),
+        cmocka_unit_test_setup(a_host_that_does_not_read_keeps_what_it_was_lent, setup),
+        cmocka_unit_test_setup(nothing_is_sent_before_what_begins_a_connection, setup),
+        cmocka_unit_test_setup(a_device_that_was_reset_has_given_everything_back, setup),
         cmocka_unit_test_setup(connections_are_told, setup),
         cmocka_unit_test_setup(a_broken_device_is_left_alone, setup),
         cmocka_unit_test_setup(odd_messages_do_nothing, setup),

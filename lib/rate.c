@@ -72,3 +72,12 @@ void rate_take(struct rate *rate, uint64_t amount)
 {
     rate->used = amount < USED_MAX - rate->used ? rate->used + amount : USED_MAX;
 }
+
+void rate_return(struct rate *rate, uint64_t amount)
+{
+    if (amount < rate->used) {
+        rate->used -= amount;
+        return;
+    }
+    rate->used = rate->fraction = 0;
+}

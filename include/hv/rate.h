@@ -30,3 +30,7 @@ bool rate_allows(struct rate *rate, uint64_t per_second, uint64_t amount, struct
 
 // Takes amount out. A caller that does so without having asked only makes the next ones wait longer.
 void rate_take(struct rate *rate, uint64_t amount);
+
+// Puts back amount that was taken out and not used. A bucket that has filled up meanwhile is full, and no more: what is
+// given back is never a credit beyond it.
+void rate_return(struct rate *rate, uint64_t amount);

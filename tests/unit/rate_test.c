@@ -196,6 +196,30 @@ static void no_more_than_the_rate(void **state)
     }
 }
 
+// Whenever it comes back: before time has filled the bucket, and after.
+static void what_is_given_back_is_no_credit(void **state)
+{
+    struct rate rate = {0};
+
+    (void)state;
+    assert_true(go(&rate, 1000, 5000, at(0, 1000)));
+    rate_return(&rate, 4000);
+    assert_int_equal(rate.used, 1000);
+    assert_false(go(&rate, 1000, 1, at(900, 1000)));
+    assert_true(go(&rate, 1000, 1, at(901, 1000)));
+    rate_return(&rate, UINT64_MAX);
+    assert_int_equal(rate.used, 0);
+    assert_int_equal(rate.fraction, 0);
+    assert_true(go(&rate, 1000, 100, at(901, 1000)));
+    assert_false(go(&rate, 1000, 1, at(901, 1000)));
+    rate = (struct rate){0};
+    assert_true(go(&rate, 3, 6, at(0, 10)));
+    assert_false(go(&rate, 3, 1, at(5, 10))); // one and a half have flowed back
+    rate_return(&rate, 5);
+    assert_int_equal(rate.used, 0);
+    assert_int_equal(rate.fraction, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -206,6 +230,7 @@ int main(void)
         cmocka_unit_test(a_counter_that_goes_back_gives_nothing),
         cmocka_unit_test(long_quiet_fills_it_and_no_more),
         cmocka_unit_test(debts_are_bounded),
+        cmocka_unit_test(what_is_given_back_is_no_credit),
         cmocka_unit_test(small_steps_lose_nothing),
         cmocka_unit_test(waits_are_exact_or_a_microsecond_late),
         cmocka_unit_test(no_more_than_the_rate),

@@ -136,18 +136,22 @@ bool policy_virtio_pace(struct policy_virtio_rates *rates, const struct policy_v
     return true;
 }
 
-static void row_charge(struct policy_virtio_rates *rates, const struct policy_virtio *row, uint64_t bytes)
+static void row_settle(struct policy_virtio_rates *rates, const struct policy_virtio *row, uint64_t paid, uint64_t used)
 {
-    if (row->rate < POLICY_VIRTIO_RATE_MAX && row->bytes_per_second != 0)
-        rate_take(&rates->row[row->rate].bytes, bytes);
+    if (row->rate >= POLICY_VIRTIO_RATE_MAX || row->bytes_per_second == 0)
+        return;
+    if (used >= paid)
+        rate_take(&rates->row[row->rate].bytes, used - paid);
+    else
+        rate_return(&rates->row[row->rate].bytes, paid - used);
 }
 
-void policy_virtio_charge(struct policy_virtio_rates *rates, const struct policy_virtio_verdict *verdict,
-                          uint64_t bytes)
+void policy_virtio_settle(struct policy_virtio_rates *rates, const struct policy_virtio_verdict *verdict, uint64_t paid,
+                          uint64_t used)
 {
-    row_charge(rates, verdict->device, bytes);
+    row_settle(rates, verdict->device, paid, used);
     if (verdict->row != verdict->device)
-        row_charge(rates, verdict->row, bytes);
+        row_settle(rates, verdict->row, paid, used);
 }
 
 // ---- Names

@@ -71,8 +71,9 @@ struct policy_virtio_verdict policy_virtio_request(const struct policy *policy,
 // one: the device is the guest's, no row is about a part of its requests, and it is not read-only and has no rate.
 bool policy_virtio_allows_all(const struct policy *policy, unsigned int transport, unsigned int device_id);
 
-// How fast the guest has been at one device: all zero at boot. A reset of the device by the guest changes nothing, or
-// the guest could get more by resetting it. Guarded by the device's lock.
+// How fast the guest has been at one queue of a device, which is one direction of a network device or a console: all
+// zero at boot. A reset of the device by the guest changes nothing, or the guest could get more by resetting it.
+// Guarded by the device's lock.
 struct policy_virtio_rates {
     struct {
         struct rate bytes, requests;
@@ -85,10 +86,10 @@ struct policy_virtio_rates {
 bool policy_virtio_pace(struct policy_virtio_rates *rates, const struct policy_virtio_verdict *verdict, uint64_t bytes,
                         struct rate_clock clock, uint64_t *when);
 
-// More bytes of a request that has gone, which only its end has told: what a net device received, for example. They are
-// paid for by those after it.
-void policy_virtio_charge(struct policy_virtio_rates *rates, const struct policy_virtio_verdict *verdict,
-                          uint64_t bytes);
+// A request that has gone ends: paid for `paid` bytes, it moved `used`. What it did not use is given back; what only
+// its end has told, a frame that a net device received for example, is paid for by those after it.
+void policy_virtio_settle(struct policy_virtio_rates *rates, const struct policy_virtio_verdict *verdict, uint64_t paid,
+                          uint64_t used);
 
 // "read", "write-zeroes" ... as policy files spell them; "?" when out of range.
 const char *policy_virtio_request_name(unsigned int request);

@@ -38,6 +38,7 @@ struct virtio_slot {
     pa_t status_pa;
     uint32_t writable; // how many bytes the device may say that it has written
     uint64_t bytes;    // of data, which limits and records count
+    uint64_t paid;     // under a rate: the bytes that it has paid for, before the device has it
     struct policy_virtio_access access;
     const struct policy_virtio *row; // that decided
 };
@@ -64,6 +65,7 @@ struct virtio_device_queue {
     uint16_t head[VIRTQUEUE_SIZE_MAX];     // the guest's head, by the shadow queue's
     struct virtio_slot slots[VIRTIO_QUEUE_SIZE_MAX];
     struct virtqueue shadow; // drivers/virtqueue.c
+    struct policy_virtio_rates rates;
 };
 
 // Since boot, whatever the guest resets. Bytes are all that requests move: headers and status are among them.
@@ -103,8 +105,6 @@ struct virtio_device {
     unsigned int queue_count;
     struct virtio_device_queue *queues;
     uint8_t mac[6]; // of a net device
-    struct policy_virtio_rates rates;
-    unsigned int turn; // the queue behind the one that had a share of them last, modulo queue_count
     struct virtio_counters counters;
     struct virtio_chain chain; // the request that is being looked at
 };

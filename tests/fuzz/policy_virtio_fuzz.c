@@ -151,6 +151,27 @@ static void model_take(const struct policy_virtio *row, uint64_t bytes)
     requests_model[row->rate].owed += frequency;
 }
 
+static void model_settle(const struct policy_virtio *row, uint64_t paid, uint64_t used)
+{
+    if (row->rate == POLICY_VIRTIO_NO_RATE)
+        return;
+    wide *owed = &bytes_model[row->rate].owed, less = (wide)(paid > used ? paid - used : 0) * frequency;
+
+    *owed += (wide)(used > paid ? used - paid : 0) * frequency;
+    *owed = *owed > less ? *owed - less : 0;
+}
+
+// A request ends, and has moved more or less than it paid for.
+static void check_settle(struct fuzz_input *input, const struct policy_virtio_verdict *verdict, uint64_t paid)
+{
+    uint64_t used = fuzz_take(input, 4) >> fuzz_below(input, 32);
+
+    policy_virtio_settle(&rates, verdict, paid, used);
+    model_settle(verdict->device, paid, used);
+    if (verdict->row != verdict->device)
+        model_settle(verdict->row, paid, used);
+}
+
 static void check_pace(struct fuzz_input *input, const struct policy_virtio_verdict *verdict)
 {
     uint64_t bytes = fuzz_take(input, 4) >> fuzz_below(input, 32), when = 0;
@@ -168,6 +189,8 @@ static void check_pace(struct fuzz_input *input, const struct policy_virtio_verd
     model_take(verdict->device, bytes);
     if (both)
         model_take(verdict->row, bytes);
+    if (fuzz_below(input, 2))
+        check_settle(input, verdict, bytes);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

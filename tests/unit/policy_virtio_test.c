@@ -217,6 +217,28 @@ static void a_device_with_both_rates_pays_each_once(void **state)
     assert_int_equal(when, 150);
 }
 
+// What was paid and not used comes back to both rows; what was not paid for is owed to both.
+static void what_a_request_did_not_use_comes_back(void **state)
+{
+    static const struct policy_virtio device = {.bytes_per_second = 10000, .rate = 0},
+                                      row = {.bytes_per_second = 20000, .rate = 1}, calls = {.rate = 2};
+    const struct policy_virtio_verdict verdict = {&row, &device, true}, alone = {&device, &device, true},
+                                       uncounted = {&calls, &calls, true};
+    struct policy_virtio_rates rates = {0};
+    uint64_t when;
+
+    (void)state;
+    assert_true(policy_virtio_pace(&rates, &verdict, 900, (struct rate_clock){0, 1000}, &when));
+    policy_virtio_settle(&rates, &verdict, 900, 300);
+    assert_int_equal(rates.row[0].bytes.used, 300);
+    assert_int_equal(rates.row[1].bytes.used, 300);
+    policy_virtio_settle(&rates, &alone, 0, 50);
+    assert_int_equal(rates.row[0].bytes.used, 350);
+    assert_int_equal(rates.row[1].bytes.used, 300);
+    policy_virtio_settle(&rates, &uncounted, 0, 50);
+    assert_int_equal(rates.row[2].bytes.used, 0);
+}
+
 static void names_are_those_of_policy_files(void **state)
 {
     (void)state;
@@ -269,6 +291,7 @@ int main(void)
         cmocka_unit_test(a_device_that_is_denied_takes_no_request),
         cmocka_unit_test(rates_of_the_row_and_of_the_device_hold_both),
         cmocka_unit_test(a_device_with_both_rates_pays_each_once),
+        cmocka_unit_test(what_a_request_did_not_use_comes_back),
         cmocka_unit_test(names_are_those_of_policy_files),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

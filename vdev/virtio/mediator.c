@@ -145,14 +145,14 @@ static enum outcome wait_for_time(struct virtio_device *device, struct virtio_de
 }
 
 // Whether the request may go now, by the rates of the rows that decided about it.
-static bool is_in_time(struct virtio_device *device, const struct virtio_slot *slot,
+static bool is_in_time(struct virtio_device_queue *queue, const struct virtio_slot *slot,
                        const struct policy_virtio_verdict *verdict)
 {
     if (verdict->row->rate == POLICY_VIRTIO_NO_RATE && verdict->device->rate == POLICY_VIRTIO_NO_RATE)
         return true;
     struct rate_clock clock = {.now = READ_SYSREG(CNTPCT_EL0), .frequency = (uint32_t)READ_SYSREG(CNTFRQ_EL0)};
     uint64_t when;
-    return policy_virtio_pace(&device->rates, verdict, slot->bytes, clock, &when);
+    return policy_virtio_pace(&queue->rates, verdict, slot->paid, clock, &when);
 }
 
 static void refuse(struct virtio_device *device, struct virtio_device_queue *queue, struct virtio_slot *slot)
@@ -199,10 +199,11 @@ static enum outcome decide(struct virtio_device *device, struct virtio_device_qu
     slot->row = verdict.row;
     if (!verdict.allowed || !may_pass(device, slot))
         return READ_REFUSED;
-    if (is_in_time(device, slot, &verdict)) {
-        device->turn = (unsigned int)(queue - device->queues) + 1;
+    // How much a device gives is known at the end, so its room is paid for: a queue full of room is no way around a
+    // rate.
+    slot->paid = slot->bytes + (device->type->look == NULL ? device->chain.writable : 0);
+    if (is_in_time(queue, slot, &verdict))
         return READ_PASSED;
-    }
     device->counters.delayed += !queue->late;
     queue->late = true;
     virtio_queue_put_back(&queue->guest);
@@ -321,19 +322,18 @@ void virtio_mediator_read(struct virtio_device *device, unsigned int index)
 
 // ---- From the device to the guest
 
-// What a device gives is known when it has given it, but for a disk's. It counts against the rate of those after it.
-static void end_request(struct virtio_device *device, struct virtio_slot *slot, uint32_t written)
+static void end_request(struct virtio_device *device, struct virtio_device_queue *queue, struct virtio_slot *slot,
+                        uint32_t written)
 {
-    uint64_t paid = slot->bytes;
     const char *status = "ok";
 
     if (device->type->done != NULL)
         status = device->type->done(slot, written);
     else
         slot->bytes += written;
-    if (slot->bytes != paid && slot->row->rate + device->policy->rate != 2 * POLICY_VIRTIO_NO_RATE) {
+    if (slot->row->rate + device->policy->rate != 2 * POLICY_VIRTIO_NO_RATE) {
         struct policy_virtio_verdict verdict = {.row = slot->row, .device = device->policy, .allowed = true};
-        policy_virtio_charge(&device->rates, &verdict, slot->bytes - paid);
+        policy_virtio_settle(&queue->rates, &verdict, slot->paid, slot->bytes);
     }
     virtio_record_request(device, slot, status);
 }
@@ -350,7 +350,7 @@ static void complete(struct virtio_device *device, struct virtio_device_queue *q
     queue->in_flight[head] = false;
     device->counters.requests++;
     device->counters.bytes_read += written;
-    end_request(device, slot, written);
+    end_request(device, queue, slot, written);
     virtio_queue_complete(&queue->guest, head, written);
 }
 
@@ -477,20 +477,6 @@ void virtio_mediator_stop_queue(struct virtio_device *device, unsigned int index
 
 // ---- What waits
 
-// A rate is shared by the device's queues. The one that is next has its turn before the one that went last, so that a
-// flood of frames does not keep the guest from sending.
-static void read_queues(struct virtio_device *device, enum virtio_wait wait)
-{
-    unsigned int first = device->turn;
-
-    for (unsigned int i = 0; i < device->queue_count; i++) {
-        unsigned int index = (first + i) % device->queue_count;
-
-        if (device->queues[index].wait == wait)
-            virtio_mediator_read(device, index);
-    }
-}
-
 // Looks at all queues of vm that wait for that.
 static void read_waiting(struct vm *vm, enum virtio_wait wait)
 {
@@ -500,7 +486,9 @@ static void read_waiting(struct vm *vm, enum virtio_wait wait)
         if (device->type == NULL)
             continue;
         spinlock_acquire(&device->lock);
-        read_queues(device, wait);
+        for (unsigned int i = 0; i < device->queue_count; i++)
+            if (device->queues[i].wait == wait)
+                virtio_mediator_read(device, i);
         spinlock_release(&device->lock);
     }
 }

@@ -62,6 +62,7 @@ static bool take_queues(struct virtio_device *device, const struct virtio_type *
         if (size == 0)
             break;
         device->queues[i].shadow_size = size;
+        device->queues[i].rates = (struct policy_virtio_rates){0};
         device->queue_count++;
     }
     virtio->queues_taken += device->queue_count;
@@ -129,8 +130,7 @@ static void clear(struct virtio_device *device, struct vm *vm, unsigned int n)
     device->driver_features = 0;
     device->device_features_sel = device->driver_features_sel = device->queue_sel = 0;
     device->status = device->interrupt_status = 0;
-    device->queue_count = device->turn = 0;
-    device->rates = (struct policy_virtio_rates){0};
+    device->queue_count = 0;
     device->counters = (struct virtio_counters){0};
 }
 

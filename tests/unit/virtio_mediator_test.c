@@ -254,6 +254,20 @@ static void a_device_with_an_error_of_its_own(void **state)
     start(RNG, 0, 1);
 }
 
+// Both at once, of a device that does not even answer its reset: one fault, and one record of it.
+static void a_device_that_fails_in_two_ways(void **state)
+{
+    (void)state;
+    start(RNG, 0, 1);
+    fake_virtio[RNG].silent = true;
+    fake_virtio[RNG].status |= VIRTIO_STATUS_DEVICE_NEEDS_RESET;
+    fake_virtio_use(RNG, 0, 500, 1);
+    fake_virtio[RNG].interrupt |= VIRTIO_MMIO_INT_CONFIG;
+    deliver(RNG);
+    assert_int_equal(virtio.devices[RNG].counters.faults, 1);
+    assert_int_equal(rises[RNG], 1);
+}
+
 static void a_queue_taken_back_with_requests(void **state)
 {
     (void)state;
@@ -421,6 +435,7 @@ int main(void)
         cmocka_unit_test_setup(a_request_offered_twice, devices),
         cmocka_unit_test_setup(a_device_that_uses_what_it_has_not, devices),
         cmocka_unit_test_setup(a_device_with_an_error_of_its_own, devices),
+        cmocka_unit_test_setup(a_device_that_fails_in_two_ways, devices),
         cmocka_unit_test_setup(a_queue_taken_back_with_requests, devices),
         cmocka_unit_test_setup(a_reset_drops_what_is_in_flight, devices),
         cmocka_unit_test_setup(a_reset_hides_nothing, devices),

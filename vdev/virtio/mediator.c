@@ -406,12 +406,11 @@ static enum irq_end interrupt(void *argument)
     spinlock_acquire(&device->lock);
     uint32_t causes = virtio_mmio_take_interrupt(&device->real);
     device->counters.interrupts++;
-    if (device->status & VIRTIO_STATUS_DRIVER_OK && !(device->status & VIRTIO_STATUS_DEVICE_NEEDS_RESET)) {
+    if (virtio_is_at_work(device))
         for (unsigned int i = 0; i < device->queue_count && causes & VIRTIO_MMIO_INT_VRING; i++)
             serve_queue(device, i);
-        if (causes & VIRTIO_MMIO_INT_CONFIG)
-            serve_config(device);
-    }
+    if (causes & VIRTIO_MMIO_INT_CONFIG && virtio_is_at_work(device)) // a queue may just have failed it
+        serve_config(device);
     spinlock_release(&device->lock);
     return IRQ_DONE;
 }

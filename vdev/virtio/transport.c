@@ -42,11 +42,6 @@ static struct virtio_device_queue *selected_queue(const struct virtio_device *de
 
 // ---- Status
 
-static bool is_at_work(const struct virtio_device *device)
-{
-    return (device->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_DEVICE_NEEDS_RESET)) == VIRTIO_STATUS_DRIVER_OK;
-}
-
 // The registers at reset. A device that does not answer is one that is not there (is_present).
 static void reset(struct virtio_device *device)
 {
@@ -190,7 +185,7 @@ static void notify(struct virtio_device *device, uint32_t value)
     unsigned int queue = (unsigned int)bounded_index(value, VIRTIO_DEVICE_QUEUES);
     if (!device->queues[queue].guest.ready)
         virtio_record_ignored(device, "notify-not-ready", queue);
-    else if (is_at_work(device))
+    else if (virtio_is_at_work(device))
         virtio_mediator_read(device, queue);
 }
 

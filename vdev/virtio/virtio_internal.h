@@ -84,3 +84,9 @@ static inline bool virtio_has_feature(const struct virtio_device *device, uint64
 {
     return (device->status & VIRTIO_STATUS_FEATURES_OK) != 0 && (device->driver_features & feature) != 0;
 }
+
+// Whether the driver has said that it is ready, and the device has not failed since.
+static inline bool virtio_is_at_work(const struct virtio_device *device)
+{
+    return (device->status & (VIRTIO_STATUS_DRIVER_OK | VIRTIO_STATUS_DEVICE_NEEDS_RESET)) == VIRTIO_STATUS_DRIVER_OK;
+}

@@ -28,6 +28,7 @@
 #include <hv/printf.h>
 #include <hv/stage1.h>
 #include <hv/string.h>
+#include <hv/trace.h>
 #include <hv/vdev_interrupts.h>
 #include <hv/virtio_device.h>
 #include <hv/vm.h>
@@ -105,6 +106,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     struct vcpu *vcpu = this_cpu_adopt(0);
     memset(vcpu->frame, 0, sizeof(*vcpu->frame));
     log_init_at((void *)platform.log_ring.base);
+    trace_init((void *)platform.trace.base, log_boot_number());
     log_routine(LOG_BOOT, "boot", "version=%s policy=%pQ el=2", ARIEL_VERSION, plan->policy->name);
     port_record();
     say_keys();

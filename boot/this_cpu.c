@@ -17,6 +17,7 @@
 #include <hv/platform.h>
 #include <hv/stage2.h>
 #include <hv/tick.h>
+#include <hv/trace.h>
 #include <hv/vcpu.h>
 #include <hv/vgic.h>
 #include <hv/vtimer.h>
@@ -61,6 +62,7 @@ void this_cpu_prepare(struct vcpu *vcpu)
     hyp_timer_init_cpu();
     vtimer_init_cpu(vcpu);
     tick_init_cpu();
+    trace_init_vcpu(vcpu);
 }
 
 // Waits in EL2 until the vCPU is on and its VM runs, puts what is pending for it into the list registers, and goes to

@@ -144,6 +144,8 @@ void stage1_init(void)
     map_image();
     map_devices();
     map_range(&platform.log_ring, DATA);
+    map_range(&platform.trace, DATA);
+    map_range(&platform.symbols, DATA);
     map_range(&platform.guest_manifest, RODATA);
     map_range(&platform.boot_record, DATA);
     map_range(&platform.guest_ram, DATA);

@@ -12,6 +12,8 @@
 #define GUEST_MANIFEST_PA 0x01e00000
 #define BOOT_RECORD_PA    0x01e01000
 #define BOOT_OPTIONS_PA   0x01e02000
+#define TRACE_PA          0x01100000
+#define SYMBOLS_PA        0x01900000
 #define LOG_RING_PA       0x01f00000
 #define GUEST_RAM_PA      0x10000000
 #define LINUX_IMAGE_PA    0x10000000

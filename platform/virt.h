@@ -12,6 +12,8 @@
 #define GUEST_MANIFEST_PA 0x41e00000
 #define BOOT_RECORD_PA    0x41e01000
 #define BOOT_OPTIONS_PA   0x41e02000
+#define TRACE_PA          0x41100000
+#define SYMBOLS_PA        0x41900000
 #define LOG_RING_PA       0x41f00000
 #define GUEST_RAM_PA      0x42000000
 #define LINUX_IMAGE_PA    0x42000000

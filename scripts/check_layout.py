@@ -59,7 +59,7 @@ def map_faults(where):
     log = Region("log ring", where["LOG_RING_PA"], where["LOG_RING_PA"] + where["LOG_RING_SIZE"])
     kept = [Region(name, where[f"{key}_PA"], where[f"{key}_PA"] + where[f"{key}_SIZE"])
             for name, key in (("guest manifest", "GUEST_MANIFEST"), ("boot record", "BOOT_RECORD"),
-                              ("boot options", "BOOT_OPTIONS"))]
+                              ("boot options", "BOOT_OPTIONS"), ("trace", "TRACE"), ("symbols", "SYMBOLS"))]
     devices = [Region("GICD", where["GICD_PA"], where["GICD_PA"] + where["GICD_PA_SIZE"]),
                Region("GICR", where["GICR_PA"], where["GICR_PA"] + where["GICR_PA_SIZE"]),
                Region("PL011", where["PL011_PA"], where["PL011_PA"] + where["PL011_SIZE"]),
@@ -118,9 +118,9 @@ def read_only_size(elf):
 
 
 def memory_size(elf, where):
-    """All that EL2 takes of the machine, in bytes: from HV_PA to the end of .bss, and the log ring."""
+    """All that EL2 takes of the machine, in bytes: from HV_PA to the end of .bss, the log ring, the trace and the symbols."""
     ends = [section["sh_addr"] + section["sh_size"] for section in allocated(elf)]
-    return max(ends, default=where["HV_PA"]) - where["HV_PA"] + where["LOG_RING_SIZE"]
+    return max(ends, default=where["HV_PA"]) - where["HV_PA"] + sum(where[f"{name}_SIZE"] for name in ("LOG_RING", "TRACE", "SYMBOLS"))
 
 
 def image_header_faults(elf, where, size):

@@ -26,7 +26,7 @@ from run import BOARDS, machine_arguments  # noqa: E402
 PLAN = read_defines(ROOT / "include/hv/memory_map.h")
 # From the beginning of RAM, as boot/boot.S, boot/ and trace/ need them; a multiple of 2 MiB for the guest's RAM
 PLACES = {"HV_PA": 0x80000, "GUEST_MANIFEST_PA": 0x1e00000, "BOOT_RECORD_PA": 0x1e01000, "BOOT_OPTIONS_PA": 0x1e02000,
-          "LOG_RING_PA": 0x1f00000}
+          "TRACE_PA": 0x1100000, "SYMBOLS_PA": 0x1900000, "LOG_RING_PA": 0x1f00000}
 GUEST_RAM = 0x2000000
 INSIDE = {"LINUX_IMAGE_PA": PLAN["LINUX_IMAGE_IPA"], "LINUX_INITRD_PA": PLAN["LINUX_INITRD_IPA"],
           "LINUX_DTB_PA": PLAN["LINUX_DTB_IPA"]}

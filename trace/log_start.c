@@ -17,6 +17,7 @@
 // the sum of many is what is hard to guess.
 #define DRAW_ROUNDS 64
 #define NEXT_WORD   UINT64_C(0x7478656e) // "next"
+#define BOOT_WORD   UINT64_C(0x746f6f62) // "boot"
 #define RESETS_MANY 3                    // by the guest in a row: told once
 
 // 128 bits from what differs between boots: FEAT_RNG where the CPU has it (its strength is then that of RNDR), the
@@ -82,6 +83,12 @@ void log_init_at(void *memory)
 uint64_t log_start(void)
 {
     return log_state.start;
+}
+
+// A one-way hash as well: whoever reads the number learns nothing of the secret.
+uint64_t log_boot_number(void)
+{
+    return siphash_word(log_state.ring->secret, BOOT_WORD);
 }
 
 // The boot is over. Until here, when a guest's reset was the reason for this boot, each record by log_routine counted

@@ -8,12 +8,14 @@
 #include <hv/machine.h>
 #include <hv/string.h>
 
-// Each slot knows its vCPU from the beginning, so that the exit path does not write it.
+// Each slot knows its vCPU and its type from the beginning, so that the exit path does not write them.
 void telemetry_init(struct telemetry *telemetry, unsigned int vcpu)
 {
     memset(telemetry, 0, sizeof(*telemetry));
-    for (unsigned int i = 0; i < TELEMETRY_LAST; i++)
+    for (unsigned int i = 0; i < TELEMETRY_LAST; i++) {
         telemetry->last[i].vcpu = (uint8_t)vcpu;
+        telemetry->last[i].type = EVENT_TYPE_EXIT;
+    }
     telemetry->last[0].sequence = UINT64_MAX; // 0 would be that of an exit under way
 }
 

@@ -14,6 +14,7 @@
 #include <hv/pool.h>
 #include <hv/space.h>
 #include <hv/spinlock.h>
+#include <hv/string.h>
 #include <hv/telemetry.h>
 #include <hv/vtimer.h>
 
@@ -80,9 +81,12 @@ static enum hv_status make_space(struct vm *vm, const struct vm_plan *plan)
 // are in their reset state before the shadow of one is mapped.
 enum hv_status vm_build(struct vm *vm, const struct vm_plan *plan, unsigned int vcpu_count)
 {
+    vm->number = plan->number;
     vm->policy = plan->policy;
     vm->controls = plan->policy->controls;
     vm->virtio = &plan->memory->virtio;
+    vm->trace_filter = &plan->memory->trace_filter[0][0];
+    memset(vm->trace_filter, 0, sizeof(plan->memory->trace_filter));
     // Before anything reads the guest's counter: vm_virtual_offset (vm/vm.c) says why it may lead the machine's.
     vm->virtual_lead = vtimer_may_wrap(VM_VIRTUAL_LEAD) ? VM_VIRTUAL_LEAD : 0;
     vm->virtual_offset = vm_virtual_offset(vm);

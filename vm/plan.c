@@ -15,6 +15,7 @@ static UNSET struct vm_memory memory[PLAN_VMS];
 
 static const struct vm_plan plans[PLAN_VMS] = {
     {
+        .number = 0,
         .policy = &policy_built,
         .vmid = 1,
         .first_cpu = 0,

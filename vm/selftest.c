@@ -102,6 +102,8 @@ static bool ram_is_data(const struct vm *vm)
 static const char *check_el2(const struct vm *vm)
 {
     const char *log = (const char *)platform.log_ring.base;
+    const char *trace = (const char *)platform.trace.base;
+    const char *symbols = (const char *)platform.symbols.base;
     const char *flash = (const char *)platform.flash.base;
 
     if (64 - FIELD_GET(TCR_EL2_T0SZ, READ_SYSREG(TCR_EL2)) != EL2_BITS)
@@ -117,7 +119,9 @@ static const char *check_el2(const struct vm *vm)
     if (!range_is(data_start, stacks_start, PAGE_SIZE, READ_WRITE) ||
         !range_is(stacks_end, sealed_start, PAGE_SIZE, READ_WRITE) ||
         !range_is(sealed_end, hv_end, PAGE_SIZE, READ_WRITE) ||
-        !range_is(log, log + LOG_RING_SIZE, PAGE_SIZE, READ_WRITE) || !ram_is_data(vm))
+        !range_is(log, log + LOG_RING_SIZE, PAGE_SIZE, READ_WRITE) ||
+        !range_is(trace, trace + TRACE_SIZE, PAGE_SIZE, READ_WRITE) ||
+        !range_is(symbols, symbols + SYMBOLS_SIZE, PAGE_SIZE, READ_WRITE) || !ram_is_data(vm))
         return "EL2 data is executable or not writable";
     if (platform.flash.size != 0 && !range_is(flash + MIB(2), flash + platform.flash.size, MIB(2), READ_ONLY))
         return "EL2 can write the boot flash";

@@ -81,6 +81,7 @@ SECTIONS
 
     ASSERT(hv_end - HV_PA <= HV_MAX_SIZE, "the hypervisor is larger than HV_MAX_SIZE")
     ASSERT(hv_end <= LOG_RING_PA, "the hypervisor reaches into the log ring")
+    ASSERT(hv_end <= TRACE_PA, "the hypervisor reaches into the rings of the trace")
     ASSERT(hv_end <= GUEST_MANIFEST_PA, "the hypervisor reaches into the guest manifest")
     ASSERT(hv_end <= BOOT_RECORD_PA, "the hypervisor reaches into the boot record")
     ASSERT(LOG_RING_PA + LOG_RING_SIZE <= GUEST_RAM_PA, "the log ring reaches into guest RAM")

@@ -5,6 +5,8 @@
 
 #include <hv/types.h>
 
+#define EVENT_TYPE_EXIT 1 // the other types: trace_schema.h
+
 struct event {
     uint64_t sequence; // per vCPU, from 0 at boot, +1 per exit
     uint64_t entry;    // CNTPCT_EL0 when the handler began
@@ -21,7 +23,8 @@ struct event {
     uint8_t write;     // direction: 1 = the guest writes (or calls)
     uint8_t vcpu;      // which of its VM's vCPUs: vcpu->id
     uint8_t logged;    // a record cites this event
-    uint8_t spare[2];
+    uint8_t width;     // bytes of an access whose syndrome does not say it (ISV = 0), by the one who decoded it
+    uint8_t type;      // EVENT_TYPE_EXIT: what the trace has beside exits is told from them by this byte
 };
 
 _Static_assert(sizeof(struct event) == 64, "one cache line per event");

@@ -181,6 +181,7 @@ uint32_t log_tag(void);
 // shows (monitor_uptime_us), so that a record and an event can be laid side by side. The counter itself does not begin
 // again at a warm reset.
 uint64_t log_start(void);
+uint64_t log_boot_number(void); // of this boot, drawn at random by log_init_at; tells nothing of tag or secret
 // Boots that the ring remembers, this one included.
 uint32_t log_boots(void);
 // Records written since boot, and those held back since.

@@ -21,6 +21,7 @@
 struct policy;
 struct policy_range;
 struct telemetry;
+struct trace_chunk;
 struct virtio;
 struct vm;
 
@@ -52,6 +53,8 @@ struct vcpu {
     const struct policy_range *range; // of the last device access that the quick way took; NULL: none yet
     const struct device *device;      // which range lies in
     const uint64_t *shadow;           // stage 2's entry of range when that is a shadow page, else an invalid one
+    const uint8_t *trace_filter;      // by 2 * key + direction (1: write or call): 1 when such an exit is traced
+    struct trace_chunk *trace_chunk;  // where the CPU's next trace record goes; full: there is no room (trace.h)
     uint32_t id;      // which of its VM's vCPUs it is: 0 .. vm->vcpu_count - 1, the guest's MPIDR_EL1.Aff0
     uint32_t cpu;     // the physical CPU on which it runs, and no other: 0 .. cpu_count() - 1
     uint32_t request; // VCPU_REQUEST_*
@@ -115,6 +118,8 @@ struct vm {
     // By key - KEY_SYSREG_FIRST: what the guest reads of its ID registers (trap/sysreg.c, at boot only). The last is
     // that of KEY_SYSREG_UNKNOWN, which nobody is given.
     uint64_t id_value[SYSREG_COUNT + 1];
+    uint8_t *trace_filter;           // its own table, for all of its vCPUs: see vcpu->trace_filter
+    uint16_t number;                 // its place in the plan (plan.h)
     unsigned int log_budget;         // its number among the log's budgets (log_budget.h), by vm_build
     struct policy_controls controls; // what its vCPUs run with: the policy's, since vm_build
     struct virtio *virtio;           // its virtio devices: vdev/virtio

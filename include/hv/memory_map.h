@@ -24,12 +24,14 @@
 // What EL2 takes of the board's RAM; where, is a matter of the board (platform/<board>.h): its image; the list of the
 // guest's pieces, which QEMU writes at each reset (hv/guest_manifest.h); what the first boot found, which survives a
 // reset (boot/boot_record.h); a word that the run script leaves for EL2 (hv/boot_options.h); the log, which survives
-// too
+// too; the rings of the trace, one of 1 MiB for each CPU (hv/trace.h); the names of the guest's functions
 #define HV_MAX_SIZE         0x01000000
 #define GUEST_MANIFEST_SIZE 0x1000
 #define BOOT_RECORD_SIZE    0x1000
 #define BOOT_OPTIONS_SIZE   0x1000
 #define LOG_RING_SIZE       0x00100000
+#define TRACE_SIZE          0x00800000
+#define SYMBOLS_SIZE        0x00500000
 
 // The guest's RAM, and in it what a loader puts there. The board says where it lies in its own RAM (GUEST_RAM_PA).
 #define GUEST_RAM_IPA       0x40000000

@@ -18,10 +18,12 @@ struct vm_memory {
     struct pool pool;                                           // of table_pages
     struct telemetry telemetry[CPU_MAX];                        // by vCPU
     struct virtio virtio;                                       // its virtio devices
+    uint8_t trace_filter[KEY_COUNT][2];                         // which exits are traced (trace.h)
 };
 
 // One VM.
 struct vm_plan {
+    uint16_t number; // its place in the plan: plan_of(number)
     const struct policy *policy;
     uint16_t vmid;      // 1 .. 255, and no other VM has it: every AArch64 CPU has 8 bits (DDI 0487 D8.3)
     uint32_t first_cpu; // vCPU n runs on CPU first_cpu + n, and on no other

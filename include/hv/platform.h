@@ -38,6 +38,8 @@ struct platform {
     struct platform_range guest_manifest;
     struct platform_range boot_record;
     struct platform_range boot_options;
+    struct platform_range trace;   // the rings of the trace; not kept: each boot begins them anew
+    struct platform_range symbols; // names of the guest's functions, likewise
     struct platform_range log_ring;
     struct platform_range guest_ram;
     // The GICv3. gicr holds frames of gicr_stride bytes, one for each CPU.

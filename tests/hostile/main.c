@@ -82,6 +82,8 @@ uint64_t random_hostile(void)
         GUEST_RAM_PA + GUEST_RAM_SIZE,
         HV_PA,
         LOG_RING_PA,
+        TRACE_PA,
+        SYMBOLS_PA,
         GICD_IPA,
         GICR_IPA,
         PL011_IPA,

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// The trace: one record of 128 bytes for each exit, in a ring of memory for each CPU (docs/TRACE.md). A ring is an
+// array of chunks. Only the CPU itself writes its ring, so there is no lock; a full chunk is handed to a sink, if there
+// is one, or stays until the ring has come round.
+//
+// Which exits are wanted is one byte for each key and direction, in a table of each VM's (vm->trace_filter). All of
+// them are 0 while the trace is off.
+#pragma once
+
+#include <hv/event.h>
+#include <hv/machine.h>
+#include <hv/memory_map.h>
+#include <hv/trace_schema.h>
+#include <hv/types.h>
+
+#define TRACE_CHUNK_SIZE    0x10000 // header included
+#define TRACE_CHUNK_RECORDS 511
+#define TRACE_RING_SIZE     (TRACE_SIZE / CPU_MAX)
+#define TRACE_RING_CHUNKS   (TRACE_RING_SIZE / TRACE_CHUNK_SIZE)
+
+// The header of a chunk, and what stands before its records. `closed` is 0 while it is being written; `count` is right
+// at any moment.
+struct trace_chunk {
+    uint32_t magic;
+    uint16_t version;
+    uint16_t kind;
+    uint32_t count;
+    uint32_t bytes;
+    uint64_t boot;
+    uint64_t first;
+    uint64_t dropped;
+    uint64_t opened;
+    uint64_t closed;
+    uint16_t cpu;
+    uint16_t vm;
+    uint32_t spare;
+    uint64_t vbar_el1;
+    uint64_t ttbr1_el1;
+    uint64_t tcr_el1;
+    uint64_t sctlr_el1;
+    uint64_t virtual_offset;
+    uint8_t spare_bytes[24];
+};
+
+struct trace_record {
+    struct event event;
+    union {
+        struct {
+            uint64_t x[4];
+            uint64_t lr;
+            uint64_t caller;
+            uint32_t context;
+            uint32_t pstate;
+            uint16_t vm;
+            uint8_t spare[6];
+        };
+        uint8_t text[TRACE_TEXT_SIZE]; // TRACE_TYPE_TEXT
+    };
+};
+
+_Static_assert(sizeof(struct trace_chunk) == 128 && sizeof(struct trace_record) == 128);
+_Static_assert(sizeof(struct trace_chunk) + TRACE_CHUNK_RECORDS * sizeof(struct trace_record) == TRACE_CHUNK_SIZE);
+_Static_assert(offsetof(struct trace_record, text) == TRACE_TEXT_OFFSET);
+
+// Who takes chunks out of memory, e.g. to a port of the serial device.
+struct trace_sink {
+    // Takes a chunk that is closed: its first 128 + 128 * count bytes are to be written out, and stay as they are until
+    // trace_chunk_done(cpu, chunk) gives the chunk back, from any CPU, perhaps before this function returns. False: not
+    // now; the chunk is offered again later, before any newer one of this CPU. It runs on the CPU whose chunk it is,
+    // also on the shorter way of an exit, which has saved few of the guest's registers: it neither waits for what
+    // another CPU is asked to do (cpu_call) nor makes accesses that may fail (guarded.h), nor writes a trace record.
+    bool (*hand_over)(unsigned int cpu, struct trace_chunk *chunk);
+};
+
+// Makes all rings empty; the trace is off. memory: TRACE_SIZE bytes. boot: the number of this boot. Once, on the boot
+// CPU, before trace_init_cpu.
+void trace_init(void *memory, uint64_t boot);
+
+// Makes the vCPU ready to be traced, on its CPU or before that runs. Once for each, when vcpu->cpu and vcpu->vm stand.
+void trace_init_vcpu(struct vcpu *vcpu);
+
+// From now on closed chunks go to sink; NULL: they stay in memory, and the oldest is overwritten. A chunk that the old
+// sink still has comes back by trace_chunk_done all the same. Chunks that wait in memory are offered by the next
+// trace_flush. From one CPU at a time.
+void trace_set_sink(const struct trace_sink *sink);
+
+// The sink has written the chunk: its place is free. Any CPU.
+void trace_chunk_done(unsigned int cpu, struct trace_chunk *chunk);
+
+// Closes the chunk of the CPU that this runs on, if there are records in it, and offers all closed ones to the sink. A
+// tick, a pause and the machine's end do this. Not from within hand_over.
+void trace_flush(struct vcpu *vcpu);
+
+// Adds a record that is no exit (TRACE_TYPE_TEXT, TRACE_TYPE_VIRTIO) to the ring of the CPU that this runs on, whose
+// vCPU is vcpu. It is dropped and counted when there is no room. The caller has asked whether it is wanted.
+void trace_write(struct vcpu *vcpu, const struct trace_record *record);
+
+// The chunk in CPU 0's ring that is kept for the meta chunk: no record is ever written there. Its header is made and
+// count, bytes and the text behind it are the caller's to fill in: at most TRACE_CHUNK_SIZE - 128 bytes.
+struct trace_chunk *trace_meta_chunk(void);
+
+// What a CPU's ring has seen since boot.
+struct trace_counts {
+    uint64_t records; // that have a number, dropped ones included
+    uint64_t dropped;
+    unsigned int waiting; // closed chunks that the sink has not taken, or not yet given back
+};
+struct trace_counts trace_counts(const struct vcpu *vcpu);
+
+// The record `back` records before the newest one in the ring of vcpu's CPU (0: the newest) that is still in memory;
+// NULL when there is none. Another CPU may be writing it just now: whoever reads takes a copy.
+const struct trace_record *trace_find(const struct vcpu *vcpu, unsigned int back);
+
+// The place of the next record, or NULL when there is no room: then it has been counted as dropped. For the way back to
+// the guest, which fills all of it in and then calls trace_publish.
+struct trace_record *trace_open_slot(struct vcpu *vcpu);
+static inline struct trace_record *trace_slot(struct vcpu *vcpu)
+{
+    struct trace_chunk *chunk = vcpu->trace_chunk;
+
+    if (__builtin_expect(chunk->count == TRACE_CHUNK_RECORDS, 0))
+        return trace_open_slot(vcpu);
+    return (struct trace_record *)(chunk + 1) + chunk->count;
+}
+
+// The record is whole: it counts. A reader of memory never finds a record that is not.
+static inline void trace_publish(struct vcpu *vcpu)
+{
+    __atomic_store_n(&vcpu->trace_chunk->count, vcpu->trace_chunk->count + 1, __ATOMIC_RELAXED);
+}

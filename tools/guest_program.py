@@ -10,6 +10,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 
 import linux_image
+from ariel.unwrap import read_file, unwrap
 from guest_manifest import Piece
 from linux_image import ImageError
 
@@ -132,7 +133,7 @@ def flat_program(data, name, address, where):
 def load_program(path, where, address=None):
     """A bare-metal EL1 program. address: what GUEST_ADDR= says, or None."""
     name = f"GUEST={path}"
-    data, wraps = linux_image.unwrap(linux_image.read_file(path, "GUEST"), name)
+    data, wraps = unwrap(read_file(path, "GUEST"), name)
     if data.startswith(b"\x7fELF"):
         pieces, entry = elf_program(data, name, address, where)
     elif linux_image.is_image(data):

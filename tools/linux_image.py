@@ -9,18 +9,16 @@ refused in one line that names the field, its value and the bound.
 """
 
 import argparse
-import bz2
-import lzma
 import struct
-import subprocess
 import sys
-import tempfile
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "scripts"))
-from check_layout import read_memory_map  # noqa: E402  (scripts/ is not a package)
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
+from ariel.errors import ImageError  # noqa: E402
+from ariel.unwrap import read_file, unwrap  # noqa: E402
+from check_layout import read_memory_map  # noqa: E402  (folders, not packages)
 
 HEADER = struct.Struct("<2I3Q3QII")  # code0, code1, text_offset, image_size, flags, reserved, magic, PE offset
 HEADER_SIZE = 64
@@ -29,15 +27,7 @@ MAGIC = 0x644D5241  # "ARM\x64"
 TEXT_OFFSET_END = 0x200000
 FLAG_BIG_ENDIAN = 1
 PLACE_ALIGN = 0x10000  # of what follows an Image: the largest page
-UNWRAPPED_MAX = 512 << 20  # more than fits, less than hurts
 NO_IMAGE = "not an arm64 Image"
-WRAPS = 4                  # gzip in zboot in gzip ...
-MAGICS = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"),
-          (b"\x5d\0\0", "lzma"), (b"\x04\x22\x4d\x18", "lz4"), (b"\x02\x21\x4c\x18", "lz4"))
-
-
-class ImageError(Exception):
-    """This can't be loaded; the message is one line."""
 
 
 class Image(NamedTuple):
@@ -45,101 +35,6 @@ class Image(NamedTuple):
     text_offset: int
     image_size: int
     wraps: tuple  # what it was wrapped in, outermost first
-
-
-# ---- Unwrapping ------------------------------------------------------------------------------------------------------
-
-
-def read_file(path, what):
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError(f"{what}={path}: cannot read it: {error.strerror}") from None
-    if not data:
-        raise ImageError(f"{what}={path}: the file is empty")
-    return data
-
-
-def unwrap_gzip(data):
-    stream = zlib.decompressobj(wbits=31)
-    return stream.decompress(data, UNWRAPPED_MAX + 1), stream.eof
-
-
-def unwrap_lzma(data):
-    stream = lzma.LZMADecompressor()
-    return stream.decompress(data, UNWRAPPED_MAX + 1), stream.eof
-
-
-def unwrap_bzip2(data):
-    stream = bz2.BZ2Decompressor()
-    return stream.decompress(data, UNWRAPPED_MAX + 1), stream.eof
-
-
-def unwrap_by_program(*command):
-    """A decompressor for what Python 3.11 has no module for. It reads a file, so that only its output is a pipe."""
-    def unwrap(data):
-        try:
-            with tempfile.TemporaryFile() as source:
-                source.write(data)
-                source.seek(0)
-                with subprocess.Popen(command, stdin=source, stdout=subprocess.PIPE,
-                                      stderr=subprocess.DEVNULL) as process:
-                    out = process.stdout.read(UNWRAPPED_MAX + 1)
-                    if len(out) > UNWRAPPED_MAX:
-                        process.kill()
-                return out, len(out) > UNWRAPPED_MAX or process.returncode == 0
-        except FileNotFoundError:
-            raise ImageError(f"{command[0]}: not installed, and this kernel is packed with it; "
-                             "run scripts/bootstrap linux") from None
-    return unwrap
-
-
-UNWRAP = {"gzip": unwrap_gzip, "xz": unwrap_lzma, "lzma": unwrap_lzma, "bzip2": unwrap_bzip2,
-          "zstd": unwrap_by_program("zstd", "-dcq"), "lz4": unwrap_by_program("lz4", "-dcq")}
-ZBOOT_TYPES = {"gzip": "gzip", "zstd": "zstd", "zstd22": "zstd", "xz": "xz", "xzkern": "xz", "lzma": "lzma",
-               "lz4": "lz4"}
-
-
-def unwrap_zboot(data, name):
-    """The compressed payload of an EFI zboot kernel and how it is packed (Linux drivers/firmware/efi/libstub)."""
-    offset, size = struct.unpack_from("<II", data, 8)
-    kind = data[24:56].split(b"\0")[0].decode("ascii", "replace")
-    if kind not in ZBOOT_TYPES:
-        raise ImageError(f"{name}: EFI zboot comp_type=\"{kind}\": not one of {', '.join(sorted(ZBOOT_TYPES))}")
-    if offset < HEADER_SIZE or offset + size > len(data):
-        raise ImageError(f"{name}: EFI zboot payload={offset:#x}+{size:#x}: reaches past the file's {len(data):#x} "
-                         "bytes; is it cut short?")
-    return data[offset:offset + size], ZBOOT_TYPES[kind]
-
-
-def decompress(data, kind, name):
-    try:
-        out, whole = UNWRAP[kind](data)
-    except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
-        raise ImageError(f"{name}: {kind} data is damaged: {error}") from None
-    if len(out) > UNWRAPPED_MAX:
-        raise ImageError(f"{name}: unwraps to more than {UNWRAPPED_MAX:#x} bytes: no kernel for ariel")
-    if not whole:
-        raise ImageError(f"{name}: {kind} data is damaged or ends after {len(out):#x} unwrapped bytes; is it cut "
-                         "short?")
-    return out
-
-
-def unwrap(data, name):
-    """(the innermost data, what it was wrapped in)"""
-    wraps = []
-    while True:
-        if data[:2] == b"MZ" and data[4:8] == b"zimg" and len(data) >= HEADER_SIZE:
-            data, kind = unwrap_zboot(data, name)
-            wraps.append("EFI zboot")
-        else:
-            kind = next((kind for magic, kind in MAGICS if data.startswith(magic)), None)
-            if kind is None:
-                return data, tuple(wraps)
-        if len(wraps) >= WRAPS:
-            raise ImageError(f"{name}: wrapped more than {WRAPS} times ({', '.join(wraps)})")
-        data = decompress(data, kind, name)
-        wraps.append(kind)
 
 
 # ---- The Image header (Linux Documentation/arm64/booting.rst) --------------------------------------------------------

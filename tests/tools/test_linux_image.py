@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tools"))
 import linux_image  # noqa: E402
+from ariel import unwrap  # noqa: E402
 from linux_image import HEADER, MAGIC, ImageError, load_kernel  # noqa: E402
 
 WHERE = linux_image.read_memory_map(ROOT / "include/hv/memory_map.h")
@@ -140,7 +141,7 @@ def test_an_image_may_reach_up_to_the_tree(load):
 
 
 def test_a_bomb_is_refused(load, monkeypatch):
-    monkeypatch.setattr(linux_image, "UNWRAPPED_MAX", 0x10000)
+    monkeypatch.setattr(unwrap, "UNWRAPPED_MAX", 0x10000)
     for pack in (gzip.compress, lzma.compress, bz2.compress, zstd, lz4):
         with pytest.raises(ImageError, match="unwraps to more than 0x10000 bytes"):
             load(pack(bytes(0x200000)))
@@ -154,11 +155,11 @@ def test_missing_unwrapper_is_named(load, monkeypatch):
 
 
 @settings(max_examples=300)
-@given(st.one_of(st.binary(max_size=300), st.tuples(st.sampled_from(linux_image.MAGICS), st.binary(max_size=200)).map(
+@given(st.one_of(st.binary(max_size=300), st.tuples(st.sampled_from(unwrap.MAGICS), st.binary(max_size=200)).map(
     lambda pair: pair[0][0] + pair[1]), st.binary(max_size=64).map(lambda data: zboot(data, "gzip", 64))))
 def test_any_bytes_end_in_an_image_or_one_line(data):
     try:
-        unwrapped, _ = linux_image.unwrap(data, "x")
+        unwrapped, _ = unwrap.unwrap(data, "x")
         linux_image.check_image(unwrapped, "x", WHERE)
     except ImageError as error:
         assert "\n" not in str(error)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can go wrong between a program and ariel's monitor. All of it is an ArielError."""
+"""What can go wrong between a program and ariel's monitor, and in ariel's tools. All of it is an ArielError."""
 
 
 class ArielError(Exception):
@@ -40,3 +40,11 @@ class TraceError(ArielError):
 
 class TablesError(ArielError):
     """The tables of ariel's headers cannot be read."""
+
+
+class ImageError(ArielError):
+    """A guest's kernel or program can't be loaded. The message is one line."""
+
+
+class SymbolsError(ArielError):
+    """A file has no symbols, or where the kernel has moved itself cannot be told. The message is one line."""

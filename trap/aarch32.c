@@ -5,6 +5,7 @@
 
 #include <hv/arch/aarch32.h>
 
+#include <hv/arch/aarch32_table.h>
 #include <hv/arch/frame.h>
 #include <hv/arch/sysreg.h>
 #include <hv/policy.h>
@@ -12,26 +13,16 @@
 #define IT_STATE(spsr) (FIELD_GET(SPSR_AARCH32_IT_LOW, spsr) | FIELD_GET(SPSR_AARCH32_IT_HIGH, spsr) << 2)
 #define LOW_HALF       UINT64_C(0xffffffff)
 
-// MCR and MRC: a block of registers that stand at the same CRn, CRm and opc2 as in AArch64, but at another op0, op1.
+// A block of registers that MCR and MRC reach at the same CRn, CRm and opc2 as MRS and MSR do, but at another op0, op1.
 struct block {
     uint8_t ec, opc1, crn, crm_first, crm_last;
     uint8_t op0, op1;
 };
 
-static const struct block blocks[] = {
-    {ESR_EC_CP15, 0, 9, 12, 14, 3, 3}, // performance monitors
-    {ESR_EC_CP15, 0, 13, 2, 3, 3, 3},  // activity monitors
-    {ESR_EC_CP15, 0, 14, 2, 2, 3, 3},  // the physical timer
-    {ESR_EC_CP15, 0, 14, 8, 15, 3, 3}, // PMEVCNTR<n>, PMEVTYPER<n>, PMCCFILTR
-    {ESR_EC_CP14, 0, 0, 0, 0, 0, 0},   // DBGDIDR, which has no AArch64 name
-    {ESR_EC_CP14, 0, 0, 1, 1, 2, 3},   // DBGDSCRint: MDCCSR_EL0
-    {ESR_EC_CP14, 0, 0, 5, 5, 2, 3},   // DBGDTRRXint, DBGDTRTXint
-    {ESR_EC_CP14, 0, 1, 0, 0, 2, 0},   // DBGDRAR: MDRAR_EL1
-    {ESR_EC_CP14, 0, 2, 0, 0, 0, 0},   // DBGDSAR, which has no AArch64 name
-};
+#define BLOCK_ROW(...) {__VA_ARGS__},
+static const struct block blocks[] = {AARCH32_BLOCK_TABLE(BLOCK_ROW)};
 
-// Those that stand elsewhere: ISS without COND, Rt and Direction. (ec, opc1, CRn, CRm, opc2), then for MCRR and MRRC
-// (ec, opc1, CRm).
+// One that stands elsewhere: its place is the ISS without COND, Rt and Direction.
 #define MRC(opc1, crn, crm, opc2)                                                                                      \
     (FIELD_PREP(ISS_SYSREG_OP1, opc1) | FIELD_PREP(ISS_SYSREG_CRN, crn) | FIELD_PREP(ISS_SYSREG_CRM, crm) |            \
      FIELD_PREP(ISS_SYSREG_OP2, opc2))
@@ -46,23 +37,8 @@ struct single {
     uint32_t place;
 };
 
-static const struct single singles[] = {
-    {ESR_EC_CP15, 1, KEY_PMCEID0_EL0, MRC(0, 9, 14, 4)}, // PMCEID2
-    {ESR_EC_CP15, 1, KEY_PMCEID1_EL0, MRC(0, 9, 14, 5)}, // PMCEID3
-    {ESR_EC_VMRS, 0, KEY_MVFR2_EL1, MRC(7, 5, 0, 0)},    // CRn is VMRS's reg
-    {ESR_EC_VMRS, 0, KEY_MVFR1_EL1, MRC(7, 6, 0, 0)},    //
-    {ESR_EC_VMRS, 0, KEY_MVFR0_EL1, MRC(7, 7, 0, 0)},    //
-    {ESR_EC_CP15_64, 0, KEY_CNTPCT_EL0, MRRC(0, 14)},    // CNTPCT
-    {ESR_EC_CP15_64, 0, KEY_CNTP_CVAL_EL0, MRRC(2, 14)}, // CNTP_CVAL
-    {ESR_EC_CP15_64, 0, KEY_CNTPCTSS_EL0, MRRC(8, 14)},  // CNTPCTSS
-    {ESR_EC_CP15_64, 0, KEY_PMCCNTR_EL0, MRRC(0, 9)},    // PMCCNTR
-    {ESR_EC_CP15_64, 0, KEY_AMEVCNTR00_EL0, MRRC(0, 0)}, // AMEVCNTR0<n>
-    {ESR_EC_CP15_64, 0, KEY_AMEVCNTR01_EL0, MRRC(1, 0)}, //
-    {ESR_EC_CP15_64, 0, KEY_AMEVCNTR02_EL0, MRRC(2, 0)}, //
-    {ESR_EC_CP15_64, 0, KEY_AMEVCNTR03_EL0, MRRC(3, 0)}, //
-    {ESR_EC_CP14_64, 0, KEY_MDRAR_EL1, MRRC(0, 1)},      // DBGDRAR
-    {ESR_EC_CP14_64, 0, KEY_DBGDSAR, MRRC(0, 2)},        // DBGDSAR
-};
+#define SINGLE_ROW(ec, upper, name, place) {(ec), (upper), KEY_##name, (place)},
+static const struct single singles[] = {AARCH32_SINGLE_TABLE(SINGLE_ROW)};
 
 // MCRR and MRRC move two general registers at once. Their ISS has another form than that of MCR and MRC: opc1 is wider,
 // and a second register stands where CRn and opc2 would.

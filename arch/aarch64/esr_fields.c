@@ -3,6 +3,7 @@
 // only: the same bytes serve explain, regs and sr.
 #include <hv/arch/esr_fields.h>
 
+#include <hv/arch/esr_table.h>
 #include <hv/arch/fields.h>
 #include <hv/printf.h>
 #include <hv/string.h>
@@ -16,61 +17,21 @@
     }
 #define TABLE(text, ...) {(text), FIELDS(__VA_ARGS__), sizeof(FIELDS(__VA_ARGS__)) / sizeof(struct named_field)}
 
+// The fields of ESR_ELx.ISS for each exception class, from esr_table.h.
+#define ESR_CLASS_ROW(first, last, ...) {(first), (last), TABLE(__VA_ARGS__)},
+static const struct {
+    uint8_t first, last;
+    struct field_table table;
+} classes[] = {ESR_CLASS_TABLE(ESR_CLASS_ROW)};
+
+#define FAULT_STATUS_ROW(first, last, by_level, name) {(first), (last), (by_level), (name)},
+static const struct fault_status {
+    uint8_t first, last;
+    bool by_level;
+    const char *name;
+} fault_statuses[] = {FAULT_STATUS_TABLE(FAULT_STATUS_ROW)};
+
 // clang-format off
-#define COPROCESSOR                                                                                                    \
-    {"CV", 24, 24}, {"COND", 23, 20}, {"Opc2", 19, 17}, {"Opc1", 16, 14}, {"CRn", 13, 10}, {"Rt", 9, 5},               \
-        {"CRm", 4, 1}, {"Direction", 0, 0}
-#define COPROCESSOR_64                                                                                                 \
-    {"CV", 24, 24}, {"COND", 23, 20}, {"Opc1", 19, 16}, {"Rt2", 14, 10}, {"Rt", 9, 5}, {"CRm", 4, 1},                  \
-        {"Direction", 0, 0}
-
-// The fields of ESR_ELx.ISS for each exception class, ESR_ELx.EC, from first to last (DDI 0487 D19.2.37). Classes that
-// differ only in where the exception came from, as 0x30 and 0x31 do, share a row.
-static const struct { uint8_t first, last; struct field_table table; } classes[] = {
-    {0x00, 0x00, {"unknown reason", NULL, 0}},
-    {0x01, 0x01, TABLE("WFI or WFE", {"CV", 24, 24}, {"COND", 23, 20}, {"RN", 9, 5}, {"RV", 2, 2}, {"TI", 1, 0})},
-    {0x03, 0x03, TABLE("MCR or MRC, CP15 (AArch32)", COPROCESSOR)},
-    {0x04, 0x04, TABLE("MCRR or MRRC, CP15 (AArch32)", COPROCESSOR_64)},
-    {0x05, 0x05, TABLE("MCR or MRC, CP14 (AArch32)", COPROCESSOR)},
-    {0x06, 0x06, TABLE("LDC or STC, CP14 (AArch32)", {"CV", 24, 24}, {"COND", 23, 20}, {"imm8", 19, 12}, {"Rn", 9, 5},
-                       {"Offset", 4, 4}, {"AM", 3, 1}, {"Direction", 0, 0})},
-    {0x07, 0x07, TABLE("SVE, SIMD or FP access", {"CV", 24, 24}, {"COND", 23, 20})},
-    {0x08, 0x08, TABLE("VMRS (AArch32)", COPROCESSOR)},
-    {0x09, 0x09, {"pointer authentication", NULL, 0}},
-    {0x0a, 0x0a, {"LD64B or ST64B*", NULL, 0}},
-    {0x0c, 0x0c, TABLE("MRRC, CP14 (AArch32)", COPROCESSOR_64)},
-    {0x0d, 0x0d, TABLE("branch target exception", {"BTYPE", 1, 0})},
-    {0x0e, 0x0e, {"illegal execution state", NULL, 0}},
-    {0x11, 0x11, TABLE("SVC (AArch32)", {"imm16", 15, 0})},
-    {0x15, 0x15, TABLE("SVC", {"imm16", 15, 0})},
-    {0x16, 0x16, TABLE("HVC", {"imm16", 15, 0})},
-    {0x17, 0x17, TABLE("SMC", {"imm16", 15, 0})},
-    {0x18, 0x18, TABLE("MSR, MRS or system instruction", {"Op0", 21, 20}, {"Op1", 16, 14}, {"CRn", 13, 10},
-                       {"CRm", 4, 1}, {"Op2", 19, 17}, {"Rt", 9, 5}, {"Direction", 0, 0})},
-    {0x19, 0x19, {"SVE access", NULL, 0}},
-    {0x1c, 0x1c, TABLE("pointer authentication failure", {"key", 1, 0})},
-    {0x1d, 0x1d, TABLE("SME access", {"SMTC", 2, 0})},
-    {0x20, 0x20, TABLE("instruction abort, lower EL", {"SET", 12, 11}, {"FnV", 10, 10}, {"EA", 9, 9}, {"S1PTW", 7, 7},
-                       {"IFSC", 5, 0})},
-    {0x21, 0x21, TABLE("instruction abort, same EL", {"SET", 12, 11}, {"FnV", 10, 10}, {"EA", 9, 9}, {"S1PTW", 7, 7},
-                       {"IFSC", 5, 0})},
-    {0x22, 0x22, {"PC alignment", NULL, 0}},
-    {0x24, 0x24, TABLE("data abort, lower EL", {"ISV", 24, 24}, {"SAS", 23, 22}, {"SSE", 21, 21}, {"SRT", 20, 16},
-                       {"SF", 15, 15}, {"AR", 14, 14}, {"VNCR", 13, 13}, {"SET", 12, 11}, {"FnV", 10, 10}, {"EA", 9, 9},
-                       {"CM", 8, 8}, {"S1PTW", 7, 7}, {"WnR", 6, 6}, {"DFSC", 5, 0})},
-    {0x25, 0x25, TABLE("data abort, same EL", {"VNCR", 13, 13}, {"SET", 12, 11}, {"FnV", 10, 10}, {"EA", 9, 9},
-                       {"CM", 8, 8}, {"S1PTW", 7, 7}, {"WnR", 6, 6}, {"DFSC", 5, 0})},
-    {0x26, 0x26, {"SP alignment", NULL, 0}},
-    {0x2c, 0x2c, TABLE("floating-point exception", {"TFV", 23, 23}, {"IDF", 7, 7}, {"IXF", 4, 4}, {"UFF", 3, 3},
-                       {"OFF", 2, 2}, {"DZF", 1, 1}, {"IOF", 0, 0})},
-    {0x2f, 0x2f, TABLE("SError", {"IDS", 24, 24}, {"IESB", 13, 13}, {"AET", 12, 10}, {"EA", 9, 9}, {"DFSC", 5, 0})},
-    {0x30, 0x31, TABLE("breakpoint", {"IFSC", 5, 0})},
-    {0x32, 0x33, TABLE("software step", {"ISV", 24, 24}, {"EX", 6, 6}, {"IFSC", 5, 0})},
-    {0x34, 0x35, TABLE("watchpoint", {"CM", 8, 8}, {"WnR", 6, 6}, {"DFSC", 5, 0})},
-    {0x38, 0x38, TABLE("BKPT (AArch32)", {"Comment", 15, 0})},
-    {0x3c, 0x3c, TABLE("BRK", {"Comment", 15, 0})},
-};
-
 // The fields of registers that the monitor shows. A field that is not listed is not explained; the value that is shown
 // beside the fields has it nevertheless.
 static const struct field_table registers[] = {
@@ -111,50 +72,29 @@ bool esr_has_fault_status(uint64_t esr)
     return class == 0x20 || class == 0x21 || class == 0x24 || class == 0x25;
 }
 
-// The name of IFSC or DFSC. Below 0x10, bits 3:2 of the code are the kind of the fault and bits 1:0 the level of the
-// table at which the walk ended. For example 0x06 is a translation fault (1) at level 2.
-const char *fault_status_name(unsigned int status)
+// The row of IFSC or DFSC, NULL for a reserved code.
+static const struct fault_status *find_status(unsigned int status)
 {
-    static const char *const by_level[] = {"address size fault", "translation fault", "access flag fault",
-                                           "permission fault"};
-
     status &= 0x3f;
-    if (status < 0x10)
-        return by_level[status >> 2];
-    switch (status) {
-    case 0x10:
-        return "external abort";
-    case 0x11:
-        return "tag check fault";
-    case 0x14 ... 0x17:
-        return "external abort on a table walk";
-    case 0x18:
-        return "parity or ECC error";
-    case 0x1c ... 0x1f:
-        return "parity or ECC error on a table walk";
-    case 0x21:
-        return "alignment fault";
-    case 0x30:
-        return "TLB conflict";
-    case 0x31:
-        return "unsupported hardware update";
-    case 0x34:
-        return "lockdown";
-    case 0x35:
-        return "unsupported exclusive or atomic";
-    default:
-        return "unknown";
+    for (size_t n = 0; n < ARRAY_COUNT(fault_statuses); n++) {
+        if (status >= fault_statuses[n].first && status <= fault_statuses[n].last)
+            return &fault_statuses[n];
     }
+    return NULL;
 }
 
-// The level of the table that the code names, or -1 for a code that names none. The codes with a level are the first
-// sixteen, and the two groups of four for aborts on a table walk.
+const char *fault_status_name(unsigned int status)
+{
+    const struct fault_status *found = find_status(status);
+
+    return found == NULL ? "unknown" : found->name;
+}
+
 int fault_status_level(unsigned int status)
 {
-    status &= 0x3f;
-    if (status < 0x10 || (status >= 0x14 && status < 0x18) || (status >= 0x1c && status < 0x20))
-        return (int)(status & 3);
-    return -1;
+    const struct fault_status *found = find_status(status);
+
+    return found != NULL && found->by_level ? (int)(status & 3) : -1;
 }
 
 // SPSR_EL1 and SPSR_EL2 have one layout and share the table "SPSR". NULL for a register without a table.

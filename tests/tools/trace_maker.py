@@ -27,7 +27,7 @@ FUNCTIONS = ("__cpuinfo_store_cpu", "init_cpu_features", "gic_init_bases", "gic_
              "pl031_read_time", "armv8pmu_probe_pmu", "kvm_arm_init", "debug_monitors_init", "do_el0_sync", "finish_task")
 PC = {name: KERNEL + 0x10000 + 0x1000 * place for place, name in enumerate(FUNCTIONS)}
 LINES = ("[    0.000000] Booting Linux on physical CPU 0x0000000000 [0x410fd083]",
-         "[    0.000000] Linux version 6.1.0-49-arm64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0) 12.2.0, GNU ld) #1 SMP",
+         "[    0.000000] Linux version 6.1.0-49-arm64 (debian-kernel@lists.debian.org) (gcc-12 (Debian 12.2.0) 12.2.0) #1 SMP",
          "[    0.000000] GICv3: 224 SPIs implemented", "", "[    0.012345] smp: Brought up 1 node",
          "[    0.141000] <script>alert('a guest says this')</script> & \x1b[31mred\x1b[0m \x07\xff",
          "[    1.500000] virtio_blk virtio1: [vda] 131072 512-byte logical blocks (67.1 MB/64.0 MiB)")
@@ -133,10 +133,12 @@ def make_meta(boot, cpus, start=START):
             "boot": f"{boot:016x}", "board": "virt", "cpus": cpus, "midr": "0x410fd083", "policy": "linux-observe",
             "record": [list(field) for field in form.RECORD_FIELDS], "keys": keys, "groups": groups,
             "causes": [row[2] for row in tables.causes()], "verdicts": tables.VERDICTS, "results": tables.RESULTS,
-            "types": ["", "exit", "text", "virtio"], "requests": tables.request_names(), "statuses": ["ok", "io-error", "unsupported"],
+            "types": ["", "exit", "text", "virtio"], "requests": tables.request_names(),
+            "statuses": ["ok", "io-error", "unsupported"],
             "rows": [dict(zip(("place", "text", "why", "action"), row)) for row in POLICY_ROWS],
             "vms": [{"name": "vm0", "vcpus": cpus, "ram": [["0x40000000", "0x30000000"]], "guest": "Linux Image"}],
-            "devices": [{"name": row[1], "base": row[2], "size": row[3]} for row in tables.read_rows("device_table.h", "DEVICE_TABLE")]}
+            "devices": [{"name": row[1], "base": row[2], "size": row[3]}
+                        for row in tables.read_rows("device_table.h", "DEVICE_TABLE")]}
 
 
 def template_of(kinds):
@@ -219,8 +221,9 @@ class Cpu:
                 self.line += 1
             kind, at, data, last = self.pieces.pop(0)
             blank = numpy.zeros(1, form.RECORD)
-            blank["type"], blank["entry"], blank["vcpu"], blank["key"] = form.TYPE_TEXT, records["entry"][place], self.number, kind
-            blank["value"], blank["address"], blank["syndrome"], blank["result"] = self.line * 16 + self.number, at, len(data), last
+            blank["type"], blank["entry"], blank["vcpu"] = form.TYPE_TEXT, records["entry"][place], self.number
+            blank["key"], blank["value"], blank["address"] = kind, self.line * 16 + self.number, at
+            blank["syndrome"], blank["result"] = len(data), last
             blank.view(form.TEXT)["text"] = data
             records[place] = blank[0]
 

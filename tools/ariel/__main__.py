@@ -14,7 +14,9 @@ from .errors import ArielError
 # name, sentence. A command is the module of its name in commands/, with add_arguments(parser) and run(arguments), which
 # returns the exit status.
 COMMANDS = (("info", "what is in a trace: the machine, its boots, CPUs, records and losses"),
-            ("sym", "addresses of a kernel or program by name, and names of addresses"))
+            ("explain", "why one exit happened, or what a value of ESR_EL2 means"),
+            ("sym", "addresses of a kernel or program by name, and names of addresses"),
+            )
 
 
 def make_parser():

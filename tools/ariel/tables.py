@@ -53,17 +53,28 @@ def parse_rows(text, table):
 
 
 @functools.lru_cache(maxsize=None)
-def read_rows(header, table):
-    """The rows of a table of include/hv/<header>. TablesError when the header or the table is not there."""
+def read_header(header):
+    """The text of include/hv/<header>. TablesError when it is not there."""
     path = INCLUDE / header
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except OSError as error:
         raise TablesError(f"{path}: {error.strerror}: its tables are needed; run ariel in its source tree or release") from None
-    rows = parse_rows(text, table)
+
+
+@functools.lru_cache(maxsize=None)
+def read_rows(header, table):
+    """The rows of a table of include/hv/<header>. TablesError when the header or the table is not there."""
+    rows = parse_rows(read_header(header), table)
     if rows is None:
-        raise TablesError(f"{path}: has no table {table}; this package belongs to another version of ariel")
+        raise TablesError(f"{INCLUDE / header}: has no table {table}; this package belongs to another version of ariel")
     return rows
+
+
+def read_numbers(header):
+    """{name: value} of the plain numbers that include/hv/<header> defines."""
+    return {name: int(value, 0) for name, value in
+            re.findall(r"^#define (\w+) +(0x[0-9a-fA-F]+|\d+)(?: *//.*)?$", read_header(header), re.M)}
 
 
 def causes():

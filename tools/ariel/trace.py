@@ -17,7 +17,7 @@ import numpy
 from . import tables
 from . import trace_format as form
 from .errors import TraceError
-from .printable import printable
+from .lines import Lines, Text
 from .trace_format import CHUNK, RECORD, TEXT
 from .trace_index import Source, find_chunks
 from .trace_merge import BATCH, Merger
@@ -27,14 +27,10 @@ __all__ = ["CHUNK", "RECORD", "TEXT", "Boot", "Loss", "Text", "Trace", "TraceErr
 # records: in the file. gaps: numbers that no record has, between the chunks and before the first one of a file. drops:
 # what EL2 counted as dropped.
 Loss = collections.namedtuple("Loss", "records gaps drops")
-# A line: `entry` is the CNTPCT_EL0 of its first piece, `kind` TEXT_CONSOLE or TEXT_LOG, `text` a str without control
-# characters (they are escaped: see printable.py), `whole` false when pieces are missing
-Text = collections.namedtuple("Text", "entry vm vcpu kind number text whole")
 
 META_TYPES = {"hz": int, "keys": list, "groups": dict, "causes": list, "verdicts": list, "results": list, "rows": list,
               "vms": list, "devices": list, "cpus": int}
 LAYOUT = [list(field) for field in form.RECORD_FIELDS if field[0] != "spare"]
-PENDING_LINES = 1024  # lines of which pieces may be missing at one time
 
 
 def assumed_meta():
@@ -208,31 +204,9 @@ class Trace:
         return found
 
     def texts(self, boot=-1):
-        """The lines of console and log, in the order in which they began: Text tuples."""
-        pending = collections.OrderedDict()  # key of a line: its pieces
+        """The lines of console and log, in the order in which they ended: Text tuples (lines.py)."""
+        lines = Lines()
         for records in self.batches(boot, {form.TYPE_TEXT}):
-            data = records.view(TEXT)["text"]
-            for record, piece in zip(records, data):
-                key = (int(record["row"]), int(record["key"]), int(record["value"]))
-                if key not in pending:
-                    pending[key] = [record.copy(), []]
-                length = min(int(record["syndrome"]), form.TEXT_SIZE)
-                pending[key][1].append((int(record["address"]), piece.ljust(length, b"\0")[:length], int(record["result"])))
-                if record["result"]:
-                    yield text_of(*pending.pop(key))
-                elif len(pending) > PENDING_LINES:
-                    yield text_of(*pending.popitem(last=False)[1])
-        for first, pieces in pending.values():
-            yield text_of(first, pieces)
-
-
-def text_of(first, pieces):
-    """A line of its pieces (offset, bytes, last), with "..." where some are missing."""
-    data, end = b"", 0
-    whole = bool(pieces[-1][2])
-    for offset, piece, _ in sorted(pieces):
-        if offset != end:
-            data, whole = data + b"...", False
-        data, end = data + piece, offset + len(piece)
-    return Text(int(first["entry"]), int(first["row"]), int(first["vcpu"]), int(first["key"]), int(first["value"]),
-                printable(data) + ("" if pieces[-1][2] else "..."), whole)
+            for _, text in lines.feed(records):
+                yield text
+        yield from lines.rest()

@@ -20,8 +20,8 @@ TEXT_SIZE = 64                              # bytes of text that a record can ho
 CHUNK_FIELDS = (
     ("magic", "u32", 0), ("version", "u16", 4), ("kind", "u16", 6), ("count", "u32", 8), ("bytes", "u32", 12),
     ("boot", "u64", 16), ("first", "u64", 24), ("dropped", "u64", 32), ("opened", "u64", 40), ("closed", "u64", 48),
-    ("cpu", "u16", 56), ("vm", "u16", 58), ("spare", "u32", 60), ("vbar_el1", "u64", 64), ("ttbr1_el1", "u64", 72), ("tcr_el1", "u64", 80),
-    ("sctlr_el1", "u64", 88), ("virtual_offset", "u64", 96), ("spare2", "u8[24]", 104))
+    ("cpu", "u16", 56), ("vm", "u16", 58), ("spare", "u32", 60), ("vbar_el1", "u64", 64), ("ttbr1_el1", "u64", 72),
+    ("tcr_el1", "u64", 80), ("sctlr_el1", "u64", 88), ("virtual_offset", "u64", 96), ("spare2", "u8[24]", 104))
 
 # name, type, offset: struct trace_record
 RECORD_FIELDS = (
@@ -46,7 +46,14 @@ def dtype_of(fields):
                         "offsets": [offset for _, _, offset in fields], "itemsize": SLOT_SIZE})
 
 
+def choose(records, where):
+    """Some records of an array, by a mask or by their places: what records[where] gives, ten times as fast."""
+    places = numpy.flatnonzero(where) if where.dtype == bool else where
+    return numpy.ascontiguousarray(records).view("<u8").reshape(-1, SLOT_SIZE // 8).take(places, axis=0).reshape(-1).view(RECORD)
+
+
 CHUNK = dtype_of(CHUNK_FIELDS)
 RECORD = dtype_of(RECORD_FIELDS)
 # A text record seen as text: records.view(TEXT)["text"]. numpy takes zero bytes at the end off; `syndrome` has the length.
-TEXT = numpy.dtype({"names": ["text"], "formats": [f"S{TEXT_SIZE}"], "offsets": [SLOT_SIZE - TEXT_SIZE], "itemsize": SLOT_SIZE})
+TEXT = numpy.dtype({"names": ["text"], "formats": [f"S{TEXT_SIZE}"], "offsets": [SLOT_SIZE - TEXT_SIZE],
+                    "itemsize": SLOT_SIZE})

@@ -13,6 +13,19 @@ from . import trace_format as form
 from .trace_format import RECORD
 
 BATCH = 32768
+WORDS = form.SLOT_SIZE // 8
+# A record is handled as 16 words here: numpy moves those ten times as fast as a record of 25 fields. Two words are read.
+ENTRY = RECORD.fields["entry"][1] // 8
+TYPE, TYPE_SHIFT = RECORD.fields["type"][1] // 8, numpy.uint64(RECORD.fields["type"][1] % 8 * 8)
+
+
+def as_words(data):
+    """Bytes of records as an array of shape (records, 16)."""
+    return numpy.frombuffer(data, "<u8").reshape(-1, WORDS)
+
+
+def types_of(words):
+    return (words[:, TYPE] >> TYPE_SHIFT) & numpy.uint64(0xff)
 
 
 class Merger:
@@ -21,51 +34,48 @@ class Merger:
     def __init__(self, source, chunks):
         self.source = source
         self.chunks = chunks[numpy.argsort(chunks["opened"], kind="stable")]
-        entries, offsets = [], []
+        entries, offsets = [numpy.zeros(0, "u8")], [numpy.zeros(0, "u8")]
         for chunk in self.chunks:
-            records = self.load(chunk)
-            early = numpy.flatnonzero(records["entry"] < chunk["opened"])
+            entry = self.load(chunk)[:, ENTRY]
+            early = numpy.flatnonzero(entry < chunk["opened"])
             if len(early):
-                entries.append(records["entry"][early])
+                entries.append(entry[early])
                 offsets.append(chunk["offset"] + (1 + early.astype("u8")) * numpy.uint64(form.SLOT_SIZE))
-        self.entries = numpy.concatenate(entries) if entries else numpy.zeros(0, "u8")
-        self.offsets = numpy.concatenate(offsets) if offsets else numpy.zeros(0, "u8")
+        self.entries, self.offsets = numpy.concatenate(entries), numpy.concatenate(offsets)
         order = numpy.argsort(self.entries, kind="stable")
         self.entries, self.offsets = self.entries[order], self.offsets[order]
 
     def load(self, chunk):
-        """All records of a chunk."""
-        data = self.source.read(int(chunk["offset"]) + form.SLOT_SIZE, int(chunk["count"]) * form.SLOT_SIZE)
-        return numpy.frombuffer(data, RECORD)
+        """All records of a chunk, as words."""
+        return as_words(self.source.read(int(chunk["offset"]) + form.SLOT_SIZE, int(chunk["count"]) * form.SLOT_SIZE))
 
     def early(self, begin, end):
-        """The early records from one place in their order to another."""
-        data = b"".join(self.source.read(int(offset), form.SLOT_SIZE) for offset in self.offsets[begin:end])
-        return numpy.frombuffer(data, RECORD)
+        """The early records from one place in their order to another, as words."""
+        return as_words(b"".join(self.source.read(int(offset), form.SLOT_SIZE) for offset in self.offsets[begin:end]))
 
     def batches(self, types, size):
         """Arrays in order; see Trace.batches."""
-        pending, place, done = numpy.zeros(0, RECORD), 0, 0
+        pending, place, done = numpy.zeros((0, WORDS), "u8"), 0, 0
         wanted = None if types is None else numpy.isin(numpy.arange(256), sorted(types))
         while place < len(self.chunks):
             parts, count = [pending], 0
             while place < len(self.chunks) and count < size:
-                chunk = self.chunks[place]
-                records = self.load(chunk)
-                keep = records["entry"] >= chunk["opened"]
+                words = self.load(self.chunks[place])
+                keep = words[:, ENTRY] >= self.chunks["opened"][place]
                 if wanted is not None:
-                    keep &= wanted[records["type"]]
-                parts.append(records[keep])
-                count, place = count + len(records), place + 1
+                    keep &= wanted[types_of(words)]
+                parts.append(words if keep.all() else words[keep])
+                count, place = count + len(words), place + 1
             last = place == len(self.chunks)
             limit = None if last else self.chunks["opened"][place]
             end = len(self.entries) if last else int(numpy.searchsorted(self.entries, limit))
             for begin in range(done, end, size):
                 early = self.early(begin, min(begin + size, end))
-                parts.append(early if wanted is None else early[wanted[early["type"]]])
+                parts.append(early if wanted is None else early[wanted[types_of(early)]])
             done = end
-            records = numpy.concatenate(parts)
-            ready = records if last else records[records["entry"] < limit]
-            pending = records[:0] if last else records[records["entry"] >= limit]
-            if len(ready):
-                yield ready[numpy.argsort(ready["entry"], kind="stable")]
+            words = numpy.concatenate(parts)
+            words = words.take(numpy.argsort(words[:, ENTRY], kind="stable"), axis=0)
+            split = len(words) if last else int(numpy.searchsorted(words[:, ENTRY], limit))
+            pending = words[split:].copy()
+            if split:
+                yield words[:split].reshape(-1).view(RECORD)

@@ -230,6 +230,8 @@ enum trap_result trap_serror(struct vcpu *vcpu, struct event *event)
                 event->syndrome);
     if (event->verdict == POLICY_STOP)
         return decide(vcpu, event, TRAP_STOP);
+    event->row = POLICY_ROW_NONE; // nothing was refused
+    event->verdict = POLICY_EMULATE;
     inject_serror(vcpu);
     return TRAP_RETRY;
 }

@@ -14,6 +14,12 @@
 #include <hv/policy.h>
 #include <hv/vm.h>
 
+// The place in the policy's file of the row that decided; "none" when no row did.
+static const char *place_of(const struct policy *policy, const struct event *event)
+{
+    return event->row < policy->row_count ? policy->rows[event->row].place : "none";
+}
+
 // A guest in a loop of faults has been told of in one record (guest_loop.c). What it does in the loop is only counted.
 static void record(const struct vcpu *vcpu, const struct event *event, enum trap_result outcome, const char *reason)
 {
@@ -26,8 +32,7 @@ static void record(const struct vcpu *vcpu, const struct event *event, enum trap
     log_limited(LOG_LIMIT(source, outcome == TRAP_STOP ? LOG_ERROR : LOG_WARN), LOG_FAULT, "abort",
                 "exit=%lu key=%s op=%s result=%s pc=0x%lx addr=0x%lx esr=0x%x row=%u at=%pQ reason=%pQ",
                 event->sequence, event_key_name(event->key), event->write ? "write" : "read", trap_result_name(outcome),
-                event->pc, event->address, event->syndrome, event->row, vcpu->vm->policy->rows[event->row].place,
-                reason);
+                event->pc, event->address, event->syndrome, event->row, place_of(vcpu->vm->policy, event), reason);
 }
 
 // Returns the verdicts, for a read and a write, that speak for the event. The key of a data abort with an address
@@ -43,6 +48,14 @@ static const struct policy_verdict *find_verdicts(const struct policy *policy, s
     return policy_verdicts_of(policy, event->key);
 }
 
+// What is tried again or skipped was neither allowed nor refused: it counts for no row, least of all as a denial of the
+// row that speaks for its address.
+static void undecided(struct event *event)
+{
+    event->row = POLICY_ROW_NONE;
+    event->verdict = POLICY_EMULATE;
+}
+
 // The order is that of who may overrule whom: what raced with another CPU is tried again, whatever the row says, and no
 // record is written; then a row's stop, then a row's pause, then what the architecture would do.
 enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_result outcome, const char *reason)
@@ -51,8 +64,10 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
 
     event->row = verdict->row;
     event->verdict = verdict->action;
-    if (outcome == TRAP_RETRY)
+    if (outcome == TRAP_RETRY) {
+        undecided(event);
         return outcome;
+    }
     if (verdict->action == POLICY_STOP) {
         outcome = TRAP_STOP;
         reason = notify_name(NOTIFY_POLICY_STOP);
@@ -60,6 +75,8 @@ enum trap_result trap_fault(struct vcpu *vcpu, struct event *event, enum trap_re
     bool pause = verdict->action == POLICY_PAUSE && outcome != TRAP_STOP;
     if (pause && hold_passed(vcpu, event))
         return outcome;
+    if (outcome == TRAP_DONE && !pause)
+        undecided(event);
     event->result = (uint8_t)outcome;
     event->logged = 1;
     record(vcpu, event, outcome, reason);

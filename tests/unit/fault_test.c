@@ -76,7 +76,11 @@ static void test_rows(void **state)
     event = fault(KEY_CAUSE_IABT, 0x09000010, 0, TRAP_INJECT_ABORT, TRAP_INJECT_ABORT);
     assert_int_equal(event.row, 5);
     event = fault(KEY_CAUSE_DABT, 0x09000010, 0, TRAP_DONE, TRAP_DONE);
-    assert_int_equal(event.verdict, POLICY_EMULATE);
+    assert_int_equal(event.verdict, POLICY_EMULATE); // what is skipped was not refused
+    assert_int_equal(event.row, POLICY_ROW_NONE);
+    event = fault(KEY_GUEST_RAM, 0x40000000, 0, TRAP_RETRY, TRAP_RETRY);
+    assert_int_equal(event.verdict, POLICY_EMULATE); // nor what is tried again
+    assert_int_equal(event.row, POLICY_ROW_NONE);
     assert_int_equal(fake_records.count, 4);
     assert_int_equal(fake_vm_state.stops, 0);
 }

@@ -14,6 +14,7 @@
 #include <hv/pl011.h>
 #include <hv/spinlock.h>
 #include <hv/string.h>
+#include <hv/telemetry.h>
 #include <hv/terminal_filter.h>
 
 struct spinlock console_lock = SPINLOCK(LOCK_CONSOLE);
@@ -154,12 +155,16 @@ void console_line(const char *line, size_t length)
     spinlock_release(&console_lock);
 }
 
-// Sends a part of a line, or several lines, of the monitor's. It does not end what stands on the line.
+// Sends a part of a line, or several lines, of the monitor's. It does not end what stands on the line. The time counts
+// for no exit.
 void console_write(const char *text, size_t length)
 {
+    uint64_t counted = telemetry_stop_clock();
+
     spinlock_acquire(&console_lock);
     put_text(text, length);
     spinlock_release(&console_lock);
+    telemetry_start_clock(counted);
 }
 
 // Whether the new line is the drawn one with one byte more at its end, where the cursor stands: then that byte is all

@@ -10,6 +10,7 @@
 
 #include <hv/arch/io.h>
 #include <hv/platform.h>
+#include <hv/telemetry.h>
 
 // The registers, as offsets from the UART's base (DDI 0183, chapter 3).
 #define UARTDR    0x000
@@ -79,13 +80,16 @@ void pl011_init(void)
 }
 
 // Whether the full FIFO has room again in time. After one byte had to be given up, the next ones wait for a single poll
-// each until the UART takes one again: a UART that is stuck costs its wait once, and not once for every byte.
+// each until the UART takes one again: a UART that is stuck costs its wait once, and not once for every byte. The wait
+// counts for no exit: it says how slow the line is, not EL2.
 static COLD bool wait_for_room(void)
 {
     unsigned int polls = stuck ? 1 : PL011_TX_WAIT;
+    uint64_t counted = telemetry_stop_clock();
 
     while (polls > 0 && uart_read(UARTFR) & FR_TXFF)
         polls--;
+    telemetry_start_clock(counted);
     return polls > 0;
 }
 

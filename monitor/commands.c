@@ -101,7 +101,7 @@ const struct monitor_command monitor_commands[] = {
     COMMAND("close",   "quit q exit", "", "", "back to the guest's console", cmd_close, NULL),
     COMMAND("console", "", "transparent on off", "[transparent on|off]",
             "transparent: Ctrl-] is the guest's too, and a BREAK alone opens the monitor", cmd_console, NULL),
-    COMMAND("exc",     "", "top last log reset", "[top [class|call|device|register|row] [n]] | last [n] | log | reset",
+    COMMAND("exc",     "", "top last log reset", "[top [class|cause|call|device|register|row|<class>] [n]] | last [n] | log | reset",
             "counts and latency of the guest's exits, the last ones", cmd_exc, complete_exc),
     COMMAND("explain", "", "esr", "<seq> [vcpu] | esr <value>", "one exit, or a syndrome, in words", cmd_explain, NULL),
     COMMAND("gic",     "irq", "", "[vcpu]", "the guest's interrupts and list registers", cmd_gic, NULL),

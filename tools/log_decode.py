@@ -479,7 +479,8 @@ class Summary:
     def add_counters(self, record):
         key = record.fields.get("key", "?")
         if key in self.counters or len(self.counters) < 4096:
-            self.counters[key] = {name: record.number(name) for name in ("count", "ticks", "p50", "p99")}
+            names = ("count", "ticks", "min", "p50", "p99", "max")
+            self.counters[key] = {name: record.number(name) for name in names if name in record.fields}
 
     def as_json(self, verifier_counts):
         return {
@@ -565,15 +566,23 @@ def write_summary(out, summary, verifier_counts, extra, every=False):
     write_verdict(out, summary, verifier_counts, extra)
 
 
+def bounds(stat, hz):
+    """What is known of the shortest exit, the median, the 99th of 100 and the longest, in words."""
+    if "max" not in stat:  # ariel 0.2 and before: no bound was 0, and the exit took less than the others
+        old = ["< " + nanoseconds(stat.get(name, 0), hz) if stat.get(name) else "longer" for name in ("p50", "p99")]
+        return ["-", *old, "-"]
+    return [nanoseconds(stat[name], hz) if name in stat else "-" for name in ("min", "p50", "p99", "max")]
+
+
 def write_traps(out, summary, every):
-    traps = sorted(summary.counters.items(), key=lambda item: -item[1]["count"])
+    traps = sorted(summary.counters.items(), key=lambda item: -item[1].get("count", 0))
     rows = []
     for key, stat in traps:
-        mean = nanoseconds(stat["ticks"] // max(stat["count"], 1), summary.hz)
-        bounds = ["< " + nanoseconds(stat[p], summary.hz) if stat[p] else "longer" for p in ("p50", "p99")]
-        rows.append((stat["count"], key, mean, *bounds))
-    table(out, "Traps (from the last counters: `exc log`, VM stop, reset or power off)",
-          ["count", "kind", "mean", "half", "99 %"], rows, None if every else 30,
+        count = stat.get("count", 0)
+        mean = nanoseconds(stat.get("ticks", 0) // max(count, 1), summary.hz)
+        rows.append((count, key, mean, *bounds(stat, summary.hz)))
+    table(out, "Traps (from the last counters: `exc log`, VM stop, reset or power off; times without records and sleep)",
+          ["count", "kind", "mean", "min >=", "half <=", "99 % <=", "max <="], rows, None if every else 30,
           lambda left: f" kinds with {sum(row[0] for row in left)} exits")  # fmt: skip
 
 

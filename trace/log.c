@@ -18,6 +18,7 @@
 #include <hv/arch/registers.h>
 #include <hv/log_budget.h>
 #include <hv/printf.h>
+#include <hv/telemetry.h>
 
 struct log_state log_state = {.lock = SPINLOCK(LOCK_LOG), .level = LOG_INFO};
 
@@ -115,11 +116,14 @@ static void print_in_turn(uint32_t ticket, bool urgent, const char *line, size_t
 // Numbers a record, appends it to the ring and prints it if it is shown. `hidden` counts the records since the last one
 // that was printed: the next that is printed tells the count, so that a reader of the serial line knows why numbers are
 // missing.
+//
+// A record is for its reader, not for the guest: the time that it takes counts for no exit.
 static __attribute__((format(printf, 2, 0))) void write_record(const struct log_head *head, const char *format,
                                                                va_list arguments)
 {
     char line[LOG_LINE_MAX];
     uint32_t ticket = 0;
+    uint64_t counted = telemetry_stop_clock();
 
     spinlock_acquire(&log_state.lock);
     uint64_t sequence = log_ring_half(log_state.ring, false)->sequence;
@@ -136,6 +140,7 @@ static __attribute__((format(printf, 2, 0))) void write_record(const struct log_
     spinlock_release(&log_state.lock);
     if (shown)
         print_in_turn(ticket, head->level == LOG_ERROR && head->class == LOG_BOOT, line, length);
+    telemetry_start_clock(counted);
 }
 
 // A record without a limit: for what EL2 does by itself, and what a guest cannot provoke at will.

@@ -8,19 +8,6 @@
 #include <hv/policy.h>
 #include <hv/telemetry.h>
 
-// The upper bound, in ticks, of the bucket in which the exit of this rank (1 .. count, the shortest first) lies. Bucket
-// n holds exits of 2^(n-1) to 2^n - 1 ticks: when 60 of 100 exits lie in buckets 0 to 3, the bound of rank 50 is 2^3 =
-// 8. 0 when the exit lies in the last bucket, which has no bound.
-static uint64_t bound_of_rank(const struct telemetry_stat *stat, uint64_t rank)
-{
-    unsigned int bucket = 0;
-
-    for (uint64_t seen = stat->bucket[0]; seen < rank && bucket + 1 < TELEMETRY_BUCKETS; seen += stat->bucket[bucket]) {
-        bucket++;
-    }
-    return bucket + 1 < TELEMETRY_BUCKETS ? UINT64_C(1) << bucket : 0;
-}
-
 // One key's record, summed over all vCPUs.
 static void record_key(const struct vm *vm, unsigned int key)
 {
@@ -29,9 +16,10 @@ static void record_key(const struct vm *vm, unsigned int key)
     telemetry_sum(vm, key, &stat);
     uint64_t count = telemetry_count(&stat);
     if (count != 0) {
-        // Half of the exits took less than p50 ticks, 99 of 100 less than p99: bounds of log2 buckets.
-        log_routine(LOG_TRAP, "counters", "key=%s count=%lu ticks=%lu p50=%lu p99=%lu", event_key_name(key), count,
-                    stat.ticks, bound_of_rank(&stat, count - count / 2), bound_of_rank(&stat, count - count / 100));
+        log_routine(LOG_TRAP, "counters", "key=%s count=%lu ticks=%lu min=%lu p50=%lu p99=%lu max=%lu",
+                    event_key_name(key), count, stat.ticks, telemetry_at_least(&stat, 1),
+                    telemetry_at_most(&stat, telemetry_rank_of_median(count)),
+                    telemetry_at_most(&stat, telemetry_rank_of_p99(count)), telemetry_at_most(&stat, count));
     }
 }
 

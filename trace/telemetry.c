@@ -25,6 +25,8 @@ void telemetry_reset(struct telemetry *telemetry)
 {
     memset(telemetry->stat, 0, sizeof(telemetry->stat));
     memset(telemetry->row_count, 0, sizeof(telemetry->row_count));
+    memset(telemetry->smc_count, 0, sizeof(telemetry->smc_count));
+    telemetry->fetch_count = 0;
     telemetry->epoch = telemetry->sequence;
 }
 
@@ -35,6 +37,39 @@ uint64_t telemetry_count(const struct telemetry_stat *stat)
     for (unsigned int i = 0; i < TELEMETRY_BUCKETS; i++)
         count += stat->bucket[i];
     return count;
+}
+
+// The bucket in which the exit of this rank lies.
+static unsigned int bucket_of_rank(const struct telemetry_stat *stat, uint64_t rank)
+{
+    unsigned int bucket = 0;
+
+    for (uint64_t seen = stat->bucket[0]; seen < rank && bucket + 1 < TELEMETRY_BUCKETS; seen += stat->bucket[bucket])
+        bucket++;
+    return bucket;
+}
+
+// Bucket n begins at 2^(n-1) ticks. A single exit took all the ticks that there are.
+uint64_t telemetry_at_least(const struct telemetry_stat *stat, uint64_t rank)
+{
+    unsigned int bucket = bucket_of_rank(stat, rank);
+
+    if (telemetry_count(stat) == 1)
+        return stat->ticks;
+    return bucket == 0 ? 0 : UINT64_C(1) << (bucket - 1);
+}
+
+// Bucket n ends at 2^n - 1 ticks, and the last one has no end. But this exit and those of a higher rank took no more
+// than all ticks together, and none of them less than this one: so it took at most its share of them. For example, of
+// 10 exits of 1,000,000,000 ticks together, the median is the fifth; it and five more cannot each have taken more than
+// 1,000,000,000 / 6.
+uint64_t telemetry_at_most(const struct telemetry_stat *stat, uint64_t rank)
+{
+    unsigned int bucket = bucket_of_rank(stat, rank);
+    uint64_t share = stat->ticks / (telemetry_count(stat) - rank + 1);
+    uint64_t end = (UINT64_C(1) << bucket) - 1;
+
+    return bucket + 1 == TELEMETRY_BUCKETS || share < end ? share : end;
 }
 
 // Adds up the counters of one key over all vCPUs. The exit path keeps the buckets in reverse order, since it finds them
@@ -50,6 +85,47 @@ void telemetry_sum(const struct vm *vm, unsigned int key, struct telemetry_stat 
     }
 }
 
+void telemetry_note_class(struct telemetry *telemetry, const struct event *event)
+{
+    if (event->cause == KEY_CAUSE_SMC && event->key >= KEY_HVC_FIRST && event->key < KEY_DEVICE_FIRST)
+        telemetry->smc_count[event->key - KEY_HVC_FIRST]++;
+    if (event->cause == KEY_CAUSE_IABT && event->key == KEY_GUEST_RAM)
+        telemetry->fetch_count++;
+}
+
+// Which class the exits of a key have, but for those of telemetry_note_class.
+static unsigned int usual_class(unsigned int key)
+{
+    if (key < KEY_HVC_FIRST)
+        return key;
+    if (key < KEY_DEVICE_FIRST)
+        return KEY_CAUSE_HVC;
+    return key < KEY_SYSREG_FIRST ? KEY_CAUSE_DABT : KEY_CAUSE_SYSREG;
+}
+
+// An exit is noted before it is counted, so one that is under way may be noted and not yet counted: no more are
+// taken off than there are.
+uint64_t telemetry_count_in_class(const struct vm *vm, unsigned int cause, unsigned int key)
+{
+    struct telemetry_stat sum;
+    unsigned int other_class = key == KEY_GUEST_RAM ? KEY_CAUSE_IABT : KEY_CAUSE_SMC;
+    uint64_t other = 0;
+
+    if (cause != usual_class(key) && cause != other_class)
+        return 0;
+    telemetry_sum(vm, key, &sum);
+    uint64_t count = telemetry_count(&sum);
+    for (unsigned int n = 0; n < vm->vcpu_count; n++) {
+        const struct telemetry *telemetry = vm->vcpus[n].telemetry;
+        if (key == KEY_GUEST_RAM)
+            other += telemetry->fetch_count;
+        else if (key >= KEY_HVC_FIRST && key < KEY_DEVICE_FIRST)
+            other += telemetry->smc_count[key - KEY_HVC_FIRST];
+    }
+    other = other < count ? other : count;
+    return cause == usual_class(key) ? count - other : other;
+}
+
 // Events that a record cites are copied to a ring of their own, which only such events fill: a person who reads the
 // record minutes later can still have it explained.
 void telemetry_keep(struct telemetry *telemetry, const struct event *event)
@@ -58,14 +134,14 @@ void telemetry_keep(struct telemetry *telemetry, const struct event *event)
 }
 
 // A slot holds the event asked for if its sequence number is the one that belongs there; else it was used again, and
-// the copies are looked at.
+// the copies are looked at. So they are for the event whose slot is the next exit's: its stamps may be overwritten.
 const struct event *telemetry_find(const struct telemetry *telemetry, uint64_t sequence)
 {
     const struct event *event = &telemetry->last[sequence % TELEMETRY_LAST];
 
     if (sequence >= telemetry->sequence)
         return NULL;
-    if (event->sequence == sequence)
+    if (telemetry->sequence - sequence <= TELEMETRY_KEPT && event->sequence == sequence)
         return event;
     for (unsigned int i = 0; i < TELEMETRY_LOGGED && i < telemetry->logged_count; i++)
         if (telemetry->logged[i].sequence == sequence)

@@ -45,6 +45,24 @@ static enum trap_result trap_hvc64(struct vcpu *vcpu, struct event *event)
     return trap_call(vcpu, event);
 }
 
+// A call by SMC has the keys of one by HVC.
+static COLD enum trap_result trap_smc64(struct vcpu *vcpu, struct event *event)
+{
+    enum trap_result result = trap_call(vcpu, event);
+
+    telemetry_note_class(vcpu->telemetry, event);
+    return result;
+}
+
+// A fetch that stage 2 refuses has the key of a data access when it is of guest RAM.
+static COLD enum trap_result trap_fetch(struct vcpu *vcpu, struct event *event)
+{
+    enum trap_result result = abort_handle(vcpu, event);
+
+    telemetry_note_class(vcpu->telemetry, event);
+    return result;
+}
+
 // MRS, MSR and the system instructions (DC, TLBI, AT ...), which are encoded as writes. ISS names the register by op0,
 // op1, CRn, CRm and op2, the general register by Rt, and the direction by bit 0: 1 is a read. Rt = 31 is XZR:
 // vcpu_get_reg gives 0 for it and vcpu_set_reg forgets the value. Rt is written only when the access was done; an
@@ -135,11 +153,11 @@ static const struct trap_class trap_classes[64] = {
     [0x0d] = {trap_named, KEY_CAUSE_BTI, 0},
     [0x0e] = {trap_named, KEY_CAUSE_ILLEGAL, 0},
     [0x16] = {trap_hvc64, KEY_CAUSE_HVC, 4},
-    [0x17] = {trap_call, KEY_CAUSE_SMC, 4},
+    [0x17] = {trap_smc64, KEY_CAUSE_SMC, 4},
     [0x18] = {trap_sysreg64, KEY_CAUSE_SYSREG, 4},
     [0x19] = {trap_named, KEY_CAUSE_SVE, 0},
     [0x1d] = {trap_named, KEY_CAUSE_SME, 0},
-    [0x20] = {abort_handle, KEY_CAUSE_IABT, 0},
+    [0x20] = {trap_fetch, KEY_CAUSE_IABT, 0},
     [0x22] = {trap_named, KEY_CAUSE_PC_ALIGN, 0},
     [0x24] = {abort_handle, KEY_CAUSE_DABT, 4},
     [0x30] = {trap_debug_exception, KEY_CAUSE_BREAKPOINT, 0},
@@ -202,7 +220,8 @@ static COLD void serve_requests(struct vcpu *vcpu, bool done)
 static inline void leave(struct vcpu *vcpu, struct event *event)
 {
     vgic_flush(vcpu);
-    telemetry_end(vcpu->telemetry, event, READ_SYSREG(CNTPCT_EL0));
+    uint64_t exit = READ_SYSREG(CNTPCT_EL0);
+    telemetry_end_with(vcpu->telemetry, event, exit - event->exit, exit);
     if (event->logged)
         telemetry_keep(vcpu->telemetry, event);
     if (__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) != 0)
@@ -214,7 +233,7 @@ static inline void leave(struct vcpu *vcpu, struct event *event)
 static inline struct event *arrive(struct vcpu *vcpu, const struct trap_frame *frame)
 {
     struct event *event = telemetry_begin(vcpu->telemetry);
-    event->entry = READ_SYSREG(CNTPCT_EL0);
+    telemetry_enter(event, READ_SYSREG(CNTPCT_EL0));
     event->sequence = vcpu->telemetry->sequence;
     event->logged = 0;
     event->pc = frame->elr_el2;

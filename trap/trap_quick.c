@@ -46,7 +46,7 @@ static inline struct event *begin(struct vcpu *vcpu)
 {
     uint64_t entry = READ_SYSREG(CNTPCT_EL0);
     struct event *event = telemetry_begin(vcpu->telemetry);
-    event->entry = entry;
+    telemetry_enter(event, entry);
     return event;
 }
 
@@ -167,7 +167,8 @@ static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, uint32
 
 // WFI. EL2 waits in the guest's place, with any physical interrupt as the end: WFI may end for any reason (DDI 0487
 // D1.6.2), and what has come is taken right after the eret. But an interrupt that has a list register already may be
-// pending there without a physical one to wake EL2. So this way is taken only while all list registers are empty.
+// pending there without a physical one to wake EL2. So this way is taken only while all list registers are empty. The
+// sleep is no time that EL2 took, and is not counted as such.
 static __attribute__((noinline)) bool quick_wfi(uint32_t syndrome)
 {
     struct vcpu *vcpu = vcpu_current();
@@ -182,8 +183,11 @@ static __attribute__((noinline)) bool quick_wfi(uint32_t syndrome)
     event->syndrome = syndrome;
     judge(event, KEY_CAUSE_WFI, verdict.row, KEY_CAUSE_WFI, false);
     skip_instruction(event);
+    uint64_t asleep = READ_SYSREG(CNTPCT_EL0);
     cpu_wait_for_interrupt();
-    return finish(vcpu, event);
+    event->sequence = vcpu->telemetry->sequence;
+    telemetry_end_with(vcpu->telemetry, event, asleep - event->entry, READ_SYSREG(CNTPCT_EL0));
+    return true;
 }
 
 // The entry of a shadow page stands where it is while the guest lives (stage2_leaf).

@@ -12,6 +12,7 @@
 #include <hv/arch/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/irq.h>
+#include <hv/telemetry.h>
 #include <hv/vgic.h>
 #include <hv/vtimer.h>
 
@@ -33,6 +34,15 @@ static bool may_run(struct vcpu *vcpu)
            __atomic_load_n(&vcpu->power, __ATOMIC_ACQUIRE) != VCPU_OFF;
 }
 
+// Sleeps until an interrupt comes. The time is the guest's own, and counts for no exit.
+static void sleep_until_interrupt(void)
+{
+    uint64_t counted = telemetry_stop_clock();
+
+    cpu_wait_for_interrupt();
+    telemetry_start_clock(counted);
+}
+
 // "waiting" tells whoever pauses the VM that this vCPU stands still in EL2 (gather, vm.c). Interrupts are served
 // meanwhile, and one of them may be what lets the vCPU run.
 static void wait_until_it_may_run(struct vcpu *vcpu)
@@ -41,7 +51,7 @@ static void wait_until_it_may_run(struct vcpu *vcpu)
     while (!may_run(vcpu)) {
         irq_serve(gicv3_acknowledge());
         if (!(__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) & VCPU_REQUEST_WAIT))
-            cpu_wait_for_interrupt();
+            sleep_until_interrupt();
     }
     __atomic_store_n(&vcpu->waiting, false, __ATOMIC_RELEASE);
 }
@@ -75,7 +85,7 @@ void vcpu_wait_for_interrupt(struct vcpu *vcpu)
 {
     __atomic_fetch_and(&vcpu->request, ~VCPU_REQUEST_SUSPEND, __ATOMIC_RELAXED);
     while (!vgic_has_pending(vcpu) && __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) == 0) {
-        cpu_wait_for_interrupt();
+        sleep_until_interrupt();
         irq_serve(gicv3_acknowledge());
     }
 }

@@ -10,7 +10,7 @@
 struct event {
     uint64_t sequence; // per vCPU, from 0 at boot, +1 per exit
     uint64_t entry;    // CNTPCT_EL0 when the handler began
-    uint64_t exit;     // CNTPCT_EL0 just before eret; 0 while in progress
+    uint64_t exit;     // CNTPCT_EL0 just before eret; while in progress, see telemetry_enter
     uint64_t pc;       // guest address of the instruction (for HVC too)
     uint64_t address;  // IPA for aborts, function number for calls, else 0
     uint64_t value;    // written by the guest, or given to it on a read

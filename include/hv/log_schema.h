@@ -46,7 +46,7 @@
     EVENT("virtio-net",          POLICY,  "device transport op bytes status row at why", "a frame of a net device, likewise") \
     EVENT("cpu-off",             PSCI,    "vcpu held", "the guest turned a vCPU off") \
     EVENT("cpu-on",              PSCI,    "vcpu entry held", "the guest turned a vCPU on") \
-    EVENT("counters",            TRAP,    "key count ticks p50 p99", "exits of one kind since the counters were reset, and how long they took in EL2") \
+    EVENT("counters",            TRAP,    "key count ticks min p50 p99 max", "exits of one kind since the counters were reset, and how long they took in EL2") \
     EVENT("el2-stall",           TRAP,    "vcpu exit key pc held", "another CPU has been in one exit for more than a second") \
     EVENT("slow-exit",           TRAP,    "exit key pc ticks held", "an exit of this CPU took more than a second") \
     EVENT("virtio-device",       VIRTIO,  "device transport id intid queues features state", "a virtio device of the board, and what became of it: guest, or why no guest has it") \
@@ -97,15 +97,17 @@
     FIELD("key",       "register, device, call or cause, as policy files spell it") \
     FIELD("kind",      "sync, irq, fiq or serror") \
     FIELD("limit_ms",  "how long was waited, milliseconds") \
+    FIELD("max",       "no exit took more, counter ticks: an upper bound") \
     FIELD("midr",      "MIDR_EL1") \
+    FIELD("min",       "no exit took less, counter ticks: a lower bound") \
     FIELD("name",      "system register") \
     FIELD("new",       "value after a write") \
     FIELD("next",      "hash of the secret that the next boot shows as proof") \
     FIELD("of",        "the event, or others") \
     FIELD("old",       "value before a write") \
     FIELD("op",        "read, or write (calls too); of a virtio device, the request as policy files spell it") \
-    FIELD("p50",       "half of the exits took less, counter ticks: a power of two, or 0 when longer than the histogram counts") \
-    FIELD("p99",       "99 of 100 exits took less, counter ticks: a power of two, or 0 when longer than the histogram counts") \
+    FIELD("p50",       "half of the exits took no more, counter ticks: an upper bound, 0 for no time at all") \
+    FIELD("p99",       "99 of 100 exits took no more, counter ticks: an upper bound") \
     FIELD("pa_bits",   "physical address size, bits") \
     FIELD("paused_ticks", "how long the pause took, counter ticks") \
     FIELD("pc",        "address of the instruction") \
@@ -121,7 +123,7 @@
     FIELD("resets",    "of the guest's own, in a row, each soon after the one before; this boot's included") \
     FIELD("result",    "what came of it") \
     FIELD("rng",       "where the tag comes from: rndr (FEAT_RNG) or counter (jitter of CNTPCT_EL0)") \
-    FIELD("row",       "number of a policy row") \
+    FIELD("row",       "number of a policy row; with at=none no row decided") \
     FIELD("seconds",   "how soon") \
     FIELD("sector",    "the first one of a request, of 512 bytes") \
     FIELD("sp",        "stack pointer") \
@@ -131,7 +133,7 @@
     FIELD("stop_ticks", "from the wish to pause until every vCPU stood still, counter ticks") \
     FIELD("target",    "the CPU that it is about, not the one that says so") \
     FIELD("text",      "a line that the guest printed, up to 120 bytes: its words, not ariel's") \
-    FIELD("ticks",     "sum of the time in EL2, counter ticks") \
+    FIELD("ticks",     "time in EL2, counter ticks; of counters the sum, without records, the monitor's words and sleep in WFI") \
     FIELD("transport", "number of a virtio-mmio transport: the guest's is the board's") \
     FIELD("up",        "physical CPU that came up") \
     FIELD("value",     "written by the guest, or given to it") \

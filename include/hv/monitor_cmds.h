@@ -56,6 +56,8 @@ const char *monitor_selftest(const struct monitor_words *words, bool commands_ar
 void monitor_show_events(const uint64_t *begin, const uint64_t *end);
 // A copy of event sequence of cpu; false when it is gone, or changed meanwhile.
 bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event);
+// The sentence that says what a cause is (cause_table.h); "?" when there is none with this number.
+const char *monitor_cause_sentence(unsigned int cause);
 // How often a row of the policy decided, on all CPUs; and the row, with or without that.
 uint64_t monitor_row_count(unsigned int row);
 void monitor_show_row(unsigned int n, bool with_count);

@@ -45,7 +45,7 @@ static const char *cause_control(unsigned int cause)
     return cause < ARRAY_COUNT(cause_texts) ? cause_texts[cause].control : "?";
 }
 
-static const char *cause_sentence(unsigned int cause)
+const char *monitor_cause_sentence(unsigned int cause)
 {
     return cause < ARRAY_COUNT(cause_texts) ? cause_texts[cause].sentence : "?";
 }
@@ -64,7 +64,7 @@ bool monitor_copy_event(unsigned int vcpu, uint64_t sequence, struct event *even
     __atomic_thread_fence(__ATOMIC_ACQUIRE);
     // A slot among the last ones is written anew from the moment its turn comes again.
     return telemetry_find(telemetry, sequence) == kept &&
-           (kept >= telemetry->logged || telemetry->sequence < sequence + TELEMETRY_LAST);
+           (kept >= telemetry->logged || telemetry->sequence - sequence <= TELEMETRY_KEPT);
 }
 
 // The row that decided about an event. A number beyond the rows is POLICY_ROW_NONE: no row did, and a row that stands
@@ -206,7 +206,7 @@ static void explain_event(const struct event *event)
 
     out("who  vcpu=%u seq=%lu pc=0x%lx us=%lu\n", event->vcpu, event->sequence, event->pc,
         monitor_uptime_us(event->entry));
-    out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n", cause_sentence(event->cause),
+    out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n", monitor_cause_sentence(event->cause),
         event->write ? "write or call" : "read", event_name(event, name, sizeof(name)), event->address, event->value);
     explain_syndrome(event->syndrome);
     out("why  control:%s traps it; verdict=%s by at:%s subject:%s why:%s\n",
@@ -236,7 +236,7 @@ static const char *explain_esr(const char *word)
     for (unsigned int i = 0; i < ARRAY_COUNT(cause_texts) && !known; i++) {
         known = cause_texts[i].class == FIELD_GET(ESR_ELX_EC, esr);
         if (known) {
-            out("why  control:%s traps cause:%s\n", control_of(i, known_key, control), cause_sentence(i));
+            out("why  control:%s traps cause:%s\n", control_of(i, known_key, control), monitor_cause_sentence(i));
         }
     }
     return NULL;

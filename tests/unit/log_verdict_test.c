@@ -336,8 +336,9 @@ static void test_counters(void **state)
     counters[1].row_count[2] = 5;
     log_counters(&vm);
     assert_int_equal(console_count, 4);
-    assert_true(has(console[2], "event=counters key=pl031 count=1 ticks=0 p50=0 p99=0 tag="));
-    assert_true(has(console[1], "class=trap event=counters key=wfi count=100 ticks=900 p50=4 p99=32 tag="));
+    assert_true(has(console[2], "event=counters key=pl031 count=1 ticks=0 min=0 p50=0 p99=0 max=0 tag="));
+    assert_true(
+        has(console[1], "class=trap event=counters key=wfi count=100 ticks=900 min=2 p50=3 p99=31 max=511 tag="));
     assert_true(has(console[3], "event=row row=2 at=policy/test.toml:40000 count=9 what=\"mmio pl031\" tag="));
 }
 

@@ -69,7 +69,7 @@ static const struct {
     const char *usage;
 } usages[] = {
     {"close", 0, 0, "close "},
-    {"exc", 0, 3, "exc [top [class|call|device|register|row] [n]] | last [n] | log | reset"},
+    {"exc", 0, 3, "exc [top [class|cause|call|device|register|row|<class>] [n]] | last [n] | log | reset"},
     {"exc last", 0, 1, "exc last [n]"},
     {"exc reset", 0, 0, "exc reset"},
     {"explain", 1, 2, "explain <seq> [vcpu] | esr <value>"},
@@ -418,7 +418,7 @@ static void suppressed_records_have_a_column(void **state)
     fake_log.suppressed_of_key[KEY_CAUSE_WFI] = 990;
     fake_log.suppressed_row = 1;
     fake_log.suppressed_of_row = 77;
-    says("exc", "   990|");
+    says("exc", "%   990 ");
     says("exc -j", "\"suppressed\":990");
     says("policy stat -j", "\"row\":1,\"count\":0,\"suppressed\":77,");
     fake_log.virtio_count = 5;
@@ -428,16 +428,65 @@ static void suppressed_records_have_a_column(void **state)
     fake_log.suppressed_of_key[KEY_CAUSE_WFI] = fake_log.suppressed_of_row = 0;
 }
 
+// Three ways to add up all exits: by key, by class, by row and none.
+static void the_sums_agree(void **state)
+{
+    (void)state;
+    memset(telemetry_cpu, 0, sizeof(telemetry_cpu));
+    telemetry_cpu[0].stat[KEY_CAUSE_IRQ][TELEMETRY_BUCKETS - 1 - 2] = 100;
+    telemetry_cpu[0].stat[KEY_CAUSE_IRQ][TELEMETRY_BUCKETS] = 250;
+    telemetry_cpu[0].stat[KEY_PSCI_VERSION][3] = 40;
+    telemetry_cpu[1].stat[KEY_PSCI_VERSION][3] = 2;
+    telemetry_cpu[1].smc_count[KEY_PSCI_VERSION - KEY_HVC_FIRST] = 2;
+    telemetry_cpu[1].stat[KEY_DEVICE_PL011][3] = 7;
+    telemetry_cpu[1].stat[KEY_CTR_EL0][3] = 1;
+    telemetry_cpu[0].row_count[1] = 40;
+    telemetry_cpu[1].row_count[0] = 10;
+    telemetry_cpu[0].row_count[POLICY_ROW_NONE] = 100;
+    fake_log.virtio_count = 3;
+    says("exc", "150 exits: 100 cause, 42 call, 7 device, 1 register\n");
+    says("exc top cause", "irq                           100  66%     0  32ns  48ns  48ns  48ns |@       |\n");
+    says("exc top class",
+         "class              count share keys\nirq                  100   66%    1  a physical interrupt");
+    says("exc top class", "\nsmc                    2    1%    1  ");
+    says("exc top class", "\nhvc                   40   26%    1  ");
+    says("exc top class", "150 exits: the sum of all classes\n");
+    says("exc top hvc", "150 exits, 40 in hvc\n");
+    says("exc top hvc", "psci-version                   40  26%");
+    says("exc top smc", "psci-version                    2   1%");
+    says("exc top class -j", "{\"class\":\"dabt\",\"count\":7,\"percent\":4,\"keys\":1}");
+    says("exc top dabt -j", "{\"exits\":150,\"listed\":7,\"class\":\"dabt\"}");
+    says("exc top irq -j", "\"min_ns\":32,\"p50_ns\":48,\"p99_ns\":48,\"max_ns\":48,\"buckets\":[0,0,100,0,");
+    says("exc top row", "150 exits: 50 decided by rows, 100 by none; ");
+    says("exc top row -j", "{\"exits\":150,\"decided\":50,\"none\":100,\"requests\":");
+    fake_log.virtio_count = 0;
+}
+
+// An exit that is longer than the histogram counts is said to be just that, and never to have taken no time.
+static void a_long_exit_is_not_said_to_be_short(void **state)
+{
+    (void)state;
+    memset(telemetry_cpu, 0, sizeof(telemetry_cpu));
+    telemetry_cpu[0].stat[KEY_CAUSE_WFI][0] = 2;
+    telemetry_cpu[0].stat[KEY_CAUSE_WFI][TELEMETRY_BUCKETS] = UINT64_C(3) << 29;
+    says("exc", "wfi                             2 100%     0  8.5s >8.5s >8.5s >8.5s |       @|");
+    telemetry_cpu[0].stat[KEY_CAUSE_WFI][0] = 0;
+    telemetry_cpu[0].stat[KEY_CAUSE_WFI][TELEMETRY_BUCKETS - 1] = 2;
+    telemetry_cpu[0].stat[KEY_CAUSE_WFI][TELEMETRY_BUCKETS] = 0;
+    says("exc", "wfi                             2 100%     0     0     0     0     0 |@       |");
+}
+
 static void a_list_that_is_cut_says_so(void **state)
 {
     (void)state;
     says("log -n 1", "2 older records are not shown: 'log -n 3'");
     assert_string_equal(run("log -n 3"), "ok");
     assert_null(strstr(fake_console.text, "older"));
-    says("exc last 1", "older ones are kept: 'exc last 512' shows all");
-    assert_string_equal(run("exc last 512"), "ok");
+    says("exc last 1", "older ones are kept: 'exc last 510' shows all");
+    assert_string_equal(run("exc last 510"), "ok");
     assert_null(strstr(fake_console.text, "older"));
     telemetry_cpu[0].stat[KEY_CAUSE_WFI][3] = 1;
+    telemetry_cpu[1].stat[KEY_DEVICE_PL011][3] = 1;
     says("exc top class 1", "more: 'exc top class 1000' shows them");
 }
 
@@ -517,6 +566,8 @@ int main(void)
         cmocka_unit_test_setup(exc_top_row_sorts_counts_and_cuts, set_up_screen),
         cmocka_unit_test_setup(a_request_is_judged_without_being_made, set_up_screen),
         cmocka_unit_test_setup(suppressed_records_have_a_column, set_up_screen),
+        cmocka_unit_test_setup(the_sums_agree, set_up_screen),
+        cmocka_unit_test_setup(a_long_exit_is_not_said_to_be_short, set_up_screen),
         cmocka_unit_test_setup(a_list_that_is_cut_says_so, set_up_screen),
         cmocka_unit_test_setup(an_error_is_said_whole, set_up_screen),
         cmocka_unit_test_setup(random_lines_get_a_reply, set_up_screen),

@@ -186,7 +186,7 @@ static void colours_are_for_terminals_that_have_them(void **state)
     screen_init(BOOT_OPTIONS_MAGIC << 32 | BOOT_OPTIONS_COLOR | FIELD_PREP(BOOT_OPTIONS_ROWS, 24) |
                 FIELD_PREP(BOOT_OPTIONS_COLUMNS, 100));
     says("set", "pager=24 width=100 color=on");
-    says("exc", ESCAPE "1mgroup ");
+    says("exc", ESCAPE "1mkey ");
     refused("regs 7", "err " ESCAPE "31mvcpu 7 is outside 0..1" ESCAPE "0m");
     assert_string_equal(run("exc -j"), "ok");
     assert_null(strstr(fake_console.text, ESCAPE));

@@ -33,6 +33,8 @@ const char *const good_lines[] = {
     "exc top 3",
     "exc top row",
     "exc top class 2",
+    "exc top cause",
+    "exc top irq 2",
     "exc last",
     "exc last 3",
     "exc log",

@@ -15,6 +15,7 @@ from .errors import ArielError
 # returns the exit status.
 COMMANDS = (("info", "what is in a trace: the machine, its boots, CPUs, records and losses"),
             ("explain", "why one exit happened, or what a value of ESR_EL2 means"),
+            ("report", "a page (HTML) of a trace: what the guest did to its machine, and from where"),
             ("sym", "addresses of a kernel or program by name, and names of addresses"),
             )
 

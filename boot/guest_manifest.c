@@ -6,6 +6,9 @@
 // wherever the list says that it begins.
 #include "loader_parts.h"
 
+#include <hv/platform.h>
+#include <hv/symbols.h>
+
 // Where the last of the VM's RAM ends: the bound that an error names for an address outside RAM.
 static uint64_t ram_end(const struct vm *vm)
 {
@@ -153,5 +156,8 @@ bool loader_load_listed(struct vm *vm, const struct guest_manifest *list, struct
     vm->guest_name = list->kind == GUEST_KIND_LINUX ? "Linux Image" : "bare-metal program";
     vm->entry_ipa = list->entry_ipa;
     vm->boot_argument = list->boot_argument;
+    // Names are for people: a guest whose table is no good runs without.
+    (void)symbols_attach(&vm->symbols, (const void *)platform.symbols.base, platform.symbols.size, list->symbols_size,
+                         list->symbols_check);
     return true;
 }

@@ -79,6 +79,8 @@ static void load(struct vm *vm)
 
     if (!loader_load(vm, &error))
         refuse(vm, error.reason, error.field, error.value, error.bound);
+    if (vm->symbols.refused != NULL)
+        log_record(LOG_WARN, LOG_BOOT, "no-symbols", "reason=%pQ", vm->symbols.refused);
     vm->vcpus[0].on_entry = vm->entry_ipa;
     vm->vcpus[0].on_context = vm->boot_argument;
     vm->vcpus[0].power = VCPU_ON_PENDING;

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from linux_image import ImageError
 
 MAGIC = int.from_bytes(b"arielGST", "little")
-VERSION = 1
+VERSION = 2
 PIECES_MAX = 64
 KINDS = ("LINUX", "PROGRAM")
 PIECE_KINDS = ("IMAGE", "PROGRAM", "INITRD", "DTB", "FILE")
@@ -47,8 +47,8 @@ def is_free(start, end, pieces):
     return all(end <= piece.ipa or piece.end <= start for piece in pieces)
 
 
-def pack(kind, entry, boot_argument, pieces):
-    """The list as EL2 reads it."""
-    head = struct.pack("<6Q", MAGIC, VERSION, KINDS.index(kind), entry, boot_argument, len(pieces))
+def pack(kind, entry, boot_argument, pieces, symbols=(0, 0)):
+    """The list as EL2 reads it. symbols: size and check of the table of symbols."""
+    head = struct.pack("<8Q", MAGIC, VERSION, KINDS.index(kind), entry, boot_argument, len(pieces), *symbols)
     return head + b"".join(struct.pack("<3Q", piece.ipa, piece.size, PIECE_KINDS.index(piece.kind))
                            for piece in pieces)

@@ -18,10 +18,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools")]
 import channels  # noqa: E402
+from ariel.errors import ArielError  # noqa: E402
 import guest_devices  # noqa: E402  (folders, not packages)
 import guest_dtb  # noqa: E402
 import guest_manifest  # noqa: E402
 import guest_program  # noqa: E402
+import guest_symbols  # noqa: E402
 import linux_image  # noqa: E402
 from check_layout import read_memory_map  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
@@ -43,6 +45,7 @@ def arguments_of(description="Boot a guest of one's own under ariel."):
     parser.add_argument("--program", default="", help="a bare-metal EL1 program in place of a kernel")
     parser.add_argument("--address", default="", help="where a flat binary, or a program that can stand anywhere, goes")
     parser.add_argument("--file", default="", help="more files for the guest's memory: path@IPA, and further ones")
+    parser.add_argument("--symbols", default="", help="names for the monitor: 0 for none, or a file that has them")
     parser.add_argument("--console", default="filtered", help="raw: what the guest prints reaches the terminal as it is")
     parser.add_argument("--check", action="store_true", help="only look at what is given")
     channels.add_arguments(parser)
@@ -97,8 +100,8 @@ def refuse_early(options):
     if why_not:
         raise linux_image.ImageError(why_not)
     for path, name in ((options.image, "LINUX_IMAGE"), (options.initrd, "LINUX_INITRD"), (options.dtb, "LINUX_DTB"),
-                       (options.program, "GUEST")):
-        if path:
+                       (options.program, "GUEST"), (options.symbols, "SYMBOLS")):
+        if path and path != guest_symbols.OFF:
             check_file(path, f"{name}={path}")
     if options.initrd:
         linux_image.place_initrd(os.path.getsize(options.initrd), [], f"LINUX_INITRD={options.initrd}", WHERE)
@@ -158,7 +161,7 @@ def write_pieces(pieces, folder, board):
     return loads
 
 
-def describe(options, guest, pieces, removed):
+def describe(options, guest, pieces, removed, symbols):
     """What was done, in lines for the person."""
     unwrapped = f", unwrapped from {' in '.join(reversed(guest.wraps))}" if guest.wraps else ""
     size = sum(piece.size for piece in guest.pieces)
@@ -171,6 +174,7 @@ def describe(options, guest, pieces, removed):
     gone = sorted({path.split("/")[-1].split("@")[0] for path, why in removed if why != "made anew"})
     places = " and ".join(f"{piece.ipa:#x}" for piece in pieces if piece.kind == "DTB")
     words.append(f"device tree: {options.dtb or 'of this machine'}, at {places}, without {', '.join(gone) or 'nothing'}")
+    words.append(symbols.words)
     return words + guest_devices.parse(options).words(denied)
 
 
@@ -184,10 +188,15 @@ def prepare(options):
     folder.mkdir(parents=True, exist_ok=True)
     board = read_memory_map(ROOT / "include/hv/memory_map.h", options.platform)
     loads = write_pieces(pieces, folder, board)
-    listed = guest_manifest.pack("PROGRAM" if options.program else "LINUX", guest.entry, WHERE["LINUX_DTB_IPA"], pieces)
+    symbols = guest_symbols.load(options.symbols, options.program or options.image, guest, folder.parent / "symbols",
+                                 WHERE["SYMBOLS_SIZE"])
+    if symbols.path:
+        loads.append((symbols.path, board["SYMBOLS_PA"]))
+    listed = guest_manifest.pack("PROGRAM" if options.program else "LINUX", guest.entry, WHERE["LINUX_DTB_IPA"], pieces,
+                                 (symbols.size, symbols.check))
     (folder / "guest.list").write_bytes(listed)
     loads.append((folder / "guest.list", board["GUEST_MANIFEST_PA"]))
-    return loads, describe(options, guest, pieces, removed)
+    return loads, describe(options, guest, pieces, removed, symbols)
 
 
 def main():
@@ -196,7 +205,7 @@ def main():
         if options.check:
             return refuse_early(options)
         loads, words = prepare(options)
-    except (linux_image.ImageError, guest_dtb.TreeError, guest_devices.DeviceError, FetchError) as error:
+    except (ArielError, guest_dtb.TreeError, guest_devices.DeviceError, FetchError) as error:
         return str(error)
     except OSError as error:
         return f"{error.filename}: {error.strerror}"

@@ -7,7 +7,7 @@
 #include <hv/types.h>
 
 #define GUEST_MANIFEST_MAGIC   UINT64_C(0x5453476c65697261) // "arielGST"
-#define GUEST_MANIFEST_VERSION 1
+#define GUEST_MANIFEST_VERSION 2
 #define GUEST_MANIFEST_PIECES  64
 
 enum guest_kind {
@@ -39,5 +39,7 @@ struct guest_manifest {
     uint64_t entry_ipa;     // PC of vCPU 0
     uint64_t boot_argument; // its x0: the IPA of a GUEST_PIECE_DTB
     uint64_t piece_count;   // 1 .. GUEST_MANIFEST_PIECES
+    uint64_t symbols_size;  // bytes of the table of symbols at SYMBOLS_PA (symbols.h); 0: there is none
+    uint64_t symbols_check; // what symbols_sum makes of it
     struct guest_piece pieces[GUEST_MANIFEST_PIECES];
 };

@@ -10,6 +10,7 @@
 #define LOG_EVENT_TABLE(EVENT) \
     EVENT("boot",                BOOT,    "version policy el", "ariel runs at EL2 with its MMU on") \
     EVENT("log-start",           BOOT,    "boots hz rng next resets proof hidden_before", "first record of a boot: it brings the tag and links this boot to the one before") \
+    EVENT("no-symbols",          BOOT,    "reason", "the table with the names of the guest's functions is no good: the monitor shows addresses alone") \
     EVENT("ports",               BOOT,    "ports", "EL2's own serial device is there; records go to its port ariel.log if that is named") \
     EVENT("ports-refused",       BOOT,    "reason", "the board's last virtio transport has a console device that EL2 cannot use: unsupported (it needs force-legacy=false and several ports) or state (it does not answer)") \
     EVENT("refused",             BOOT,    "reason * bound", "no guest can run; the monitor opens. The second field is named after what was wrong") \

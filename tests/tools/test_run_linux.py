@@ -45,9 +45,9 @@ def listed(load):
     assert address == WHERE["GUEST_MANIFEST_PA"]
     data = Path(path).read_bytes()
     magic, version, kind, entry, argument, count = struct.unpack_from("<6Q", data)
-    assert (magic, version, len(data)) == (guest_manifest.MAGIC, guest_manifest.VERSION, 48 + 24 * count)
-    assert len(data) <= WHERE["GUEST_MANIFEST_SIZE"] and 48 + 24 * guest_manifest.PIECES_MAX <= WHERE["GUEST_MANIFEST_SIZE"]
-    pieces = [struct.unpack_from("<3Q", data, 48 + 24 * n) for n in range(count)]
+    assert (magic, version, len(data)) == (guest_manifest.MAGIC, guest_manifest.VERSION, 64 + 24 * count)
+    assert len(data) <= WHERE["GUEST_MANIFEST_SIZE"] and 64 + 24 * guest_manifest.PIECES_MAX <= WHERE["GUEST_MANIFEST_SIZE"]
+    pieces = [struct.unpack_from("<3Q", data, 64 + 24 * n) for n in range(count)]
     return guest_manifest.KINDS[kind], entry, argument, [(guest_manifest.PIECE_KINDS[k], at, size) for at, size, k in pieces]
 
 

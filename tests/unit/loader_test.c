@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loader: what the person loaded decides, at the first boot and after each reset; mistakes are named in full.
 // Links: boot/loader.c boot/loader_image.c boot/guest_manifest.c boot/boot_record.c
-// Links: platform/platform.c
+// Links: platform/platform.c debug/symbols_table.c lib/printf.c
 
 #include <platform/virt.h>
 
@@ -348,6 +348,19 @@ static void a_list_names_the_guest(void **state)
     assert_string_equal(vm.guest_name, "Linux Image");
 }
 
+// Names are for people: a guest whose table of symbols is no good runs without.
+static void a_bad_table_of_symbols_stops_no_guest(void **state)
+{
+    (void)state;
+    put_list();
+    LIST->symbols_size = SYMBOLS_SIZE + 8;
+    assert_true(loader_load(&vm, &error));
+    assert_non_null(vm.symbols.refused);
+    LIST->symbols_size = 0;
+    assert_true(loader_load(&vm, &error));
+    assert_null(vm.symbols.refused);
+}
+
 static void mistakes_of_a_list_are_named(void **state)
 {
     (void)state;
@@ -360,7 +373,8 @@ static void mistakes_of_a_list_are_named(void **state)
         change;                                                                                                        \
         refused(field, value, bound);                                                                                  \
     } while (0)
-    MISTAKE(LIST->version = 2, "manifest_version", 2, 1);
+    MISTAKE(LIST->version = GUEST_MANIFEST_VERSION - 1, "manifest_version", GUEST_MANIFEST_VERSION - 1,
+            GUEST_MANIFEST_VERSION);
     MISTAKE(LIST->piece_count = 0, "piece_count", 0, GUEST_MANIFEST_PIECES);
     MISTAKE(LIST->piece_count = 65, "piece_count", 65, GUEST_MANIFEST_PIECES);
     MISTAKE(LIST->piece_count = UINT64_MAX, "piece_count", UINT64_MAX, GUEST_MANIFEST_PIECES);
@@ -468,6 +482,7 @@ int main(void)
         cmocka_unit_test_setup(memory_that_lost_its_contents_is_no_record, setup),
         cmocka_unit_test_setup(a_kernel_for_pages_that_are_not_there_is_refused, setup),
         cmocka_unit_test_setup(a_list_names_the_guest, setup),
+        cmocka_unit_test_setup(a_bad_table_of_symbols_stops_no_guest, setup),
         cmocka_unit_test_setup(mistakes_of_a_list_are_named, setup),
         cmocka_unit_test_setup(a_vm_is_loaded_into_its_own_ram, setup),
         cmocka_unit_test_setup(a_vm_whose_ram_lacks_the_fixed_places_needs_a_list, setup),

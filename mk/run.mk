@@ -26,7 +26,10 @@ EXTRA = --extra=$(call quote,$(QEMU_EXTRA)) $(CHANNELS) --console=$(call quote,$
 RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf --platform=$(PLATFORM) $(MACHINE) $(EXTRA)
 
 # A guest of one's own: Image, initrd and device tree are made and checked by tools/run_linux.py.
+## names of the guest's functions in the monitor: 0 for none, or System.map or vmlinux; none: the kernel or program has them
+SYMBOLS ?=
 RUN_GUEST = $(PYTHON) tools/run_linux.py --platform=$(PLATFORM) $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
+            --symbols=$(call quote,$(SYMBOLS)) \
             --dtb=$(call quote,$(LINUX_DTB)) $(DEVICES) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
 
 ## disks of the guest: raw and qcow2 images, with blanks between; image,ro can only be read
@@ -119,7 +122,7 @@ disk:
 # A variable that the goal would not read is said, not ignored. $(call unread,goals,variables,why)
 unread = $(if $(filter $(1),$(MAKECMDGOALS)),$(foreach name,$(2),$(if $($(name)),$(error $(name)=$($(name)): $(3)))))
 ifeq ($(GUEST),)
-$(call unread,run debug,GUEST_ARGS GUEST_ADDR GUEST_FILE,`make run` reads it with GUEST=<program> only)
+$(call unread,run debug,GUEST_ARGS GUEST_ADDR GUEST_FILE SYMBOLS,`make run` reads it with GUEST=<program> only)
 $(call unread,run debug,DISK NET SHARE RNG,the diagnostic guest drives no such device; give it to `make run-linux` or with GUEST=<program>)
 $(call unread,run debug,LINUX_IMAGE LINUX_INITRD LINUX_DTB LINUX_CMDLINE,`make run` boots the diagnostic guest; give it to `make run-linux`)
 else

@@ -129,6 +129,7 @@ const struct monitor_command monitor_commands[] = {
     COMMAND("sr",      "", "", "<name> [value [vcpu]]", "read or write a register", cmd_sr, complete_register),
     COMMAND("status",  "info", "", "", "state of the guest, its vCPUs and ariel", cmd_status, NULL),
     COMMAND("step",    "s stepi si", "", "[n [vcpu]]", "run n instructions of a paused guest", cmd_step, NULL),
+    COMMAND("sym",     "", "", "[<address|name>]", "names of the guest's functions, and where they are", cmd_sym, NULL),
     COMMAND("timer",   "", "", "[vcpu]", "guest time, its drift, deadlines and lateness", cmd_timer, NULL),
     COMMAND("vcpu",    "thread", "", "[n]", "the vCPU that is meant where none is named", cmd_vcpu, NULL),
     COMMAND("version", "", "", "", "of ariel", cmd_version, NULL),
@@ -157,9 +158,8 @@ const struct monitor_command monitor_keys[] = {
 
 // "info registers pc" is about one register. "i" alone is "info" alone.
 const struct monitor_info monitor_infos[] = {
-    {"i", "status", false},
-    {"threads", "status", false},
-    {"registers", "sr", true},
+    {"i", "status", false},   {"threads", "status", false}, {"registers", "sr", true},
+    {"symbol", "sym", false}, {"address", "sym", false},
 };
 const unsigned int monitor_info_count = ARRAY_COUNT(monitor_infos);
 const unsigned int monitor_command_count = ARRAY_COUNT(monitor_commands);

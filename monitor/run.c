@@ -10,6 +10,7 @@
 #include <hv/monitor_commands.h>
 #include <hv/monitor_line.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_place.h>
 #include <hv/monitor_reply.h>
 #include <hv/string.h>
 
@@ -170,6 +171,7 @@ void monitor_run(const char *line)
     part_format(text);
     error = split(text, &words, &json);
     out_begin((json && error == NULL) || monitor_client_now()->json);
+    monitor_forget_place();
     if (error == NULL && words.count == 0) {
         if (!json)
             return;

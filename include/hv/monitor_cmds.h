@@ -27,6 +27,7 @@ MONITOR_HANDLER(cmd_set);
 MONITOR_HANDLER(cmd_sr);
 MONITOR_HANDLER(cmd_status);
 MONITOR_HANDLER(cmd_step);
+MONITOR_HANDLER(cmd_sym);
 MONITOR_HANDLER(cmd_timer);
 MONITOR_HANDLER(cmd_vcpu);
 MONITOR_HANDLER(cmd_version);

@@ -12,6 +12,7 @@
 #include <hv/event_name.h>
 #include <hv/machine.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_place.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
 #include <hv/policy.h>
@@ -79,6 +80,7 @@ static const struct policy_row *row_of(const struct event *event)
 }
 
 // An event takes two lines on a terminal of 80 columns: who and what, and below it the address, value and verdict.
+// Where the function is known, a line between the two names it.
 static void show_event(const struct event *event)
 {
     const struct policy_row *row = row_of(event);
@@ -86,6 +88,10 @@ static void show_event(const struct event *event)
 
     out("us:%12lu vcpu:%u seq:%7lu pc:0x%08lx access:%s key:%-20s", monitor_uptime_us(event->entry), event->vcpu,
         event->sequence, event->pc, event->write ? "w" : "r", event_name(event, name, sizeof(name)));
+    if (monitor_place_known(event->pc)) {
+        out_note("\n             ");
+        monitor_show_place(event->pc);
+    }
     out_note("\n             ");
     out(" address:0x%08lx value:0x%lx verdict:%s result:%s at:%s\n", event->address, event->value,
         policy_action_name(event->verdict), trap_result_name(event->result), row->place);
@@ -204,8 +210,9 @@ static void explain_event(const struct event *event)
     char name[EVENT_NAME_SIZE];
     char control[CONTROL_NAME_SIZE];
 
-    out("who  vcpu=%u seq=%lu pc=0x%lx us=%lu\n", event->vcpu, event->sequence, event->pc,
-        monitor_uptime_us(event->entry));
+    out("who  vcpu=%u seq=%lu pc=0x%lx", event->vcpu, event->sequence, event->pc);
+    monitor_show_place(event->pc);
+    out(" us=%lu\n", monitor_uptime_us(event->entry));
     out("what cause:%s: access:%s key=%s address=0x%lx value=0x%lx\n", monitor_cause_sentence(event->cause),
         event->write ? "write or call" : "read", event_name(event, name, sizeof(name)), event->address, event->value);
     explain_syndrome(event->syndrome);

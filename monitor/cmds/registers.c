@@ -10,6 +10,7 @@
 #include <hv/log.h>
 #include <hv/monitor_candidates.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_place.h>
 #include <hv/monitor_register.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
@@ -49,6 +50,8 @@ static void show_register(const struct vcpu *vcpu, const char *name, uint64_t va
         out("vcpu=%u", vcpu->id);
     out("name:%-14s value:0x%016lx", name, value);
     out_fields(register_fields(name), value);
+    if (parse_find_word("PC ELR_EL1 VBAR_EL1 x30", name) != NULL)
+        monitor_show_place(value);
     if (strcmp(name, "ESR_EL1") == 0) {
         out(" class:%s", esr_fields(value)->name);
         out_fields(esr_fields(value), value);

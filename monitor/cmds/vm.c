@@ -13,6 +13,7 @@
 #include <hv/channel.h>
 #include <hv/log.h>
 #include <hv/monitor_out.h>
+#include <hv/monitor_place.h>
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
 #include <hv/pl011.h>
@@ -48,10 +49,15 @@ static void show_vcpu(const struct vcpu *vcpu)
     uint64_t exits = telemetry->sequence;
 
     out("vcpu=%u power=%s exits=%lu", vcpu->id, power[vcpu->power], exits);
-    if (vcpu->waiting)
+    if (vcpu->waiting) {
         out(" pc=0x%lx", vcpu->frame->elr_el2);
-    else if (exits > 0)
-        out(" last_exit_pc=0x%lx", telemetry->last[(exits - 1) % TELEMETRY_LAST].pc);
+        monitor_show_place(vcpu->frame->elr_el2);
+    } else if (exits > 0) {
+        uint64_t pc = telemetry->last[(exits - 1) % TELEMETRY_LAST].pc;
+
+        out(" last_exit_pc=0x%lx", pc);
+        monitor_show_place(pc);
+    }
     out("\n");
 }
 
@@ -83,9 +89,13 @@ static void show_places(void)
 {
     const struct vm *vm = monitor_vm();
 
+    monitor_forget_place(); // the steps may have moved the kernel
     for (unsigned int i = 0; i < vm->vcpu_count; i++) {
-        if (vm->vcpus[i].power == VCPU_ON)
-            out("vcpu=%u pc=0x%lx\n", i, vm->vcpus[i].frame->elr_el2);
+        if (vm->vcpus[i].power == VCPU_ON) {
+            out("vcpu=%u pc=0x%lx", i, vm->vcpus[i].frame->elr_el2);
+            monitor_show_place(vm->vcpus[i].frame->elr_el2);
+            out("\n");
+        }
     }
 }
 

@@ -105,6 +105,7 @@ static const struct {
     {"sr", 1, 3, "sr <name> [value [vcpu]]"},
     {"status", 0, 0, "status "},
     {"step", 0, 2, "step [n [vcpu]]"},
+    {"sym", 0, 1, "sym [<address|name>]"},
     {"timer", 0, 1, "timer [vcpu]"},
     {"version", 0, 0, "version "},
     {"virtio", 0, 0, "virtio "},

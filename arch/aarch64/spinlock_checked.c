@@ -6,6 +6,7 @@
 #include <hv/spinlock.h>
 
 #include <hv/arch/cpu.h>
+#include <hv/arch/ticket_lock.h>
 #include <hv/fatal.h>
 #include <hv/memory_map.h>
 #include <hv/printf.h>
@@ -61,7 +62,7 @@ static void note_held(const struct spinlock *lock)
 // A try cannot deadlock, since it does not wait. So it is noted but not held to the order.
 int spinlock_try(struct spinlock *lock)
 {
-    bool taken = __atomic_exchange_n(&lock->held, 1, __ATOMIC_ACQUIRE) == 0;
+    bool taken = ticket_lock_try(&lock->ticket);
 
     if (taken)
         note_held(lock);
@@ -71,9 +72,8 @@ int spinlock_try(struct spinlock *lock)
 void spinlock_acquire(struct spinlock *lock) NO_THREAD_ANALYSIS
 {
     check_order(lock);
-    while (!spinlock_try(lock))
-        while (__atomic_load_n(&lock->held, __ATOMIC_RELAXED) != 0)
-            __asm__ volatile("yield");
+    ticket_lock_acquire(&lock->ticket);
+    note_held(lock);
 }
 
 // The entry goes before the lock is free: the last one of the list takes its place. Locks may be released in any order.
@@ -86,5 +86,5 @@ void spinlock_release(struct spinlock *lock) NO_THREAD_ANALYSIS
     if (i == held[cpu].count)
         stop("is released and was not held", lock, NULL);
     held[cpu].lock[i] = held[cpu].lock[--held[cpu].count];
-    __atomic_store_n(&lock->held, 0, __ATOMIC_RELEASE);
+    ticket_lock_release(&lock->ticket);
 }

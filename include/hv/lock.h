@@ -18,8 +18,22 @@
 #define RELEASES(lock)     THREAD_ANNOTATION(release_capability(lock))
 #define NO_THREAD_ANALYSIS THREAD_ANNOTATION(no_thread_safety_analysis)
 
+// Who has the lock and who waits for it: arch/aarch64/ticket_lock.c. All zero: it is free, and nobody has used it yet.
+struct ticket_lock {
+    union {
+        uint32_t state; // 0: it is free, and nobody waits
+        struct {
+            uint8_t held; // 1: somebody has it
+            uint8_t none;
+            uint16_t waiting; // how many CPUs wait
+        };
+    };
+    uint16_t next; // the ticket that the next one draws who must wait
+    uint16_t turn; // the ticket whose turn it is
+};
+
 struct THREAD_ANNOTATION(capability("spinlock")) spinlock {
-    uint32_t held;
+    struct ticket_lock ticket;
     uint32_t rank; // enum lock_rank
 };
 

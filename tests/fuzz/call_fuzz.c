@@ -235,7 +235,7 @@ static void make_call(struct fuzz_input *input)
     fuzz_check(memcmp(&frames[who], &old, sizeof(old)) == 0); // x0 is the caller's to write
     fuzz_check(result > 0 || fake_channel.sent_count == 0 || old.x[2] == 0);
     check_power(power, who, immediate == 0 ? (uint32_t)old.x[0] : 0, result, old.x);
-    fuzz_check(!vm.power_lock.held && !vm.space.stage2.lock.held);
+    fuzz_check(!vm.power_lock.ticket.held && !vm.space.stage2.lock.ticket.held);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

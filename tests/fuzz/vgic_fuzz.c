@@ -338,7 +338,7 @@ static void access_anything(struct fuzz_input *input)
         if ((how & 32) && cpus[here].depth < 60)
             guest_acknowledge();
         settle();
-        fuzz_check(vm.vgic.lock.held == 0);
+        fuzz_check(vm.vgic.lock.ticket.held == 0);
     }
 }
 

@@ -499,7 +499,7 @@ static void check_memory(void)
     for (unsigned int page = PIECE; page < PIECE + GAP; page++)
         for (unsigned int i = 0; i < PAGE; i++)
             fuzz_check(host[page][i] == 0xee);
-    fuzz_check(!space.stage2.lock.held);
+    fuzz_check(space.stage2.lock.ticket.held == 0);
 }
 
 static void add_ram(unsigned int page, unsigned int host_page, unsigned int count)

@@ -29,7 +29,7 @@ static void look(uint64_t effect, uint64_t value)
         fuzz_check((bool)value != fake_shadow.shown && vm.uart.shadow);
         fuzz_check((vm.uart.reg[0x18 / 4] & 0x10) && !(vm.uart.reg[0x3c / 4] & 0x50));
     } else {
-        fuzz_check(!vm.uart.lock.held);
+        fuzz_check(vm.uart.lock.ticket.held == 0);
     }
 }
 
@@ -287,7 +287,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         let_time_pass();
         check_told(before);
         fuzz_check(fake_vgic.level == ((raw_interrupts() & model.imsc) != 0));
-        fuzz_check(!vm.uart.lock.held);
+        fuzz_check(vm.uart.lock.ticket.held == 0);
         check_page((uint32_t)input.size * 0x9e3779b1u >> 16);
     }
     // A guest that reads all there is hears of what waits.

@@ -20,7 +20,7 @@ static void assert_kept(void)
     assert_memory_equal(kept_pages, pages, sizeof(pages));
     assert_memory_equal(&kept_pool, &pool, sizeof(pool));
     assert_int_equal(flushes_of_all() + flushes_of_ipa(), 0);
-    assert_int_equal(view.lock.held, 0);
+    assert_int_equal(view.lock.ticket.held, 0);
 }
 
 static void bad_ranges_are_refused(void **state)

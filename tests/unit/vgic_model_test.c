@@ -197,7 +197,7 @@ static void any_write_is_survived(void **state)
         if (random_below(8) == 0 && cpus[here].depth < 60)
             guest_acknowledge();
         settle();
-        assert_int_equal(vm.vgic.lock.held, 0);
+        assert_int_equal(vm.vgic.lock.ticket.held, 0);
     }
 }
 

@@ -90,7 +90,7 @@ static void an_sgi_is_put_down_under_its_targets_lock(void **state)
     fake_trace_hook = NULL;
     assert_int_equal(latched_at_acquire, 0);
     assert_int_equal(latched_at_release, 1 << 5);
-    assert_int_equal(vm.vcpus[1].gic.lock.held, 0);
+    assert_int_equal(vm.vcpus[1].gic.lock.ticket.held, 0);
 }
 
 static void routing(void **state)

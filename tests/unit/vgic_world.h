@@ -69,8 +69,8 @@ bool cpu_call_each(uint32_t wanted, void (*function)(void *argument), void *argu
     unsigned int from = here;
 
     for (unsigned int i = 0; i < vm.vcpu_count; i++)
-        assert_int_equal(vm.vcpus[i].gic.lock.held, 0);
-    assert_int_equal(vm.vgic.lock.held, 0);
+        assert_int_equal(vm.vcpus[i].gic.lock.ticket.held, 0);
+    assert_int_equal(vm.vgic.lock.ticket.held, 0);
     world_calls++;
     for (; wanted != 0; wanted &= wanted - 1) {
         run_on(VCPU_OF((unsigned int)__builtin_ctz(wanted)));

@@ -211,7 +211,7 @@ static uint64_t access_at(uint32_t offset, unsigned int access, uint64_t value)
 {
     assert_int_equal(device_virtio_mmio.access(&vm.vcpus[0], offset, access, &value), MMIO_DONE);
     for (unsigned int i = 0; i < 32; i++)
-        assert_int_equal(virtio.devices[i].lock.held, 0);
+        assert_int_equal(virtio.devices[i].lock.ticket.held, 0);
     return value;
 }
 
@@ -281,5 +281,5 @@ static void deliver(unsigned int n)
 {
     if (real_enabled[n])
         assert_int_equal(handlers[n](arguments[n]), IRQ_DONE);
-    assert_int_equal(virtio.devices[n].lock.held, 0);
+    assert_int_equal(virtio.devices[n].lock.ticket.held, 0);
 }

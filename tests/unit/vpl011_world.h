@@ -59,7 +59,7 @@ static void look(uint64_t effect, uint64_t value)
 {
     (void)value;
     if (effect == FAKE_CHANNEL_PUT || effect == FAKE_CHANNEL_ROOM)
-        assert_int_equal(vm.uart.lock.held, 0);
+        assert_int_equal(vm.uart.lock.ticket.held, 0);
     if (effect == FAKE_SHADOW)
         flags_at_change = vm.uart.reg[FR / 4];
 }

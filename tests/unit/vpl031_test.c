@@ -73,7 +73,7 @@ static uint64_t access_of(uint32_t offset, unsigned int size)
 {
     uint64_t value = 0xdeaddeaddeaddead;
     assert_int_equal(device_pl031.access(&vm.vcpus[0], offset, size, &value), MMIO_DONE);
-    assert_int_equal(vm.rtc.lock.held, 0);
+    assert_int_equal(vm.rtc.lock.ticket.held, 0);
     return value;
 }
 
@@ -86,7 +86,7 @@ static void wr(uint32_t offset, uint32_t value)
 {
     uint64_t written = value;
     assert_int_equal(device_pl031.access(&vm.vcpus[0], offset, 4 | MMIO_WRITE, &written), MMIO_DONE);
-    assert_int_equal(vm.rtc.lock.held, 0);
+    assert_int_equal(vm.rtc.lock.ticket.held, 0);
 }
 
 static int setup(void **state)
@@ -174,7 +174,7 @@ static void the_alarm_rings_once_when_the_clock_reaches_it(void **state)
     assert_int_equal(deadline(), fake_sysreg_get("CNTPCT_EL0") + LOOK);
     machine += 1;
     alarm_expires();
-    assert_int_equal(vm.rtc.lock.held, 0);
+    assert_int_equal(vm.rtc.lock.ticket.held, 0);
     assert_true(line());
     assert_int_equal(deadline(), HYP_TIMER_NEVER);
     assert_int_equal(rd(RIS), 1);

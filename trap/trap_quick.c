@@ -225,13 +225,13 @@ static inline bool is_shadow(const struct vcpu *vcpu)
     return s2_pte_meaning(__atomic_load_n(vcpu->shadow, __ATOMIC_RELAXED)) == STAGE2_SHADOW;
 }
 
-// Whether ipa has the offset of GICD_ISPENDR<n>, ICPENDR<n>, ISACTIVER<n> or ICACTIVER<n>, 0x200 to 0x3ff, in a frame
-// of 64 KiB (IHI 0069 12.8); those of GICR_ISPENDR0 and so on are the same in its SGI frame. What they read comes from
+// Whether ipa is GICD_ISPENDR<n>, ICPENDR<n>, ISACTIVER<n> or ICACTIVER<n>: they have the offsets 0x200 to 0x3ff in a
+// frame of 64 KiB (IHI 0069 12.8), and GICR_ISPENDR0 and so on the same in its SGI frame. What they read comes from
 // other CPUs' list registers. A CPU that waits for others runs what they ask of it meanwhile, and that may need the
 // whole trap frame, or change ELR_EL2 and SPSR_EL2 by an exception of EL2's own (guarded.h): not on this way.
-static inline bool is_pending_or_active_register(uint64_t ipa)
+static inline bool is_pending_or_active_register(const struct policy_range *range, uint64_t ipa)
 {
-    return (ipa & 0xfe00) == 0x200;
+    return (ipa & 0xfe00) == 0x200 && (range->key == KEY_DEVICE_GICD || range->key == KEY_DEVICE_GICR);
 }
 
 // What a store of size bytes gives the device.
@@ -257,7 +257,7 @@ static inline __attribute__((always_inline)) bool quick_access(struct vcpu *vcpu
     if (shadow && UNLIKELY(!is_shadow(vcpu)))
         return false;
     struct policy_verdict verdict = range->verdict[write];
-    if (UNLIKELY(is_pending_or_active_register(ipa)))
+    if (UNLIKELY(is_pending_or_active_register(range, ipa)))
         return false;
     if (UNLIKELY(!(verdict.flags & POLICY_FLAG_QUICK) || (ipa & (size - 1))))
         return false;

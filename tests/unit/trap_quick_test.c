@@ -270,6 +270,15 @@ static void what_asks_other_cpus_is_left_alone(void **state)
     assert_int_equal(fake_sysreg_get("ELR_EL2"), PC);
 }
 
+// Those offsets are the GIC's alone: the second of QEMU virt's virtio-mmio transports is at 0x200.
+static void another_device_has_no_such_registers(void **state)
+{
+    (void)state;
+    assert_true(access_at(NARROW_IPA + 0x200, WORD_READ));
+    assert_true(access_at(NARROW_IPA + 0x3fc, WORD_READ));
+    assert_int_equal(fake_devices.count, 2);
+}
+
 static void an_id_register_that_is_none_is_left_alone(void **state)
 {
     (void)state;
@@ -451,6 +460,7 @@ int main(void)
         cmocka_unit_test_setup(a_permission_fault_on_a_shadow_page_is_its_devices, setup),
         cmocka_unit_test_setup(other_permission_faults_are_left_alone, setup),
         cmocka_unit_test_setup(what_asks_other_cpus_is_left_alone, setup),
+        cmocka_unit_test_setup(another_device_has_no_such_registers, setup),
         cmocka_unit_test_setup(an_id_register_that_is_none_is_left_alone, setup),
         cmocka_unit_test_setup(a_constant_call_is_answered, setup),
         cmocka_unit_test_setup(an_emulated_access_ends_branch_target_and_step, setup),

@@ -9,7 +9,7 @@ static void post(struct serial_receive *queue, uint8_t buffer)
 {
     struct virtqueue_buffer piece = {.pa = pa_make((uintptr_t)&queue->buffers.bytes[buffer * queue->buffers.size]),
                                      .length = queue->buffers.size,
-                                     .device_writes = true};
+                                     .flags = VIRTQ_DESC_F_WRITE};
     uint16_t head;
 
     if (virtqueue_add(&queue->ring, &piece, 1, &head) == HV_OK)

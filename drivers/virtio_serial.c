@@ -219,7 +219,7 @@ static bool lend_locked(struct port *port, const struct serial_piece pieces[2], 
         return false;
     for (unsigned int i = 0; i < 2; i++)
         if (pieces[i].length > 0)
-            buffers[count++] = (struct virtqueue_buffer){pa_make((uintptr_t)pieces[i].bytes), pieces[i].length, false};
+            buffers[count++] = (struct virtqueue_buffer){pa_make((uintptr_t)pieces[i].bytes), pieces[i].length, 0, 0};
     bool lent = serial_loans_lend(&loans, buffers, count, token);
     pump(port);
     if (!lent && serial.works) {

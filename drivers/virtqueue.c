@@ -60,9 +60,23 @@ void virtqueue_init(struct virtqueue *queue, uint16_t size, bool event_idx)
     }
 }
 
+// A descriptor that the descriptor `next` follows. The buffer has the same layout: what stands behind the address is
+// put together as one word (len, flags and next, from the lowest bit on), so that the compiler reads and writes words.
+static inline void store_desc(struct virtq_desc *desc, const struct virtqueue_buffer *buffer, uint64_t next)
+{
+    const uint64_t kept = UINT32_MAX | (uint64_t)VIRTQ_DESC_F_WRITE << 32;
+    uint64_t word = buffer->length | (uint64_t)buffer->flags << 32 | (uint64_t)buffer->rest << 48;
+
+    word = (word & kept) | (uint64_t)VIRTQ_DESC_F_NEXT << 32 | next << 48;
+    desc->addr = buffer->pa.v;
+    desc->len = (uint32_t)word;
+    desc->flags = (uint16_t)(word >> 32);
+    desc->next = (uint16_t)(word >> 48);
+}
+
 // Free descriptors are linked by next[], and stay linked in this order as a chain.
-enum hv_status virtqueue_add(struct virtqueue *queue, const struct virtqueue_buffer *buffers, unsigned int count,
-                             uint16_t *head)
+inline enum hv_status virtqueue_add(struct virtqueue *queue, const struct virtqueue_buffer *buffers, unsigned int count,
+                                    uint16_t *head)
 {
     unsigned int first = queue->free_first, at = first, last = first;
 
@@ -71,14 +85,9 @@ enum hv_status virtqueue_add(struct virtqueue *queue, const struct virtqueue_buf
     if (count > queue->free_count)
         return count > queue->size ? HV_ERR_TOO_LONG : HV_ERR_NO_MEMORY;
     for (unsigned int i = 0; i < count; i++) {
-        struct virtq_desc *desc = &queue->desc[at];
-
-        desc->addr = buffers[i].pa.v;
-        desc->len = buffers[i].length;
-        desc->flags = (uint16_t)(VIRTQ_DESC_F_NEXT + VIRTQ_DESC_F_WRITE * buffers[i].device_writes);
-        desc->next = queue->next[at];
         last = at;
-        at = queue->next[at];
+        at = queue->next[last];
+        store_desc(&queue->desc[last], &buffers[i], at);
     }
     queue->desc[last].flags &= (uint16_t)~VIRTQ_DESC_F_NEXT;
     queue->desc[last].next = 0;
@@ -121,7 +130,7 @@ static void free_chain(struct virtqueue *queue, uint16_t head)
 }
 
 // The entry is read once: it lies in memory that the device writes.
-enum hv_status virtqueue_take(struct virtqueue *queue, uint16_t *head, uint32_t *written)
+inline enum hv_status virtqueue_take(struct virtqueue *queue, uint16_t *head, uint32_t *written)
 {
     const struct virtq_used_elem *entry = &queue->used.ring[slot(queue, queue->used_next)];
     uint16_t ready = (uint16_t)(load(&queue->used.head.idx) - queue->used_next);

@@ -59,7 +59,7 @@ static COLD void record(struct vm *vm, unsigned int n, const struct log_virtio_r
 
 // The counters are the VM's, not a CPU's: a request ends on the CPU that gets the device's interrupt, whichever vCPU
 // has made it.
-void log_virtio_request(struct vm *vm, const struct log_virtio_request *request)
+inline void log_virtio_request(struct vm *vm, const struct log_virtio_request *request)
 {
     const struct policy *policy = vm->policy;
     const struct policy_virtio *row = request->row;

@@ -58,6 +58,7 @@ enum virtio_wait {
 struct virtio_device_queue {
     struct virtio_queue guest; // vdev/virtio/queue.c
     uint32_t shadow_size;      // 0: the device has no such queue
+    unsigned int number;       // of the device's queues
     bool given;                // the device has the shadow queue: until its reset
     bool late;                 // the request that is next has been counted as delayed
     enum virtio_wait wait;

@@ -29,10 +29,10 @@ struct virtio_queue {
     bool ready;
     // From virtio_queue_enable on.
     bool event_idx;
-    uint16_t avail_next;    // index of the next entry of the available ring
-    uint16_t used_next;     // index of the next entry of the used ring
-    uint16_t used_signaled; // the same, when the guest was last asked whether it wants an interrupt
-    struct space_ram ram;   // the piece of RAM with the descriptors, where most buffers lie as well
+    uint16_t avail_next;     // index of the next entry of the available ring
+    uint16_t used_next;      // index of the next entry of the used ring
+    uint16_t used_published; // the same, as the guest sees it
+    struct space_ram ram;    // the piece of RAM with the descriptors, where most buffers lie as well
     // Where EL2 finds the three: guest RAM, checked.
     const struct virtq_desc *desc_table;
     const struct virtq_ring *avail_ring;
@@ -75,12 +75,12 @@ enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *spa
 // Puts back what virtio_queue_next has just read: the next call reads the same entry of the ring again, anew.
 void virtio_queue_put_back(struct virtio_queue *queue);
 
-// The request with this head is done: written bytes were written. The guest sees the entry, and all that EL2 wrote
-// before, once it sees the used ring's index.
+// The request with this head is done: written bytes were written. The guest sees it after virtio_queue_publish, of
+// which there is one at least for each 65,535 completions.
 void virtio_queue_complete(struct virtio_queue *queue, uint16_t head, uint32_t written);
-// Whether the guest is to be interrupted for what was completed since the last call; at least one call for each 65,535
-// completions.
-bool virtio_queue_wants_interrupt(struct virtio_queue *queue);
+// Shows the guest all that was completed, and what EL2 wrote before. Whether it is to be interrupted for what it did
+// not see before.
+bool virtio_queue_publish(struct virtio_queue *queue);
 // on: asks the guest to notify at its next entry. True: there is one already, for which there may be no notification:
 // read again. off: asks for none (a hint), false.
 bool virtio_queue_set_notify(struct virtio_queue *queue, bool on);

@@ -11,11 +11,14 @@
 
 #define VIRTQUEUE_SIZE_MAX 1024
 
-// A piece of memory for the device: by PA, and whether it is for the device to write or to read.
+// A piece of memory for the device, laid out as the descriptor that it becomes (struct virtq_desc), so that it is
+// copied by words. Of flags VIRTQ_DESC_F_WRITE alone counts: the device writes it, or reads it. All else that stands in
+// flags and rest means nothing.
 struct virtqueue_buffer {
     pa_t pa;
     uint32_t length;
-    bool device_writes;
+    uint16_t flags;
+    uint16_t rest;
 };
 
 struct virtqueue {

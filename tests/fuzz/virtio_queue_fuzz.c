@@ -142,7 +142,7 @@ static unsigned int model_buffer(uint64_t address, uint32_t length, bool write)
         return BAD_BUFFER;
     if (length == 0)
         return 0;
-    model.buffers[model.count++] = (struct virtqueue_buffer){{pa}, length, write};
+    model.buffers[model.count++] = (struct virtqueue_buffer){{pa}, length, write ? VIRTQ_DESC_F_WRITE : 0, 0};
     *(write ? &model.writable_bytes : &model.readable_bytes) += length;
     return 0;
 }
@@ -379,7 +379,7 @@ static void next_both(struct fuzz_input *input)
     fuzz_check(chain.readable == model.readable_bytes && chain.writable == model.writable_bytes);
     for (unsigned int i = 0; i < model.count; i++) {
         const struct virtqueue_buffer *a = &chain.buffers[i], *b = &model.buffers[i];
-        fuzz_check(a->pa.v == b->pa.v && a->length == b->length && a->device_writes == b->device_writes);
+        fuzz_check(a->pa.v == b->pa.v && a->length == b->length && ((a->flags ^ b->flags) & VIRTQ_DESC_F_WRITE) == 0);
         fuzz_check(a->pa.v >= (uintptr_t)host && a->pa.v + a->length <= (uintptr_t)host + sizeof(host));
     }
 }
@@ -443,7 +443,7 @@ static void complete_both(struct fuzz_input *input)
             continue;
         model_write(model.used + 4 + 8 * (model.used_next % model.size), head, 4);
         model_write(model.used + 8 + 8 * (model.used_next % model.size), written, 4);
-        model_write(model.used + 2, ++model.used_next, 2);
+        model.used_next++;
     }
 }
 
@@ -452,6 +452,8 @@ static void interrupt_both(void)
     bool wanted = false;
     uint16_t event;
 
+    if (model.ready && model.told != model.used_next)
+        model_write(model.used + 2, model.used_next, 2);
     if (model.ready && model.event_idx) {
         event = (uint16_t)model_read(model.avail + 4 + 2 * model.size, 2);
         for (uint16_t i = model.told; i != model.used_next; i++)
@@ -460,7 +462,7 @@ static void interrupt_both(void)
         wanted = model.told != model.used_next && !(model_read(model.avail, 2) & 1);
     }
     model.told = model.used_next;
-    fuzz_check(virtio_queue_wants_interrupt(&queue) == wanted);
+    fuzz_check(virtio_queue_publish(&queue) == wanted);
 }
 
 static void notify_both(bool on)

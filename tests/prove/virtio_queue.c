@@ -65,7 +65,7 @@ static void read_one(uint32_t size)
         .event_idx = any % 2,
         .avail_next = (uint16_t)any,
         .used_next = (uint16_t)any,
-        .used_signaled = (uint16_t)any,
+        .used_published = (uint16_t)any,
         .ram = {.range = {.base = {any}, .size = any}, .pa = {any}},
         .desc_table = descriptors,
         .avail_ring = (const struct virtq_ring *)avail,
@@ -78,7 +78,7 @@ static void read_one(uint32_t size)
         //@ assert buffers_fit: chain.count <= VIRTIO_CHAIN_MAX;
         virtio_queue_complete(&queue, chain.head, (uint32_t)any);
     }
-    (void)virtio_queue_wants_interrupt(&queue);
+    (void)virtio_queue_publish(&queue);
     (void)virtio_queue_set_notify(&queue, any % 2);
 }
 

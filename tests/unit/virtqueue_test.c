@@ -133,7 +133,8 @@ static enum hv_status add(unsigned int reads, unsigned int writes, uint16_t *hea
     static struct virtqueue_buffer buffers[VIRTQUEUE_SIZE_MAX + 2];
 
     for (unsigned int i = 0; i < reads + writes; i++)
-        buffers[i] = (struct virtqueue_buffer){pa_make(0x40000000 + i), i < reads ? 16 : 512, i >= reads};
+        buffers[i] = (struct virtqueue_buffer){pa_make(0x40000000 + i), i < reads ? 16 : 512,
+                                               i < reads ? 0 : VIRTQ_DESC_F_WRITE, 0};
     return virtqueue_add(&queue, buffers, reads + writes, head);
 }
 

@@ -67,10 +67,11 @@ static COLD bool take_pieces(struct virtio_chain *chain, struct virtio_slot *slo
 // Nearly every driver has a header of two words in a buffer of its own.
 static bool is_pair(const struct virtqueue_buffer *buffer)
 {
-    return buffer->length == 2 * sizeof(uint64_t) && buffer->pa.v % sizeof(uint64_t) == 0 && !buffer->device_writes;
+    return buffer->length == 2 * sizeof(uint64_t) && buffer->pa.v % sizeof(uint64_t) == 0 &&
+           !(buffer->flags & VIRTQ_DESC_F_WRITE);
 }
 
-bool virtio_chain_take_front(struct virtio_chain *chain, struct virtio_slot *slot, uint32_t size)
+inline bool virtio_chain_take_front(struct virtio_chain *chain, struct virtio_slot *slot, uint32_t size)
 {
     struct virtqueue_buffer *first = &chain->buffers[0];
 
@@ -82,7 +83,7 @@ bool virtio_chain_take_front(struct virtio_chain *chain, struct virtio_slot *slo
     return true;
 }
 
-bool virtio_chain_take_status(struct virtio_chain *chain, struct virtio_slot *slot)
+inline bool virtio_chain_take_status(struct virtio_chain *chain, struct virtio_slot *slot)
 {
     struct virtqueue_buffer *last = &chain->buffers[chain->count - 1u];
 
@@ -94,6 +95,7 @@ bool virtio_chain_take_status(struct virtio_chain *chain, struct virtio_slot *sl
         last++;
         chain->count++;
     }
-    *last = (struct virtqueue_buffer){.pa = pa_make((uintptr_t)&slot->status), .length = 1, .device_writes = true};
+    *last =
+        (struct virtqueue_buffer){.pa = pa_make((uintptr_t)&slot->status), .length = 1, .flags = VIRTQ_DESC_F_WRITE};
     return true;
 }

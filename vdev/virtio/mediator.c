@@ -223,7 +223,7 @@ static enum outcome handle(struct virtio_device *device, struct virtio_device_qu
     slot->access.request = VIRTIO_REQUEST_ANY;
     slot->access.sector = slot->access.sectors = 0;
     slot->row = device->policy;
-    if (type->look != NULL && !type->look(device, (unsigned int)(queue - device->queues), slot, fault))
+    if (type->look != NULL && !type->look(device, queue->number, slot, fault))
         return READ_FAULT;
     if (slot->flags & VIRTIO_SLOT_ANSWERED)
         outcome = READ_REFUSED;
@@ -316,7 +316,7 @@ void virtio_mediator_read(struct virtio_device *device, unsigned int index)
     }
     if (virtqueue_publish(&queue->shadow))
         virtio_mmio_notify(&device->real, index);
-    if (completed && virtio_queue_wants_interrupt(&queue->guest))
+    if (completed && virtio_queue_publish(&queue->guest))
         virtio_mediator_interrupt(device, VIRTIO_MMIO_INT_VRING);
 }
 
@@ -381,7 +381,7 @@ static void serve_queue(struct virtio_device *device, unsigned int index)
         virtio_mediator_fail(device, index, &broken);
         return;
     }
-    if (virtio_queue_wants_interrupt(&queue->guest))
+    if (virtio_queue_publish(&queue->guest))
         virtio_mediator_interrupt(device, VIRTIO_MMIO_INT_VRING);
     if (queue->wait == VIRTIO_WAIT_ROOM)
         virtio_mediator_read(device, index);
@@ -506,6 +506,7 @@ static void time_has_come(void *vm)
 void virtio_mediator_init(struct virtio_device *device)
 {
     for (unsigned int i = 0; i < device->queue_count; i++) {
+        device->queues[i].number = i;
         forget_queue(&device->queues[i]);
         for (unsigned int n = 0; n < VIRTIO_QUEUE_SIZE_MAX; n++)
             device->queues[i].slots[n].access =

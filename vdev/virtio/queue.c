@@ -39,16 +39,7 @@
 // (2.7).
 #define EVENT_SIZE sizeof(uint16_t)
 
-// One walk along a chain.
-struct walk {
-    struct space *space;
-    struct virtio_chain *chain;
-    struct virtio_fault *fault;
-    const struct space_ram *ram; // a piece of RAM in which most buffers lie, or one of size 0
-    struct virtq_desc last;      // a copy of the last descriptor
-};
-
-// What a walk has come by.
+// What a walk along a chain has come by.
 struct sums {
     uint64_t count;    // buffers that have bytes
     uint64_t readable; // bytes that the device reads
@@ -176,7 +167,7 @@ bool virtio_queue_enable(struct virtio_queue *queue, struct space *space, bool e
     queue->used_ring = places[USED].pointer;
     queue->ram = *space_find_ram(space, places[DESC].range.base);
     queue->event_idx = event_idx;
-    queue->avail_next = queue->used_next = queue->used_signaled = 0;
+    queue->avail_next = queue->used_next = queue->used_published = 0;
     queue->ready = true;
     return true;
 }
@@ -188,67 +179,115 @@ void virtio_queue_disable(struct virtio_queue *queue)
 
 // ---- Requests -------------------------------------------------------------------------------------------------------
 
+// The piece of RAM in which most buffers lie, or one of size 0 when it does not say what the guest may do with them.
+static struct space_ram likely_ram(const struct virtio_queue *queue, const struct space *space)
+{
+    return space_is_plain(space) ? queue->ram : (struct space_ram){0};
+}
+
 // Finds a buffer that does not lie in that piece of RAM. One of no bytes is to lie in RAM as well.
-static COLD bool find_elsewhere(const struct walk *walk, struct virtq_desc desc, pa_t *pa)
+static COLD bool find_elsewhere(struct space *space, struct virtq_desc desc, pa_t *pa)
 {
     uint32_t permissions = desc.flags & VIRTQ_DESC_F_WRITE ? STAGE2_WRITE : STAGE2_READ;
 
-    return guest_mem_translate(walk->space, ipa_make(desc.addr), desc.len != 0 ? desc.len : 1, permissions, pa) ==
-           HV_OK;
+    return guest_mem_translate(space, ipa_make(desc.addr), desc.len != 0 ? desc.len : 1, permissions, pa) == HV_OK;
 }
 
-// Adds the buffer that desc, a copy, describes. Its length may be 4 GiB - 1: what is not RAM is refused before a look
-// at stage 2, and the bytes of a chain are bounded, so that many descriptors of the same RAM are as well.
-static inline bool add_buffer(struct walk *walk, const struct space_ram *ram, struct virtq_desc desc, struct sums *sums)
+// Adds the bytes of the buffer that desc, a copy, describes. The bytes of a chain are bounded, so that the work for
+// many descriptors of the same RAM is as well.
+static inline bool add_bytes(struct sums *sums, struct virtq_desc desc, struct virtio_fault *fault)
 {
-    struct virtqueue_buffer *buffer;
     uint64_t bytes = sums->bytes + desc.len;
-    bool writes = (desc.flags & VIRTQ_DESC_F_WRITE) != 0;
 
-    if (sums->count >= VIRTIO_CHAIN_MAX)
-        return fail(walk->fault, FAULT_LONG, VIRTIO_CHAIN_MAX + 1, VIRTIO_CHAIN_MAX);
     if (bytes > VIRTIO_CHAIN_BYTES)
-        return fail(walk->fault, FAULT_BYTES, bytes, VIRTIO_CHAIN_BYTES);
-    if (!writes) {
+        return fail(fault, FAULT_BYTES, bytes, VIRTIO_CHAIN_BYTES);
+    if (!(desc.flags & VIRTQ_DESC_F_WRITE)) {
         if (sums->bytes != sums->readable)
-            return fail(walk->fault, FAULT_ORDER, sums->count, sums->bytes - sums->readable);
+            return fail(fault, FAULT_ORDER, sums->count, sums->bytes - sums->readable);
         sums->readable = bytes;
     }
-    buffer = &walk->chain->buffers[sums->count];
-    if (!guest_mem_place(ram, ipa_make(desc.addr), desc.len, &buffer->pa) && !find_elsewhere(walk, desc, &buffer->pa))
-        return fail(walk->fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
-    buffer->length = desc.len;
-    buffer->device_writes = writes;
     sums->bytes = bytes;
-    sums->count += desc.len != 0;
     return true;
 }
 
-// Adds the buffers of the chain that begins at table[index], up to its end or to a descriptor of an indirect table,
-// which is the last one of its chain. A chain that goes on after as many descriptors as the table has comes by one of
-// them for the second time. The sums and the piece of RAM are local, so that they stay in registers.
-static bool add_buffers(struct walk *walk, struct table table, uint32_t index)
+// How many descriptors an indirect table of length bytes has; 0: there is no such table.
+static uint32_t indirect_count(uint32_t length)
 {
-    struct virtio_chain *chain = walk->chain;
-    struct sums sums = {chain->count, chain->readable, chain->readable + chain->writable};
-    const struct space_ram ram = *walk->ram;
-    struct virtq_desc desc;
-    uint32_t left = table.count;
+    uint32_t count = length / sizeof(struct virtq_desc);
 
+    return length % sizeof(struct virtq_desc) == 0 && count <= VIRTIO_CHAIN_MAX ? count : 0;
+}
+
+// The indirect table of count descriptors that desc describes (2.7.5.3), or NULL. Its WRITE flag means nothing. It is
+// not inlined, so that read_chain has its registers for the loop.
+static __attribute__((noinline)) const struct virtq_desc *find_indirect(struct space *space, struct virtq_desc desc,
+                                                                        uint32_t count, struct virtio_fault *fault)
+{
+    void *pointer;
+
+    if ((desc.flags & VIRTQ_DESC_F_NEXT) != 0)
+        (void)fail(fault, FAULT_INDIRECT_NEXT, desc.addr, desc.next);
+    else if (count == 0)
+        (void)fail(fault, FAULT_INDIRECT_SIZE, desc.len, VIRTIO_CHAIN_MAX * sizeof(struct virtq_desc));
+    else if (desc.addr % sizeof(uint64_t) != 0) // not the format's rule; loads of 8 bytes have it, as all drivers do
+        (void)fail(fault, FAULT_ALIGN, desc.addr, sizeof(uint64_t));
+    else if (guest_mem_share(space, ipa_make(desc.addr), count * sizeof(struct virtq_desc), STAGE2_READ, &pointer) !=
+             HV_OK)
+        (void)fail(fault, FAULT_INDIRECT_RAM, desc.addr, desc.len);
+    else
+        return pointer;
+    return NULL;
+}
+
+// Reads the chain that begins at chain->head, up to its end. Its last descriptor may be that of an indirect table, with
+// which the chain goes on. A chain that has more descriptors than its table comes by one of them for the second time.
+// The sums and the piece of RAM are local, so that they stay in registers.
+static bool read_chain(const struct virtio_queue *queue, struct space *space, bool indirect, struct virtio_chain *chain,
+                       struct virtio_fault *fault)
+{
+    const struct space_ram ram = likely_ram(queue, space);
+    struct table table = {.desc = queue->desc_table, .count = queue->size};
+    struct sums sums = {0};
+    struct virtq_desc desc;
+    uint32_t index = chain->head, left = table.count;
+
+    chain->descriptors = 0;
     //@ widen_hints sums.count, 1023;
-    do {
+    for (;;) {
         if (left-- == 0)
-            return fail(walk->fault, FAULT_LOOP, table.count, table.count);
+            return fail(fault, FAULT_LOOP, table.count, table.count);
         if (index >= table.count)
-            return fail(walk->fault, FAULT_NEXT, index, table.count);
+            return fail(fault, FAULT_NEXT, index, table.count);
         desc = load_descriptor(&table.desc[bounded_index(index, table.count)]);
-        if (desc.flags & VIRTQ_DESC_F_INDIRECT)
-            break;
-        if (!add_buffer(walk, &ram, desc, &sums))
+        if (desc.flags & VIRTQ_DESC_F_INDIRECT) {
+            if (chain->descriptors != 0)
+                return fail(fault, FAULT_NESTED, desc.addr, 0);
+            if (!indirect)
+                return fail(fault, FAULT_NOT_NEGOTIATED, desc.addr, 0);
+            chain->descriptors = (uint16_t)(table.count - left);
+            left = table.count = indirect_count(desc.len);
+            table.desc = find_indirect(space, desc, table.count, fault);
+            if (table.desc == NULL)
+                return false;
+            index = 0;
+            continue;
+        }
+        if (sums.count >= VIRTIO_CHAIN_MAX)
+            return fail(fault, FAULT_LONG, VIRTIO_CHAIN_MAX + 1, VIRTIO_CHAIN_MAX);
+        if (!add_bytes(&sums, desc, fault))
             return false;
+        struct virtqueue_buffer *buffer = &chain->buffers[sums.count];
+        if (!guest_mem_place(&ram, ipa_make(desc.addr), desc.len, &buffer->pa) &&
+            !find_elsewhere(space, desc, &buffer->pa))
+            return fail(fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
+        buffer->length = desc.len;
+        buffer->flags = desc.flags;
+        buffer->rest = desc.next;
+        sums.count += desc.len != 0;
+        if (!(desc.flags & VIRTQ_DESC_F_NEXT))
+            break;
         index = desc.next;
-    } while (desc.flags & VIRTQ_DESC_F_NEXT);
-    walk->last = desc;
+    }
     chain->descriptors = (uint16_t)(chain->descriptors + table.count - left);
     chain->count = (uint16_t)sums.count;
     chain->readable = sums.readable;
@@ -256,49 +295,9 @@ static bool add_buffers(struct walk *walk, struct table table, uint32_t index)
     return true;
 }
 
-// Adds the buffers of the indirect table that the last descriptor describes (2.7.5.3). Its WRITE flag means nothing.
-static bool add_indirect(struct walk *walk)
+inline enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *space, bool indirect,
+                                          struct virtio_chain *chain, struct virtio_fault *fault)
 {
-    const struct virtq_desc desc = walk->last;
-    struct table table = {.count = desc.len / sizeof(struct virtq_desc)};
-    void *pointer;
-
-    if ((desc.flags & VIRTQ_DESC_F_NEXT) != 0)
-        return fail(walk->fault, FAULT_INDIRECT_NEXT, desc.addr, desc.next);
-    if (table.count == 0 || table.count > VIRTIO_CHAIN_MAX || desc.len % sizeof(struct virtq_desc) != 0)
-        return fail(walk->fault, FAULT_INDIRECT_SIZE, desc.len, VIRTIO_CHAIN_MAX * sizeof(struct virtq_desc));
-    // The format asks for no alignment of the table; loads of 8 bytes do, as every driver has it.
-    if (desc.addr % sizeof(uint64_t) != 0)
-        return fail(walk->fault, FAULT_ALIGN, desc.addr, sizeof(uint64_t));
-    if (guest_mem_share(walk->space, ipa_make(desc.addr), table.count * sizeof(struct virtq_desc), STAGE2_READ,
-                        &pointer) != HV_OK)
-        return fail(walk->fault, FAULT_INDIRECT_RAM, desc.addr, desc.len);
-    table.desc = pointer;
-    if (!add_buffers(walk, table, 0))
-        return false;
-    if ((walk->last.flags & VIRTQ_DESC_F_INDIRECT) != 0)
-        return fail(walk->fault, FAULT_NESTED, walk->last.addr, 0);
-    return true;
-}
-
-static bool read_chain(struct virtio_queue *queue, uint16_t head, bool indirect, struct walk *walk)
-{
-    const struct table table = {.desc = queue->desc_table, .count = queue->size};
-
-    if (!add_buffers(walk, table, head))
-        return false;
-    if ((walk->last.flags & VIRTQ_DESC_F_INDIRECT) == 0)
-        return true;
-    if (!indirect)
-        return fail(walk->fault, FAULT_NOT_NEGOTIATED, walk->last.addr, 0);
-    return add_indirect(walk);
-}
-
-enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *space, bool indirect,
-                                   struct virtio_chain *chain, struct virtio_fault *fault)
-{
-    static const struct space_ram nowhere = {0};
-    struct walk walk = {.space = space, .chain = chain, .fault = fault, .ram = &nowhere};
     const uint16_t *entry;
     uint16_t index, ahead, head;
 
@@ -321,11 +320,7 @@ enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *spa
         return VIRTIO_NEXT_FAULT;
     }
     chain->head = head;
-    chain->count = chain->descriptors = 0;
-    chain->readable = chain->writable = 0;
-    if (space_is_plain(space))
-        walk.ram = &queue->ram;
-    if (!read_chain(queue, head, indirect, &walk))
+    if (!read_chain(queue, space, indirect, chain, fault))
         return VIRTIO_NEXT_FAULT;
     queue->avail_next++;
     return VIRTIO_NEXT_CHAIN;
@@ -342,20 +337,20 @@ void virtio_queue_complete(struct virtio_queue *queue, uint16_t head, uint32_t w
         return;
     store_used(&used_entries(queue)[queue->used_next & (queue->size - 1)], head, written);
     queue->used_next++;
-    // The entry, and the data before it, become visible to the guest before the index.
-    barrier_order_stores();
-    store_16(&queue->used_ring->idx, queue->used_next);
 }
 
 // ---- Interrupts and notifications -----------------------------------------------------------------------------------
 
-bool virtio_queue_wants_interrupt(struct virtio_queue *queue)
+bool virtio_queue_publish(struct virtio_queue *queue)
 {
-    uint16_t old = queue->used_signaled;
+    uint16_t old = queue->used_published;
 
     if (!queue->ready || old == queue->used_next)
         return false;
-    queue->used_signaled = queue->used_next;
+    queue->used_published = queue->used_next;
+    // The entries, and the data before them, become visible to the guest before the index.
+    barrier_order_stores();
+    store_16(&queue->used_ring->idx, queue->used_next);
     // The guest sees the index before EL2 reads what it wants. It does the opposite: it says what it wants, then looks
     // at the index once more. So one of the two sees what the other has written (2.7.7.1).
     barrier_order();

@@ -21,6 +21,7 @@ from ariel import tables, trace_format as form  # noqa: E402
 HZ = 62_500_000
 START = 0x1_2345_6789  # CNTPCT_EL0 at which the log, and so the time of a trace, begins
 KERNEL = 0xffff_8000_8000_0000
+VECTORS = KERNEL + 0x800
 FUNCTIONS = ("__cpuinfo_store_cpu", "init_cpu_features", "gic_init_bases", "gic_cpu_init", "gic_eoimr1_mask_irq",
              "gic_send_sgi", "pl011_console_putchar", "pl011_early_write", "__arm_smccc_hvc", "psci_cpu_on", "psci_init",
              "arch_timer_set_next_event_phys", "cpu_do_idle", "default_idle_call", "vm_interrupt", "vm_notify",
@@ -235,7 +236,7 @@ def header(boot, cpu, first, records, dropped=0, opened=0):
     if len(records):
         stamps = numpy.maximum(records["exit"], records["entry"])
         made["opened"], made["closed"] = opened, stamps.max()
-    made["vbar_el1"], made["ttbr1_el1"], made["sctlr_el1"] = KERNEL + 0x10800, 0x41bb0000, 0x34f4d91d
+    made["vbar_el1"], made["ttbr1_el1"], made["sctlr_el1"] = VECTORS, 0x41bb0000, 0x34f4d91d
     made["tcr_el1"], made["virtual_offset"] = 0xf5507510, 0
     return made
 
@@ -289,7 +290,8 @@ def write_boot(file, boot, machine, how):
 
 def system_map():
     """The text of a System.map for the functions in which these guests are."""
-    return "".join(f"{address:016x} T {name}\n" for name, address in {"_text": KERNEL, **PC}.items())
+    places = {"_text": KERNEL, "vectors": VECTORS, **PC, "_etext": KERNEL + 0x10000 + 0x1000 * len(PC)}
+    return "".join(f"{address:016x} T {name}\n" for name, address in places.items())
 
 
 if __name__ == "__main__":

@@ -82,7 +82,8 @@ def read_header(source, offset):
     if head["version"] != form.VERSION or head["kind"] > form.KIND_META or head["count"] > form.SLOT_MAX:
         return None
     room = int(head["count"]) * form.SLOT_SIZE
-    if head["bytes"] > room or (head["kind"] == form.KIND_RECORDS and head["bytes"] != room):
+    is_open = head["kind"] == form.KIND_RECORDS and head["closed"] == 0  # it says how many bytes it has when it is closed
+    if not is_open and (head["bytes"] > room or (head["kind"] == form.KIND_RECORDS and head["bytes"] != room)):
         return None
     return None if any(any(data[part]) for part in SPARE) else head
 

@@ -187,6 +187,15 @@ bench-linux:
 	$(Q)$(PYTHON) tools/bench_linux.py --elf $(LINUX_BUILD)/hypervisor.elf --folder $(BUILD)/bench-linux --cpu=$(call quote,$(CPU)) \
 	    --policy $(call quote,$(LINUX_POLICY_FILE)) --pairs $(PAIRS) --cc $(HOSTCC) --format $(FORMAT)
 
+## records of the traces that `make bench-trace-tools` makes and reads, several numbers in quotes; a million are 128 MB
+TRACE_RECORDS ?= 10000000
+
+## the tools for traces: records a second and memory, of every command and export
+.PHONY: bench-trace-tools
+bench-trace-tools:
+	$(Q)scripts/bootstrap test
+	$(Q)$(PYTHON) tools/bench_trace.py --folder $(BUILD)/bench-trace --records $(TRACE_RECORDS)
+
 ## virtio disks and networks under it and without it: EL2's instructions of a request, held to budgets; speeds, also Linux's
 .PHONY: bench-virtio
 bench-virtio: $(BUILD)/block.bin

@@ -14,6 +14,7 @@ from .errors import ArielError
 # name, sentence. A command is the module of its name in commands/, with add_arguments(parser) and run(arguments), which
 # returns the exit status.
 COMMANDS = (("info", "what is in a trace: the machine, its boots, CPUs, records and losses"),
+            ("records", "records as rows of text: all, or those of a key, function, vCPU, time or verdict"),
             ("explain", "why one exit happened, or what a value of ESR_EL2 means"),
             ("report", "a page (HTML) of a trace: what the guest did to its machine, and from where"),
             ("sym", "addresses of a kernel or program by name, and names of addresses"),

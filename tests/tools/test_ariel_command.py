@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""python3 -m ariel: what its commands say, and that bad input gets one line and no traceback."""
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tools")]
+import trace_maker  # noqa: E402
+from ariel.__main__ import main  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = tmp_path_factory.mktemp("command")
+    trace_maker.make_trace(made / "a.trace", records=8000, cpus=2, boots=2, drops=((1, 1, 10),))
+    trace_maker.make_trace(made / "bad.trace", records=2000, cpus=1, lies=((0, 1, 3),), cut=300)
+    (made / "words").write_text("this is no trace\n")
+    (made / "empty").write_text("")
+    (made / "System.map").write_text(trace_maker.system_map())
+    return made
+
+
+def run(folder, capsys, *arguments):
+    """(status, output, errors). A word of the arguments that is a file of the folder is its path."""
+    words = [str(folder / word) if (folder / word).exists() and word else word for word in arguments]
+    try:
+        status = main(words)
+    except SystemExit as error:
+        status = error.code
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def says(folder, capsys, *arguments):
+    status, output, errors = run(folder, capsys, *arguments)
+    assert (status, errors) == (0, "")
+    return output
+
+
+def test_as_a_program_in_the_root(folder):
+    """The link at the root makes it `python3 -m ariel`; a reader that closes its end gets no traceback."""
+    done = subprocess.run(f"{sys.executable} -m ariel records {folder}/a.trace | head -2", shell=True, cwd=ROOT,
+                          capture_output=True, text=True, check=True)
+    assert done.stderr == "" and done.stdout.startswith("time,vm,vcpu,type,sequence,")
+
+
+def test_info(folder, capsys):
+    text = says(folder, capsys, "info", "a.trace")
+    assert "boot 0: number 1d0f000000000001" in text and "boot 1: number 1d0f000000000002" in text
+    assert "policy linux-observe" in text and "vm0: Linux Image, 2 vCPUs" in text
+    assert text.count("8000 records: ") == 2 and text.count(", 10 missing, 10 counted as dropped") == 2
+    assert text.count("complete but for what is counted as dropped") == 2
+    text = says(folder, capsys, "info", "bad.trace")
+    assert "damaged: cpu 0: 3 records are missing before offset 0x" in text
+    assert "damaged: the file is cut: 3 records that its chunks promise are not there" in text
+
+
+def rows(folder, capsys, *arguments):
+    return list(csv.DictReader(io.StringIO(says(folder, capsys, "records", "a.trace", *arguments))))
+
+
+def test_records_are_chosen(folder, capsys):
+    whole = rows(folder, capsys)
+    exits = [row for row in whole if row["type"] == "exit"]
+    assert rows(folder, capsys, "-n", "7") == whole[:7]
+    assert rows(folder, capsys, "--key", "id_*", "--key", "PMCR_EL0") == [
+        row for row in exits if row["key"].startswith("ID_") or row["key"] == "PMCR_EL0"]
+    assert rows(folder, capsys, "--vcpu", "1", "--verdict", "deny") == [
+        row for row in exits if row["vcpu"] == "1" and row["verdict"] == "deny"]
+    assert rows(folder, capsys, "--type", "virtio") == [row for row in whole if row["type"] == "virtio"]
+    assert rows(folder, capsys, "--type", "text") == [row for row in whole if row["type"] in ("console", "log")]
+    assert rows(folder, capsys, "--row", "*:46", "--result", "undef") == [
+        row for row in exits if row["place"] == "policy/linux.toml:46" and row["result"] == "undef"]
+    assert rows(folder, capsys, "--access", "write", "--key", "gicd") == [
+        row for row in exits if row["access"] == "write" and row["key"] == "gicd"]
+    between = rows(folder, capsys, "--from", "0.01", "--to", "0.02", "--type", "exit")
+    assert between == [row for row in exits if 0.01 <= float(row["time"]) <= 0.02] and len(between) > 20
+    assert len(rows(folder, capsys, "--boot", "0")) > 7000
+
+
+def test_records_by_function(folder, capsys):
+    found = rows(folder, capsys, "--image", str(folder / "System.map"), "--function", "psci_*")
+    assert {row["function"] for row in found} == {"psci_init+0x24", "psci_cpu_on+0x24"}
+    assert {row["key"] for row in found} == {"psci-version", "psci-cpu-on"}
+
+
+def test_records_as_json(folder, capsys):
+    text = says(folder, capsys, "records", "a.trace", "-j", "--verdict", "deny", "-n", "3")
+    found = [json.loads(line) for line in text.splitlines()]
+    assert [row["key"] for row in found] == ["PMCR_EL0", "no-device", "S3_7_C15_C15_7"]
+
+
+def test_explain(folder, capsys):
+    text = says(folder, capsys, "explain", "--vcpu", "0", "--image", "System.map", "a.trace", "2")
+    assert text.splitlines()[0].startswith("who  vcpu=0 seq=2 pc=0xffff80008001009c us=")
+    assert "__cpuinfo_store_cpu+0x9c" in text.splitlines()[0]
+    assert "why  HCR_EL2.TID3 traps it; verdict=emulate by policy/linux.toml:8" in text
+    text = says(folder, capsys, "explain", "a.trace", "--at", "0.1")
+    assert text.count("who  vcpu=") == 2 and text.count("\n\n") == 1
+    assert "breakpoint" not in text
+    assert "BRK Comment=1" in says(folder, capsys, "explain", "--esr", "0xf2000001")
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (("info", "words"), "is no trace"), (("info", "empty"), "is empty"), (("info", "nowhere"), "nowhere: No such file"),
+    (("records", "a.trace", "--key", "ID_AA64PFRO_EL1"), "no key of this trace has that name; there are ID_AA64PFR"),
+    (("records", "a.trace", "--verdict", "refuse"), "no verdict of this trace has that name"),
+    (("records", "a.trace", "--boot", "2"), "has 2 boots, numbered from 0; there is no boot 2"),
+    (("records", "a.trace", "--image", "words"), "words: "),
+    (("explain", "a.trace", "3"), "several vCPUs have an exit 3 (vCPU 0 of VM 0, vCPU 1 of VM 0): add --vcpu"),
+    (("explain", "a.trace", "99999999"), "no exit 99999999 is in it"),
+    (("explain", "a.trace", "--at", "0"), "no exit had begun at 0.000000000 s")])
+def test_bad_input_gets_one_line(folder, capsys, arguments, words):
+    status, output, errors = run(folder, capsys, *arguments)
+    assert status == 1 and errors.count("\n") == 1 and errors.startswith("ariel: ") and words in errors
+    assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ((), "COMMAND"), (("inform",), "invalid choice"), (("explain", "a.trace"), "give a file and the number of an exit"),
+    (("explain", "--esr", "0xg"), "'0xg' is no number from 0 to 2^64 - 1"),
+    (("explain", "--esr", "1", "a.trace", "2"), "give a file and the number"),
+    (("records", "a.trace", "--function", "x"), "--function needs --image"),
+    (("records", "a.trace", "--from", "-1"), "no time in seconds"),
+    (("records", "a.trace", "--from", "1e99"), "no time in seconds"),
+    (("records", "a.trace", "--from", "nan"), "no time in seconds"), (("records", "a.trace", "-n", "-3"), "no number from 0"),
+    (("records", "a.trace", "--type", "line"), "invalid choice"), (("records", "a.trace", "--boot", "x"), "no whole number")])
+def test_wrong_usage_is_status_2(folder, capsys, arguments, words):
+    status, _, errors = run(folder, capsys, *arguments)
+    assert status == 2 and words in errors and "usage: ariel" in errors
+
+
+def test_every_command_is_described():
+    done = subprocess.run([sys.executable, "-m", "ariel", "--help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    from ariel.__main__ import COMMANDS
+    for name, _ in COMMANDS:
+        assert name in done.stdout
+        assert main_help(name).startswith(f"usage: ariel {name}")
+
+
+def main_help(name):
+    return subprocess.run([sys.executable, "-m", "ariel", name, "--help"], cwd=ROOT, capture_output=True, text=True,
+                          check=True).stdout

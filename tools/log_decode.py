@@ -256,6 +256,7 @@ class Verifier:
         self.hidden_ranges = []  # the same of records that went to the ring only: EL2 may write them at the end
         self.hidden = 0  # records of this boot that are in the ring only
         self.hidden_of_others = 0  # the same of the boots before it in this capture
+        self.before = 0  # records before the first one, of a capture that begins in the middle of a boot
         self.complete = False  # the last genuine record was that of the power off
         self.counts = dict.fromkeys(self.KINDS, 0)
         self.reordered = 0
@@ -302,6 +303,8 @@ class Verifier:
     def check_sequence(self, record):
         expected, self.expected = self.expected, max(record.seq + 1, self.expected or 0)
         self.complete = record.event == "vm-off"
+        if expected is None:
+            self.before += record.seq
         if expected is None or record.seq == expected:
             return None
         if record.seq < expected:
@@ -367,6 +370,125 @@ class TopCounter:
 
     def top(self, limit):
         return sorted(self.items.items(), key=lambda item: (-item[1][0], str(item[0])))[:limit]
+
+
+class Account:
+    """What the accesses of one boot that wanted a record got, as its records tell it, and what EL2 has counted of them."""
+
+    MAX = 4096  # keys; the verdicts of more are added up under None
+
+    def __init__(self):
+        self.written = {}  # key -> accesses with a record
+        self.told = {}  # key -> held back, as told by held= and by suppressed records
+        self.counted = {}  # key -> (logged, suppressed), of the last counters
+        self.has_counters = False
+        self.requests = [0, 0]  # of virtio devices: with a record, told as held back
+
+    def add_to(self, table, record, count):
+        key = record.fields.get("key", "?")
+        table_key = key if key in table or len(table) < self.MAX else None
+        table[table_key] = table.get(table_key, 0) + count
+
+    def add(self, record):
+        event = record.event
+        if event in ("verdict", "abort", "set-way"):
+            self.add_to(self.written, record, record.number("count") if event == "set-way" else 1)
+            if event == "abort":
+                self.add_to(self.told, record, record.number("held"))
+        elif event.startswith("virtio-") and "row" in record.fields:
+            self.requests[0] += 1
+        elif event == "suppressed" and record.fields.get("of") in ("verdict", "abort"):
+            self.add_to(self.told, record, record.number("count"))
+        elif event == "suppressed":
+            self.requests[1] += record.number("count") if record.fields.get("of") == "virtio" else 0
+        elif event == "counters":
+            self.has_counters = True
+            if "logged" in record.fields and len(self.counted) < self.MAX:
+                self.counted[record.fields.get("key", "?")] = (record.number("logged"), record.number("suppressed"))
+
+    def lacking(self):
+        """[(key, accesses whose record is not here, how many were written, held back and not told)], worst first."""
+        rows = []
+        for key, (logged, suppressed) in self.counted.items():
+            row = (key, max(0, logged - self.written.get(key, 0)), logged, max(0, suppressed - self.told.get(key, 0)))
+            if row[1] or row[3]:
+                rows.append(row)
+        return sorted(rows, key=lambda row: (-row[1] - row[3], row[0]))
+
+
+class Accounts:
+    """Those of all boots of the input."""
+
+    KEPT = 5  # keys that are named
+
+    def __init__(self):
+        self.boot = Account()
+        self.boots = 0
+        self.with_counters = 0
+        self.written = self.told = 0
+        self.unseen = self.untold = 0
+        self.worst = []
+
+    def add(self, record):
+        if record.event == "log-start":
+            self.close()
+            self.boots += 1
+        self.boot.add(record)
+
+    def close(self):
+        boot, self.boot = self.boot, Account()
+        self.with_counters += boot.has_counters
+        self.written += sum(boot.written.values()) + boot.requests[0]
+        self.told += sum(boot.told.values()) + boot.requests[1]
+        rows = boot.lacking()
+        self.unseen += sum(row[1] for row in rows)
+        self.untold += sum(row[3] for row in rows)
+        self.worst = sorted(self.worst + rows, key=lambda row: (-row[1] - row[3], row[0]))[: self.KEPT]
+
+    def as_json(self):
+        return {
+            "boots": self.boots, "with_counters": self.with_counters, "with_record": self.written, "held_back": self.told,
+            "record_not_here": self.unseen, "held_back_untold": self.untold,
+        }  # fmt: skip
+
+
+def plural(count, one, many=None):
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def what_lacks(accounts, counts, ends):
+    """In words and numbers, what keeps the input from having each access that wanted a record. Empty: it is complete."""
+    lacks = []
+    if counts["missing"]:
+        lacks.append(f"{plural(counts['missing'], 'record')} missing: numbers that no record here has")
+    if counts["forged"] or counts["doubled"]:
+        lacks.append(f"{plural(counts['forged'], 'record')} forged and {counts['doubled']} doubled: they count for nothing")
+    if counts["unverified"] or counts["unproven"]:
+        lacks.append(f"{plural(counts['unverified'], 'record')} unverified and {plural(counts['unproven'], 'boot')} unproven:"
+                     " whether they are genuine cannot be told from this input")  # fmt: skip
+    if ends["broken"]:
+        lacks.append(f"{plural(ends['broken'], 'line')} cut or mangled, which may have been records")
+    if ends["hidden"]:
+        lacks.append(f"{plural(ends['hidden'], 'record')} in the ring only (hidden): `log` in the monitor and --ring show them")
+    if ends["before"]:
+        lacks.append(f"{plural(ends['before'], 'record')} before the first one here: the input begins in the middle of a boot")
+    if ends["pushed_out"]:
+        lacks.append(f"{plural(ends['pushed_out'], 'record')} no longer in the ring: newer ones took their place")
+    if ends["open"]:
+        lacks.append(f"{plural(ends['open'], 'capture')} cut or still growing: what came after the last record is not here")
+    if accounts.told:
+        lacks.append(f"{plural(accounts.told, 'access', 'accesses')} counted and without a record: the log's limits held back"
+                     " as many")  # fmt: skip
+    if accounts.unseen:
+        lacks.append(f"{plural(accounts.unseen, 'access', 'accesses')} of which EL2 has written a record that is not here:"
+                     " " + ", ".join(f"{row[0]} {row[1]} of {row[2]}" for row in accounts.worst if row[1]))  # fmt: skip
+    if accounts.untold:
+        lacks.append(f"{plural(accounts.untold, 'access', 'accesses')} held back of which no record here tells:"
+                     " " + ", ".join(f"{row[0]} {row[3]}" for row in accounts.worst if row[3]))  # fmt: skip
+    if accounts.boots > accounts.with_counters:
+        lacks.append(f"{plural(accounts.boots - accounts.with_counters, 'boot')} without counters (`exc log`, VM stop, reset or"
+                     " power off write them): nothing to check the records against")  # fmt: skip
+    return lacks
 
 
 class Summary:
@@ -600,6 +722,17 @@ def write_verdict(out, summary, counts, extra):
         out.write(text + "\n")
 
 
+def write_complete(out, accounts, lacks):
+    records = plural(accounts.written, "access has its record", "accesses have their record")
+    boots = "" if accounts.boots == 1 else f" (over {plural(accounts.boots, 'boot')}, each with counters of its own)"
+    if not lacks:
+        out.write(f"\nComplete: {records}, none was held back, as many as EL2 has counted{boots}.\n")
+        return
+    out.write(f"\nNot complete: {records}{boots}. What is lacking:\n")
+    for text in lacks:
+        out.write(f"  {text}\n")
+
+
 # ---- Output and filters ----------------------------------------------------------------------------------------------
 
 
@@ -632,10 +765,13 @@ class Decoder:
         self.out = out
         self.wanted = make_filter(options)
         self.summary = Summary()
+        self.accounts = Accounts()
         self.counts = dict.fromkeys(Verifier.KINDS, 0)
         self.reordered = 0
         self.broken = 0
         self.hidden = 0
+        self.before = 0
+        self.pushed_out = 0  # records that a ring has no place for any more
         self.open_ends = 0  # captures that do not end with a power off
 
     def write(self, record):
@@ -660,6 +796,8 @@ class Decoder:
                 self.tell(kind, printable(text))
             if kind not in ("missing", "unproven", "unverified"):
                 return
+        if self.options.summary:
+            self.accounts.add(record)
         if self.wanted(record):
             self.summary.add(record)
             if not self.options.summary:
@@ -690,6 +828,7 @@ class Decoder:
             self.counts[kind] += count
         self.reordered += verifier.reordered
         self.broken += verifier.broken
+        self.before += verifier.before
         self.hidden += verifier.hidden + verifier.hidden_of_others
         self.open_ends += not verifier.complete
 
@@ -697,7 +836,14 @@ class Decoder:
         """Writes what is left to write; the exit status."""
         bad = any(self.counts.values())
         ends = {"hidden": self.hidden, "ends_with_power_off": not self.open_ends}
+        self.accounts.close()
+        ring = bool(self.options.ring)
+        lacks = what_lacks(self.accounts, self.counts, {
+            "broken": self.broken, "hidden": self.hidden, "open": 0 if ring else self.open_ends, "pushed_out": self.pushed_out,
+            "before": 0 if ring else self.before,
+        })  # fmt: skip
         if self.options.summary and self.options.json:
+            ends |= {"complete": not lacks, "lacks": lacks, "accesses": self.accounts.as_json()}
             self.out.write(json.dumps(self.summary.as_json(self.counts) | ends) + "\n")
         elif self.options.summary:
             extra = []
@@ -712,6 +858,7 @@ class Decoder:
             if self.reordered:
                 extra.append(f"{self.reordered} records came out of order.")
             write_summary(self.out, self.summary, self.counts, extra, self.options.all)
+            write_complete(self.out, self.accounts, lacks)
         if (bad or self.hidden) and not self.options.summary:
             counts = self.counts | {"hidden (in the ring only)": self.hidden}
             words = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
@@ -796,9 +943,10 @@ def decode_ring(decoder, path):
         for offset, boots, halves in find_rings(file):
             found = True
             for boot, tag, written, lines, dense in halves:
+                kept = sum(1 for line in lines if line)
+                decoder.pushed_out += max(0, written - kept)
                 if not decoder.options.json and not decoder.options.summary:
                     which = "the last boot" if boot == boots else "the boot before"
-                    kept = sum(1 for line in lines if line)
                     decoder.out.write(f"---- ring at offset {offset:#x}: boot {boot} ({which}), tag {tag}, the last {kept} of"
                                       f" {written} records, and the first of each kind ----\n")  # fmt: skip
                 verifier = Verifier(tag)

@@ -22,10 +22,10 @@
 struct account {
     uint64_t full;               // CNTPCT_EL0
     uint64_t held;               // held back and not told
-    uint64_t ever;               // held back since boot, told or not
+    struct log_tally tally;      // since boot, told or not
     bool first_done;             // this boot has written one
-    uint8_t row;                 // of a verdict's source
-    const struct policy *policy; // whose row it is
+    uint8_t row;                 // of a source about which a policy row has spoken
+    const struct policy *policy; // whose row it is; NULL: none has
 };
 
 _Static_assert(POLICY_ROW_MAX <= 256, "struct account.row");
@@ -33,7 +33,8 @@ _Static_assert(POLICY_ROW_MAX <= 256, "struct account.row");
 static struct spinlock budget_lock = SPINLOCK(LOCK_LOG_LIMIT); // no other lock is taken under it
 // boot.S does not zero them, which would cost time: log_budget_init zeroes the first VM's, log_budget_open the others'.
 static UNSET struct account accounts[LOG_BUDGETS][LOG_SOURCE_COUNT] GUARDED_BY(budget_lock);
-static struct log_budget spare[LOG_BUDGETS]; // until log_budget_init
+static UNSET struct log_tally row_tallies[LOG_BUDGETS][POLICY_ROW_MAX] GUARDED_BY(budget_lock); // likewise
+static struct log_budget spare[LOG_BUDGETS];                                                    // until log_budget_init
 static struct log_budget *budgets GUARDED_BY(budget_lock) = spare;
 static unsigned int per_second_of[LOG_BUDGETS] GUARDED_BY(budget_lock); // of all sources; 0: no limit
 static uint64_t held_all GUARDED_BY(budget_lock);
@@ -45,6 +46,7 @@ void log_budget_init(struct log_budget *memory)
 {
     spinlock_acquire(&budget_lock);
     memset(accounts[0], 0, sizeof(accounts[0]));
+    memset(row_tallies[0], 0, sizeof(row_tallies[0]));
     memset(per_second_of, 0, sizeof(per_second_of));
     budgets = memory;
     held_all = 0;
@@ -58,8 +60,10 @@ unsigned int log_budget_open(unsigned int per_second)
     if (open_count == LOG_BUDGETS)
         fatal("log_budget: more VMs than LOG_BUDGETS");
     spinlock_acquire(&budget_lock);
-    if (open_count != 0) // the first may have counted records of the boot already
+    if (open_count != 0) { // the first may have counted records of the boot already
         memset(accounts[open_count], 0, sizeof(accounts[0]));
+        memset(row_tallies[open_count], 0, sizeof(row_tallies[0]));
+    }
     per_second_of[open_count] = per_second;
     spinlock_release(&budget_lock);
     return open_count++;
@@ -99,6 +103,20 @@ static void pay(uint64_t *full, uint64_t after, uint64_t limit)
     *full = after < limit ? after : limit;
 }
 
+// Counts written and held back records for their source, and for the row that has spoken about it.
+static void count(unsigned int number, unsigned int source, uint64_t written, uint64_t held) REQUIRES(budget_lock)
+{
+    struct account *account = &accounts[number][source];
+
+    account->tally.written += written;
+    account->tally.held += held;
+    held_all += held;
+    if (account->policy != NULL) {
+        row_tallies[number][account->row].written += written;
+        row_tallies[number][account->row].held += held;
+    }
+}
+
 // Asks for one record. LOG_WRITE: it may go everywhere. LOG_RING_ONLY: it is the first of its source in this boot, but
 // not the first since the guest began to reset itself, so the ring gets it and the serial line does not. LOG_HOLD: it
 // must not be written, and was counted. *held is the count of earlier ones that the caller must tell now.
@@ -118,12 +136,11 @@ enum log_answer log_budget_ask(unsigned int number, unsigned int source, unsigne
     *held = answer == LOG_HOLD ? 0 : account->held;
     if (answer == LOG_HOLD) {
         account->held++;
-        account->ever++;
-        held_all++;
     } else {
         account->held = 0;
         account->first_done = true;
     }
+    count(number, source, answer != LOG_HOLD, answer == LOG_HOLD);
     if (answer == LOG_WRITE) {
         budget->first_written[source / 64] |= UINT64_C(1) << (source % 64);
         pay(&account->full, own, now + second);
@@ -134,16 +151,22 @@ enum log_answer log_budget_ask(unsigned int number, unsigned int source, unsigne
 }
 
 // The bucket is set to empty, so that log_budget_next_held finds the source only after a second without such records.
-void log_budget_hold(unsigned int number, unsigned int source, uint64_t count)
+void log_budget_hold(unsigned int number, unsigned int source, uint64_t more)
 {
     uint64_t second = READ_SYSREG(CNTFRQ_EL0);
     uint64_t quiet = READ_SYSREG(CNTPCT_EL0) + second;
 
     spinlock_acquire(&budget_lock);
-    accounts[number][source].held += count;
-    accounts[number][source].ever += count;
+    accounts[number][source].held += more;
     accounts[number][source].full = quiet;
-    held_all += count;
+    count(number, source, 0, more);
+    spinlock_release(&budget_lock);
+}
+
+void log_budget_add_written(unsigned int number, unsigned int source, uint64_t more)
+{
+    spinlock_acquire(&budget_lock);
+    count(number, source, more, 0);
     spinlock_release(&budget_lock);
 }
 
@@ -211,24 +234,20 @@ uint64_t log_budget_held(void)
     return sum;
 }
 
-uint64_t log_budget_held_of(unsigned int number, unsigned int source)
+struct log_tally log_budget_tally(unsigned int number, unsigned int source)
 {
     spinlock_acquire(&budget_lock);
-    uint64_t held = accounts[number][source].ever;
+    struct log_tally tally = accounts[number][source].tally;
     spinlock_release(&budget_lock);
-    return held;
+    return tally;
 }
 
-uint64_t log_budget_held_of_row(unsigned int number, unsigned int row)
+struct log_tally log_budget_tally_of_row(unsigned int number, unsigned int row)
 {
-    uint64_t sum = 0;
-
     spinlock_acquire(&budget_lock);
-    for (unsigned int source = LOG_SOURCE_VERDICT; source < LOG_SOURCE_COUNT; source++)
-        if ((source < LOG_SOURCE_ABORT || source >= LOG_SOURCE_VIRTIO) && accounts[number][source].row == row)
-            sum += accounts[number][source].ever;
+    struct log_tally tally = row_tallies[number][row];
     spinlock_release(&budget_lock);
-    return sum;
+    return tally;
 }
 
 // The inverse of log_source_of_verdict and log_source_of_abort (log_budget.h): which key and direction a source stands

@@ -16,10 +16,12 @@ static void record_key(const struct vm *vm, unsigned int key)
     telemetry_sum(vm, key, &stat);
     uint64_t count = telemetry_count(&stat);
     if (count != 0) {
-        log_routine(LOG_TRAP, "counters", "key=%s count=%lu ticks=%lu min=%lu p50=%lu p99=%lu max=%lu",
+        log_routine(LOG_TRAP, "counters",
+                    "key=%s count=%lu ticks=%lu min=%lu p50=%lu p99=%lu max=%lu logged=%lu suppressed=%lu",
                     event_key_name(key), count, stat.ticks, telemetry_at_least(&stat, 1),
                     telemetry_at_most(&stat, telemetry_rank_of_median(count)),
-                    telemetry_at_most(&stat, telemetry_rank_of_p99(count)), telemetry_at_most(&stat, count));
+                    telemetry_at_most(&stat, telemetry_rank_of_p99(count)), telemetry_at_most(&stat, count),
+                    log_written_of_key(vm, key), log_suppressed_of_key(vm, key));
     }
 }
 
@@ -33,7 +35,8 @@ static void record_row(const struct vm *vm, unsigned int row)
     }
     count += log_virtio_count(vm, row);
     if (count != 0) {
-        log_routine(LOG_POLICY, "row", "row=%u at=%pQ count=%lu what=%pQ", row, vm->policy->rows[row].place, count,
+        log_routine(LOG_POLICY, "row", "row=%u at=%pQ count=%lu logged=%lu suppressed=%lu what=%pQ", row,
+                    vm->policy->rows[row].place, count, log_written_of_row(vm, row), log_suppressed_of_row(vm, row),
                     vm->policy->rows[row].text);
     }
 }

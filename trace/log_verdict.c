@@ -126,9 +126,9 @@ uint64_t log_suppressed(void)
 
 // A key has up to four sources: verdicts and aborts, each read and written. Where it has fewer, the two functions that
 // make a source of an event give one that is another key's, which its name tells.
-uint64_t log_suppressed_of_key(const struct vm *vm, unsigned int key)
+static struct log_tally tally_of_key(const struct vm *vm, unsigned int key)
 {
-    uint64_t sum = 0;
+    struct log_tally sum = {0, 0};
 
     for (unsigned int n = 0; n < 4; n++) {
         struct event event = {.key = (uint16_t)key, .write = n % 2 != 0};
@@ -137,15 +137,33 @@ uint64_t log_suppressed_of_key(const struct vm *vm, unsigned int key)
         bool write;
 
         (void)log_source_name(source, &named, &write);
-        if (named == key && write == event.write)
-            sum += log_budget_held_of(vm->log_budget, source);
+        if (named == key && write == event.write) {
+            struct log_tally tally = log_budget_tally(vm->log_budget, source);
+            sum.written += tally.written;
+            sum.held += tally.held;
+        }
     }
     return sum;
 }
 
+uint64_t log_written_of_key(const struct vm *vm, unsigned int key)
+{
+    return tally_of_key(vm, key).written;
+}
+
+uint64_t log_suppressed_of_key(const struct vm *vm, unsigned int key)
+{
+    return tally_of_key(vm, key).held;
+}
+
+uint64_t log_written_of_row(const struct vm *vm, unsigned int row)
+{
+    return log_budget_tally_of_row(vm->log_budget, row).written;
+}
+
 uint64_t log_suppressed_of_row(const struct vm *vm, unsigned int row)
 {
-    return log_budget_held_of_row(vm->log_budget, row);
+    return log_budget_tally_of_row(vm->log_budget, row).held;
 }
 
 // ---- Maintenance by set and way
@@ -200,13 +218,15 @@ static void record_burst(const struct burst *burst)
     const struct policy_row *row = &vm->policy->rows[first->row];
     struct log_limit limit;
 
-    if (may_record(vm, first, &limit))
+    if (may_record(vm, first, &limit)) {
+        log_budget_add_written(vm->log_budget, limit.source, burst->count - 1); // the first was counted
         log_allowed(limit, LOG_POLICY, "set-way",
                     "exit=%lu key=%s verdict=%s count=%lu pc=0x%lx value=0x%lx row=%u at=%pQ why=%pQ", first->sequence,
                     event_key_name(first->key), policy_action_name(first->verdict), burst->count, first->pc,
                     first->value, first->row, row->place, row->why);
-    else
-        log_budget_hold(vm->log_budget, limit.source, burst->count - 1); // the first was counted
+    } else {
+        log_budget_hold(vm->log_budget, limit.source, burst->count - 1);
+    }
 }
 
 // Writes the records of that VM's bursts that are due; all: of all that have not been told.

@@ -25,6 +25,8 @@ static void record(const struct vcpu *vcpu, const struct event *event, enum trap
 {
     unsigned int source = log_source_of_abort(event);
 
+    if (event->row < vcpu->vm->policy->row_count)
+        log_budget_set_row(vcpu->vm->log_budget, source, vcpu->vm->policy, event->row);
     if (guest_loop_has(vcpu->telemetry, event)) {
         log_budget_hold(vcpu->vm->log_budget, source, 1);
         return;

@@ -178,8 +178,7 @@ void log_clear(void);
 
 uint32_t log_tag(void);
 // CNTPCT_EL0 when this boot's log began. The t= of a record counts from there, and so do the times that the monitor
-// shows (monitor_uptime_us), so that a record and an event can be laid side by side. The counter itself does not begin
-// again at a warm reset.
+// shows (monitor_uptime_us). The counter itself does not begin again at a warm reset.
 uint64_t log_start(void);
 uint64_t log_boot_number(void); // of this boot, drawn at random by log_init_at; tells nothing of tag or secret
 // Boots that the ring remembers, this one included.
@@ -187,8 +186,9 @@ uint32_t log_boots(void);
 // Records written since boot, and those held back since.
 uint64_t log_sequence(void);
 uint64_t log_suppressed(void);
-// Those held back of one event key (event_key.h: verdicts and aborts, reads and writes), and of one row of the policy.
-// A key and direction counts for the row that decided it last. Both are about one VM.
+// Those of one event key (verdicts and aborts, reads and writes) and of one row of the policy, both of one VM.
+uint64_t log_written_of_key(const struct vm *vm, unsigned int key);
+uint64_t log_written_of_row(const struct vm *vm, unsigned int row);
 uint64_t log_suppressed_of_key(const struct vm *vm, unsigned int key);
 uint64_t log_suppressed_of_row(const struct vm *vm, unsigned int row);
 

@@ -80,8 +80,11 @@ static inline unsigned int log_source_of_abort(const struct event *of)
 // many were held back before it and are told by the caller now; 0 when the answer is LOG_HOLD.
 enum log_answer log_budget_ask(unsigned int number, unsigned int source, unsigned int per_second, uint64_t *held);
 
-// count more of source were held back. They are told when nobody asked for its records for a second, or at the end.
-void log_budget_hold(unsigned int number, unsigned int source, uint64_t count);
+// So many more of source were held back. They are told when nobody asked for its records for a second, or at the end.
+void log_budget_hold(unsigned int number, unsigned int source, uint64_t more);
+
+// The record of source that may be written now is about so many more accesses.
+void log_budget_add_written(unsigned int number, unsigned int source, uint64_t more);
 
 // The next source at or after *source of which something was held back that nobody has told, and how much, which counts
 // as told now. all: also those that will tell it themselves with their next record. False when there is none.
@@ -92,12 +95,20 @@ bool log_budget_spend(unsigned int number);
 
 // Held back since boot, of all VMs.
 uint64_t log_budget_held(void);
-// Likewise, of one source; and of the sources of verdicts and virtio rows whose row is this one (log_budget_row).
-uint64_t log_budget_held_of(unsigned int number, unsigned int source);
-uint64_t log_budget_held_of_row(unsigned int number, unsigned int row);
 
-// The policy row of a verdict's or virtio row's source: the last one that spoke, by log_budget_ask's caller. *policy is
-// whose row it is; NULL, and row 0, when none has spoken.
+// How many times a record was asked for since boot: with success, and without. Maintenance by set and way counts each
+// access.
+struct log_tally {
+    uint64_t written;
+    uint64_t held;
+};
+
+// Those of one source; and those of one row of the policy (0 .. POLICY_ROW_MAX - 1), by log_budget_set_row.
+struct log_tally log_budget_tally(unsigned int number, unsigned int source);
+struct log_tally log_budget_tally_of_row(unsigned int number, unsigned int row);
+
+// The policy row of a source of verdicts, aborts or virtio rows: the last one that spoke, by log_budget_ask's caller.
+// *policy is whose row it is; NULL, and row 0, when none has spoken.
 void log_budget_set_row(unsigned int number, unsigned int source, const struct policy *policy, unsigned int row);
 unsigned int log_budget_row(unsigned int number, unsigned int source, const struct policy **policy);
 

@@ -38,7 +38,7 @@
     EVENT("el2-registers",       PANIC,   "[elr] [spsr] [esr] [far] [hpfar] [sp] [x*] [x28] [x29] [x30]", "EL2's registers when it failed") \
     EVENT("held-back",           PANIC,   "count", "the same, before the report of a panic") \
     EVENT("panic",               PANIC,   "reason [vector] [kind] [ec]", "a bug of ariel's own: this CPU parks") \
-    EVENT("row",                 POLICY,  "row at count what", "verdicts that a policy row gave since the counters were reset") \
+    EVENT("row",                 POLICY,  "row at count logged suppressed what", "verdicts that a policy row gave since the counters were reset") \
     EVENT("set-way",             POLICY,  "exit key verdict count pc value row at why", "maintenance by set and way that a policy row with log decided about: so many in a row, and the first of them") \
     EVENT("suppressed",          POLICY,  "[row] [at] count of [key] [op]", "records that a limit has held back since the last that told; of=others is the rest, of several sources") \
     EVENT("verdict",             POLICY,  "exit key op verdict pc addr value esr row at why", "a policy row with log decided about an access") \
@@ -47,7 +47,7 @@
     EVENT("virtio-net",          POLICY,  "device transport op bytes status row at why", "a frame of a net device, likewise") \
     EVENT("cpu-off",             PSCI,    "vcpu held", "the guest turned a vCPU off") \
     EVENT("cpu-on",              PSCI,    "vcpu entry held", "the guest turned a vCPU on") \
-    EVENT("counters",            TRAP,    "key count ticks min p50 p99 max", "exits of one kind since the counters were reset, and how long they took in EL2") \
+    EVENT("counters",            TRAP,    "key count ticks min p50 p99 max logged suppressed", "exits of one kind since the counters were reset, and how long they took in EL2") \
     EVENT("el2-stall",           TRAP,    "vcpu exit key pc held", "another CPU has been in one exit for more than a second") \
     EVENT("slow-exit",           TRAP,    "exit key pc ticks held", "an exit of this CPU took more than a second") \
     EVENT("virtio-device",       VIRTIO,  "device transport id intid queues features state", "a virtio device of the board, and what became of it: guest, or why no guest has it") \
@@ -98,6 +98,7 @@
     FIELD("key",       "register, device, call or cause, as policy files spell it") \
     FIELD("kind",      "sync, irq, fiq or serror") \
     FIELD("limit_ms",  "how long was waited, milliseconds") \
+    FIELD("logged",    "of the same key or row since boot, the accesses that have a record: verdict, abort, set-way (its count), virtio-*") \
     FIELD("max",       "no exit took more, counter ticks: an upper bound") \
     FIELD("midr",      "MIDR_EL1") \
     FIELD("min",       "no exit took less, counter ticks: a lower bound") \
@@ -132,6 +133,7 @@
     FIELD("state",     "guest: the guest has the device; denied (by policy), unknown (to ariel), silent, legacy, no-memory: it has not") \
     FIELD("status",    "ok, error or unsupported as the device said; refused by policy") \
     FIELD("stop_ticks", "from the wish to pause until every vCPU stood still, counter ticks") \
+    FIELD("suppressed", "the same, of those that wanted a record and that a limit has held back") \
     FIELD("target",    "the CPU that it is about, not the one that says so") \
     FIELD("text",      "a line that the guest printed, up to 120 bytes: its words, not ariel's") \
     FIELD("ticks",     "time in EL2, counter ticks; of counters the sum, without records, the monitor's words and sleep in WFI") \

@@ -59,6 +59,7 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end);
 bool monitor_copy_event(unsigned int cpu, uint64_t sequence, struct event *event);
 // The sentence that says what a cause is (cause_table.h); "?" when there is none with this number.
 const char *monitor_cause_sentence(unsigned int cause);
-// How often a row of the policy decided, on all CPUs; and the row, with or without that.
+// How often a row of the policy decided, on all CPUs; and the row, with or without that, and what stands above rows.
 uint64_t monitor_row_count(unsigned int row);
+void monitor_row_heading(bool with_count);
 void monitor_show_row(unsigned int n, bool with_count);

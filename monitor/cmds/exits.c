@@ -276,6 +276,7 @@ static void top_rows(uint64_t wanted)
         decided += exits;
     }
     uint64_t requests = sum_of(counts, row_count) - decided;
+    monitor_row_heading(true);
     for (; wanted > 0 && largest(counts, row_count, &best); wanted--) {
         monitor_show_row(best, true);
         counts[best] = 0;

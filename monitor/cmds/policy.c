@@ -30,6 +30,14 @@ uint64_t monitor_row_count(unsigned int row)
     return count;
 }
 
+void monitor_row_heading(bool with_count)
+{
+    if (with_count)
+        out_heading("%3s %10s %6s %6s %-22s %-7s %s", "row", "count", "logged", "supp.", "at", "action", "subject");
+    else
+        out_heading("%3s %-22s %-7s %s", "row", "at", "action", "subject");
+}
+
 // A row takes two lines on a terminal of 80 columns: what it is about, and below it why it is there.
 void monitor_show_row(unsigned int n, bool with_count)
 {
@@ -37,7 +45,8 @@ void monitor_show_row(unsigned int n, bool with_count)
 
     out("row:%3u ", n);
     if (with_count)
-        out("count:%10lu suppressed:%6lu ", monitor_row_count(n), log_suppressed_of_row(monitor_vm(), n));
+        out("count:%10lu logged:%6lu suppressed:%6lu ", monitor_row_count(n), log_written_of_row(monitor_vm(), n),
+            log_suppressed_of_row(monitor_vm(), n));
     out("at:%-22s action:%-7s subject:%s", row->place, policy_action_name(row->action), row->text);
     if (row->why[0] != '\0')
         out_note("\n   ");
@@ -152,6 +161,7 @@ const char *cmd_policy(const struct monitor_words *words)
     if (!count && strcmp(words->word[1], "show") != 0)
         return monitor_error("policy '%s' is none of show, stat, test, request", words->word[1]);
     out("policy=%s rows=%u\n", policy->name, policy->row_count);
+    monitor_row_heading(count);
     for (unsigned int n = 0; n < policy->row_count; n++)
         monitor_show_row(n, count);
     return NULL;

@@ -12,6 +12,7 @@ struct fake_log {
     unsigned int records; // calls of log_record
     uint64_t start;       // what log_start answers
     uint64_t suppressed_of_key[KEY_COUNT];
+    uint64_t written_of_row;    // of the one row suppressed_row
     uint64_t suppressed_of_row; // of the one row suppressed_row
     unsigned int suppressed_row;
     uint64_t virtio_count; // requests that the same row has decided about; log_virtio_reset zeroes it

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from counts import check_sums
 from harness import ROOT, Ariel, build_policy
 
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools"), str(ROOT / "tests/linux")]
@@ -37,6 +38,12 @@ def test_linux_reaches_a_shell_and_powers_off(tmp_path):
         linux.done("mount -t sysfs s /sys")
         assert linux.done("cat /sys/devices/system/cpu/online").split()[-1] == "0-1"
         assert not any("verdict=deny" in line for line in linux.lines)
+        linux.attention()
+        linux.command("pause")
+        rows = check_sums(linux)
+        denied = [row["subject"] for row in rows.values() if row["action"] in ("deny", "stop") and row["count"]]
+        assert set(denied) <= {"smccc smccc-unknown"}  # kernels probe for services; least of all the default row
+        linux.command("resume")
         linux.send("poweroff -f\n")
         assert linux.expect_exit() == 0
 

@@ -424,3 +424,89 @@ def test_memory_does_not_grow():
     result = json.loads(done.stdout)
     assert result["records"] == 100001
     assert result["trouble"]["forged"] == 49999
+
+
+# ---- Whether each access that wanted a record has one
+
+
+def counters(seq, key, count, logged, suppressed):
+    return line(seq, "counters", f"key={key} count={count} ticks=9 min=1 p50=3 p99=3 max=3 logged={logged} suppressed={suppressed}",
+                klass="trap")  # fmt: skip
+
+
+def denied(seq, key="CTR_EL0"):
+    return line(seq, "verdict", f"exit={seq} key={key} op=read verdict=deny row=1 at=p.toml:9", klass="policy")
+
+
+def off(seq):
+    return line(seq, "vm-off", "vcpus=1 hidden_total=0", klass="vm")
+
+
+WHOLE = [start(), denied(1), denied(2), counters(3, "CTR_EL0", 2, 2, 0), off(4)]
+
+
+def verdict_on(lines, *arguments):
+    """(the JSON summary, what the text says at its end)"""
+    _, result = summary(lines, *arguments)
+    text = run(lines, "--summary", *arguments).stdout.decode()
+    return result, text[max(text.find("\nComplete:"), text.find("\nNot complete:")):]
+
+
+def test_complete_is_said_of_what_is_complete():
+    result, text = verdict_on(WHOLE)
+    assert result["complete"] and result["lacks"] == []
+    assert text == "\nComplete: 2 accesses have their record, none was held back, as many as EL2 has counted.\n"
+
+
+@pytest.mark.parametrize("lines, said", [
+    (WHOLE[:2] + WHOLE[3:], "1 record missing: numbers that no record here has"),
+    (WHOLE[:2] + WHOLE[3:], "1 access of which EL2 has written a record that is not here: CTR_EL0 1 of 2"),
+    (WHOLE[:-1], "1 capture cut or still growing"),
+    ([start(), denied(1), off(2)], "1 boot without counters"),
+    ([start(), denied(1), line(2, "suppressed", "row=1 at=p.toml:9 count=40 of=verdict key=CTR_EL0 op=read", klass="policy"),
+      counters(3, "CTR_EL0", 41, 1, 40), off(4)], "40 accesses counted and without a record: the log's limits held back as many"),
+    ([start(), denied(1), counters(2, "CTR_EL0", 8, 1, 7), off(3)],
+     "7 accesses held back of which no record here tells: CTR_EL0 7"),
+    (WHOLE[:-1] + [line(7, "vm-off", "vcpus=1 hidden=3 hidden_total=3", klass="vm")], "3 records in the ring only (hidden)"),
+    ([*WHOLE[:2], denied(2)[:60], *WHOLE[3:]], "1 line cut or mangled"),
+    ([*WHOLE[:1], line(1, tag="ffffffff"), *WHOLE[1:]], "1 record forged and 0 doubled"),
+])  # fmt: skip
+def test_what_lacks_is_said_with_its_number(lines, said):
+    result, text = verdict_on(lines)
+    assert not result["complete"] and text.startswith("\nNot complete: ")
+    assert any(lack.startswith(said) for lack in result["lacks"]), result["lacks"]
+    assert f"\n  {said}" in text
+
+
+def test_set_way_and_aborts_count_as_what_they_are():
+    lines = [start(), line(1, "set-way", "exit=1 key=DC_CISW verdict=emulate count=512 row=1 at=p.toml:9", klass="policy"),
+             line(2, "abort", "exit=2 key=no-device op=read result=abort row=0 at=p.toml:5 reason=x held=0", klass="fault"),
+             line(3, "abort", "exit=9 key=no-device op=read result=abort row=0 at=p.toml:5 reason=x held=3", klass="fault"),
+             counters(4, "DC_CISW", 512, 512, 0), counters(5, "no-device", 5, 2, 3), off(6)]
+    result, _ = verdict_on(lines)
+    assert result["accesses"] == {"boots": 1, "with_counters": 1, "with_record": 514, "held_back": 3, "record_not_here": 0,
+                                  "held_back_untold": 0}
+
+
+def test_records_after_the_counters_are_no_surplus():
+    """`exc log` in the monitor, and the guest goes on."""
+    result, _ = verdict_on([*WHOLE[:4], denied(4), counters(5, "CTR_EL0", 3, 3, 0), denied(6), counters(7, "CTR_EL0", 4, 4, 0), off(8)])
+    assert result["complete"] and result["accesses"]["with_record"] == 4
+
+
+def test_each_boot_is_checked_by_its_own_counters():
+    follows = start(tag="11111111", boots=2, proof=SECRET, secret="ffffffffffffffffffffffffffffffff")
+    second = [follows, *(text.replace(f"tag={TAG}", "tag=11111111") for text in WHOLE[1:])]
+    result, text = verdict_on([*WHOLE, *second])
+    assert result["complete"] and "4 accesses have their record" in text and "(over 2 boots, each with counters of its own)" in text
+    result, _ = verdict_on([*WHOLE, *second[:1], *second[2:]])
+    assert result["accesses"]["record_not_here"] == 1 and not result["complete"]
+
+
+def test_filters_do_not_make_an_input_incomplete():
+    assert verdict_on(WHOLE, "--level", "error")[0]["complete"]
+
+
+def test_an_input_that_begins_in_the_middle_says_so():
+    result, _ = verdict_on(WHOLE[2:], "--tag", TAG)
+    assert result["lacks"][0] == "2 records before the first one here: the input begins in the middle of a boot"

@@ -62,6 +62,9 @@ static void test_rate_limit(void **state)
     assert_int_equal(log_suppressed_of_row(&vm, event.row), 990);
     assert_int_equal(log_suppressed_of_key(&vm, event.key), 990);
     assert_int_equal(log_suppressed_of_key(&vm, event.key + 1), 0);
+    assert_int_equal(log_written_of_row(&vm, event.row), 10);
+    assert_int_equal(log_written_of_key(&vm, event.key), 10);
+    assert_int_equal(log_written_of_key(&vm, event.key + 1), 0);
     for (unsigned int i = 0; i < 1000; i++) { // a second in steps of a millisecond
         set_time(now + HZ / 1000);
         log_verdict(&vm.vcpus[0], &event);
@@ -297,6 +300,20 @@ static void test_set_and_way_is_one_record_with_a_count(void **state)
             counted += count;
     }
     assert_int_equal(counted, all);
+    assert_int_equal(log_written_of_key(&vm, KEY_DC_CISW) + log_suppressed_of_key(&vm, KEY_DC_CISW), all);
+    assert_int_equal(log_written_of_row(&vm, 1) + log_suppressed_of_row(&vm, 1), all);
+}
+
+// Rows of one key that speak in turn: each has what it has asked for, whoever spoke last.
+static void test_rows_of_one_key_are_counted_apart(void **state)
+{
+    (void)state;
+    for (unsigned int i = 0; i < 300; i++) {
+        struct event event = verdict_event(i % 3 == 0 ? 1 : 2);
+        log_verdict(&vm.vcpus[0], &event);
+    }
+    assert_int_equal(log_written_of_row(&vm, 1) + log_suppressed_of_row(&vm, 1), 100);
+    assert_int_equal(log_written_of_row(&vm, 2) + log_suppressed_of_row(&vm, 2), 200);
 }
 
 static void test_a_loop_that_was_told_is_counted_until_it_ends(void **state)
@@ -336,10 +353,14 @@ static void test_counters(void **state)
     counters[1].row_count[2] = 5;
     log_counters(&vm);
     assert_int_equal(console_count, 4);
-    assert_true(has(console[2], "event=counters key=pl031 count=1 ticks=0 min=0 p50=0 p99=0 max=0 tag="));
     assert_true(
-        has(console[1], "class=trap event=counters key=wfi count=100 ticks=900 min=2 p50=3 p99=31 max=511 tag="));
-    assert_true(has(console[3], "event=row row=2 at=policy/test.toml:40000 count=9 what=\"mmio pl031\" tag="));
+        has(console[2], "event=counters key=pl031 count=1 ticks=0 min=0 p50=0 p99=0 max=0 logged=0 suppressed=0 tag="));
+    assert_true(has(
+        console[1],
+        "class=trap event=counters key=wfi count=100 ticks=900 min=2 p50=3 p99=31 max=511 logged=0 suppressed=0 tag="));
+    assert_true(
+        has(console[3],
+            "event=row row=2 at=policy/test.toml:40000 count=9 logged=0 suppressed=0 what=\"mmio pl031\" tag="));
 }
 
 int main(void)
@@ -356,6 +377,7 @@ int main(void)
         cmocka_unit_test_setup(test_a_pause_is_always_recorded, set_up),
         cmocka_unit_test_setup(test_two_vms_have_limits_and_budgets_of_their_own, set_up),
         cmocka_unit_test_setup(test_set_and_way_of_two_vms_is_two_records, set_up),
+        cmocka_unit_test_setup(test_rows_of_one_key_are_counted_apart, set_up),
         cmocka_unit_test_setup(test_set_and_way_is_one_record_with_a_count, set_up),
         cmocka_unit_test_setup(test_a_loop_that_was_told_is_counted_until_it_ends, set_up),
         cmocka_unit_test_setup(test_counters, set_up),

@@ -421,11 +421,11 @@ static void suppressed_records_have_a_column(void **state)
     fake_log.suppressed_of_row = 77;
     says("exc", "%   990 ");
     says("exc -j", "\"suppressed\":990");
-    says("policy stat -j", "\"row\":1,\"count\":0,\"suppressed\":77,");
+    says("policy stat -j", "\"row\":1,\"count\":0,\"logged\":0,\"suppressed\":77,");
     fake_log.virtio_count = 5;
-    says("policy stat -j", "\"row\":1,\"count\":5,\"suppressed\":77,");
+    says("policy stat -j", "\"row\":1,\"count\":5,\"logged\":0,\"suppressed\":77,");
     assert_string_equal(run("exc reset"), "ok");
-    says("policy stat -j", "\"row\":1,\"count\":0,\"suppressed\":77,");
+    says("policy stat -j", "\"row\":1,\"count\":0,\"logged\":0,\"suppressed\":77,");
     fake_log.suppressed_of_key[KEY_CAUSE_WFI] = fake_log.suppressed_of_row = 0;
 }
 

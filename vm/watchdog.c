@@ -14,6 +14,7 @@
 #include <hv/kernel_tables.h>
 #include <hv/console.h>
 #include <hv/notify.h>
+#include <hv/symbols.h>
 #include <hv/telemetry.h>
 #include <hv/tick.h>
 #include <hv/trap_result.h>
@@ -116,6 +117,7 @@ void watchdog_tick(struct vcpu *vcpu)
     if (!vcpu->waiting) {
         check_guest(vcpu);
         kernel_tables_look(vcpu);
+        symbols_look(vcpu);
     }
     guest_loop_tick(vcpu);
     if (vcpu->cpu == 0) // one CPU of the machine does it for all

@@ -124,7 +124,7 @@ struct vm {
     unsigned int log_budget;         // its number among the log's budgets (log_budget.h), by vm_build
     struct policy_controls controls; // what its vCPUs run with: the policy's, since vm_build
     struct virtio *virtio;           // its virtio devices: vdev/virtio
-    struct symbols symbols;          // names of its guest's functions: debug/symbols.c
+    struct symbols symbols;          // names of its guest's functions: vm/symbols.c
 };
 
 // Guest register n (0..30); 31 reads zero and ignores writes. Handlers use these two alone.

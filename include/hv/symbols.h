@@ -11,6 +11,7 @@
 #include <hv/symbols_state.h>
 #include <hv/types.h>
 
+struct vcpu;
 struct vm;
 
 #define SYMBOLS_MAGIC   UINT64_C(0x4d59536c65697261) // "arielSYM"
@@ -51,6 +52,8 @@ uint64_t symbols_sum(const void *table, uint64_t size);
 // Finds out where vm's kernel runs, from VBAR_EL1 of its vCPUs: each is asked on its own CPU. Whoever shows names calls
 // it once before them. No locks held that another CPU's call takes (cpu.h).
 void symbols_solve(struct vm *vm);
+// Once a second, on the vCPU's own CPU, which is in EL2: the same from this vCPU alone, as long as it is not known.
+void symbols_look(struct vcpu *vcpu);
 // Whether an address of the guest's is in a function of the table's, where the kernel was at the last symbols_solve.
 bool symbols_find(const struct symbols *symbols, uint64_t address, struct symbols_place *place);
 // The same as text: "start_kernel+0x9c"; false and "" where there is none. What is not printable becomes '?'.

@@ -3,7 +3,7 @@
 // what the loader accepts fits, and what it refuses is named and leaves guest RAM alone. After a reset the guest that
 // ran runs again, whatever it left.
 // Links: boot/loader.c boot/loader_image.c boot/guest_manifest.c boot/boot_record.c
-// Links: platform/platform.c debug/symbols_table.c lib/printf.c
+// Links: platform/platform.c vm/symbols_table.c lib/printf.c
 
 #include <fuzz.h>
 

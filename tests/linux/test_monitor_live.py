@@ -11,7 +11,8 @@ RUNNING = ["help", "help regs", "version", "status", "timer", "timer 3", "gic", 
            "exc log", "explain esr 0x96000045", "hv selftest", "policy show", "policy stat",
            "policy test read gicd", "log -n 5", "log -c vm", "log level warn", "log previous", "mem read 0x40200000 32",
            "mem find 0x40200000 1M 0xd503201f 4", "mem crc 0x40200000 1M", "xp /4xw 0x40200000", "regs 1", "sr VBAR_EL1",
-           "inject irq 33", "vcpu 3", "vcpu 0", "set", "console transparent off", "exc reset", "log clear"]
+           "sym", "sym start_kernel", "inject irq 33", "vcpu 3", "vcpu 0", "set", "console transparent off", "exc reset",
+           "log clear"]
 PAUSED = ["status", "regs 0", "regs 3", "vm walk -k {pc}", "x -k {pc} 16", "print $pc",
           "gic 1", "timer", "mem read 0x40200000 32", "hv selftest",
           "step", "step 20 2", "sr CNTKCTL_EL1"]

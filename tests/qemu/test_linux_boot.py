@@ -13,6 +13,7 @@ from harness import ROOT, Ariel, build_policy
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools"), str(ROOT / "tests/linux")]
 import linux_image  # noqa: E402  (folders, not packages)
 import run_linux  # noqa: E402
+from ariel.symbols import Symbols  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
 from linux import Linux  # noqa: E402
 
@@ -29,6 +30,23 @@ def installer():
         pytest.fail(f"no Linux to boot: {error}", pytrace=False)
 
 
+def look_for_names(linux, kernel):
+    """EL2 and the host know where KASLR has put the kernel, and name its functions alike."""
+    linux.attention()
+    table = linux.rows("sym")[0]
+    symbols = Symbols.load(kernel)
+    vectors = int(linux.rows("sym vectors")[0]["address"], 16)
+    assert symbols.solve(vbar_el1=vectors) == int(table["slide"], 16) > 0
+    for name in ("start_kernel", "cpu_do_idle", "__cpuinfo_store_cpu"):
+        assert int(linux.rows(f"sym {name}")[0]["address"], 16) == symbols.address_of(name)
+    events = linux.rows("exc last 100")
+    assert sum("symbol" in event for event in events) > len(events) // 4
+    for event in events:
+        if "symbol" in event:
+            assert event["symbol"] == str(symbols.lookup(int(event["pc"], 16)))
+    linux.command("close")
+
+
 def test_linux_reaches_a_shell_and_powers_off(tmp_path):
     kernel, initrd = installer()
     loads = prepare("--smp=2", f"--folder={tmp_path}", f"--image={kernel}", f"--initrd={initrd}",
@@ -37,6 +55,7 @@ def test_linux_reaches_a_shell_and_powers_off(tmp_path):
         linux.expect_shell()
         linux.done("mount -t sysfs s /sys")
         assert linux.done("cat /sys/devices/system/cpu/online").split()[-1] == "0-1"
+        look_for_names(linux, kernel)
         assert not any("verdict=deny" in line for line in linux.lines)
         linux.attention()
         linux.command("pause")

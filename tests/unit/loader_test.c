@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loader: what the person loaded decides, at the first boot and after each reset; mistakes are named in full.
 // Links: boot/loader.c boot/loader_image.c boot/guest_manifest.c boot/boot_record.c
-// Links: platform/platform.c debug/symbols_table.c lib/printf.c
+// Links: platform/platform.c vm/symbols_table.c lib/printf.c
 
 #include <platform/virt.h>
 

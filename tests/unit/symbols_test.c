@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A guest's symbols: a table is checked whole before it is used, addresses and names are found, and a kernel that KASLR
 // has moved is found by its vectors, or not at all.
-// Links: debug/symbols.c debug/symbols_table.c lib/printf.c tests/fake/fake_cpu.c
+// Links: vm/symbols.c vm/symbols_table.c lib/printf.c tests/fake/fake_cpu.c
 #include <hv/symbols.h>
 
 #include <hv/arch/fields.h>
@@ -170,6 +170,20 @@ static void the_slide_holds_while_programs_run(void **state)
     named(LINK + SLIDE + FIRST, "");
 }
 
+static void the_kernel_is_seen_before_somebody_asks(void **state)
+{
+    (void)state;
+    vbar[0] = LINK + SLIDE + VECTORS;
+    symbols_look(&vm.vcpus[0]);
+    named(LINK + SLIDE + FIRST, "_stext");
+    symbols_look(&vm.vcpus[1]);
+    assert_int_equal(asked, 1); // it is known
+    vbar[0] = vbar[1] = TRAMPOLINE;
+    frames[0].spsr_el2 = frames[1].spsr_el2 = 0;
+    symbols_solve(&vm);
+    named(LINK + SLIDE + FIRST, "_stext");
+}
+
 static void a_vcpu_that_is_off_is_not_asked(void **state)
 {
     (void)state;
@@ -261,6 +275,7 @@ int main(void)
         cmocka_unit_test_setup(a_moved_kernel_is_found_by_its_vectors, set_up),
         cmocka_unit_test_setup(other_vectors_are_not_taken_for_the_kernels, set_up),
         cmocka_unit_test_setup(the_slide_holds_while_programs_run, set_up),
+        cmocka_unit_test_setup(the_kernel_is_seen_before_somebody_asks, set_up),
         cmocka_unit_test_setup(a_vcpu_that_is_off_is_not_asked, set_up),
         cmocka_unit_test_setup(a_program_stays_where_it_was_linked, set_up),
         cmocka_unit_test_setup(a_long_name_is_cut, set_up),

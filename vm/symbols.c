@@ -42,6 +42,27 @@ static bool slide_of(const struct symbols_header *table, uint64_t vbar_el1, uint
            table->link + *slide <= UINT64_MAX - table->span;
 }
 
+// Any CPU may find it, and all find the same.
+static void set_slide(struct symbols *symbols, uint64_t slide)
+{
+    __atomic_store_n(&symbols->slide, slide, __ATOMIC_RELAXED);
+    __atomic_store_n(&symbols->solved, true, __ATOMIC_RELEASE);
+}
+
+// While all vCPUs are in programs nothing can be told, so the kernel's place has to be seen before somebody asks.
+void symbols_look(struct vcpu *vcpu)
+{
+    struct symbols *symbols = &vcpu->vm->symbols;
+    struct evidence evidence = {.vcpu = vcpu};
+    uint64_t slide;
+
+    if (symbols->table == NULL || symbols->solved)
+        return;
+    look(&evidence);
+    if (slide_of(symbols->table, evidence.vbar_el1, &slide))
+        set_slide(symbols, slide);
+}
+
 void symbols_solve(struct vm *vm)
 {
     struct symbols *symbols = &vm->symbols;
@@ -56,11 +77,11 @@ void symbols_solve(struct vm *vm)
         if (vm->vcpus[n].power != VCPU_ON || !cpu_call(vm->vcpus[n].cpu, look, &evidence))
             continue;
         if (slide_of(symbols->table, evidence.vbar_el1, &slide)) {
-            symbols->slide = slide;
-            symbols->solved = true;
+            set_slide(symbols, slide);
             return;
         }
         all_el0 &= evidence.el0;
     }
-    symbols->solved &= all_el0;
+    if (!all_el0)
+        __atomic_store_n(&symbols->solved, false, __ATOMIC_RELEASE);
 }

@@ -100,6 +100,12 @@ test-linux-smoke:
 	$(Q)mkdir -p $(BUILD)
 	$(Q)$(PYTHON) scripts/test.py --linux --build $(BUILD) --cc "$(HOSTCC)" --cflags ""
 
+## symbols read from four of Debian's kernels (5.10 to the newest) against their System.map; fetches 1.3 GB the first time
+.PHONY: sym-check
+sym-check:
+	$(Q)scripts/bootstrap linux
+	$(Q)$(PYTHON) scripts/check_symbols.py
+
 ## each CPU of a Linux off and on again, COUNT times (1000)
 .PHONY: test-linux-hotplug
 test-linux-hotplug:

@@ -17,6 +17,7 @@ import numpy as np
 from ..errors import SymbolsError
 
 GRANULE = 0x10000               # of a slide: the largest page. Without EFI Linux slides by multiples of 2 MiB, the same or more
+SLIDE_END = 3 << 45             # Linux draws a slide below it with 48 bits of addresses, and smaller ones with fewer
 KERNEL_START = 0xffff << 48     # of the addresses that TTBR1_EL1 translates, at most 52 bits of them or less
 TTBR_ADDRESS = (1 << 48) - 2    # TTBRn_EL1.BADDR (DDI 0487, D24.2 TTBR1_EL1); bit 0 is CnP
 TABLES = ("swapper_pg_dir", "init_pg_dir", "tramp_pg_dir", "reserved_pg_dir")
@@ -39,7 +40,7 @@ def by_vectors(table, vbar_el1):
     if vectors is None or not vbar_el1:
         return None
     slide = vbar_el1 - vectors
-    return slide if fits(table, slide) and slide >= 0 else None
+    return slide if 0 <= slide < SLIDE_END and fits(table, slide) else None
 
 
 def by_vmcoreinfo(table, text):

@@ -168,6 +168,18 @@ coverage: $(GENERATED)/version.h $(POLICY_TABLES)
 	$(Q)$(PYTHON) scripts/unit_tests.py --build $(BUILD)/coverage --cc "$(HOSTCC)" --cflags "$(COVERAGE_CFLAGS)"
 	$(Q)gcovr --root . --object-directory $(BUILD)/coverage $(ROOMS:%=--filter '%/') $(BUILD)/coverage
 
+## the page of a trace of a million records (docs/TRACE.md), in Chromium: seconds, size, frames while zooming
+.PHONY: report-check
+report-check:
+	$(Q)scripts/bootstrap test
+	$(Q)$(PYTHON) tests/tools/report_check.py
+
+## takes the picture of such a page that README shows
+.PHONY: report-picture
+report-picture:
+	$(Q)scripts/bootstrap test
+	$(Q)$(PYTHON) tests/tools/report_check.py --picture docs/report.png
+
 ## draws the pictures of docs/ (docs/*.dot) by Graphviz, to be read on light and dark pages
 .PHONY: pictures
 pictures:

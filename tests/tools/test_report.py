@@ -20,7 +20,7 @@ from hypothesis import given, strategies as st
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "tools")]
 import trace_maker  # noqa: E402
-from ariel import trace_format as form  # noqa: E402
+from ariel import tables, trace_format as form  # noqa: E402
 from ariel.report import write  # noqa: E402
 from ariel.report.blocks import Blocks  # noqa: E402
 from ariel.report.distribution import Distribution, octaves, percentile  # noqa: E402
@@ -107,8 +107,15 @@ def made(tmp_path_factory):
     """(path, exits, page) of a trace of 20,000 records."""
     path = tmp_path_factory.mktemp("report") / "a.trace"
     trace_maker.make_trace(path, records=20_000, cpus=3)
-    records = count_anew(path)
+    records = count_anew(path).copy()
+    keys = tables.key_names()[0]
+    records["key"][records["key"] == keys.index("sysreg-unknown")] = len(keys)  # the page names the register by its encoding
     return path, records[records["type"] == form.TYPE_EXIT], page_of(path)
+
+
+def test_a_register_without_a_key_is_named_by_its_encoding(made):
+    assert [row["cells"][:3] for row in Tables(made[2]).body("keys") if row["cells"][0].startswith("S3_")] == [
+        ["S3_7_C15_C15_7", "register", "1"]]
 
 
 def test_exits_by_key_are_those_of_the_trace(made):
@@ -119,7 +126,7 @@ def test_exits_by_key_are_those_of_the_trace(made):
     assert [int(row["cells"][2]) for row in rows] == sorted(counts.tolist(), reverse=True)
     for row in rows:
         mine = exits[exits["key"] == int(row["data-key"])]
-        cause = int(row["data-key"]) < 23
+        cause = int(row["data-key"]) < len(tables.causes())
         assert [int(cell) for cell in row["cells"][5:8]] == [0 if cause else int((mine["write"] == 0).sum()),
                                                              int(mine["write"].sum()), len(numpy.unique(mine["pc"]))]
         assert int(row["cells"][9]) == int(mine["entry"].min()) - trace_maker.START
@@ -160,17 +167,17 @@ def test_policy_rows_and_refusals_are_those_of_the_trace(made):
     path, exits, page = made
     with Trace(path) as trace:
         rows, deny = len(trace.meta["rows"]), trace.meta["verdicts"].index("deny")
-    tables = Tables(page)
-    assert [int(row["cells"][3]) for row in tables.body("policy")] == [int((exits["row"] == n).sum()) for n in range(rows)]
+    page_tables = Tables(page)
+    assert [int(row["cells"][3]) for row in page_tables.body("policy")] == [int((exits["row"] == n).sum()) for n in range(rows)]
     refused = exits[(exits["verdict"] == deny) & (exits["row"] < rows)]
-    assert sum(int(row["cells"][4]) for row in tables.body("refused")) == len(refused) > 0
+    assert sum(int(row["cells"][4]) for row in page_tables.body("refused")) == len(refused) > 0
     assert f"{(exits['row'] >= rows).sum():,} exits were not the policy" in page
 
 
 def test_the_columns_are_the_records(made):
     path, _, page = made
     records = count_anew(path)
-    records = records[records["type"] != form.TYPE_TEXT]
+    records = records[(records["type"] != form.TYPE_TEXT)]
     order = numpy.argsort(records, order=("entry", "vcpu", "type"))
     facts = json.loads(block(page, "facts"))
     time, kind = column(page, "time"), column(page, "kind").astype(int)
@@ -180,7 +187,10 @@ def test_the_columns_are_the_records(made):
     assert (column(page, "codes")[column(page, "place").astype(int)][mine] == records["pc"][order]).all()
     assert (column(page, "addresses")[column(page, "address").astype(int)][mine] == records["address"][order]).all()
     assert (column(page, "duration")[mine] == (records["exit"] - records["entry"])[order]).all()
-    for field in ("key", "row", "verdict", "write", "syndrome", "pstate"):
+    keys = numpy.array(facts["kinds"]["key"])[kind][mine]
+    named = keys < len(tables.key_names()[0])
+    assert (keys[named] == records["key"][order][named]).all() and (~named).sum() == 1
+    for field in ("row", "verdict", "write", "syndrome", "pstate"):
         assert (numpy.array(facts["kinds"][field])[kind][mine] == records[field][order]).all()
 
 
@@ -213,10 +223,10 @@ def test_calls_are_charged_to_who_made_them(tmp_path):
     trace_maker.make_trace(tmp_path / "a", records=3000, cpus=3)
     (tmp_path / "System.map").write_text(trace_maker.system_map(), encoding="ascii")
     page = page_of(tmp_path / "a", Symbols.load(tmp_path / "System.map"))
-    tables = Tables(page)
-    functions = {row["cells"][0]: int(row["cells"][1]) for row in tables.body("functions")}
+    page_tables = Tables(page)
+    functions = {row["cells"][0]: int(row["cells"][1]) for row in page_tables.body("functions")}
     assert functions["psci_cpu_on"] == 2 and functions["psci_init"] > 2 and "__arm_smccc_hvc" not in functions
-    first = {row["cells"][3]: row["cells"][4:6] for row in tables.body("first")}
+    first = {row["cells"][3]: row["cells"][4:6] for row in page_tables.body("first")}
     assert first["psci-cpu-on"] == ["psci_cpu_on+0x24", "__arm_smccc_hvc"] and first["AIDR_EL1"] == ["__cpuinfo_store_cpu+0x9c", ""]
 
 

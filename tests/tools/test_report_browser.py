@@ -20,7 +20,7 @@ from browser import open_browser  # noqa: E402
 
 RECORDS = 50_000
 EVIL = '</script><img src=x onerror="document.title=1"><b>bold</b>'
-LABELS = 128  # pixels of the timeline's names
+LABELS = 144  # pixels of the timeline's names
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the page says about the machine, and what the trace lacks."""
 
+from ..explain import syndrome_line
 from . import units
+from .survey import KIND
 
 # INTIDs of the CPU's own timers and of the GIC (Arm BSA, PPI assignments)
 PRIVATE_INTERRUPTS = {23: "PMU", 25: "GIC maintenance", 26: "EL2 physical timer", 27: "virtual timer",
@@ -48,6 +50,12 @@ def interrupts(survey):
 def interrupt_name(intid):
     """What an INTID is in every GIC: SGI, a timer; nothing for a device's."""
     return "SGI" if intid < 16 else PRIVATE_INTERRUPTS.get(intid, "")
+
+
+def syndromes(survey):
+    """{ESR_EL2: what its fields say} of all exits."""
+    values = {int(value) for value in survey.kinds.values()[KIND.index("syndrome")]} if len(survey.kinds) else set()
+    return {value: syndrome_line(value).partition(f"0x{value:08x} ")[2] for value in values if value}
 
 
 def losses(trace, place):

@@ -18,8 +18,8 @@ from .survey import KIND, Survey
 
 PAGE = pathlib.Path(__file__).with_name("page")
 LINES_MAX = 100_000      # lines of console and log
-BAR_WIDTH = 7            # of a histogram, with the gap to the next
-BAR_HEIGHT = 18
+BAR_WIDTH = 15           # of a histogram, with the gap to the next
+BAR_HEIGHT = 16
 SCRIPTS = ("blocks", "format", "model", "filter", "tracks", "lanes", "draw", "view", "timeline", "controls", "tables", "records",
            "lines", "detail", "main")
 RESULTS = {"undef": "Undefined Instruction", "abort": "external abort", "reflect": "debug exception", "stop": "VM stopped",
@@ -38,7 +38,7 @@ def write(trace, symbols, output, title, boot=-1, limit=1_000_000):
     for batch in trace.batches(boot):
         survey.add(batch)
     summary = Summary(survey, names, symbols)
-    blocks = make_blocks(survey, summary, names, chosen, read_lines(trace, boot, survey.origin))
+    blocks = make_blocks(survey, summary, names, chosen, {"lines": read_lines(trace, boot, survey.origin), "file": title})
     style, script = read_style(), read_script()
     context = make_context(trace, boot, summary, names, symbols)
     page = make_environment(chosen.meta["hz"], summary).get_template("report.html")
@@ -61,11 +61,11 @@ def read_lines(trace, boot, origin):
         if len(lines) == LINES_MAX:
             break
         lines.append([max(0, text.entry - origin), text.vm, text.vcpu, text.kind, text.text])
-    return lines
+    return sorted(lines, key=lambda line: line[0])
 
 
-def make_blocks(survey, summary, names, boot, lines):
-    """All that the scripts read."""
+def make_blocks(survey, summary, names, boot, more):
+    """All that the scripts read; more: lines, and the name of the file."""
     blocks = Blocks()
     for name, parts in survey.columns.items():
         values = np.concatenate(parts) if parts else np.empty(0, np.uint64)
@@ -78,9 +78,10 @@ def make_blocks(survey, summary, names, boot, lines):
     blocks.add_object("facts", {
         "hz": boot.meta["hz"], "origin": str(survey.origin), "end": survey.end, "keys": names.keys, "starts": names.starts,
         "verdicts": names.verdicts, "results": names.results, "causes": names.causes, "requests": names.requests,
-        "statuses": names.statuses, "rows": names.rows, "sleeping": names.sleeping, "vcpus": vcpus, "lines": lines,
+        "statuses": names.statuses, "rows": names.rows, "sleeping": names.sleeping, "vcpus": vcpus, **more,
         "kinds": {name: [int(value) for value in values] for name, values in zip(KIND, kinds)},
         "interruptCauses": names.interrupt_causes, "intids": [[intid, name] for intid, _, name in facts.interrupts(survey)],
+        "syndromes": facts.syndromes(survey),
         "contexts": [int(value) for value in survey.contexts.values()],
         "places": summary.places.texts, "functions": summary.places.functions, "functionOf": summary.places.function})
     blocks.add("addresses", survey.addresses.values())
@@ -118,7 +119,7 @@ def sections(context):
               "functions": len(context["summary"].by_function), "policy": len(context["policy"]),
               "refused": len(context["refused"]), "latency": None, "records": context["kept"], "lacks": None, "terms": None}
     names = {"machine": "Machine", "timeline": "Timeline", "first": "First touches", "keys": "Traps by key",
-             "functions": "Traps by function", "policy": "Policy rows", "refused": "Denied, never touched",
+             "functions": "Traps by function", "policy": "Policy rows", "refused": "Denied, untouched",
              "latency": "Latencies", "records": "Records", "lacks": "What it lacks", "terms": "The words"}
     return [{"id": name, "name": names[name], "count": count} for name, count in counts.items()]
 
@@ -139,7 +140,7 @@ def make_scale(hz, latencies):
     for power in range(10):  # 1 ns to 1 s
         octave = np.log2(10.0 ** power * hz / 1e9) - low
         if 0 <= octave <= high - low:
-            marks.append((round(float(octave) * BAR_WIDTH, 1), units.duration(10.0 ** power).replace(".00", "")))
+            marks.append((round(float(octave) * BAR_WIDTH, 1), units.duration(10.0 ** power).replace(".00", "").replace(".0 ", " ")))
     return {"low": low, "width": (high - low) * BAR_WIDTH + 24, "bar": BAR_WIDTH - 1, "marks": marks}
 
 

@@ -6,6 +6,7 @@ import collections
 import numpy as np
 
 from .distribution import octaves, percentile
+from .names import UNKNOWN_REGISTER
 from .places import Places, is_user
 
 FUNCTIONS_MAX = 1000  # functions with a row of their own
@@ -141,7 +142,8 @@ class Summary:
 
     def untouched(self):
         """(group, keys that no exit was about) for each group."""
-        return [(group, [key for key in keys if key not in self.by_key]) for group, keys in self.names.group_keys()]
+        return [(group, [key for key in keys if key not in self.by_key and self.names.key(key) != UNKNOWN_REGISTER])
+                for group, keys in self.names.group_keys()]
 
     def requests(self):
         """virtio requests by device and kind."""

@@ -25,7 +25,7 @@ class Survey:
     """
 
     def __init__(self, origin, names, owners, limit):
-        self.origin, self.calls, self.owners, self.limit = origin, names.calls, owners, limit
+        self.origin, self.names, self.calls, self.owners, self.limit = origin, names, names.calls, owners, limit
         self.sleeping = np.array(names.sleeping, np.uint16)
         self.interrupt_causes = np.array(names.interrupt_causes, np.uint8)
         self.exits = self.requests = 0
@@ -55,6 +55,9 @@ class Survey:
         batch = batch[(batch["type"] == TYPE_EXIT) | (batch["type"] == TYPE_VIRTIO)]
         if not len(batch):
             return
+        keys = self.names.numbers(batch["key"], batch["syndrome"])
+        if keys is not batch["key"]:
+            batch["key"] = keys
         times = batch["entry"] - np.uint64(self.origin)
         durations = np.where(batch["exit"] > batch["entry"], batch["exit"] - batch["entry"], np.uint64(0))
         self.end = max(self.end, int((times + durations).max()))

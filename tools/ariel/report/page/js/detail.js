@@ -22,7 +22,8 @@ function verdictSentence(model, at) {
   const result = RESULTS[facts.results[kinds.result[kind]]] ?? "";
   const row = facts.rows[kinds.row[kind]];
   if (!row) return "No policy row decides about it. " + result;
-  return `Verdict ${model.verdictName(kind)} by ${row.place || "row " + kinds.row[kind]} (${row.text}): ${row.why || "no reason is given"}. ` +
+  const why = row.why ? `, “${row.why}”` : "";
+  return `Verdict ${model.verdictName(kind)}, by ${row.place || "row " + kinds.row[kind]}: ${row.text}${why}. ` +
     (isRequest(model, at) ? "" : result);
 }
 
@@ -39,16 +40,34 @@ function recordFields(model, at) {
   }
   const group = model.groupOfKey(kinds.key[kind]);
   const addressName = model.interruptKind[kind] ? "INTID" : group === "call" ? "function" : "IPA";
-  fields.push(["sequence", formatCount(model.sequence[at])], ["PC", `${model.hex(model.codes, model.place[at])} ${model.facts.places[model.place[at]]}`]);
-  if (model.callerName(at)) fields.push(["caller, x30", `${model.hex(model.codes, model.caller[at])} ${model.callerName(at)}`]);
+  fields.push(["number", String(model.sequence[at])], ["PC", codeText(model, model.place[at])]);
+  if (model.callerName(at)) fields.push(["x30, caller", codeText(model, model.caller[at])]);
   if (address !== "0x0") fields.push([addressName, model.interruptKind[kind] ? String(model.addresses.low[model.address[at]]) : address]);
   fields.push(["value", model.hex(model.value, at)]);
   if (kinds.width[kind]) fields.push(["width", kinds.width[kind] + " bytes"]);
-  fields.push(["ESR_EL2", formatHex(0, kinds.syndrome[kind])], ["cause", facts.causes[kinds.cause[kind]] ?? String(kinds.cause[kind])],
+  fields.push(["cause", facts.causes[kinds.cause[kind]] ?? String(kinds.cause[kind])],
     ["PSTATE", `${formatHex(0, kinds.pstate[kind])} EL${(kinds.pstate[kind] >> 2) & 3}${kinds.pstate[kind] & 16 ? " AArch32" : ""}`],
     ["context", formatHex(0, facts.contexts[model.context[at]])]);
   (model.argumentsOf(at) ?? []).forEach(({high, low}, n) => fields.push(["x" + n, formatHex(high, low)]));
   return fields;
+}
+
+// An address of code and its name, if it has one.
+function codeText(model, code) {
+  const address = model.hex(model.codes, code);
+  return model.facts.places[code] === address ? address : `${address} ${model.facts.places[code]}`;
+}
+
+// What the syndrome says, and the command that says more.
+function recordNote(model, at) {
+  const kind = model.kind[at];
+  const syndrome = model.kinds.syndrome[kind];
+  const said = model.facts.syndromes[syndrome];
+  const note = make("p", "note", said ? `ESR_EL2 ${formatHex(0, syndrome)}: ${said}. ` : "");
+  const [vm, vcpu] = model.facts.vcpus[model.vcpuOfKind[kind]];
+  const command = `python3 -m ariel explain ${model.facts.file} ${model.sequence[at]} --vm ${vm} --vcpu ${vcpu}`;
+  note.append(make("code", "", command));
+  return note;
 }
 
 // Fills the panel; null empties it. actions: {step(±1), choose(null), pick(facet, value)}
@@ -70,4 +89,5 @@ function showDetail(model, at, actions) {
     button("only this function", "Filter by function", () => actions.filterFunction(at)), button("×", "Close (Esc)", () => actions.choose(null)));
   const list = make("dl", "", ...recordFields(model, at).map(([name, text]) => make("div", "", make("dt", "", name), make("dd", "", text))));
   panel.replaceChildren(buttons, make("p", "sentence", recordSentence(model, at)), make("p", "", verdictSentence(model, at)), list);
+  if (!isRequest(model, at)) panel.append(recordNote(model, at));
 }

@@ -80,6 +80,7 @@ function drawSlices(context, model, layer, box, view, colours, plain) {
     if (right < 0) continue;
     const width = Math.max(1.5, right - left);
     const sleeps = model.sleeps[kind];
+    if (sleeps && plain) continue;
     context.fillStyle = plain ? colours.faint : sleeps ? colours.sleep : colours.classes[model.classOfKind[kind]];
     context.fillRect(box.left + left, box.top, width, box.height);
     if (width > 28 && !plain) labelSlice(context, model, at, {left: box.left + left, width, top: box.top, height: box.height}, colours, sleeps);

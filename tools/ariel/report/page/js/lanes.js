@@ -7,7 +7,8 @@ const LANE_HEIGHT = 14;
 const LINES_MAX = 400;  // written at once
 
 // Draws facts.lines into the box {left, top, width}. times: Float64Array of the lines' ticks.
-function drawLines(context, model, times, box, view, colours) {
+// found: null, or for each line whether it has the words of a search; then only those are written.
+function drawLines(context, model, times, box, view, colours, found) {
   const scale = box.width / (view.to - view.from);
   const first = lowerBound(times, view.from, 0, times.length);
   const end = lowerBound(times, view.to, first, times.length);
@@ -18,7 +19,7 @@ function drawLines(context, model, times, box, view, colours) {
   let tick = -1;
   for (let at = first; at < end;) {
     const x = (times[at] - view.from) * scale;
-    const lane = written < LINES_MAX ? free.findIndex((edge) => edge <= x) : -1;
+    const lane = written < LINES_MAX && (!found || found[at]) ? free.findIndex((edge) => edge <= x) : -1;
     if (lane >= 0) {
       free[lane] = x + drawLine(context, model.facts.lines[at], box.left + x, box.top + lane * LANE_HEIGHT, colours);
       written++;
@@ -30,7 +31,7 @@ function drawLines(context, model, times, box, view, colours) {
       context.fillRect(box.left + x, box.top + LANES * LANE_HEIGHT, 1, 4);
       tick = x;
     }
-    at = Math.max(at + 1, lowerBound(times, view.from + (Math.floor(x) + 1) / scale, at, end));
+    at = found ? at + 1 : Math.max(at + 1, lowerBound(times, view.from + (Math.floor(x) + 1) / scale, at, end));
   }
 }
 

@@ -6,7 +6,8 @@ class Lines {
     this.model = model;
     this.filter = filter;
     this.actions = actions;
-    this.shown = [];
+    this.shown = [];   // lines of the list
+    this.found = null; // for each of all lines whether it has the words; null without a search
     this.list = new VirtualList(document.getElementById("lines"), 19, (n) => this.makeRow(this.shown[n]));
   }
 
@@ -16,10 +17,11 @@ class Lines {
     const {lines, vcpus} = this.model.facts;
     const words = choice.query?.toLowerCase();
     const vcpu = choice.vcpu === undefined ? null : vcpus[choice.vcpu];
-    this.shown = lines.filter(([ticks, vm, number, , text]) => (!range || (ticks >= range[0] && ticks < range[1])) &&
-      (!vcpu || (vcpu[0] === vm && vcpu[1] === number)) && (!words || text.toLowerCase().includes(words)));
+    this.found = words ? Uint8Array.from(lines, ([, , , , text]) => text.toLowerCase().includes(words)) : null;
+    this.shown = lines.filter(([ticks, vm, number], at) => (!range || (ticks >= range[0] && ticks < range[1])) &&
+      (!vcpu || (vcpu[0] === vm && vcpu[1] === number)) && (!this.found || this.found[at]));
     document.getElementById("lines-count").textContent = formatCount(this.shown.length) + " of " + formatCount(lines.length);
-    this.list.setCount(this.shown.length);
+    this.list.setCount(this.shown.length, 13);
   }
 
   makeRow([ticks, , , kind, text]) {

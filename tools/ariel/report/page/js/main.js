@@ -71,10 +71,11 @@ class Report {
     this.selected = filter.select();
     timeline.range = filter.range;
     const narrowed = Object.keys(filter.choice).length > 0;
+    this.lines.update();
+    timeline.linesFound = this.lines.found;
     timeline.setChosen(narrowed ? this.withoutRange() : null);
     this.tables.update();
     this.records.setRecords(this.selected);
-    this.lines.update();
     this.showChips();
     this.viewChanged();
   }
@@ -267,7 +268,7 @@ function followSections() {
       if (id === current) link.setAttribute("aria-current", "true");
       else link.removeAttribute("aria-current");
     }
-  }, {rootMargin: "-60px 0px -50% 0px"});
+  }, {rootMargin: "-120px 0px -50% 0px"});
   for (const id of links.keys()) observer.observe(document.getElementById(id));
 }
 

@@ -15,8 +15,10 @@ class VirtualList {
     new ResizeObserver(() => this.request()).observe(box);
   }
 
-  setCount(count) {
+  // The box is as high as its rows, up to `most` of them.
+  setCount(count, most) {
     this.count = count;
+    this.box.style.height = Math.max(2, Math.min(most, count)) * this.height + "px";
     this.space.style.height = Math.min(SPACE_MAX, count * this.height) + "px";
     this.show();
   }
@@ -121,7 +123,7 @@ class Records {
     this.inTime = records;
     this.records = this.sorted(records);
     document.getElementById("records-count").textContent = formatCount(records.length) + (records.length === 1 ? " record" : " records");
-    this.list.setCount(records.length);
+    this.list.setCount(records.length, 18);
   }
 
   sorted(records) {

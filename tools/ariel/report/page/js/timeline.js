@@ -2,7 +2,7 @@
 // The timeline: an axis, a track for each vCPU, the console's lines, and tracks for devices, virtio requests and interrupts,
 // on one canvas; above it an overview of the whole trace.
 
-const LABEL_WIDTH = 128;
+const LABEL_WIDTH = 144;
 const AXIS_HEIGHT = 22;
 const GAP = 5;
 const LINES_HEIGHT = LANES * LANE_HEIGHT + 6;
@@ -19,6 +19,7 @@ class Timeline {
     this.overview = document.getElementById("overview");
     this.range = null;       // selected time: [ticks, ticks]
     this.record = null;      // chosen record
+    this.linesFound = null;  // for each line of text whether a search found it
     this.hover = null;       // x of the pointer in the tracks' box
     this.changed = () => {}; // called when the view has changed
     this.placeTracks();
@@ -118,7 +119,8 @@ class Timeline {
       const box = {left: LABEL_WIDTH, top: track.top, width: this.width, height: track.height};
       track.most = drawTrack(context, this.model, track, box, this.view, colours);
     }
-    drawLines(context, this.model, this.lineTimes, {left: LABEL_WIDTH, top: this.linesTop, width: this.width}, this.view, colours);
+    drawLines(context, this.model, this.lineTimes, {left: LABEL_WIDTH, top: this.linesTop, width: this.width}, this.view, colours,
+      this.linesFound);
     this.drawMarks(context);
     context.restore();
     this.drawLabels(context);

@@ -99,13 +99,26 @@ def test_records_as_json(folder, capsys):
 
 def test_explain(folder, capsys):
     text = says(folder, capsys, "explain", "--vcpu", "0", "--image", "System.map", "a.trace", "2")
-    assert text.splitlines()[0].startswith("who  vcpu=0 seq=2 pc=0xffff80008001009c us=")
-    assert "__cpuinfo_store_cpu+0x9c" in text.splitlines()[0]
+    assert text.splitlines()[0].startswith("who  vcpu=0 seq=2 pc=0xffff80008001009c <__cpuinfo_store_cpu+0x9c> us=")
     assert "why  HCR_EL2.TID3 traps it; verdict=emulate by policy/linux.toml:8" in text
     text = says(folder, capsys, "explain", "a.trace", "--at", "0.1")
     assert text.count("who  vcpu=") == 2 and text.count("\n\n") == 1
     assert "breakpoint" not in text
     assert "BRK Comment=1" in says(folder, capsys, "explain", "--esr", "0xf2000001")
+
+
+@pytest.mark.parametrize("name, begin", [("perfetto", b"\x0a"), ("json", b'{"displayTimeUnit":"ns"'),
+                                         ("ftrace", b"\x17\x08Dtracing6"), ("csv", b"time,vm,vcpu")])
+def test_report_in_other_formats(folder, tmp_path, capsys, name, begin):
+    """The exports have tests of their own; here they get their file, whole or not at all."""
+    (tmp_path / "out").write_text("old")
+    assert says(folder, capsys, "report", "a.trace", "--format", name, "--image", "System.map", "-o", str(tmp_path / "out")) == ""
+    assert (tmp_path / "out").read_bytes().startswith(begin) and [path.name for path in tmp_path.iterdir()] == ["out"]
+    status, _, errors = run(folder, capsys, "report", "a.trace", "--format", name, "--boot", "7", "-o", str(tmp_path / "out"))
+    assert status == 1 and "there is no boot 7" in errors
+    assert (tmp_path / "out").read_bytes().startswith(begin) and [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert says(folder, capsys, "report", "a.trace", "--format", name, "-o", "/dev/null") == ""
+    assert Path("/dev/null").is_char_device()
 
 
 @pytest.mark.parametrize("arguments, words", [
@@ -131,6 +144,7 @@ def test_bad_input_gets_one_line(folder, capsys, arguments, words):
     (("records", "a.trace", "--from", "-1"), "no time in seconds"),
     (("records", "a.trace", "--from", "1e99"), "no time in seconds"),
     (("records", "a.trace", "--from", "nan"), "no time in seconds"), (("records", "a.trace", "-n", "-3"), "no number from 0"),
+    (("report", "a.trace", "-o", "x", "--format", "csv", "--limit", "3"), "--limit is about the page"),
     (("records", "a.trace", "--type", "line"), "invalid choice"), (("records", "a.trace", "--boot", "x"), "no whole number")])
 def test_wrong_usage_is_status_2(folder, capsys, arguments, words):
     status, _, errors = run(folder, capsys, *arguments)

@@ -95,8 +95,8 @@ def explain_record(boot, record, symbols=None):
     got = name_at(meta["results"], int(record["result"]))
     value = f" value={int(record['value']):#x}" if not record["write"] and got == "done" else ""
     where = str(symbols.lookup(int(record["pc"])) or "") if symbols is not None else ""
-    return [f"who  vcpu={record['vcpu']} seq={record['sequence']} pc={int(record['pc']):#x} us={microseconds}" +
-            (f" {printable(where)}" if where else ""),
+    where = f" <{printable(where)}>" if where else ""
+    return [f"who  vcpu={record['vcpu']} seq={record['sequence']} pc={int(record['pc']):#x}{where} us={microseconds}",
             f"what {sentence}: {'write or call' if record['write'] else 'read'} key={name} "
             f"address={int(record['address']):#x} value={int(record['value']):#x}",
             syndrome_line(int(record["syndrome"])),

@@ -30,7 +30,7 @@ OPERATIONS = {
     "sgi-to-self": (("quick_sgi", "vgic_list", "store_register"), ()),
     "virtual-timer": (("vtimer_interrupt",), ("trap_wf",)),
 }
-TELEMETRY = ("telemetry_begin", "telemetry_end", "begin", "finish", "arrive", "note", "judge")
+TELEMETRY = ("telemetry_begin", "telemetry_enter", "telemetry_end", "telemetry_end_with", "begin", "finish", "arrive", "note", "judge")
 
 
 def way_of(report, code, wanted, unwanted):

@@ -502,7 +502,9 @@ class Summary:
         self.hz = 0
         self.levels = TopCounter(16)
         self.events = TopCounter(256)
+        self.reset_at = None  # when a person set the counters to 0, microseconds
         self.counters = {}  # key -> latest counters record's fields
+        self.row_before = {}  # (row, at) -> count of the boots before, and before the counters were reset
         self.rows = {}  # (row, at) -> [records, held back, verdicts by counters, why or what]
         self.pcs = TopCounter()
         self.verdicts = TopCounter(512)  # (key, op, verdict)
@@ -540,7 +542,8 @@ class Summary:
     def add_log_start(self, record):
         self.boot_count += 1
         self.hz = record.number("hz") or self.hz
-        self.counters.clear()
+        self.counters_begin_anew()
+        self.reset_at = None
         self.boots = self.boots[-self.KEPT :] + [{"boots": record.number("boots"), "tag": record.tag}]
 
     def add_end(self, record):
@@ -595,8 +598,17 @@ class Summary:
 
     def add_row(self, record):
         row = self.row(record)
-        row[2] = record.number("count")
+        key = (record.number("row"), record.fields.get("at", "?"))
+        row[2] = self.row_before.get(key, 0) + record.number("count")
         row[3] = row[3] or record.fields.get("what", "")
+
+    def counters_begin_anew(self):
+        self.counters.clear()
+        self.row_before = {key: row[2] for key, row in self.rows.items()}
+
+    def add_counters_reset(self, record):
+        self.counters_begin_anew()
+        self.reset_at = record.t
 
     def add_counters(self, record):
         key = record.fields.get("key", "?")
@@ -667,7 +679,7 @@ def write_summary(out, summary, verifier_counts, extra, every=False):
           None if every else 40)
     write_traps(out, summary, every)
     rows = sorted(summary.rows.items(), key=lambda item: -max(item[1][0] + item[1][1], item[1][2]))
-    table(out, "Policy rows (count: all verdicts, from the last counters; logged and held back: records)",
+    table(out, "Policy rows (count: all verdicts, from the last counters of each boot; logged and held back: records)",
           ["row", "at", "count", "logged", "held back", "verdicts", "why"],
           [(key[0], key[1], row[2] or "-", row[0], row[1],
             " ".join(f"{name}:{n}" for name, n in sorted(row[4].items())) or "-", row[3]) for key, row in rows],
@@ -703,7 +715,8 @@ def write_traps(out, summary, every):
         count = stat.get("count", 0)
         mean = nanoseconds(stat.get("ticks", 0) // max(count, 1), summary.hz)
         rows.append((count, key, mean, *bounds(stat, summary.hz)))
-    table(out, "Traps (from the last counters: `exc log`, VM stop, reset or power off; times without records and sleep)",
+    since = "" if summary.reset_at is None else f" since they were reset at {seconds(summary.reset_at)} s"
+    table(out, f"Traps (from the last counters{since}: `exc log`, VM stop, reset or power off; times without records and sleep)",
           ["count", "kind", "mean", "min >=", "half <=", "99 % <=", "max <="], rows, None if every else 30,
           lambda left: f" kinds with {sum(row[0] for row in left)} exits")  # fmt: skip
 

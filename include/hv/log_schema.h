@@ -29,6 +29,7 @@
     EVENT("gic-timeout",         IRQ,     "wait register held", "the GIC did not finish in time") \
     EVENT("stray",               IRQ,     "intid held", "an interrupt that nobody asked for was acknowledged and dropped") \
     EVENT("guest-output-dropped",MONITOR, "bytes", "guest output that did not fit the buffer while the monitor was open") \
+    EVENT("counters-reset",      MONITOR, "count", "a person has set the exit counters to 0: so many exits they had, and counters and row count from here") \
     EVENT("held-back",           MONITOR, "count", "records that went to the ring only while a person was at the prompt: they follow") \
     EVENT("monitor-write",       MONITOR, "what [vcpu] [intid] [ipa] [width] [name] [old] [new]", "a person changed the guest: memory, a register, or by an injected exception or interrupt") \
     EVENT("port-dropped",        MONITOR, "port bytes", "what was written to a port of EL2's while its host side was not connected or did not read; told when it does again") \

@@ -510,3 +510,21 @@ def test_filters_do_not_make_an_input_incomplete():
 def test_an_input_that_begins_in_the_middle_says_so():
     result, _ = verdict_on(WHOLE[2:], "--tag", TAG)
     assert result["lacks"][0] == "2 records before the first one here: the input begins in the middle of a boot"
+
+
+def test_counters_that_were_reset_say_since_when():
+    lines = [*WHOLE[:4], line(4, "counters-reset", "count=2", klass="monitor"), counters(5, "wfi", 7, 0, 0), off(6)]
+    text = run(lines, "--summary").stdout.decode()
+    assert "from the last counters since they were reset at 0.004000 s" in text
+    assert re.search(r"7 +wfi", text) and not re.search(r"2 +CTR_EL0 +\d+ ns", text)
+    assert "reset at" not in run(WHOLE, "--summary").stdout.decode()
+
+
+def test_rows_count_over_all_boots_as_their_records_do():
+    def boot(first, tag):
+        row = line(2, "row", "row=1 at=p.toml:9 count=5 logged=1 suppressed=0 what=x", klass="policy")
+        return [first, *(text.replace(f"tag={TAG}", f"tag={tag}") for text in (denied(1), row, row.replace("seq=2", "seq=3"), off(4)))]
+
+    follows = start(tag="11111111", boots=2, proof=SECRET, secret="ffffffffffffffffffffffffffffffff")
+    _, result = summary([*boot(start(), TAG), *boot(follows, "11111111")])
+    assert [(row["records"], row["count"]) for row in result["rows"]] == [(2, 10)]

@@ -169,6 +169,17 @@ static void put_escaped(struct channel *channel, uint8_t byte) REQUIRES(console_
     }
 }
 
+// The lines of such a text in the trace. A CR that stands before a line's end belongs to it.
+static void trace_lines(struct guest_words *words, const uint8_t *text, size_t length)
+{
+    for (size_t start = 0, end = 0; end < length; start = ++end) {
+        while (end < length && text[end] != '\n')
+            end++;
+        bool has_return = end < length && end > start && text[end - 1] == '\r';
+        guest_words_other(words, GUEST_PREFIX, (const char *)&text[start], end - start - has_return);
+    }
+}
+
 // A text that a guest gives by hypercall. Each of its lines begins with GUEST_PREFIX and ends with CR LF, also the
 // last. A line that was begun before is ended first, so that the prefix stands at the start of a line: nothing that the
 // guest prints before can look like EL2's own words.
@@ -177,6 +188,7 @@ void channel_put_text(struct channel *channel, const uint8_t *text, size_t lengt
     bool in_line = false;
 
     spinlock_acquire(&console_lock);
+    trace_lines(&channel->words, text, length);
     if (channel->held ? channel->held_open : line_is_open())
         put_literal(channel, "\r\n");
     for (size_t i = 0; i < length; i++) {
@@ -192,6 +204,14 @@ void channel_put_text(struct channel *channel, const uint8_t *text, size_t lengt
     }
     if (in_line)
         put_literal(channel, "\r\n");
+    spinlock_release(&console_lock);
+}
+
+void channel_end(void)
+{
+    spinlock_acquire(&console_lock);
+    for (unsigned int n = 0; n < channel_count; n++)
+        guest_words_end(&channels[n].words);
     spinlock_release(&console_lock);
 }
 

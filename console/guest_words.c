@@ -8,6 +8,7 @@
 #include <hv/machine.h>
 #include <hv/notify.h>
 #include <hv/string.h>
+#include <hv/trace_text.h>
 
 // So many oopses, and the person is told: a kernel may survive one, but not a series.
 #define OOPS_MANY 16
@@ -48,15 +49,27 @@ static bool keep(struct guest_words *words, const char *text)
     return true;
 }
 
-// A line is whole. It is compared with the table at its start, and behind each ']' as the comments below say.
-static __attribute__((noinline)) bool end_line(struct guest_words *words)
+// What is kept of the line that is being printed, and is not in the trace yet, goes there. ends: its line ends here.
+static void trace_part(struct guest_words *words, bool ends)
 {
-    while (words->line_length > 0 && words->line[words->line_length - 1] == '\r')
-        words->line_length--;
-    words->line[words->line_length] = '\0';
-    // The first ']' ends the time. One that did not fit the line lies behind its end, and is not looked at.
-    const char *at = &words->line[words->bracket < words->line_length ? words->bracket : 0];
-    words->line_length = words->bracket = 0;
+    unsigned int length = words->line_length > words->traced ? words->line_length - words->traced : 0;
+
+    if (trace_extras_on())
+        trace_text_add(&(struct trace_text){TRACE_TEXT_CONSOLE, words->number, words->offset, ends},
+                       &words->line[words->traced], length);
+    words->traced += length;
+    words->number += ends;
+    words->offset = ends ? 0 : words->offset + length;
+}
+
+// The beginning of a line is compared with the table at its start, and behind each ']' as the comments below say.
+static bool look_at_line(struct guest_words *words)
+{
+    unsigned int length = words->line_length < GUEST_WORDS_LINE ? words->line_length : GUEST_WORDS_LINE;
+
+    words->line[length] = '\0';
+    // The first ']' ends the time. One that stands further on is not looked at.
+    const char *at = &words->line[words->bracket < length ? words->bracket : 0];
     bool found = keep(words, words->line);
     // A shell's prompt may stand before what the kernel says ("~ # [   12.3] BUG: ..."), and the number of a CPU behind
     // the time ("[   12.3][    T1] BUG: ..."). So what stands behind each ']' is looked at, until one is followed by
@@ -67,6 +80,46 @@ static __attribute__((noinline)) bool end_line(struct guest_words *words)
         at = strchr(at, ']');
     }
     return found;
+}
+
+void guest_words_full(struct guest_words *words)
+{
+    trace_part(words, false);
+    if (!words->is_rest)
+        words->found = look_at_line(words);
+    words->is_rest = true;
+    words->line_length = words->traced = 0;
+}
+
+// A line is whole.
+static __attribute__((noinline)) bool end_line(struct guest_words *words)
+{
+    while (words->line_length > 0 && words->line[words->line_length - 1] == '\r')
+        words->line_length--;
+    trace_part(words, true);
+    bool found = words->is_rest ? words->found : look_at_line(words);
+    words->is_rest = false;
+    words->line_length = words->bracket = words->traced = 0;
+    return found;
+}
+
+void guest_words_other(struct guest_words *words, const char *prefix, const char *text, size_t length)
+{
+    if (words->line_length > words->traced || words->offset > 0)
+        trace_part(words, true);
+    struct trace_text part = {.kind = TRACE_TEXT_CONSOLE, .number = words->number++};
+    if (!trace_extras_on())
+        return;
+    trace_text_add(&part, prefix, strlen(prefix));
+    part.offset = strlen(prefix);
+    part.ends = true;
+    trace_text_add(&part, text, length);
+}
+
+void guest_words_end(struct guest_words *words)
+{
+    if (words->line_length > words->traced)
+        trace_part(words, false);
 }
 
 // Takes one byte of the guest's output; true when it ended a line that guest_words_tell must be called for. The caller

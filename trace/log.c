@@ -19,6 +19,7 @@
 #include <hv/log_budget.h>
 #include <hv/printf.h>
 #include <hv/telemetry.h>
+#include <hv/trace_text.h>
 
 struct log_state log_state = {.lock = SPINLOCK(LOCK_LOG), .level = LOG_INFO};
 
@@ -138,6 +139,8 @@ static __attribute__((format(printf, 2, 0))) void write_record(const struct log_
         log_state.ring->hidden += log_state.ring->hidden < UINT32_MAX;
     }
     spinlock_release(&log_state.lock);
+    if (trace_extras_on())
+        trace_text_log(sequence, line, length, false);
     if (shown)
         print_in_turn(ticket, head->level == LOG_ERROR && head->class == LOG_BOOT, line, length);
     telemetry_start_clock(counted);

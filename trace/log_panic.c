@@ -6,6 +6,7 @@
 #include "log_parts.h"
 
 #include <hv/string.h>
+#include <hv/trace_text.h>
 
 // Tries of the lock before it is given up. A holder that is alive releases it after it has formatted one record, which
 // takes far less time than so many tries.
@@ -64,4 +65,5 @@ void log_panic(const char *event, const char *format, ...) NO_THREAD_ANALYSIS
     if (!log_state.lock_lost) {
         spinlock_release(&log_state.lock);
     }
+    trace_text_log(sequence, line, length, true);
 }

@@ -32,6 +32,8 @@ void channel_put(struct channel *channel, uint8_t byte);
 // Text of the guest's by hypercall: printed a line at a time behind "guest: ", with control bytes escaped, so that it
 // cannot pass for EL2's words.
 void channel_put_text(struct channel *channel, const uint8_t *text, size_t length);
+// The machine is about to end: a line that no guest has ended yet goes to the trace. Any CPU.
+void channel_end(void);
 // The guest has made room for typed bytes: offers it those that wait.
 void channel_room(struct channel *channel);
 

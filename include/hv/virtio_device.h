@@ -41,6 +41,7 @@ struct virtio_slot {
     uint64_t paid;     // under a rate: the bytes that it has paid for, before the device has it
     struct policy_virtio_access access;
     const struct policy_virtio *row; // that decided
+    uint64_t taken;                  // CNTPCT_EL0 when it was read from the guest's queue
 };
 
 #define VIRTIO_SLOT_ANSWERED 0x01u // a request that no device knows: the answer is ariel's own

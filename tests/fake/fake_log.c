@@ -46,6 +46,11 @@ unsigned int log_for_each(unsigned int count, enum log_class class, log_callback
     return 3;
 }
 
+uint64_t log_boot_number(void)
+{
+    return 0x0123456789abcdef;
+}
+
 uint64_t log_start(void)
 {
     return fake_log.start;

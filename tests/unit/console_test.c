@@ -2,7 +2,7 @@
 // The serial line: lines of the guest, the log and the monitor stay apart, held output comes out whole or is counted,
 // and typed bytes reach the guest or the monitor, none lost while the queue has room.
 // Links: console/channel.c console/line.c console/guest_words.c console/terminal_filter.c platform/platform.c
-// Links: trace/log_names.c
+// Links: trace/log_names.c tests/fake/fake_trace_text.c
 #include <hv/channel.h>
 #include <hv/console.h>
 #include <hv/gicv3.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a guest's console says about panics and oopses: which lines are told, how often, and that what is kept of them
 // is printable and bounded.
-// Links: console/guest_words.c trace/log_budget.c trace/log_names.c
+// Links: console/guest_words.c trace/log_budget.c trace/log_names.c tests/fake/fake_trace_text.c
 #include <hv/guest_words.h>
 
 #include <hv/arch/registers.h>
@@ -13,6 +13,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -20,6 +21,7 @@
 #include <fake_panic.h>
 
 #include <fake_notify.h>
+#include <fake_trace_text.h>
 
 static struct guest_words words;
 static struct vcpu vcpu = {.id = 2};
@@ -134,6 +136,62 @@ static void a_bracket_behind_a_full_line_is_not_followed(void **state)
     assert_false(guest_words_byte(&words, '\n'));
 }
 
+static void lines_go_to_the_trace_as_they_are(void **state)
+{
+    (void)state;
+    words = (struct guest_words){0};
+    fake_trace_text_reset(false);
+    (void)print("before anybody wants to know\n");
+    assert_int_equal(fake_trace_text.length, 0);
+    fake_trace_text_reset(true);
+    (void)print("one\r\n\n\033[1mtwo\001 ");
+    (void)print("three\n# ");
+    guest_words_end(&words);
+    assert_string_equal(fake_trace_text.text, "0.1+0 one$\n0.2+0 $\n0.3+0 \033[1mtwo\001 three$\n0.4+0 # \n");
+}
+
+// What comes by hypercall stands on a line of its own, and breaks one that is being printed, as on the screen.
+static void a_call_ends_the_line_that_is_being_printed(void **state)
+{
+    (void)state;
+    words = (struct guest_words){0};
+    fake_trace_text_reset(true);
+    (void)print("be");
+    guest_words_other(&words, "guest: ", "called", 6);
+    (void)print("gun\n");
+    guest_words_other(&words, "guest: ", "", 0);
+    assert_string_equal(fake_trace_text.text,
+                        "0.0+0 be$\n0.1+0 guest: \n0.1+7 called$\n0.2+0 gun$\n0.3+0 guest: \n0.3+7 $\n");
+    // The words are looked for in what the guest's UART has got all the same.
+    (void)print("Kernel panic - not syn");
+    guest_words_other(&words, "guest: ", "x", 1);
+    assert_string_equal(print("cing: split\n"), "guest-panic");
+}
+
+static void a_line_without_end_is_handed_on_in_parts(void **state)
+{
+    char wanted[3 * GUEST_WORDS_PART];
+    (void)state;
+
+    words = (struct guest_words){0};
+    fake_trace_text_reset(true);
+    (void)print("[    1.0] BUG: ");
+    for (unsigned int i = 15; i < 2 * GUEST_WORDS_PART + 3; i++)
+        assert_null(print(i % 2 == 1 ? "o" : "x"));
+    assert_string_equal(print("\r\n"), "guest-oops"); // told when the line has ended, as any other
+    memset(wanted, 0, sizeof(wanted));
+    char *at = wanted + sprintf(wanted, "0.0+0 [    1.0] BUG: ");
+    for (unsigned int i = 15; i < GUEST_WORDS_PART; i++)
+        *at++ = i % 2 == 1 ? 'o' : 'x';
+    at += sprintf(at, "\n0.0+%u ", GUEST_WORDS_PART);
+    for (unsigned int i = 0; i < GUEST_WORDS_PART; i++)
+        *at++ = i % 2 == 1 ? 'o' : 'x';
+    (void)sprintf(at, "\n0.0+%u xox$\n", 2 * GUEST_WORDS_PART);
+    assert_string_equal(fake_trace_text.text, wanted);
+    assert_null(print("BUG\n"));
+    assert_string_equal(print("BUG: again\n"), "guest-oops");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +202,9 @@ int main(void)
         cmocka_unit_test(test_the_monitor_opens_once_at_many_oopses),
         cmocka_unit_test(test_the_monitor_opens_once_at_the_end),
         cmocka_unit_test(a_bracket_behind_a_full_line_is_not_followed),
+        cmocka_unit_test(lines_go_to_the_trace_as_they_are),
+        cmocka_unit_test(a_call_ends_the_line_that_is_being_printed),
+        cmocka_unit_test(a_line_without_end_is_handed_on_in_parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 // Links: trace/log.c trace/log_start.c trace/log_held.c trace/log_panic.c trace/log_read.c trace/log_budget.c
 // Links: trace/log_ring.c trace/log_verdict.c trace/log_counters.c trace/log_virtio.c trace/log_names.c
 // Links: trace/telemetry.c trace/event_name.c arch/aarch64/esr_fields.c
-// Links: policy/policy_virtio.c lib/rate.c lib/printf.c lib/siphash.c
+// Links: policy/policy_virtio.c lib/rate.c lib/printf.c lib/siphash.c tests/fake/fake_trace_text.c
 #include "log_world.h"
 
 static void test_the_longest_reason_is_whole(void **state)

@@ -2,7 +2,7 @@
 // Links: vdev/vgic/vgic.c vdev/vgic/vgic_view.c vdev/vgic/vgic_icc.c vdev/vgic/vgic_lr.c vdev/vgic/vgic_bank.c
 // Links: vdev/vgic/vgic_dist.c vdev/vgic/vgic_redist.c vdev/vpl011.c vdev/vpl031.c drivers/hyp_timer.c
 // Links: console/channel.c console/line.c console/guest_words.c console/terminal_filter.c platform/platform.c
-// Links: lib/range.c
+// Links: lib/range.c tests/fake/fake_trace_text.c
 // Two VMs beside each other: whatever the guest of one does to its interrupts, its UART, its console and its clock
 // leaves every byte of the other as it was, also when EL2's timer comes while the other runs. Two of the rest, each
 // where its module is tested:

@@ -3,7 +3,7 @@
 // queue, and devices of fake_virtio.h on the board.
 // Links: vdev/virtio/*.c drivers/virtqueue.c tests/fake/fake_virtio.c
 // Links: mm/guest_mem.c mm/space.c mm/stage2.c mm/pool.c arch/aarch64/tlb.c arch/aarch64/s2_pte.c
-// Links: lib/range.c lib/rate.c policy/policy_virtio.c platform/platform.c
+// Links: lib/range.c lib/rate.c policy/policy_virtio.c platform/platform.c tests/fake/fake_trace_text.c
 #pragma once
 
 #include <setjmp.h>

@@ -218,6 +218,7 @@ static enum outcome handle(struct virtio_device *device, struct virtio_device_qu
     const struct virtio_type *type = device->type;
     enum outcome outcome;
 
+    slot->taken = READ_SYSREG(CNTPCT_EL0);
     slot->copied = slot->flags = 0;
     slot->bytes = type->look == NULL ? device->chain.readable : 0;
     slot->access.request = VIRTIO_REQUEST_ANY;

@@ -5,14 +5,39 @@
 
 #include <hv/log.h>
 #include <hv/log_virtio.h>
+#include <hv/trace_text.h>
+#include <hv/trace_virtio.h>
 
 static const char *name_of(const struct virtio_device *device)
 {
     return policy_virtio_type_name(device->type->id);
 }
 
+// The queue in which a request came: its slot is in the queue's array.
+static unsigned int queue_of(const struct virtio_device *device, const struct virtio_slot *slot)
+{
+    unsigned int n = 0;
+
+    while (n + 1 < device->queue_count &&
+           !(slot >= device->queues[n].slots && slot < &device->queues[n].slots[VIRTIO_QUEUE_SIZE_MAX]))
+        n++;
+    return n;
+}
+
+static COLD void trace_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status)
+{
+    trace_virtio(&(struct trace_virtio_request){.row = slot->row,
+                                                .access = &slot->access,
+                                                .taken = slot->taken,
+                                                .bytes = slot->bytes,
+                                                .queue = queue_of(device, slot),
+                                                .status = status});
+}
+
 void virtio_record_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status)
 {
+    if (trace_extras_on())
+        trace_request(device, slot, status);
     log_virtio_request(device->vm, &(struct log_virtio_request){slot->row, &slot->access, slot->bytes, status});
 }
 

@@ -37,6 +37,7 @@
 #include "board.h"
 #include "refuse.h"
 #include "this_cpu.h"
+#include "trace_start.h"
 
 // What the CPU can do, in one record: a report of a fault is of use only with the CPU that it was seen on.
 static void log_features(void)
@@ -136,6 +137,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     // The guest.
     load(vm);
     log_boot_done();
+    trace_start(vm);
     this_cpu_run(vcpu);
 }
 

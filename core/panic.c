@@ -12,6 +12,7 @@
 #include <hv/log.h>
 #include <hv/memory_map.h>
 #include <hv/printf.h>
+#include <hv/trace.h>
 #include <hv/types.h>
 
 // The number of calls that a report shows at most. A damaged chain ends here at the latest.
@@ -67,11 +68,13 @@ void panic_register(panic_stopper stopper)
     stop_others = stopper;
 }
 
-// The other CPUs are asked to park and are not waited for: one of them may be what is broken.
+// The other CPUs are asked to park and are not waited for: one of them may be what is broken. The report is out, also
+// if handing on the trace ends in a second panic.
 _Noreturn void panic_end(void)
 {
     if (stop_others != NULL)
         stop_others(park_call);
+    trace_panic();
     park();
 }
 

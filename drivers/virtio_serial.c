@@ -401,7 +401,7 @@ static void serve_control(void) REQUIRES(lock)
 
 // The client learns of what has become of the connection. Where one has ended and another one begun between two looks,
 // it is told of both, so that a new connection is always told as one.
-static void tell_client(enum serial_port which)
+void virtio_serial_tell(enum serial_port which)
 {
     struct port *port = &serial.ports[which];
 
@@ -462,7 +462,7 @@ void virtio_serial_serve(void)
     uint32_t intid = serial.device.intid;
     spinlock_release(&lock);
     for (unsigned int i = 0; works && i < SERIAL_PORT_COUNT; i++) {
-        tell_client((enum serial_port)i);
+        virtio_serial_tell((enum serial_port)i);
         serve_port((enum serial_port)i);
     }
     if (failed)

@@ -18,10 +18,12 @@ CONSOLE ?= filtered
 MONITOR ?=
 ## a file for the log's records, which then are not between the guest's lines
 LOG ?=
+## a file for the binary trace of every exit
+TRACE ?=
 
 # What may begin with a dash is one word with its option.
 MACHINE = --smp=$(call quote,$(SMP)) --mem=$(call quote,$(MEM)) --cpu=$(call quote,$(CPU))
-CHANNELS = --monitor=$(call quote,$(MONITOR)) --log=$(call quote,$(LOG))
+CHANNELS = --monitor=$(call quote,$(MONITOR)) --log=$(call quote,$(LOG)) --trace=$(call quote,$(TRACE))
 EXTRA = --extra=$(call quote,$(QEMU_EXTRA)) $(CHANNELS) --console=$(call quote,$(CONSOLE))
 RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf --platform=$(PLATFORM) $(MACHINE) $(EXTRA)
 

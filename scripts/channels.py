@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MONITOR= and LOG= of `make run` and `make run-linux`: ports of EL2's own serial device, as QEMU's arguments.
+"""MONITOR=, LOG= and TRACE= of `make run` and `make run-linux`: ports of EL2's own serial device, as QEMU's arguments.
 
 The device is the board's last virtio-mmio transport. EL2 finds its ports by their names (include/hv/virtio_serial.h).
 Everything that can be refused is refused in one line before QEMU starts.
@@ -17,6 +17,7 @@ PORTS_MAX = 8  # port numbers 0 to 7; EL2 looks at 1 to 7
 def add_arguments(parser):
     parser.add_argument("--monitor", default="", help="the monitor at a socket: unix:path or tcp:port")
     parser.add_argument("--log", default="", help="the file that gets the log's records")
+    parser.add_argument("--trace", default="", help="the file that gets the binary trace of every exit")
 
 
 def folder_refusal(path):
@@ -75,27 +76,40 @@ def monitor_refusal(monitor):
     return "write unix:path or tcp:port, as in unix:build/monitor.sock or tcp:4000"
 
 
-def log_refusal(log):
-    """Why QEMU cannot write the records to this file, or None."""
-    if not os.path.lexists(log):
-        return folder_refusal(log)
-    if not os.path.exists(log):
+def file_refusal(path):
+    """Why QEMU cannot write to this file, or None."""
+    if not os.path.lexists(path):
+        return folder_refusal(path)
+    if not os.path.exists(path):
         return "a symbolic link to nothing"
-    mode = os.stat(log).st_mode
+    mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISCHR(mode):
         return "it is there and no file"
-    return None if os.access(log, os.W_OK) else "cannot write to it"
+    return None if os.access(path, os.W_OK) else "cannot write to it"
 
 
-def refusal(monitor, log):
-    """Why MONITOR= or LOG= cannot be, in one line; None when they can."""
+def is_same_file(one, other):
+    """Whether two names are one regular file: QEMU would write over its own words. /dev/null is nobody's."""
+    return os.path.realpath(one) == os.path.realpath(other) and (os.path.isfile(one) or not os.path.exists(one))
+
+
+def refusal(monitor, log, trace=""):
+    """Why MONITOR=, LOG= or TRACE= cannot be, in one line; None when they can."""
     why_not = monitor_refusal(monitor) if monitor else None
     if why_not:
         return f"MONITOR={monitor}: {why_not}"
-    why_not = log_refusal(log) if log else None
-    if not why_not and log and monitor == f"unix:{log}":
-        why_not = "MONITOR= is there already"
-    return f"LOG={log}: {why_not}" if why_not else None
+    taken = {"MONITOR": monitor.removeprefix("unix:")} if monitor.startswith("unix:") else {}
+    for name, path in (("LOG", log), ("TRACE", trace)):
+        if not path:
+            continue
+        why_not = file_refusal(path)
+        for other, place in taken.items():
+            if not why_not and is_same_file(place, path):
+                why_not = f"{other}= is there already"
+        if why_not:
+            return f"{name}={path}: {why_not}"
+        taken[name] = path
+    return None
 
 
 def escaped(path):
@@ -109,14 +123,16 @@ def monitor_chardev(monitor):
     return f"socket,id=ariel.monitor,{where},server=on,wait=off"
 
 
-def channel_arguments(monitor, log, transports, command=()):
-    """QEMU's arguments for MONITOR= and LOG=, none when neither is given. transports: of the board; command: what stands
-    before these arguments."""
+def channel_arguments(monitor, log, transports, command=(), trace=""):
+    """QEMU's arguments for MONITOR=, LOG= and TRACE=, none when none of them is given. transports: of the board; command:
+    what stands before these arguments."""
     chardevs = []
     if monitor:
         chardevs.append(("ariel.monitor", monitor_chardev(monitor)))
     if log:
         chardevs.append(("ariel.log", f"file,id=ariel.log,path={escaped(log)}"))
+    if trace:
+        chardevs.append(("ariel.trace", f"file,id=ariel.trace,path={escaped(trace)}"))
     if not chardevs:
         return []
     modern = "virtio-mmio.force-legacy=false"

@@ -241,7 +241,7 @@ def main():
     channels.add_arguments(parser)
     options = parser.parse_args()
     why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console, options.platform)
-    why_not = why_not or channels.refusal(options.monitor, options.log)
+    why_not = why_not or channels.refusal(options.monitor, options.log, options.trace)
     if why_not:
         sys.exit(why_not)
     if options.check:
@@ -253,7 +253,8 @@ def main():
     if not shutil.which(command[0]):
         sys.exit(f"{command[0]}: not installed; run scripts/bootstrap run")
     command += boot_option_arguments(options.console == "raw", options.smp, options.platform)
-    command += channels.channel_arguments(options.monitor, options.log, BOARDS[options.platform].transports, command)
+    command += channels.channel_arguments(options.monitor, options.log, BOARDS[options.platform].transports, command,
+                                          options.trace)
     print("".join(f"{line}\n" for line in warnings(options.extra)), end="", file=sys.stderr, flush=True)
     print(shlex.join(command), flush=True)
     become_qemu(command)

@@ -96,7 +96,7 @@ def address_of(options):
 def refuse_early(options):
     """Looks at all that is given; raises what is wrong with it. Costs little, writes nothing."""
     why_not = refusal(options.smp, options.mem, options.cpu, options.extra, options.console, options.platform)
-    why_not = why_not or channels.refusal(options.monitor, options.log)
+    why_not = why_not or channels.refusal(options.monitor, options.log, options.trace)
     if why_not:
         raise linux_image.ImageError(why_not)
     for path, name in ((options.image, "LINUX_IMAGE"), (options.initrd, "LINUX_INITRD"), (options.dtb, "LINUX_DTB"),
@@ -217,7 +217,8 @@ def main():
         return f"{command[0]}: not installed; run scripts/bootstrap run"
     command += guest_devices.parse(options).arguments()
     command += boot_option_arguments(options.console == "raw", options.smp, options.platform)
-    command += channels.channel_arguments(options.monitor, options.log, BOARDS[options.platform].transports, command)
+    command += channels.channel_arguments(options.monitor, options.log, BOARDS[options.platform].transports, command,
+                                          options.trace)
     said = warnings(options.extra) + guest_devices.warnings(options)
     print("".join(f"{line}\n" for line in said), end="", file=sys.stderr, flush=True)
     print(*words, shlex.join(command), sep="\n", flush=True)

@@ -20,6 +20,7 @@
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
+#include <hv/event_key.h>
 #include <hv/string.h>
 
 enum chunk_state { CHUNK_FREE, CHUNK_OPEN, CHUNK_CLOSED, CHUNK_SENT };
@@ -196,6 +197,34 @@ void trace_flush(struct vcpu *vcpu)
     if (vcpu->trace_chunk->count != 0)
         close_chunk(vcpu, ring);
     offer(vcpu->cpu, ring);
+}
+
+void trace_stop(struct vcpu *vcpu)
+{
+    static const uint8_t none[2 * KEY_COUNT];
+
+    vcpu->trace_filter = none;
+}
+
+// A CPU that runs on meanwhile may open a chunk more: what it writes then was not there when EL2 died.
+static void offer_in_panic(const struct trace_sink *to, unsigned int cpu)
+{
+    unsigned int index = rings[cpu].newest;
+
+    for (unsigned int n = first_index(cpu); n < TRACE_RING_CHUNKS; n++) {
+        index = after(cpu, index);
+        unsigned int state = state_of(&rings[cpu], index);
+        if ((state == CHUNK_CLOSED || state == CHUNK_OPEN) && chunk_at(cpu, index)->count != 0)
+            to->panic(chunk_at(cpu, index));
+    }
+}
+
+void trace_panic(void)
+{
+    const struct trace_sink *to = __atomic_load_n(&sink, __ATOMIC_ACQUIRE);
+
+    for (unsigned int cpu = 0; to != NULL && to->panic != NULL && cpu < CPU_MAX; cpu++)
+        offer_in_panic(to, cpu);
 }
 
 // The next chunk after the newest whose place may be used: with a sink a free one, without one the oldest. What a sink

@@ -13,6 +13,7 @@
 #include <hv/gicv3.h>
 #include <hv/irq.h>
 #include <hv/telemetry.h>
+#include <hv/trace_port.h>
 #include <hv/vgic.h>
 #include <hv/vtimer.h>
 
@@ -47,6 +48,7 @@ static void sleep_until_interrupt(void)
 // meanwhile, and one of them may be what lets the vCPU run.
 static void wait_until_it_may_run(struct vcpu *vcpu)
 {
+    trace_port_flush(); // it may be long until the next exit
     __atomic_store_n(&vcpu->waiting, true, __ATOMIC_RELEASE);
     while (!may_run(vcpu)) {
         irq_serve(gicv3_acknowledge());

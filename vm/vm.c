@@ -15,6 +15,7 @@
 #include <hv/cpu.h>
 #include <hv/gicv3.h>
 #include <hv/log_budget.h>
+#include <hv/trace_port.h>
 #include <hv/virtio_device.h>
 
 // CNTVOFF_EL2 of the VM: how far the guest's virtual counter is behind the machine's. It would be paused_ticks alone,
@@ -138,9 +139,11 @@ _Noreturn void vm_reset(struct vm *vm)
 {
     console_release();
     log_begin_end();
+    trace_port_end_others();
     log_counters(vm);
     log_record(LOG_INFO, LOG_VM, "vm-reset", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());
     log_end();
+    trace_port_end();
     firmware_reset();
 }
 
@@ -148,8 +151,10 @@ _Noreturn void vm_power_off(struct vm *vm)
 {
     console_release();
     log_begin_end();
+    trace_port_end_others();
     log_counters(vm);
     log_record(LOG_INFO, LOG_VM, "vm-off", "vcpus=%u hidden_total=%u", vm->vcpu_count, log_hidden());
     log_end();
+    trace_port_end();
     firmware_power_off();
 }

@@ -34,6 +34,7 @@
     EVENT("monitor-write",       MONITOR, "what [vcpu] [intid] [ipa] [width] [name] [old] [new]", "a person changed the guest: memory, a register, or by an injected exception or interrupt") \
     EVENT("port-dropped",        MONITOR, "port bytes", "what was written to a port of EL2's while its host side was not connected or did not read; told when it does again") \
     EVENT("serial-failed",       MONITOR, "intid", "EL2's serial device broke the rules of virtio and is not used any more: records go to the serial line") \
+    EVENT("trace-dropped",       MONITOR, "dropped total", "this CPU's ring of the trace had no room for so many exits since the last such record: told when it begins and when it has ended, at most once a second") \
     EVENT("uart-silent",         MONITOR, "bytes", "the serial line has not taken bytes in time, which are lost: told once until it goes a second without") \
     EVENT("backtrace",           PANIC,   "depth pc", "one frame of EL2's stack") \
     EVENT("el2-registers",       PANIC,   "[elr] [spsr] [esr] [far] [hpfar] [sp] [x*] [x28] [x29] [x30]", "EL2's registers when it failed") \
@@ -75,6 +76,7 @@
     FIELD("count",     "how many") \
     FIELD("depth",     "0 is the innermost frame") \
     FIELD("device",    "what lies at addr, or the type of a virtio device, as policy files spell it; none for what is no access") \
+    FIELD("dropped",   "records of the trace that this CPU has dropped since it said so last") \
     FIELD("ec",        "ESR_EL2.EC") \
     FIELD("ecv",       "FEAT_ECV") \
     FIELD("el",        "exception level") \
@@ -138,6 +140,7 @@
     FIELD("target",    "the CPU that it is about, not the one that says so") \
     FIELD("text",      "a line that the guest printed, up to 120 bytes: its words, not ariel's") \
     FIELD("ticks",     "time in EL2, counter ticks; of counters the sum, without records, the monitor's words and sleep in WFI") \
+    FIELD("total",     "records of the trace that this CPU has dropped since boot") \
     FIELD("transport", "number of a virtio-mmio transport: the guest's is the board's") \
     FIELD("up",        "physical CPU that came up") \
     FIELD("value",     "written by the guest, or given to it") \

@@ -70,6 +70,9 @@ struct trace_sink {
     // also on the shorter way of an exit, which has saved few of the guest's registers: it neither waits for what
     // another CPU is asked to do (cpu_call) nor makes accesses that may fail (guarded.h), nor writes a trace record.
     bool (*hand_over)(unsigned int cpu, struct trace_chunk *chunk);
+    // The same in the report of a panic, for a chunk of any CPU, which may still be writing it: it is not closed, and
+    // not changed. May wait for no lock. NULL: nothing is done with them.
+    void (*panic)(const struct trace_chunk *chunk);
 };
 
 // Makes all rings empty; the trace is off. memory: TRACE_SIZE bytes. boot: the number of this boot. Once, on the boot
@@ -90,6 +93,13 @@ void trace_chunk_done(unsigned int cpu, struct trace_chunk *chunk);
 // Closes the chunk of the CPU that this runs on, if there are records in it, and offers all closed ones to the sink. A
 // tick, a pause and the machine's end do this. Not from within hand_over.
 void trace_flush(struct vcpu *vcpu);
+
+// From now on no exit of vcpu is traced. On its CPU.
+void trace_stop(struct vcpu *vcpu);
+
+// EL2 is dead: what is in memory of every CPU and no sink has taken goes to the sink. On any CPU, once, whatever the
+// others do.
+void trace_panic(void);
 
 // Adds a record that is no exit (TRACE_TYPE_TEXT, TRACE_TYPE_VIRTIO) to the ring of the CPU that this runs on, whose
 // vCPU is vcpu. It is dropped and counted when there is no room. The caller has asked whether it is wanted.

@@ -49,6 +49,9 @@ void virtio_serial_serve(void);
 // valid.
 void virtio_serial_set_client(enum serial_port port, const struct serial_client *client);
 
+// Tells port's client at once what virtio_serial_serve would tell it of its connection.
+void virtio_serial_tell(enum serial_port port);
+
 // "ariel.log" ...
 const char *virtio_serial_port_name(enum serial_port port);
 // Whether the device has a port of that name, and whether its host side is connected.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""MONITOR= and LOG=: what is refused, and what QEMU gets."""
+"""MONITOR=, LOG= and TRACE=: what is refused, and what QEMU gets."""
 
 import os
 import socket
@@ -39,12 +39,13 @@ def test_a_monitor_that_cannot_be(monitor, why):
 
 
 @pytest.mark.parametrize("log, why", [
-    ("gone/x", "LOG=gone/x: there is no folder gone"),
+    ("gone/x", "there is no folder gone"),
     ("folder", "it is there and no file"),
     ("nowhere", "a symbolic link to nothing"),
 ])
 def test_a_log_that_cannot_be(log, why):
-    assert why in channels.refusal("", log)
+    assert channels.refusal("", log) == f"LOG={log}: {why}"
+    assert channels.refusal("", "", log) == f"TRACE={log}: {why}"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
@@ -70,6 +71,10 @@ def test_a_socket_in_use_is_refused_and_a_dead_one_is_not():
 
 def test_both_cannot_be_one_file():
     assert "MONITOR= is there already" in channels.refusal("unix:x", "x")
+    assert channels.refusal("unix:x", "", "folder/../x") == "TRACE=folder/../x: MONITOR= is there already"
+    assert channels.refusal("", "file", "file") == "TRACE=file: LOG= is there already"
+    assert channels.refusal("tcp:4000", "new", "new") == "TRACE=new: LOG= is there already"
+    assert channels.refusal("", "/dev/null", "/dev/null") is None
 
 
 def test_what_qemu_gets():
@@ -80,6 +85,9 @@ def test_what_qemu_gets():
     assert words[5] == "socket,id=ariel.monitor,path=a,,b,server=on,wait=off"
     assert words[7] == "virtserialport,chardev=ariel.monitor,name=ariel.monitor,nr=1"
     assert words[9] == "file,id=ariel.log,path=c,,d"
+    words = channels.channel_arguments("", "c", 32, (), "t,u")
+    assert words[-4:] == ["-chardev", "file,id=ariel.trace,path=t,,u", "-device",
+                          "virtserialport,chardev=ariel.trace,name=ariel.trace,nr=2"]
     # What guests' devices have brought already is not said twice.
     assert channels.channel_arguments("tcp:4000", "", 8, words)[:2] == [
         "-device", "virtio-serial-device,bus=virtio-mmio-bus.7,max_ports=8"]
@@ -87,5 +95,5 @@ def test_what_qemu_gets():
 
 def test_the_ports_are_those_of_the_source():
     text = (ROOT / "include/hv/virtio_serial.h").read_text()
-    assert '"ariel.monitor"' in text and '"ariel.log"' in text
+    assert all(f'"ariel.{name}"' in text for name in ("monitor", "log", "trace"))
     assert f"#define SERIAL_NUMBER_MAX {channels.PORTS_MAX - 1} " in text

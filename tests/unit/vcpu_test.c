@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // vcpu_wait: when a vCPU leaves the idle loop of EL2, and that no pause takes a running vCPU for a waiting one.
-// Links: vm/vcpu.c
+// Links: vm/vcpu.c tests/fake/fake_trace_text.c
 
 #include <setjmp.h>
 #include <stdarg.h>

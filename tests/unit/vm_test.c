@@ -3,7 +3,7 @@
 // named and nobody is waited for without end.
 //
 // Links: vm/vm.c vm/build.c lib/range.c mm/pool.c mm/space.c trace/telemetry.c
-// Links: platform/platform.c
+// Links: platform/platform.c tests/fake/fake_trace_text.c
 
 #include <platform/virt.h>
 
@@ -28,6 +28,7 @@
 #include <cmocka.h>
 
 #include <fake_notify.h>
+#include <fake_trace_text.h>
 
 #define FREQUENCY UINT64_C(62500000)
 
@@ -393,21 +394,33 @@ static void a_stop_is_for_good_and_keeps_its_first_reason(void **state)
     assert_int_equal(vm_resume(&vm0), HV_ERR_STATE);
 }
 
+// The trace has the last records too: it ends when the log has, but other CPUs hand theirs on while they can answer.
+static void the_log_has_ended(void)
+{
+    assert_true(ended);
+    assert_int_equal(fake_trace_text.ends_of_others, 1);
+}
+
 static void reset_and_power_off_are_recorded_first(void **state)
 {
     (void)state;
+    fake_trace_text_reset(false);
+    fake_trace_text.on_end = the_log_has_ended;
     int way = setjmp(gone);
     if (way == 0)
         vm_reset(&vm0);
     assert_int_equal(way, 1);
     assert_string_equal(recorded, "vm-reset");
     assert_true(ended);
-    released = ending = false;
+    assert_int_equal(fake_trace_text.ends, 1);
+    released = ending = ended = false;
+    fake_trace_text.ends_of_others = 0;
     way = setjmp(gone);
     if (way == 0)
         vm_power_off(&vm0);
     assert_int_equal(way, 2);
     assert_string_equal(recorded, "vm-off");
+    assert_int_equal(fake_trace_text.ends, 2);
 }
 
 // Two plans make two VMs, and neither has anything of the other's.

@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -268,6 +269,40 @@ static void a_bad_table_is_refused(void **state)
     refused("no end");
 }
 
+// Whatever the bytes are, a table is refused, or every lookup stays within it: the sanitizer sees what lies behind it.
+static void no_table_leads_outside_of_it(void **state)
+{
+    const uint64_t addresses[] = {LOAD, LOAD + FIRST, LOAD + 0x11000, LOAD + SPAN - 1, LINK + SPAN, UINT64_MAX, 0};
+    uint32_t seed = 1;
+    unsigned int taken = 0;
+
+    (void)state;
+    for (unsigned int round = 0; round < 20000; round++) {
+        uint64_t size = table_size();
+        uint8_t *copy = malloc(size);
+        char text[SYMBOLS_NAME_SIZE];
+        uint64_t address;
+        uint32_t at = 0;
+
+        memcpy(copy, &table, size);
+        for (unsigned int n = 0; n < 1 + round % 3; n++) {
+            seed = seed * 1664525 + 1013904223;
+            copy[(seed >> 8) % size] = (uint8_t)(seed >> 24 & (seed & 1 ? 0xff : 0x81));
+        }
+        if (symbols_attach(&vm.symbols, copy, ROOM, size, symbols_sum(copy, size)) == NULL) {
+            taken++;
+            for (unsigned int n = 0; n < sizeof(addresses) / sizeof(addresses[0]); n++)
+                (void)symbols_name(&vm.symbols, addresses[n], text);
+            vm.symbols.solved = true;
+            while (symbols_address(&vm.symbols, "second_name", &at, &address))
+                continue;
+        }
+        free(copy);
+    }
+    assert_in_range(taken, 2000, 18000);
+    memset(&vm.symbols, 0, sizeof(vm.symbols));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -281,6 +316,7 @@ int main(void)
         cmocka_unit_test_setup(a_long_name_is_cut, set_up),
         cmocka_unit_test_setup(no_table_is_no_mistake, set_up),
         cmocka_unit_test_setup(a_bad_table_is_refused, set_up),
+        cmocka_unit_test_setup(no_table_leads_outside_of_it, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -5,6 +5,7 @@
 HVC, HVC_MASK = 0xd4000002, 0xffe0001f      # A64 (DDI 0487, C6.2)
 SMC = 0xd4000003
 RET = 0xd65f03c0
+KERNEL_BITS = 0xffff << 48
 THUNK_SIZE = 0x80                           # bytes of such a function, at most
 KNOWN = ("__arm_smccc_hvc", "__arm_smccc_smc", "arm_smccc_1_2_hvc", "arm_smccc_1_2_smc", "__invoke_psci_fn_hvc",
          "__invoke_psci_fn_smc", "hypercall", "kvm_arm_hyp_service_available")
@@ -26,7 +27,10 @@ def is_thunk(symbols, number):
 
 def place_of_call(symbols, address):
     """The Place of the call that a return address is behind, or None. The call itself, since the address behind the last
-    call of a function may be the next function's."""
+    call of a function may be the next function's. In the frame of a kernel with pointer authentication the upper bits of
+    the address are a code (DDI 0487, D8.10): they are what bit 55 says without."""
+    if address >> 55 & 1:
+        address |= KERNEL_BITS
     place = symbols.lookup(address - 4) if address else None
     return place._replace(offset=place.offset + 4) if place else None
 

@@ -206,6 +206,41 @@ def test_instructions_tell_the_slide(kernel):
     assert symbols.solve(pcs=calls + np.uint64(SLIDE + 64), returns=calls + np.uint64(SLIDE + 4)) == SLIDE
 
 
+class FakeTrace:
+    """As much of an ariel.trace.Trace as symbols look at."""
+
+    def __init__(self, vbars, pcs, meta=None):
+        self.meta, self.vbars = meta or {}, vbars
+        self.records = np.zeros(len(pcs), [("pc", "u8"), ("lr", "u8")])
+        self.records["pc"] = pcs
+
+    def headers(self):
+        return ({"vbar_el1": vbar} for vbar in self.vbars)
+
+    def batches(self, types):
+        assert types == {1}
+        return iter([self.records])
+
+
+def test_a_trace_tells_where_the_kernel_ran(kernel):
+    """At first, where it was linked; then moved; and a program's trampoline had its vectors in most chunks."""
+    vectors = kernel.table.address_of("vectors")
+    trampoline = 0xffff_fbff_fdff_1800
+    pcs = np.arange(LINK + SLIDE + 0x11000, LINK + SLIDE + 0x12000, 0x40, np.uint64)
+    symbols = Symbols(kernel.table)
+    trace = FakeTrace([0, vectors, vectors, vectors + SLIDE, *[trampoline] * 5], pcs)
+    assert symbols.solve_trace(trace) == SLIDE and symbols.solved
+    assert str(symbols.lookup(0x40010800)) == "vectors"
+    calls = np.arange(LINK + 0x11000, LINK + RODATA - 0x200, 0x1010 * 16, np.uint64)
+    trace = FakeTrace([0], calls + np.uint64(SLIDE + 64), {"vms": [{"guest": "bare-metal program", "ram": [["0x0", "0x1"]]}]})
+    trace.records["lr"] = calls + np.uint64(SLIDE + 4)
+    symbols = Symbols(kernel.table)
+    assert symbols.solve_trace(trace) == SLIDE
+    assert symbols.physical_base is None
+    with pytest.raises(SymbolsError, match="0 different addresses"):
+        Symbols(kernel.table).solve_trace(FakeTrace([0], []))
+
+
 def test_too_few_instructions(kernel):
     with pytest.raises(SymbolsError, match="3 different addresses"):
         Symbols(kernel.table).solve(pcs=np.array([LINK, LINK + 4, LINK + 8], np.uint64))

@@ -20,6 +20,8 @@ BIG_ENDIAN = 1                                  # in flags
 USER_HALF = 1 << 55                             # clear: TTBR0_EL1 translates the address (DDI 0487, D8.2.4)
 PSTATE_EL = 0xf
 TYPE_EXIT = 1                                   # of a trace's record (include/hv/trace.h)
+# Of a trace that has lost its meta chunk: where ariel's guests have their RAM (include/hv/memory_map.h)
+ASSUMED_VM = {"guest": "Linux Image", "ram": [["0x40000000", "0x30000000"]]}
 HEADERS_MAX, BATCHES_MAX = 4096, 16             # of a trace are looked at for where the kernel runs
 
 
@@ -132,11 +134,11 @@ class Symbols:
         """The same from an ariel.trace.Trace: from VBAR_EL1 of its chunks, if the addresses of its exits agree (at its very
         beginning a kernel runs where it was linked, and moves itself then), else from those addresses. A Linux Image is
         where ariel's loader puts it: text_offset above the start of guest RAM."""
-        vms = trace.meta.get("vms") or [{}]
-        if vms[0].get("guest") == "Linux Image" and vms[0].get("ram"):
-            self.physical_base = int(vms[0]["ram"][0][0], 0) + self.text_offset
         if not self.is_kernel():
             return self.solve()
+        vms = trace.meta.get("vms") or [ASSUMED_VM]
+        if vms[0].get("guest") == "Linux Image" and vms[0].get("ram"):
+            self.physical_base = int(vms[0]["ram"][0][0], 0) + self.text_offset
         pcs, returns = addresses_of(trace)
         counts = collections.Counter(int(header["vbar_el1"]) for header in itertools.islice(trace.headers(), HEADERS_MAX))
         for vbar_el1, _ in counts.most_common():

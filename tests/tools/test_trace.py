@@ -290,12 +290,21 @@ def test_not_a_trace(tmp_path):
 @pytest.mark.parametrize("change, words", [
     ({"hz": 0}, "meta.hz is 0"), ({"keys": None}, "has no keys of type list"), ({"keys": [1]}, "has something else than names"),
     ({"rows": [1]}, "something else than objects"), ({"format": "x"}, "no object of format ariel-trace"),
-    ({"record": [["pc", "u64", 0]]}, "another layout"), ({"groups": []}, "has no groups")])
+    ({"record": [["pc", "u64", 0]]}, "another layout"), ({"record": [1]}, "another layout"), ({"record": None}, "another layout"),
+    ({"rows_missing": -1}, "rows_missing is -1"), ({"rows_missing": "x"}, "rows_missing is 'x'"), ({"groups": []}, "has no groups")])
 def test_wrong_meta(tmp_path, change, words):
     meta = {**trace_maker.make_meta(1, 1), **change}
     (tmp_path / "a").write_bytes(trace_maker.meta_chunk(1, meta))
     with pytest.raises(TraceError, match=words):
         Trace(tmp_path / "a")
+
+
+def test_rows_that_had_no_room_are_not_no_row(tmp_path):
+    meta = {**trace_maker.make_meta(1, 1), "rows_missing": 3}
+    meta["record"] = [[name, kind.replace("x", "[") + "]" * ("x" in kind), offset] for name, kind, offset in meta["record"]]
+    (tmp_path / "a").write_bytes(trace_maker.meta_chunk(1, meta))
+    with Trace(tmp_path / "a") as trace:
+        assert [row["place"] for row in trace.meta["rows"]][-4:] == ["policy/linux.toml", "row 8", "row 9", "row 10"]
 
 
 @settings(max_examples=80)

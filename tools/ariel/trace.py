@@ -11,6 +11,7 @@ the number of records: an index of some bytes per chunk, and some thousand recor
 
 import collections
 import json
+import re
 
 import numpy
 
@@ -30,6 +31,7 @@ Loss = collections.namedtuple("Loss", "records gaps drops")
 
 META_TYPES = {"hz": int, "keys": list, "groups": dict, "causes": list, "verdicts": list, "results": list, "rows": list,
               "vms": list, "devices": list, "cpus": int}
+ROWS_MAX = 128  # POLICY_ROW_MAX
 LAYOUT = [list(field) for field in form.RECORD_FIELDS if field[0] != "spare"]
 
 
@@ -57,11 +59,24 @@ def check_meta(meta, where):
         raise TraceError(f"{where}: meta.rows, meta.vms or meta.devices has something else than objects")
     if meta["hz"] <= 0:
         raise TraceError(f"{where}: meta.hz is {meta['hz']}; the counter's rate is at least 1 Hz")
-    layout = meta.get("record")
-    if layout is not None and [field for field in layout if field[:1] != ["spare"]] != LAYOUT:
+    if "record" in meta and layout_of(meta["record"]) != LAYOUT:
         raise TraceError(f"{where}: its records have another layout than version {form.VERSION}; use the tools of the ariel "
                          "that wrote it")
+    missing = meta.get("rows_missing", 0)  # of the policy, for which the chunk had no room
+    if not isinstance(missing, int) or not 0 <= missing <= ROWS_MAX:
+        raise TraceError(f"{where}: meta.rows_missing is {missing!r:.40}; it is a number from 0 to {ROWS_MAX}")
+    first = len(meta["rows"])
+    meta["rows"] += [{"place": f"row {first + n}", "text": "unknown", "why": "its words had no room in the trace"}
+                     for n in range(missing)]
     return meta
+
+
+def layout_of(fields):
+    """The layout of records as LAYOUT has it; None for what is none."""
+    try:
+        return [[name, re.sub(r"\[(\d+)\]", r"x\1", kind), offset] for name, kind, offset in fields if name != "spare"]
+    except (TypeError, ValueError):
+        return None
 
 
 class Boot:

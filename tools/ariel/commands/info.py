@@ -3,6 +3,7 @@
 
 import numpy
 
+from ..columns import Columns
 from ..printable import printable
 from ..trace import Trace
 from ..trace_format import TYPE_EXIT, TYPE_TEXT, TYPE_VIRTIO
@@ -48,7 +49,7 @@ def show_boot(trace, place):
     for cpu, loss in losses.items():
         more = f", {overwritten[cpu]} older ones overwritten in memory" if overwritten[cpu] else ""
         print(f"  cpu {cpu}: {loss.records} records, {loss.gaps} missing, {loss.drops} counted as dropped{more}")
-    show_keys(meta["keys"], counts.keys)
+    show_keys(boot, counts.keys)
     problems = trace.problems(place)
     for problem in problems:
         print(f"  damaged: {problem}")
@@ -56,14 +57,14 @@ def show_boot(trace, place):
         print("  complete but for what is counted as dropped")
 
 
-def show_keys(names, keys):
+def show_keys(boot, keys):
     """The keys and directions with the most exits."""
-    order = numpy.argsort(-keys.reshape(-1), kind="stable")[:TOP]
-    for place in order:
+    words = Columns(boot)
+    for place in numpy.argsort(-keys.reshape(-1), kind="stable")[:TOP]:
         key, write = divmod(int(place), 2)
         if keys[key, write]:
-            name = printable(names[key]) if key < len(names) else f"key-{key}"
-            print(f"  {keys[key, write]:>12} {'write' if write else 'read '} {name}")
+            name = printable(words.both_ways(key)[write]) if key < len(boot.meta["keys"]) else f"key-{key}"
+            print(f"  {keys[key, write]:>12} {name}")
 
 
 def run(arguments):

@@ -26,6 +26,28 @@ SECTIONS
         // They fill what the alignment of the vectors to 2 KiB would waste.
         *(.text.simd_read .text.simd_write .text.decode_[ior]* .text.decode_pair)
         *(.text.vectors)
+        // What the most frequent exits execute, a guest's timer and requests to its disk and network, lies together: in 6
+        // pages, not 22. A TLB that a guest has emptied reads fewer entries then, and QEMU goes from block to block of
+        // translated code without a search only within a page. Names that are not there do no harm.
+        *(.text.trap_quick .text.trap_quick.* .text.trap_quick_register .text.trap_quick_register.*
+          .text.trap_quick_abort .text.trap_quick_abort.* .text.quick_translation .text.quick_translation.*
+          .text.quick_permission .text.quick_permission.* .text.quick_wfi .text.quick_wfi.* .text.trap_quick_irq
+          .text.trap_quick_irq.* .text.virtual_timer .text.virtual_timer.* .text.trap_from_irq .text.trap_from_irq.*
+          .text.trap_asynchronous .text.trap_asynchronous.* .text.leave .text.leave.* .text.irq_serve
+          .text.irq_serve.* .text.vtimer_interrupt .text.vtimer_interrupt.* .text.vtimer_may_wrap
+          .text.vtimer_may_wrap.* .text.vgic_flush .text.vgic_flush.* .text.vgic_refill .text.vgic_refill.*
+          .text.vgic_forward .text.vgic_forward.* .text.vgic_set_line .text.vgic_set_line.* .text.vgic_raise
+          .text.vgic_raise.* .text.vgic_list .text.vgic_list.* .text.vgic_spi_target .text.vgic_spi_target.*
+          .text.occupy .text.occupy.* .text.read_lr .text.read_lr.* .text.write_lr .text.write_lr.*
+          .text.virtio_mmio_access .text.virtio_mmio_access.* .text.access_any .text.access_any.*
+          .text.virtio_mediator_read .text.virtio_mediator_read.* .text.read_chain .text.read_chain.*
+          .text.find_indirect .text.find_indirect.* .text.guest_mem_translate .text.guest_mem_translate.*
+          .text.block_look .text.block_look.* .text.net_look .text.net_look.* .text.net_may_pass .text.net_may_pass.*
+          .text.virtqueue_publish .text.virtqueue_publish.* .text.virtio_queue_set_notify
+          .text.virtio_queue_set_notify.* .text.interrupt .text.interrupt.* .text.take_back .text.take_back.*
+          .text.block_done .text.block_done.* .text.net_done .text.net_done.* .text.virtio_queue_publish
+          .text.virtio_queue_publish.* .text.ticket_lock_acquire .text.ticket_lock_acquire.* .text.ticket_lock_release
+          .text.ticket_lock_release.*)
         *(.text .text.*)
     } :text
     . = ALIGN(PAGE);

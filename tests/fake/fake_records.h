@@ -28,6 +28,12 @@ __attribute__((weak)) enum log_answer log_budget_ask(unsigned int number, unsign
     return LOG_WRITE;
 }
 
+__attribute__((weak)) void log_budget_set_row(unsigned int number, unsigned int source, const struct policy *policy,
+                                              unsigned int row)
+{
+    (void)number, (void)source, (void)policy, (void)row;
+}
+
 __attribute__((weak)) void log_budget_hold(unsigned int number, unsigned int source, uint64_t count)
 {
     (void)number, (void)source, (void)count;

@@ -98,6 +98,19 @@ def test_nobody_there(tmp_path):
         assert monitor.command("x") == {}
 
 
+def test_a_monitor_that_is_busy_is_not_waited_for_longer_than_said(tmp_path):
+    """QEMU takes one connection; the next one is open and hears nothing, until the first has ended."""
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(f"{tmp_path}/s")
+        busy.listen()
+        begun = time.monotonic()
+        with pytest.raises(ariel.Timeout, match=r"no answer in 0\.3 s: is another program connected\?"):
+            ariel.connect(f"unix:{tmp_path}/s", wait=0.3)
+        assert time.monotonic() - begun < 20
+        with pytest.raises(ariel.Timeout, match=r"no answer in 0\.2 s"):
+            ariel.connect(f"unix:{tmp_path}/s", timeout=0.2, wait=60)
+
+
 def test_records_become_fields(serve):
     _, address = serve(lambda line: b'event {"event":"record","record":"seq=7 why=\\"a \\\\\\"b\\\\\\" \\\\x01\\" tag=0a"}\nok\n')
     with ariel.connect(address) as monitor:

@@ -48,14 +48,17 @@ def open_socket(address, timeout):
 class Monitor:
     """A session with the monitor, from connect(). One thread at a time. Leaving its `with` block closes it."""
 
-    def __init__(self, address, timeout=30.0):
-        """address: as MONITOR= was given, unix:path or tcp:port. timeout: seconds that an answer may take."""
+    def __init__(self, address, timeout=30.0, first=None):
+        """address: as MONITOR= was given, unix:path or tcp:port. timeout: seconds that an answer may take; first: those
+        that the connection and its first answer may take, timeout when it is None."""
         self.address, self.timeout = address, timeout
         self._received = b""
         self._events = collections.deque()
-        self._socket = open_socket(address, timeout)
+        first = timeout if first is None else first
+        limit = time.monotonic() + first
+        self._socket = open_socket(address, first)
         try:
-            self._synchronize()
+            self._synchronize(limit, first)
         except BaseException:
             self.close()
             raise
@@ -137,17 +140,17 @@ class Monitor:
     def _limit(self, timeout):
         return time.monotonic() + (self.timeout if timeout is None else timeout)
 
-    def _synchronize(self):
+    def _synchronize(self, limit, seconds):
         """An earlier connection may have left a reply under way. So the first command is a word that nobody else has
-        sent and the monitor does not know: what comes before its refusal is not ours."""
+        sent and the monitor does not know: what comes before its refusal is not ours. limit: time.monotonic() at which
+        that must have come; seconds: how long that was, for the error."""
         word = f"hello{random.getrandbits(48)}"
         self._send(DROP_LINE + word.encode() + b"\n")
-        limit = self._limit(None)
         while True:
             try:
                 line = self._read_line(limit)
             except Timeout:
-                raise Timeout(f"{self.address}: no answer in {self.timeout:g} s: is another program connected?") from None
+                raise Timeout(f"{self.address}: no answer in {seconds:.3g} s: is another program connected?") from None
             if line.startswith(EVENT):
                 self._keep_event(line)
             elif b"err " in line and word.encode() in line:  # maybe behind half a row that is not ours
@@ -204,11 +207,15 @@ class Monitor:
 
 
 def connect(address, timeout=30.0, wait=0.0):
-    """A Monitor. wait: seconds for which to try again while nobody listens, as right behind the start of QEMU."""
+    """A Monitor. wait: seconds in which the session is there, or it is an error: while nobody listens, as right behind
+    the start of QEMU, it tries again (ConnectError at the end), and who listens must have answered by then (Timeout). 0:
+    one try, whose first answer may take timeout, as any."""
     limit = time.monotonic() + wait
     while True:
         try:
-            return Monitor(address, timeout)
+            if not wait:
+                return Monitor(address, timeout)
+            return Monitor(address, timeout, min(timeout, max(limit - time.monotonic(), 0.05)))
         except ConnectError:
             if time.monotonic() >= limit:
                 raise

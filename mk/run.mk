@@ -32,7 +32,7 @@ RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf --platform=$(PLATFO
 SYMBOLS ?=
 RUN_GUEST = $(PYTHON) tools/run_linux.py --platform=$(PLATFORM) $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
             --symbols=$(call quote,$(SYMBOLS)) \
-            --dtb=$(call quote,$(LINUX_DTB)) $(DEVICES) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
+            --dtb=$(call quote,$(LINUX_DTB)) $(DEVICE_ARGUMENTS) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
 
 ## disks of the guest: raw and qcow2 images, with blanks between; image,ro can only be read
 DISK ?=
@@ -42,7 +42,7 @@ NET ?=
 SHARE ?=
 ## 1: the guest has a source of random numbers
 RNG ?=
-DEVICES = --disk=$(call quote,$(DISK)) --net=$(call quote,$(NET)) --share=$(call quote,$(SHARE)) --rng=$(call quote,$(RNG))
+DEVICE_ARGUMENTS = --disk=$(call quote,$(DISK)) --net=$(call quote,$(NET)) --share=$(call quote,$(SHARE)) --rng=$(call quote,$(RNG))
 
 ## a program or firmware at EL1 for `make run`, with POLICY=firmware by default: an Image, an ELF file or a flat binary
 GUEST ?=
@@ -142,7 +142,7 @@ platform-table:
 .PHONY: dtb-show
 dtb-show:
 	$(Q)scripts/bootstrap build run linux
-	$(Q)$(PYTHON) tools/guest_dtb.py $(MACHINE) $(DEVICES) --extra=$(call quote,$(QEMU_EXTRA)) --cc '$(HOSTCC)' --show \
+	$(Q)$(PYTHON) tools/guest_dtb.py $(MACHINE) $(DEVICE_ARGUMENTS) --extra=$(call quote,$(QEMU_EXTRA)) --cc '$(HOSTCC)' --show \
 	    --policy $(call quote,$(LINUX_POLICY_FILE)) --dtb=$(call quote,$(LINUX_DTB)) $(LINUX_ARGUMENTS) \
 	    --initrd=$(call quote,$(LINUX_INITRD))
 
@@ -164,12 +164,15 @@ time-to-policy:
 ## table or json, for `make bench`
 FORMAT ?= table
 
+## `make bench`: 1: with a disk and a network device in the machine, which nobody uses
+DEVICES ?=
+
 ## counts instructions per operation (QEMU -icount), holds them to their budgets, and times exits
 .PHONY: bench
 bench: all
 	$(Q)scripts/bootstrap run test
 	$(Q)$(PYTHON) tools/bench.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu=$(call quote,$(CPU)) \
-	    --format $(FORMAT) --scaling --wall
+	    --format $(FORMAT) --scaling --wall $(if $(filter-out 0,$(DEVICES)),--devices)
 
 ## where the instructions of an exit go, by function
 .PHONY: bench-phases

@@ -33,6 +33,21 @@ def test_every_figure_is_within_its_budget(runs):
     assert status == 0
 
 
+def test_devices_that_nobody_uses_cost_nothing(runs):
+    """A disk and a network device that the guest has and leaves alone: each figure but the boot's is within its budget,
+    and within a few instructions of what it is without them, since where code and data lie may move it."""
+    command = [sys.executable, "tools/bench.py", "--elf", "build/hypervisor.elf", "--format", "json", "--timeout", "600",
+               "--devices"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=3600)
+    assert done.stderr == "" and done.returncode == 0, done.stdout
+    without = {row["operation"]: row["instructions"] for row in runs[0][0]["rows"]}
+    for row in json.loads(done.stdout)["rows"]:
+        if row["operation"] == "reset-to-guest":
+            assert row["instructions"] > without["reset-to-guest"] + 10_000, "nothing was probed"
+        else:
+            assert abs(row["instructions"] - without[row["operation"]]) <= 0.01 * row["budget"], row
+
+
 def test_an_exit_costs_the_same_when_all_cpus_trap_at_once(runs):
     result, _ = runs[0]
     assert sorted({row["cpus"] for row in result["scaling"]}) == [1, 2, 4, 8]

@@ -135,6 +135,29 @@ def test_a_qcow2_image(boot, image, tmp_path):
     assert host_tool("debugfs", "-R", "cat /new", image).stdout == b"new\n"
 
 
+def test_a_console_goes_both_ways(boot, tmp_path):
+    """A console device on a transport of the guest's: what is written to /dev/hvc0 comes out, and what is typed goes in."""
+    linux = boot(extra=f"-chardev socket,id=c0,path={tmp_path}/console,server=on,wait=off -device "
+                       "virtio-serial-device,bus=virtio-mmio-bus.5 -device virtconsole,chardev=c0")
+    with socket.socket(socket.AF_UNIX) as console:
+        console.settimeout(300)
+        console.connect(f"{tmp_path}/console")
+        linux.done("{ stty -echo; head -n 1 > /typed; } < /dev/hvc0 & true")
+        linux.done("echo a line to hvc0 > /dev/hvc0")
+        came = b""
+        while b"\n" not in came:
+            came += console.recv(4096)
+        assert came == b"a line to hvc0\r\n"
+        console.sendall(b"typed on the host\n")
+        linux.done("wait")
+        assert last(linux.done("cat /typed")) == "typed on the host"
+        reload_driver(linux, "virtio_console")
+        linux.done("echo again > /dev/hvc0")
+        while b"again\r\n" not in came:
+            came += console.recv(4096)
+    end(linux)
+
+
 def test_a_shared_folder_goes_both_ways(boot, tmp_path):
     shared, data = tmp_path / "shared", os.urandom(MIB + 5)
     (shared / "deep").mkdir(parents=True)

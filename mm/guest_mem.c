@@ -106,6 +106,14 @@ static COLD enum hv_status translate_entries(struct space *space, ipa_t ipa, uin
     return HV_OK;
 }
 
+bool guest_mem_is_ram(const struct space *space, ipa_t ipa, uint64_t size)
+{
+    const struct space_ram *ram = space_find_ram(space, ipa);
+    pa_t place;
+
+    return ram != NULL && guest_mem_place(ram, ipa, size, &place);
+}
+
 // Every buffer of a virtio device comes by here, so there are two ways. While nobody has changed how RAM is mapped, the
 // guest may read and write all of it, and a piece of RAM says where it is: that takes no look at stage 2, whatever the
 // size.

@@ -20,6 +20,9 @@ enum hv_status guest_mem_read(struct space *space, ipa_t ipa, void *buffer, size
 // The same way back. The bytes are visible to a guest with its caches off, and to its instruction fetch on all CPUs.
 enum hv_status guest_mem_write(struct space *space, ipa_t ipa, const void *buffer, size_t size);
 
+// Whether size bytes at ipa lie in one piece of guest RAM, whatever stage 2 says. No lock, no look at stage 2.
+bool guest_mem_is_ram(const struct space *space, ipa_t ipa, uint64_t size);
+
 // For devices that access memory by PA, as virtio's do: the PA of size bytes at ipa. They lie in one piece of RAM, are
 // contiguous in the machine, and the guest itself might do with them what permissions (STAGE2_READ, STAGE2_WRITE) say.
 // Takes no lock and no time that depends on size, unless the way in which RAM is mapped was ever changed; then it looks

@@ -21,6 +21,7 @@
 #define VIRTIO_QUEUE_SIZE_MAX 256       // QueueNumMax
 #define VIRTIO_CHAIN_MAX      1023      // buffers of a chain: what a shadow queue can hold, one of EL2's own added
 #define VIRTIO_CHAIN_BYTES    BIT64(32) // of all buffers of a chain, at most (2.7.5)
+#define VIRTIO_CHAIN_LOOKS    32768     // at stage 2 for a chain, at most: 128 MiB of pages of 4 KiB
 
 struct virtio_queue {
     // As the guest wrote them, while it is not ready. By IPA.
@@ -53,6 +54,7 @@ struct virtio_chain {
     uint16_t head; // the guest's number for it, below the queue's size
     uint16_t count;
     uint16_t descriptors; // that the guest has described it by, for who counts work
+    uint32_t looks;       // at stage 2 that it took, at most: one for each page, where the guest's RAM is split
     uint64_t readable;    // bytes that the device reads: they come first
     uint64_t writable;    // bytes that it writes
     struct virtqueue_buffer buffers[VIRTIO_CHAIN_MAX];
@@ -69,7 +71,9 @@ void virtio_queue_disable(struct virtio_queue *queue);
 
 // Reads the next request. indirect: VIRTIO_F_INDIRECT_DESC was negotiated. VIRTIO_NEXT_NONE: there is none now;
 // VIRTIO_NEXT_FAULT: *fault says what is wrong; the queue must not be read on. Nothing may be used of *chain but after
-// VIRTIO_NEXT_CHAIN. A chain of n buffers takes n looks at stage 2, and one more for each 2 MiB that they have.
+// VIRTIO_NEXT_CHAIN. While nobody has changed how RAM is mapped (space_is_plain), a chain takes no look at stage 2;
+// then it takes one for each page or block that its buffers have, and one that would take more than VIRTIO_CHAIN_LOOKS
+// if all of them were pages is refused.
 enum virtio_next virtio_queue_next(struct virtio_queue *queue, struct space *space, bool indirect,
                                    struct virtio_chain *chain, struct virtio_fault *fault);
 // Puts back what virtio_queue_next has just read: the next call reads the same entry of the ring again, anew.

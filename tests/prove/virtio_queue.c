@@ -38,6 +38,13 @@ static uint16_t avail[2 + VIRTIO_QUEUE_SIZE_MAX + 1];
 static uint32_t used[1 + 2 * VIRTIO_QUEUE_SIZE_MAX + 1];
 static struct virtio_chain chain;
 
+bool guest_mem_is_ram(const struct space *space, ipa_t ipa, uint64_t size)
+{
+    (void)space, (void)ipa;
+    //@ assert a_length: 1 <= size < BIT64(32);
+    return any % 2;
+}
+
 enum hv_status guest_mem_translate(struct space *space, ipa_t ipa, uint64_t size, uint32_t permissions, pa_t *pa)
 {
     (void)space, (void)ipa;

@@ -397,6 +397,35 @@ static void long_requests_that_are_refused(void **state)
     assert_int_equal(virtio.devices[DISK].counters.refused, QUEUE_SIZE);
 }
 
+// The same of a request that has a MiB in a block that is split to pages, 258 looks at stage 2: four requests and more
+// are read at once.
+static void wide_requests_that_are_refused(void **state)
+{
+    struct ipa_range page = {{RAM + MIB(2)}, KIB(4)};
+    unsigned int at_once;
+
+    (void)state;
+    assert_int_equal(stage2_protect(&vm.space.stage2, &page, STAGE2_READ), HV_OK);
+    virtio_rows[1].flags = POLICY_VIRTIO_READ_ONLY;
+    virtio_probe(&vm);
+    start(DISK, 0, 1);
+    memcpy(at(DATA), (uint32_t[]){VIRTIO_BLK_T_OUT, 0, 0, 0}, 16);
+    put_desc(0, 0, (struct virtq_desc){DATA, 16, N, 1});
+    for (uint16_t i = 1; i < 5; i++)
+        put_desc(0, i, (struct virtq_desc){RAM + MIB(2) + KIB(4), (uint32_t)MIB(1), N, (uint16_t)(i + 1)});
+    put_desc(0, 5, (struct virtq_desc){DATA + 0x100, 1, W, 0});
+    for (unsigned int n = 0; n < QUEUE_SIZE; n++)
+        offer(0, 0);
+    fake_trace_reset();
+    notify(DISK, 0);
+    at_once = used_index(0);
+    assert_int_equal(at_once, 4); // 4 * 1,032 looks and more
+    assert_in_range(fake_trace_count, 2 * 4 * 1024, 2 * 4 * 1050);
+    assert_int_equal(virtio.devices[DISK].queues[0].wait, VIRTIO_WAIT_TIME);
+    timer_expired(&vm);
+    assert_int_equal(used_index(0), QUEUE_SIZE);
+}
+
 static void a_paused_vm_reads_nothing(void **state)
 {
     (void)state;
@@ -441,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup(a_reset_hides_nothing, devices),
         cmocka_unit_test_setup(a_full_shadow_queue, devices),
         cmocka_unit_test_setup(long_requests_that_are_refused, devices),
+        cmocka_unit_test_setup(wide_requests_that_are_refused, devices),
         cmocka_unit_test_setup(a_paused_vm_reads_nothing, devices),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

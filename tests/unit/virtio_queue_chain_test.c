@@ -178,11 +178,13 @@ static void empty_buffers_are_left_out(void **state)
 static void the_bytes_of_a_chain_are_bounded(void **state)
 {
     uint8_t *more = aligned_alloc(MIB(2), MIB(8));
-    struct ipa_range range = {{UINT64_C(0x80000000)}, MIB(8)};
+    struct ipa_range range = {{UINT64_C(0x80000000)}, MIB(8)}, ram = {{RAM}, RAM_SIZE};
     unsigned int count = 513;
 
     (void)state;
     assert_non_null(more);
+    space_init(&space, root, &pool, 1); // with nothing split, so that looks are no bound
+    assert_int_equal(space_add_ram(&space, &ram, pa_make((uintptr_t)memory)), HV_OK);
     assert_int_equal(space_add_ram(&space, &range, pa_make((uintptr_t)more)), HV_OK);
     enable(8, false);
     for (unsigned int i = 0; i < count; i++)
@@ -197,6 +199,33 @@ static void the_bytes_of_a_chain_are_bounded(void **state)
     offer(0);
     refused("chain-bytes", BIT64(32) + 1, BIT64(32));
     free(more);
+}
+
+// A chain of buffers of a MiB each, in a block that is split to pages.
+static void offer_split(unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++)
+        put_desc(INDIRECT, i, (struct virtq_desc){HOLE + KIB(4), (uint32_t)MIB(1), W | N, (uint16_t)(i + 1)});
+    put_desc(INDIRECT, count - 1, (struct virtq_desc){HOLE + KIB(4), (uint32_t)MIB(1), W, 0});
+    put_desc(DESC, 0, (struct virtq_desc){INDIRECT, 16 * count, I, 0});
+    offer(0);
+    fake_trace_reset();
+}
+
+// Each look at stage 2 takes its lock and releases it: two steps. 127 MiB and the table need 256 for each buffer and
+// one; the buffer over the bound is refused before anybody looks at it.
+static void the_looks_of_a_chain_are_bounded(void **state)
+{
+    (void)state;
+    enable(8, false);
+    offer_split(127);
+    assert_int_equal(next(), VIRTIO_NEXT_CHAIN);
+    assert_int_equal(chain.looks, 127 * 258);
+    assert_int_equal(fake_trace_count_of(FAKE_DMB_ISH), 1);
+    assert_in_range(fake_trace_count, 2 * 127 * 256, 2 * 127 * 256 + 8);
+    offer_split(128);
+    refused("chain-looks", 128 * 258, VIRTIO_CHAIN_LOOKS);
+    assert_in_range(fake_trace_count, 2 * 127 * 256, 2 * 127 * 256 + 8);
 }
 
 // ---- Indirect tables ------------------------------------------------------------------------------------------------
@@ -343,6 +372,7 @@ int main(void)
         TEST(a_length_of_4_gib_costs_no_look),
         TEST(empty_buffers_are_left_out),
         TEST(the_bytes_of_a_chain_are_bounded),
+        TEST(the_looks_of_a_chain_are_bounded),
         TEST(an_indirect_table_is_a_chain),
         TEST(an_indirect_table_may_end_a_chain),
         TEST(bad_indirect_tables_are_refused),

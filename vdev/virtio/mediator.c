@@ -33,9 +33,9 @@
 // Requests that one look reads at most. Refused ones take no room in the shadow queue, so that a guest could feed them
 // for ever from its other CPUs, and keep this one in EL2.
 #define READ_MAX (2 * VIRTIO_QUEUE_SIZE_MAX)
-// And descriptors: a refused request may have 1,279 of them. What goes to the device ends at the shadow queue's room
-// long before.
-#define READ_DESCRIPTORS_MAX (4 * VIRTQUEUE_SIZE_MAX)
+// And their descriptors, with the looks at stage 2 that they took: a refused request may have 1,279 descriptors. What
+// goes to the device ends at the shadow queue's room long before.
+#define READ_WORK_MAX (4 * VIRTQUEUE_SIZE_MAX)
 
 // A queue that waits for time is looked at so often.
 #define LOOKS_PER_SECOND 100
@@ -282,15 +282,15 @@ static enum outcome read_all(struct virtio_device *device, struct virtio_device_
 {
     bool indirect = virtio_has_feature(device, VIRTIO_F_INDIRECT_DESC);
     enum outcome outcome = READ_NOTHING;
-    unsigned int descriptors = 0;
+    unsigned int work = 0;
 
-    for (unsigned int n = 0; n < READ_MAX && descriptors < READ_DESCRIPTORS_MAX; n++) {
+    for (unsigned int n = 0; n < READ_MAX && work < READ_WORK_MAX; n++) {
         outcome = read_one(device, queue, indirect, fault);
         *completed = *completed || outcome == READ_REFUSED;
         if (outcome == READ_WAITS || outcome == READ_FAULT)
             return outcome;
         if (outcome != READ_NOTHING)
-            descriptors += device->chain.descriptors;
+            work += device->chain.descriptors + device->chain.looks;
         else if (!virtio_queue_set_notify(&queue->guest, true))
             return outcome;
     }

@@ -29,6 +29,7 @@
 #define FAULT_BYTES          "chain-bytes"          // bytes of the chain; VIRTIO_CHAIN_BYTES
 #define FAULT_ORDER          "readable-after-write" // buffers before it; bytes for the device to write among them
 #define FAULT_BUFFER_RAM     "buffer-not-ram"       // a buffer's address; its length
+#define FAULT_LOOKS          "chain-looks"          // pages of the chain, where RAM is split; VIRTIO_CHAIN_LOOKS
 #define FAULT_NOT_NEGOTIATED "indirect-unasked"     // a table's address; 0
 #define FAULT_NESTED         "indirect-in-indirect" // a table's address; 0
 #define FAULT_INDIRECT_NEXT  "indirect-with-next"   // a table's address; the descriptor's next
@@ -185,12 +186,25 @@ static struct space_ram likely_ram(const struct virtio_queue *queue, const struc
     return space_is_plain(space) ? queue->ram : (struct space_ram){0};
 }
 
-// Finds a buffer that does not lie in that piece of RAM. One of no bytes is to lie in RAM as well.
-static COLD bool find_elsewhere(struct space *space, struct virtq_desc desc, pa_t *pa)
+// Finds a buffer that does not lie in that piece of RAM. One of no bytes is to lie in RAM as well. Where somebody has
+// changed how RAM is mapped, each of its pages may cost a look at stage 2, so the pages of a chain are bounded before
+// anybody looks. A buffer of n pages and a bit may touch n + 2.
+static COLD bool find_elsewhere(struct space *space, struct virtq_desc desc, struct virtio_chain *chain, pa_t *pa,
+                                struct virtio_fault *fault)
 {
     uint32_t permissions = desc.flags & VIRTQ_DESC_F_WRITE ? STAGE2_WRITE : STAGE2_READ;
+    uint32_t size = desc.len != 0 ? desc.len : 1;
 
-    return guest_mem_translate(space, ipa_make(desc.addr), desc.len != 0 ? desc.len : 1, permissions, pa) == HV_OK;
+    if (!guest_mem_is_ram(space, ipa_make(desc.addr), size))
+        return fail(fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
+    if (!space_is_plain(space)) {
+        chain->looks += size / KIB(4) + 2;
+        if (chain->looks > VIRTIO_CHAIN_LOOKS)
+            return fail(fault, FAULT_LOOKS, chain->looks, VIRTIO_CHAIN_LOOKS);
+    }
+    if (guest_mem_translate(space, ipa_make(desc.addr), size, permissions, pa) != HV_OK)
+        return fail(fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
+    return true;
 }
 
 // Adds the bytes of the buffer that desc, a copy, describes. The bytes of a chain are bounded, so that the work for
@@ -252,6 +266,7 @@ static bool read_chain(const struct virtio_queue *queue, struct space *space, bo
     uint32_t index = chain->head, left = table.count;
 
     chain->descriptors = 0;
+    chain->looks = 0;
     //@ widen_hints sums.count, 1023;
     for (;;) {
         if (left-- == 0)
@@ -278,8 +293,8 @@ static bool read_chain(const struct virtio_queue *queue, struct space *space, bo
             return false;
         struct virtqueue_buffer *buffer = &chain->buffers[sums.count];
         if (!guest_mem_place(&ram, ipa_make(desc.addr), desc.len, &buffer->pa) &&
-            !find_elsewhere(space, desc, &buffer->pa))
-            return fail(fault, FAULT_BUFFER_RAM, desc.addr, desc.len);
+            !find_elsewhere(space, desc, chain, &buffer->pa, fault))
+            return false;
         buffer->length = desc.len;
         buffer->flags = desc.flags;
         buffer->rest = desc.next;

@@ -142,6 +142,55 @@ static void a_discard(void **state)
     assert_desc(DISK, head, 1, 0, 1, true);
 }
 
+// A disk with a queue of 1,024 says that a request may have 1,022 pieces of data. With the header, the status and what
+// EL2 adds that is more than a shadow queue has, so the guest reads less, by whatever width it reads.
+static void a_driver_that_keeps_to_what_it_was_offered(void **state)
+{
+    struct virtq_desc *table = at(DATA + 0x10000);
+    const uint32_t seg_max = VIRTIO_MMIO_CONFIG + 12, at_disk = DISK * GUEST_VIRTIO_STRIDE;
+    uint32_t pieces;
+
+    (void)state;
+    memcpy(fake_virtio[DISK].config, (uint32_t[]){0x11, 0x22, 0x33, 1022, 0x55}, 20);
+    start(DISK, VIRTIO_F_INDIRECT_DESC, 1);
+    pieces = rd(DISK, seg_max);
+    assert_int_equal(pieces, 1020);
+    assert_int_equal(rd(DISK, seg_max - 4), 0x33);
+    assert_int_equal(rd(DISK, seg_max + 4), 0x55);
+    assert_int_equal((uint16_t)access_at(at_disk + seg_max, 2, 0), 1020);
+    assert_int_equal((uint16_t)access_at(at_disk + seg_max + 2, 2, 0), 0);
+    assert_int_equal((uint8_t)access_at(at_disk + seg_max + 1, 1, 0), 1020 >> 8);
+    assert_int_equal(access_at(at_disk + seg_max - 4, 8, 0), UINT64_C(1020) << 32 | 0x33);
+    memcpy(at(DATA), (uint32_t[]){VIRTIO_BLK_T_IN, 0, 0, 0}, 16);
+    table[0] = (struct virtq_desc){DATA, 16, N, 1};
+    for (uint16_t i = 1; i <= pieces; i++)
+        table[i] = (struct virtq_desc){DATA + 0x1000, 512, W | N, (uint16_t)(i + 1)};
+    table[pieces + 1] = (struct virtq_desc){DATA + 0x100, 1, W, 0};
+    put_desc(0, 0, (struct virtq_desc){DATA + 0x10000, (pieces + 2) * 16, VIRTQ_DESC_F_INDIRECT, 0});
+    offer(0, 0);
+    notify(DISK, 0);
+    (void)taken(DISK, 0);
+    memcpy(fake_virtio[DISK].config + 12, (uint32_t[]){254}, 4);
+    assert_int_equal(rd(DISK, seg_max), 254);
+}
+
+// A device with a queue of 64: what is offered leaves room for EL2's buffers beside a chain as long as the queue.
+static void a_disk_with_a_small_queue(void **state)
+{
+    (void)state;
+    fake_virtio[DISK].queue_max[0] = 64;
+    memcpy(fake_virtio[DISK].config + 12, (uint32_t[]){62}, 4);
+    virtio_probe(&vm);
+    assert_int_equal(rd(DISK, VIRTIO_MMIO_QUEUE_NUM_MAX), 32);
+    assert_int_equal(rd(DISK, VIRTIO_MMIO_CONFIG + 12), 60);
+    fake_virtio[DISK].queue_max[0] = 256;
+    virtio_probe(&vm);
+    assert_int_equal(rd(DISK, VIRTIO_MMIO_QUEUE_NUM_MAX), 128);
+    fake_virtio[DISK].queue_max[0] = 2; // no room for any request
+    virtio_probe(&vm);
+    assert_int_equal(rd(DISK, VIRTIO_MMIO_QUEUE_NUM_MAX), 0);
+}
+
 // ---- Policy
 
 // A request whose end is known at once. Returns the status that the guest gets, 0xee while the device has it.
@@ -242,6 +291,8 @@ int main(void)
         cmocka_unit_test_setup(what_is_no_block_request, devices),
         cmocka_unit_test_setup(requests_that_no_device_knows, devices),
         cmocka_unit_test_setup(a_discard, devices),
+        cmocka_unit_test_setup(a_driver_that_keeps_to_what_it_was_offered, devices),
+        cmocka_unit_test_setup(a_disk_with_a_small_queue, devices),
         cmocka_unit_test_setup(an_error_of_the_device, devices),
         cmocka_unit_test_setup(refused_by_sector, devices),
         cmocka_unit_test_setup(refused_wholesale, devices),

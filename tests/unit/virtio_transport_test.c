@@ -175,7 +175,7 @@ static void small_devices_have_small_queues(void **state)
     add_disk(0);
     fake_virtio[0].queue_max[0] = 100;
     probe();
-    assert_int_equal(rd(0, VIRTIO_MMIO_QUEUE_NUM_MAX), 64);
+    assert_int_equal(rd(0, VIRTIO_MMIO_QUEUE_NUM_MAX), 32);
 }
 
 static void accesses_of_other_sizes(void **state)

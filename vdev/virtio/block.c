@@ -34,6 +34,8 @@
 
 #define SECTOR_SIZE 512
 
+#define CONFIG_SEG_MAX 12 // in struct virtio_blk_config (5.2.4)
+
 // What EL2 copies, in words of 8 bytes: the header's type (the lower half of the first) and sector; of a discard also
 // the first sector that it is about, and how many (the lower half).
 enum { WORD_TYPE, WORD_SECTOR, WORD_PIECE_SECTOR, WORD_PIECE_SECTORS };
@@ -170,12 +172,23 @@ static const char *block_done(struct virtio_slot *slot, uint32_t written)
     return "error";
 }
 
+// A disk says how many pieces of data a request may have. A driver adds the header and the status to them, and EL2 a
+// buffer at each end.
+static uint32_t block_config(const struct virtio_device *device, uint32_t offset, uint32_t whole)
+{
+    if (offset != CONFIG_SEG_MAX || device->queue_count == 0)
+        return whole;
+    uint32_t most = device->queues[0].shadow_size - VIRTIO_BUFFERS_ADDED - 2;
+    return whole < most ? whole : most;
+}
+
 const struct virtio_type virtio_type_block = {
     .id = VIRTIO_ID_BLOCK,
     .queues = 1,
     .features = VIRTIO_BLK_F_SIZE_MAX | VIRTIO_BLK_F_SEG_MAX | VIRTIO_BLK_F_GEOMETRY | VIRTIO_BLK_F_RO |
                 VIRTIO_BLK_F_BLK_SIZE | VIRTIO_BLK_F_FLUSH | VIRTIO_BLK_F_TOPOLOGY | VIRTIO_BLK_F_DISCARD |
                 VIRTIO_BLK_F_WRITE_ZEROES,
+    .config = block_config,
     .look = block_look,
     .refuse = block_refuse,
     .done = block_done,

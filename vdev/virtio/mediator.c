@@ -27,9 +27,6 @@
 
 #define CPU_BOOT 0 // takes the real devices' interrupts
 
-// Room in the shadow queue for buffers of EL2's own, beside those of a chain: chain.c puts one at each end.
-#define BUFFERS_ADDED 2
-
 // Requests that one look reads at most. Refused ones take no room in the shadow queue, so that a guest could feed them
 // for ever from its other CPUs, and keep this one in EL2.
 #define READ_MAX (2 * VIRTIO_QUEUE_SIZE_MAX)
@@ -243,12 +240,13 @@ static enum outcome handle(struct virtio_device *device, struct virtio_device_qu
 static enum outcome make_room(struct virtio_device *device, struct virtio_device_queue *queue,
                               struct virtio_fault *fault)
 {
-    unsigned int needed = device->chain.count + BUFFERS_ADDED;
+    unsigned int needed = device->chain.count + VIRTIO_BUFFERS_ADDED;
 
     if (needed <= queue->shadow.free_count)
         return READ_PASSED;
     if (needed > queue->shadow_size) {
-        *fault = (struct virtio_fault){"chain-too-long", device->chain.count, queue->shadow_size - BUFFERS_ADDED};
+        *fault =
+            (struct virtio_fault){"chain-too-long", device->chain.count, queue->shadow_size - VIRTIO_BUFFERS_ADDED};
         return READ_FAULT;
     }
     virtio_queue_put_back(&queue->guest);

@@ -59,7 +59,7 @@ static bool take_queues(struct virtio_device *device, const struct virtio_type *
         return false;
     for (unsigned int i = 0; i < type->queues; i++) {
         uint32_t size = shadow_size(virtio_mmio_queue_max(&device->real, i));
-        if (size == 0)
+        if (size <= VIRTIO_BUFFERS_ADDED)
             break;
         device->queues[i].shadow_size = size;
         device->queues[i].rates = (struct policy_virtio_rates){0};
@@ -177,7 +177,7 @@ void virtio_probe(struct vm *vm)
 static void copy_queue(const struct virtio_device_queue *queue, struct virtio_queue_snapshot *copy)
 {
     copy->size = queue->guest.size;
-    copy->size_max = queue->shadow_size < VIRTIO_QUEUE_SIZE_MAX ? queue->shadow_size : VIRTIO_QUEUE_SIZE_MAX;
+    copy->size_max = virtio_queue_max(queue);
     copy->ready = queue->guest.ready;
     copy->wait = queue->wait;
     copy->in_flight = queue->given ? virtqueue_in_flight(&queue->shadow) : 0;

@@ -189,15 +189,6 @@ static void notify(struct virtio_device *device, uint32_t value)
         virtio_mediator_read(device, queue);
 }
 
-static uint32_t queue_num_max(const struct virtio_device *device)
-{
-    const struct virtio_device_queue *queue = selected_queue(device);
-
-    if (queue == NULL)
-        return 0;
-    return queue->shadow_size < VIRTIO_QUEUE_SIZE_MAX ? queue->shadow_size : VIRTIO_QUEUE_SIZE_MAX;
-}
-
 // ---- Registers
 
 // A device with an ID of 0 is none (4.2.2).
@@ -227,7 +218,7 @@ static uint32_t read_register(const struct virtio_device *device, uint32_t offse
     case VIRTIO_MMIO_DEVICE_FEATURES:
         return read_features(device);
     case VIRTIO_MMIO_QUEUE_NUM_MAX:
-        return queue_num_max(device);
+        return queue != NULL ? virtio_queue_max(queue) : 0;
     case VIRTIO_MMIO_QUEUE_READY:
         return queue != NULL && queue->guest.ready;
     case VIRTIO_MMIO_INTERRUPT_STATUS:
@@ -287,9 +278,20 @@ static void write_register(struct virtio_device *device, uint32_t offset, uint32
 
 // ---- Accesses
 
-// Of 1, 2 or 4 bytes. The configuration space is the real device's, read only: no type has a field there that a driver
-// of the offered features writes. A driver that reads more than one word of it compares ConfigGeneration, which is the
-// real device's as well (4.2.2.2). Registers are read and written by 4 bytes, and other sizes do nothing.
+static uint64_t read_config(const struct virtio_device *device, uint32_t offset, unsigned int size)
+{
+    const uint32_t word = offset & ~3u;
+
+    if (device->type->config == NULL)
+        return virtio_mmio_read_config(&device->real, offset, size);
+    uint32_t whole = (uint32_t)virtio_mmio_read_config(&device->real, word, 4);
+    return mmio_read_part(4, device->type->config(device, word, whole), offset, size);
+}
+
+// Of 1, 2 or 4 bytes. The configuration space is the real device's but for what its type says, read only: no type has a
+// field there that a driver of the offered features writes. A driver that reads more than one word of it compares
+// ConfigGeneration, which is the real device's as well (4.2.2.2). Registers are read and written by 4 bytes, and other
+// sizes do nothing.
 static void access_part(struct virtio_device *device, uint32_t offset, unsigned int access, uint64_t *value)
 {
     unsigned int size = mmio_size(access);
@@ -300,7 +302,7 @@ static void access_part(struct virtio_device *device, uint32_t offset, unsigned 
         return;
     }
     if (offset >= VIRTIO_MMIO_CONFIG)
-        *value = virtio_mmio_read_config(&device->real, offset - VIRTIO_MMIO_CONFIG, size);
+        *value = read_config(device, offset - VIRTIO_MMIO_CONFIG, size);
     else
         *value = size == 4 ? read_register(device, offset) : 0;
 }

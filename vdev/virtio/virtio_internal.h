@@ -22,6 +22,9 @@ struct virtio_type {
     // (chain.c). False: *fault says why the request can be none. NULL: the type's requests are all alike.
     bool (*look)(struct virtio_device *device, unsigned int queue, struct virtio_slot *slot,
                  struct virtio_fault *fault);
+    // What the guest reads of the real device's configuration space, where that promises more than EL2 passes on: whole
+    // is the device's word of 4 bytes at offset, a multiple of 4. NULL: all of it is as the device has it.
+    uint32_t (*config)(const struct virtio_device *device, uint32_t offset, uint32_t whole);
     // Whether a request that policy allows may go on, for a reason of the type's own. NULL: it may.
     bool (*may_pass)(struct virtio_device *device, const struct virtio_slot *slot);
     // Ends a request that the device does not get. Returns how many bytes were written for the guest. NULL: none.
@@ -78,6 +81,19 @@ void virtio_mediator_interrupt(struct virtio_device *device, uint32_t causes);
 void virtio_mediator_acknowledge(struct virtio_device *device, uint32_t causes);
 // The queues' state as at boot, and the real device's interrupt; real, number and queue_count have been filled in.
 void virtio_mediator_init(struct virtio_device *device);
+
+// Room in a shadow queue for buffers of EL2's own, beside those of a chain: chain.c puts one at each end.
+#define VIRTIO_BUFFERS_ADDED 2
+
+// QueueNumMax: so large that a chain of as many buffers as the guest's queue has, with EL2's, fits the shadow queue.
+static inline uint32_t virtio_queue_max(const struct virtio_device_queue *queue)
+{
+    uint32_t size = VIRTIO_QUEUE_SIZE_MAX;
+
+    while (size != 0 && size + VIRTIO_BUFFERS_ADDED > queue->shadow_size)
+        size /= 2;
+    return size;
+}
 
 // Whether the guest has accepted a feature.
 static inline bool virtio_has_feature(const struct virtio_device *device, uint64_t feature)

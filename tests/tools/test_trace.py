@@ -291,7 +291,9 @@ def test_not_a_trace(tmp_path):
     ({"hz": 0}, "meta.hz is 0"), ({"keys": None}, "has no keys of type list"), ({"keys": [1]}, "has something else than names"),
     ({"rows": [1]}, "something else than objects"), ({"format": "x"}, "no object of format ariel-trace"),
     ({"record": [["pc", "u64", 0]]}, "another layout"), ({"record": [1]}, "another layout"), ({"record": None}, "another layout"),
-    ({"rows_missing": -1}, "rows_missing is -1"), ({"rows_missing": "x"}, "rows_missing is 'x'"), ({"groups": []}, "has no groups")])
+    ({"rows_missing": -1}, "rows_missing is -1"), ({"rows_missing": "x"}, "rows_missing is 'x'"),
+    ({"groups": []}, "has no groups"), ({"groups": {"device": "x"}}, "something else than numbers"),
+    ({"start": -1}, "meta.start is -1"), ({"start": "0"}, "meta.start is '0'"), ({"hz": 10**10}, "meta.hz is 10000000000")])
 def test_wrong_meta(tmp_path, change, words):
     meta = {**trace_maker.make_meta(1, 1), **change}
     (tmp_path / "a").write_bytes(trace_maker.meta_chunk(1, meta))

@@ -277,6 +277,27 @@ def test_no_cell_of_csv_is_a_formula(text, cell):
     assert table.csv_cell(text) == cell
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_any_bytes_of_records_can_be_exported(made, tmp_path, seed, recwarn):
+    """Damaged records give rows that mean nothing, and no error; what reads them reads on."""
+    drawn = numpy.random.default_rng(seed)
+    records = numpy.frombuffer(drawn.bytes(128 * 400), trace_maker.form.RECORD).copy()
+    records["type"] = drawn.integers(1, 4 if seed % 2 else 255, 400)
+    if seed > 1:
+        records["entry"] = trace_maker.START + numpy.sort(drawn.integers(0, 10**9, 400))
+        records["exit"] = records["entry"] + drawn.integers(0, 10**6, 400).astype("u8")
+    head = trace_maker.header(1, 0, 0, records, opened=int(records["entry"][0]))
+    meta = trace_maker.meta_chunk(1, trace_maker.make_meta(1, 1))
+    (tmp_path / "a").write_bytes(meta + head.tobytes() + records.tobytes())
+    with Trace(tmp_path / "a") as trace:
+        broken = (trace, made[1])
+        json.loads(exported(chrome.write, broken))
+        assert len(exported(table.write, broken).splitlines()) > 1 and fields(exported(perfetto.write, broken))
+        (tmp_path / "trace.dat").write_bytes(exported(ftrace.write, broken))
+    subprocess.run(["trace-cmd", "report", tmp_path / "trace.dat"], capture_output=True, check=True)
+    assert not recwarn.list
+
+
 def test_memory_does_not_grow_with_the_trace(tmp_path):
     """All exports of 30,000 and of 600,000 records. What symbols take is the same for both."""
     program = ("import importlib, resource, sys; sys.path.insert(0, sys.argv[2]); from ariel.trace import Trace;"

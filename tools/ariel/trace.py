@@ -32,6 +32,8 @@ Loss = collections.namedtuple("Loss", "records gaps drops")
 META_TYPES = {"hz": int, "keys": list, "groups": dict, "causes": list, "verdicts": list, "results": list, "rows": list,
               "vms": list, "devices": list, "cpus": int}
 ROWS_MAX = 128  # POLICY_ROW_MAX
+HZ_MAX = 1_000_000_000  # of the counter: DDI 0487 D12.1.1 has 1 GHz since Armv8.6, less before
+SECONDS_MAX = 9_000_000_000
 LAYOUT = [list(field) for field in form.RECORD_FIELDS if field[0] != "spare"]
 
 
@@ -57,8 +59,13 @@ def check_meta(meta, where):
             raise TraceError(f"{where}: meta.{name} has something else than names")
     if not all(isinstance(row, dict) for name in ("rows", "vms", "devices") for row in meta[name]):
         raise TraceError(f"{where}: meta.rows, meta.vms or meta.devices has something else than objects")
-    if meta["hz"] <= 0:
-        raise TraceError(f"{where}: meta.hz is {meta['hz']}; the counter's rate is at least 1 Hz")
+    if not 1 <= meta["hz"] <= HZ_MAX:
+        raise TraceError(f"{where}: meta.hz is {meta['hz']}; the counter's rate is from 1 to {HZ_MAX} Hz")
+    start = meta.get("start", 0)
+    if not isinstance(start, int) or not 0 <= start < 1 << 63:
+        raise TraceError(f"{where}: meta.start is {start!r:.40}; it is a number below 2^63")
+    if not all(isinstance(value, int) for value in meta["groups"].values()):
+        raise TraceError(f"{where}: meta.groups has something else than numbers")
     if "record" in meta and layout_of(meta["record"]) != LAYOUT:
         raise TraceError(f"{where}: its records have another layout than version {form.VERSION}; use the tools of the ariel "
                          "that wrote it")
@@ -100,13 +107,17 @@ class Boot:
 
     def nanoseconds(self, counts):
         """Values of CNTPCT_EL0 as nanoseconds since start: int64 array."""
-        ticks = numpy.asarray(counts, "u8").astype("i8") - self.start
-        return ticks // self.meta["hz"] * 1_000_000_000 + ticks % self.meta["hz"] * 1_000_000_000 // self.meta["hz"]
+        return self._nanoseconds(numpy.asarray(counts, "u8").astype("i8") - numpy.int64(self.start))
 
     def duration_ns(self, ticks):
         """Ticks of the counter as nanoseconds: int64 array."""
-        ticks = numpy.asarray(ticks, "u8").astype("i8")
-        return ticks // self.meta["hz"] * 1_000_000_000 + ticks % self.meta["hz"] * 1_000_000_000 // self.meta["hz"]
+        return self._nanoseconds(numpy.asarray(ticks, "u8").astype("i8"))
+
+    def _nanoseconds(self, ticks):
+        """What is longer than 292 years (63 bits of nanoseconds; only in damaged records) becomes that."""
+        hz = self.meta["hz"]
+        ticks = numpy.clip(ticks, -SECONDS_MAX * hz, SECONDS_MAX * hz)
+        return ticks // hz * 1_000_000_000 + ticks % hz * 1_000_000_000 // hz
 
 
 class Trace:

@@ -13,7 +13,8 @@ from harness import ROOT, Ariel, build_policy
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tools"), str(ROOT / "tests/linux")]
 import linux_image  # noqa: E402  (folders, not packages)
 import run_linux  # noqa: E402
-from ariel.symbols import Symbols  # noqa: E402
+from ariel.client import Reply  # noqa: E402
+from ariel.symbols import Symbols, live, modules  # noqa: E402
 from fetch_linux import FetchError, fetch  # noqa: E402
 from linux import Linux  # noqa: E402
 
@@ -45,6 +46,29 @@ def look_for_names(linux, kernel):
         if "symbol" in event:
             assert event["symbol"] == str(symbols.lookup(int(event["pc"], 16)))
     linux.command("close")
+    look_for_modules(linux, symbols)
+
+
+class Asked:
+    """As much of an ariel.Monitor as symbols use, by the serial line."""
+    address = "the serial line"
+
+    def __init__(self, linux):
+        self.linux = linux
+
+    def command(self, text):
+        return Reply(self.linux.rows(text))
+
+
+def look_for_modules(linux, symbols):
+    """The kernel's own list of modules, read by its BTF out of its memory, is what it says of itself."""
+    linux.done("mount -t proc p /proc; modprobe vfat")
+    said = modules.parse_modules(linux.done("cat /proc/modules").replace("\r", ""), "/proc/modules")
+    linux.attention()
+    live.solve(symbols, Asked(linux))
+    linux.command("close")
+    assert {"fat", "vfat"} <= {module.name for module in said}
+    assert [module[:2] for module in symbols.modules] == [module[:2] for module in said]
 
 
 def test_linux_reaches_a_shell_and_powers_off(tmp_path):

@@ -24,7 +24,7 @@ static void outside_ram(void)
 static void at_el2(void)
 {
     any_descriptor()->addr =
-        random_below(2) ? HV_FREE_PA + random_below(0xc00000) : BEHIND_PA + random_below(0x8000000);
+        random_below(2) ? HV_FREE_PA + random_below(0x400000) : BEHIND_PA + random_below(0x8000000);
     target_submit(0);
 }
 

@@ -26,8 +26,9 @@
 #define BUFFER    (SCRATCH_IPA + 0x20000)
 #define FRAME     (SCRATCH_IPA + 0x1a000)
 #define DMA_SPACE 0x800000 // where a device may be told to write, from SCRATCH_IPA
-// What no guest has of the machine's RAM, by PA. Of the first, the guest has the same IPAs, where it keeps nothing.
-#define HV_FREE_PA 0x41100000
+// What no guest has of the machine's RAM, by PA: the place of a table of symbols, of which this guest has none, and
+// what is behind the guest's RAM. Of the first, the guest has the same IPAs, where it keeps nothing.
+#define HV_FREE_PA 0x41900000
 #define BEHIND_PA  0x74000000
 #define WAIT_MS    20
 #define GOOD_MS    5000

@@ -54,9 +54,10 @@ PAGES, PARTS = 1 << 28, 128  # below 1 TiB, and the jobs that attack them all
 JOBS_IPA, UNTOUCHED_IPA, UNTOUCHED_END = 0x4FF00000, 0x58000000, 0x6FFF0000
 # EL2's translation tables (mm/stage1.c), and of the guest's stage 2 the first and all others (struct vm_memory), in pages
 TABLES = {"root": 1, "tables": 16, "memory": 1 + 64}
-# The machine's RAM that neither EL2 nor its guest uses: between EL2's image and what loaders leave for it, and behind the
-# guest's RAM. (first, size); tests/hostile/virtio_shapes.c names addresses there for devices to write to.
-NOBODYS = ((0x41100000, 0xd00000), (0x74000000, 0xc000000))
+# The machine's RAM that neither EL2 nor its guest uses: where the table of symbols of another guest would be (this one
+# comes without), and behind the guest's RAM. (first, size); tests/hostile/virtio_shapes.c names addresses there for
+# devices to write to.
+NOBODYS = ((0x41900000, 0x500000), (0x74000000, 0xc000000))
 DISK_SIZE = 4 << 20
 # What a guest may have QEMU say, and how it gets there without EL2
 ALLOWED = {

@@ -125,6 +125,21 @@ def test_disks_in_their_order_and_one_to_be_read(boot, image, tmp_path):
     assert (tmp_path / "c.img").read_bytes()[:5] == b"here\n" and not any((tmp_path / "b.img").read_bytes())
 
 
+def test_a_disk_with_a_long_queue(boot, tmp_path):
+    """A disk of 1,024 entries, by hand: Linux keeps to the pieces of data that it is offered, and none of its requests
+    is too long, however large they are."""
+    with open(tmp_path / "d.img", "wb") as file:
+        file.truncate(32 * MIB)
+    linux = boot(extra=f"-drive if=none,id=d0,format=raw,file={tmp_path}/d.img -device "
+                       "virtio-blk-device,queue-size=1024,drive=d0,bus=virtio-mmio-bus.4")
+    assert last(linux.done("cat /sys/block/vda/queue/max_segments")) == "1020"
+    linux.done("echo 16384 > /sys/block/vda/queue/max_sectors_kb")
+    linux.done("dd if=/dev/urandom of=/data bs=16M count=1 2> /dev/null; dd if=/data of=/dev/vda bs=16M oflag=direct")
+    linux.done("dd if=/dev/vda bs=16M count=1 iflag=direct 2> /dev/null | cmp - /data")
+    assert [line for line in linux.lines if "event=virtio-fault" in line] == []
+    end(linux)
+
+
 def test_a_qcow2_image(boot, image, tmp_path):
     qcow2 = tmp_path / "disk.qcow2"
     assert host_tool("qemu-img", "convert", "-O", "qcow2", image, qcow2).returncode == 0

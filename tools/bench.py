@@ -96,13 +96,14 @@ def run_guest(command, seconds):
 class Machine:
     """What ariel and the bare machine are given: the Image, and a device tree, which ariel looks for and no more."""
 
-    def __init__(self, options, folder):
+    def __init__(self, options, folder, devices=False):
+        """devices: under ariel, with a disk and a network device that nobody uses."""
         self.options = options
         self.where = read_memory_map(ROOT / "include/hv/memory_map.h")
         self.folder = Path(folder)
         self.tree = self.folder / "tree.dtb"
         self.tree.write_bytes(struct.pack(">10I", 0xD00DFEED, 40, *[0] * 8))
-        self.devices = self.idle_devices() if options.devices else ""
+        self.devices = self.idle_devices() if devices else ""
 
     def idle_devices(self):
         """QEMU's options for a disk and a network device."""
@@ -177,7 +178,7 @@ def show_wall(wall):
 
 def measure(options):
     with tempfile.TemporaryDirectory() as folder:
-        machine = Machine(options, folder)
+        machine = Machine(options, folder, options.devices)
         runs = {cpus: machine.ariel(ICOUNT, cpus=cpus) for cpus in (SCALING_CPUS if options.scaling else (1, 2))}
         figures = runs[1] | {"sgi-to-other": runs[2]["sgi-to-other"]}
         result = {"rows": list(rows(figures, machine.bare(ICOUNT), DEVICES if options.devices else 0)), "wall": [],

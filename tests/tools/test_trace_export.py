@@ -268,6 +268,8 @@ def test_json_lines(made):
     plain = [row for row in rows if row["type"] == "exit"]
     assert [int(row["pc"], 16) for row in plain] == of_type(made[2], TYPE_EXIT)["pc"].tolist()
     assert {row["function"] for row in plain if row["key"] == "psci-version"} == {"psci_init+0x24"}
+    assert {(row["key"], row["access"]) for row in plain} >= {("psci-version", "call"), ("irq", "trap"), ("pl011", "read"),
+                                                              ("pl011", "write"), ("CNTP_CVAL_EL0", "write")}
     assert [row["text"] for row in rows if row["type"] in ("console", "log")] == [line.text for line in made[3]]
 
 

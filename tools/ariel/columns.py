@@ -9,6 +9,7 @@ from . import esr
 from .printable import printable
 from .trace_format import TYPE_VIRTIO
 
+ACCESSES = ("read", "write", "call", "trap")
 CALLS = {"hvc", "smc"}  # causes whose records have a caller
 
 
@@ -47,6 +48,13 @@ class Columns:
         if key < self.boot.meta["groups"].get("device", 0):
             return name, name
         return f"read {name}", f"write {name}"
+
+    def accesses(self, records):
+        """Numbers of ACCESSES: registers and devices are read or written, calls are made, all else just traps."""
+        groups = self.boot.meta["groups"]
+        call, device = groups.get("call", 0), groups.get("device", 0)
+        keys = records["key"]
+        return numpy.where(keys >= device, (records["write"] != 0).astype("u1"), numpy.where(keys >= call, 2, 3)).astype("u1")
 
     def keys(self, records):
         """Names of keys; of registers that no table names their encodings, as S3_7_C15_C15_7."""

@@ -13,7 +13,7 @@ import tempfile
 
 import numpy
 
-from ..columns import Columns
+from ..columns import ACCESSES, Columns
 from ..lines import Lines
 from ..printable import printable
 from ..trace_format import TEXT_CONSOLE, TYPE_EXIT, TYPE_TEXT, TYPE_VIRTIO, choose
@@ -31,7 +31,7 @@ COMMON = (("unsigned short", "common_type", 0, 2), ("unsigned char", "common_fla
 EXIT = ("exit", 1, (("unsigned long", "pc", 8, 8), ("unsigned long", "lr", 16, 8), ("u64", "address", 24, 8),
                     ("u64", "value", 32, 8), ("u64", "sequence", 40, 8), ("u64", "ns", 48, 8), ("u32", "syndrome", 56, 4),
                     ("u16", "key", 60, 2), ("u16", "row", 62, 2), ("u8", "cause", 64, 1), ("u8", "verdict", 65, 1),
-                    ("u8", "result", 66, 1), ("u8", "write", 67, 1), ("u8", "el", 68, 1), ("u8", "width", 69, 1)))
+                    ("u8", "result", 66, 1), ("u8", "access", 67, 1), ("u8", "el", 68, 1), ("u8", "width", 69, 1)))
 VIRTIO = ("virtio", 2, (("u64", "sector", 8, 8), ("u64", "bytes", 16, 8), ("u64", "ns", 24, 8), ("u16", "transport", 32, 2),
                         ("u16", "request", 34, 2), ("u16", "status", 36, 2), ("u16", "queue", 38, 2), ("u16", "key", 60, 2),
                         ("u16", "row", 62, 2), ("u8", "verdict", 65, 1)))
@@ -84,7 +84,7 @@ def formats(meta):
     """The texts for all events."""
     row_names = [row.get("place", "") for row in meta["rows"]] + ["none"]
     verdict, row, key = symbolic("verdict", meta["verdicts"]), symbolic("row", row_names), symbolic("key", meta["keys"])
-    access = symbolic("write", ("read", "write"))
+    access = symbolic("access", ACCESSES)
     yield event_format(EXIT, '"%s %s pc=%pS lr=%pS address=0x%llx value=0x%llx %s %s row=%s ns=%llu seq=%llu esr=0x%x el=%d", '
                        f'{access}, {key}, (void *)REC->pc, (void *)REC->lr, REC->address, REC->value, {verdict}, '
                        f'{symbolic("result", meta["results"])}, {row}, REC->ns, REC->sequence, REC->syndrome, REC->el')
@@ -181,7 +181,7 @@ class Writer:
         made = self.fresh(EXIT, len(records), pid)
         for name in ("pc", "lr", "address", "value", "sequence", "syndrome", "key", "cause", "verdict", "result", "width"):
             made[name] = records[name]
-        made["write"], made["el"] = records["write"] != 0, records["pstate"] >> 2 & 3
+        made["access"], made["el"] = self.words.accesses(records), records["pstate"] >> 2 & 3
         self.functions.add(numpy.concatenate((records["pc"], records["lr"])))
         return made
 

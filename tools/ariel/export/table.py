@@ -10,7 +10,7 @@ import json
 
 import numpy
 
-from ..columns import Columns
+from ..columns import ACCESSES, Columns
 from ..lines import Lines
 from ..trace_format import TEXT_CONSOLE, TYPE_TEXT, TYPE_VIRTIO, choose
 
@@ -61,7 +61,7 @@ class Rows:
         """{name: numbers or words} for an array of records."""
         words = self.words
         types = numpy.where(records["type"] == TYPE_VIRTIO, "virtio", "exit").astype(object)
-        access = numpy.where(records["write"] != 0, "write", "read").astype(object)
+        access = numpy.array(ACCESSES, object)[words.accesses(records)]
         keys = words.keys(records)
         requests = numpy.flatnonzero(records["type"] == TYPE_VIRTIO)
         if len(requests):

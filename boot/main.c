@@ -29,6 +29,7 @@
 #include <hv/stage1.h>
 #include <hv/string.h>
 #include <hv/trace.h>
+#include <hv/trace_control.h>
 #include <hv/vdev_interrupts.h>
 #include <hv/virtio_device.h>
 #include <hv/vm.h>
@@ -136,6 +137,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
 
     // The guest.
     load(vm);
+    trace_begin(vm, options & BOOT_OPTIONS_TRACE);
     log_boot_done();
     trace_start(vm);
     this_cpu_run(vcpu);

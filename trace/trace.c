@@ -93,7 +93,7 @@ void trace_init(void *at, uint64_t boot)
     memset(rings, 0, sizeof(rings));
     for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++) {
         for (unsigned int i = 0; i < TRACE_RING_CHUNKS; i++)
-            memset(chunk_at(cpu, i), 0, sizeof(struct trace_chunk));
+            chunk_at(cpu, i)->magic = 0;
         rings[cpu].newest = TRACE_RING_CHUNKS - 1; // the first that is opened comes behind it
     }
 }
@@ -245,7 +245,7 @@ static bool find_room(unsigned int cpu, const struct ring *ring, unsigned int *r
     return false;
 }
 
-COLD struct trace_record *trace_open_slot(struct vcpu *vcpu)
+COLD struct trace_chunk *trace_open(struct vcpu *vcpu)
 {
     struct ring *ring = &rings[vcpu->cpu];
     unsigned int index;
@@ -258,17 +258,17 @@ COLD struct trace_record *trace_open_slot(struct vcpu *vcpu)
         return NULL;
     }
     open_chunk(vcpu, ring, index);
-    return records_of(vcpu->trace_chunk);
+    return vcpu->trace_chunk;
 }
 
 void trace_write(struct vcpu *vcpu, const struct trace_record *record)
 {
-    struct trace_record *slot = trace_slot(vcpu);
+    struct trace_chunk *chunk = trace_room(vcpu);
 
-    if (slot == NULL)
+    if (chunk == NULL)
         return;
-    *slot = *record;
-    trace_publish(vcpu);
+    *trace_next(chunk, chunk->count) = *record;
+    trace_publish(chunk, chunk->count);
 }
 
 struct trace_counts trace_counts(const struct vcpu *vcpu)
@@ -284,19 +284,38 @@ struct trace_counts trace_counts(const struct vcpu *vcpu)
     return counts;
 }
 
-// From the newest chunk backwards. A chunk that was given back still holds its records until its place is used again.
-const struct trace_record *trace_find(const struct vcpu *vcpu, unsigned int back)
+// The record's place, or NULL. A chunk that was given back still holds its records until its place is used again.
+static const struct trace_record *find(unsigned int cpu, uint64_t number)
 {
-    unsigned int cpu = vcpu->cpu;
-    unsigned int index = rings[cpu].newest;
-
-    for (unsigned int n = first_index(cpu); n < TRACE_RING_CHUNKS; n++) {
-        struct trace_chunk *chunk = chunk_at(cpu, index);
-        uint32_t count = chunk->magic == TRACE_MAGIC ? chunk->count : 0;
-        if (back < count)
-            return records_of(chunk) + (count - 1 - back);
-        back -= count;
-        index = index > first_index(cpu) ? index - 1 : TRACE_RING_CHUNKS - 1;
+    for (unsigned int i = first_index(cpu); i < TRACE_RING_CHUNKS; i++) {
+        struct trace_chunk *chunk = chunk_at(cpu, i);
+        if (chunk->magic == TRACE_MAGIC && number - chunk->first < chunk->count)
+            return records_of(chunk) + (number - chunk->first);
     }
     return NULL;
+}
+
+// The CPU may open the chunk anew while its record is copied. Then the number is no longer found, and what was copied
+// is not believed. The fence keeps the second look behind the copy.
+bool trace_copy(const struct vcpu *vcpu, uint64_t number, struct trace_record *record)
+{
+    const struct trace_record *place = find(vcpu->cpu, number);
+
+    if (place == NULL)
+        return false;
+    *record = *place;
+    __atomic_thread_fence(__ATOMIC_ACQUIRE);
+    return find(vcpu->cpu, number) == place;
+}
+
+uint64_t trace_oldest(const struct vcpu *vcpu)
+{
+    uint64_t oldest = trace_counts(vcpu).records;
+
+    for (unsigned int i = first_index(vcpu->cpu); i < TRACE_RING_CHUNKS; i++) {
+        const struct trace_chunk *chunk = chunk_at(vcpu->cpu, i);
+        if (chunk->magic == TRACE_MAGIC && chunk->count != 0 && chunk->first < oldest)
+            oldest = chunk->first;
+    }
+    return oldest;
 }

@@ -184,6 +184,8 @@ enum trap_result abort_handle(struct vcpu *vcpu, struct event *event)
     abort_classify(vcpu, &plan);
     event->address = plan.address.v;
     event->value = 0;
+    if (!(event->syndrome & ISS_ABORT_ISV)) // for the trace: nobody else knows it
+        event->width = plan.verdict == ABORT_DEVICE ? (uint8_t)(plan.access.size * plan.access.count) : 0;
     event->write = !fetch && event->syndrome & ISS_ABORT_WNR;
     if (plan.verdict == ABORT_DEVICE)
         return perform_all(vcpu, event, &plan);

@@ -10,6 +10,7 @@
 #include <hv/log_budget.h>
 #include <hv/policy.h>
 #include <hv/spinlock.h>
+#include <hv/trace_exit.h>
 #include <hv/vm.h>
 
 // Return codes of PSCI (DEN 0022).
@@ -121,6 +122,7 @@ static int64_t cpu_suspend(struct vcpu *vcpu, uint32_t power_state, uint64_t ent
 // ring what led to it (trace/log_start.c).
 static _Noreturn void system_reset(struct vcpu *vcpu)
 {
+    trace_abandon(vcpu);
     log_guest_resets();
     vm_reset(vcpu->vm);
 }
@@ -199,6 +201,7 @@ int64_t psci_migrate_info_type(struct vcpu *vcpu)
 
 int64_t psci_system_off(struct vcpu *vcpu)
 {
+    trace_abandon(vcpu);
     vm_power_off(vcpu->vm);
 }
 

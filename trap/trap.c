@@ -19,6 +19,7 @@
 #include <hv/gicv3.h>
 #include <hv/irq.h>
 #include <hv/telemetry.h>
+#include <hv/trace_exit.h>
 #include <hv/trap.h>
 #include <hv/vgic.h>
 #include <hv/vm.h>
@@ -203,6 +204,7 @@ static COLD void serve_requests(struct vcpu *vcpu, bool done)
 {
     uint32_t request;
 
+    trace_finish(vcpu);
     while (((request = __atomic_load_n(&vcpu->request, __ATOMIC_RELAXED)) & ~VCPU_REQUEST_STEP) != 0) {
         if (request & VCPU_REQUEST_WAIT) {
             step_cancel_if_stopped(vcpu);

@@ -62,10 +62,10 @@ static inline void judge(struct event *event, unsigned int key, uint16_t row, ui
     event->write = write;
 }
 
-static inline bool finish(struct vcpu *vcpu, struct event *event)
+static inline struct event *finish(struct vcpu *vcpu, struct event *event)
 {
     telemetry_end(vcpu->telemetry, event, READ_SYSREG(CNTPCT_EL0));
-    return true;
+    return event;
 }
 
 // The PC moves by 4, since only A64 instructions are handled here. ELR_EL2 and SPSR_EL2 are written directly: on this
@@ -105,7 +105,7 @@ static inline bool answer_at_once(struct vcpu *vcpu, unsigned int key, int64_t *
 
 // Each kind of exit is a function of its own and is not inlined, so that none pays for the registers and the stack that
 // another needs.
-static __attribute__((noinline)) bool quick_call(struct trap_frame *frame)
+static __attribute__((noinline)) struct event *quick_call(struct trap_frame *frame)
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
@@ -115,7 +115,7 @@ static __attribute__((noinline)) bool quick_call(struct trap_frame *frame)
     int64_t value;
 
     if (!(verdict.flags & POLICY_FLAG_QUICK) || !answer_at_once(vcpu, key, &value))
-        return false;
+        return NULL;
     frame->x[0] = (uint64_t)value;
     event->address = number;
     event->value = (uint64_t)value;
@@ -125,7 +125,7 @@ static __attribute__((noinline)) bool quick_call(struct trap_frame *frame)
     return finish(vcpu, event);
 }
 
-static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame, uint32_t syndrome)
+static __attribute__((noinline)) struct event *quick_id_register(struct trap_frame *frame, uint32_t syndrome)
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
@@ -134,7 +134,7 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
     struct policy_verdict verdict = policy_verdicts_of(vcpu->vm->policy, key)[0];
 
     if (!(verdict.flags & POLICY_FLAG_QUICK))
-        return false; // KEY_SYSREG_UNKNOWN, which has no value, is never quick
+        return NULL; // KEY_SYSREG_UNKNOWN, which has no value, is never quick
     uint64_t value = vcpu->vm->id_value[key - KEY_SYSREG_FIRST];
     *data_register(frame, FIELD_GET(ISS_SYSREG_RT, syndrome)) = value;
     event->address = 0;
@@ -147,14 +147,14 @@ static __attribute__((noinline)) bool quick_id_register(struct trap_frame *frame
 
 // MSR ICC_SGI1R_EL1. An SGI to another vCPU is left in its mailbox, and its CPU is kicked by a physical SGI: nothing
 // here waits for that CPU.
-static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, uint32_t syndrome)
+static __attribute__((noinline)) struct event *quick_sgi(struct trap_frame *frame, uint32_t syndrome)
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
     struct policy_verdict verdict = policy_verdicts_of(vcpu->vm->policy, KEY_ICC_SGI1R_EL1)[1];
 
     if (!(verdict.flags & POLICY_FLAG_QUICK))
-        return false;
+        return NULL;
     event->address = 0;
     event->value = *data_register(frame, FIELD_GET(ISS_SYSREG_RT, syndrome));
     event->syndrome = syndrome;
@@ -169,7 +169,7 @@ static __attribute__((noinline)) bool quick_sgi(struct trap_frame *frame, uint32
 // D1.6.2), and what has come is taken right after the eret. But an interrupt that has a list register already may be
 // pending there without a physical one to wake EL2. So this way is taken only while all list registers are empty. The
 // sleep is no time that EL2 took, and is not counted as such.
-static __attribute__((noinline)) bool quick_wfi(uint32_t syndrome)
+static __attribute__((noinline)) struct event *quick_wfi(uint32_t syndrome)
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
@@ -177,7 +177,7 @@ static __attribute__((noinline)) bool quick_wfi(uint32_t syndrome)
 
     if (!(verdict.flags & POLICY_FLAG_QUICK) || vcpu->request != 0 || !vgic_is_empty(vcpu) ||
         (READ_SYSREG(SPSR_EL2) & SPSR_ELX_M4))
-        return false;
+        return NULL;
     event->address = 0;
     event->value = 0;
     event->syndrome = syndrome;
@@ -187,7 +187,7 @@ static __attribute__((noinline)) bool quick_wfi(uint32_t syndrome)
     cpu_wait_for_interrupt();
     event->sequence = vcpu->telemetry->sequence;
     telemetry_end_with(vcpu->telemetry, event, asleep - event->entry, READ_SYSREG(CNTPCT_EL0));
-    return true;
+    return event;
 }
 
 // The entry of a shadow page stands where it is while the guest lives (stage2_leaf).
@@ -243,8 +243,8 @@ static inline uint64_t register_part(uint64_t value, unsigned int size)
 
 // An access to ipa, about which policy and the device's state are asked. shadow: it was refused by a stage-2 entry,
 // which must say that the access is a device's.
-static inline __attribute__((always_inline)) bool quick_access(struct vcpu *vcpu, struct event *event,
-                                                               uint32_t syndrome, uint64_t ipa, bool shadow)
+static inline __attribute__((always_inline)) struct event *quick_access(struct vcpu *vcpu, struct event *event,
+                                                                        uint32_t syndrome, uint64_t ipa, bool shadow)
 {
     struct trap_frame *frame = vcpu->frame;
     uint64_t *data = data_register(frame, FIELD_GET(ISS_ABORT_SRT, syndrome));
@@ -253,16 +253,16 @@ static inline __attribute__((always_inline)) bool quick_access(struct vcpu *vcpu
 
     const struct policy_range *range = range_of(vcpu, ipa);
     if (UNLIKELY(range == NULL || !(range->widths & size)))
-        return false;
+        return NULL;
     if (shadow && UNLIKELY(!is_shadow(vcpu)))
-        return false;
+        return NULL;
     struct policy_verdict verdict = range->verdict[write];
     if (UNLIKELY(is_pending_or_active_register(range, ipa)))
-        return false;
+        return NULL;
     if (UNLIKELY(!(verdict.flags & POLICY_FLAG_QUICK) || (ipa & (size - 1))))
-        return false;
+        return NULL;
     if (UNLIKELY((READ_SYSREG(SCTLR_EL1) & (SCTLR_ELX_EE | SCTLR_EL1_E0E)) || (READ_SYSREG(SPSR_EL2) & SPSR_ELX_M4)))
-        return false; // big-endian, or AArch32, which has its own PSTATE and length of instructions
+        return NULL; // big-endian, or AArch32, which has its own PSTATE and length of instructions
     event->address = ipa;
     if (write)
         event->value = register_part(*data, size);
@@ -270,7 +270,7 @@ static inline __attribute__((always_inline)) bool quick_access(struct vcpu *vcpu
     judge(event, range->key, verdict.row, KEY_CAUSE_DABT, write);
     unsigned int access = write ? size | MMIO_WRITE : size;
     if (UNLIKELY(device_emulate(vcpu->device, vcpu, ipa, access, &event->value) != MMIO_DONE))
-        return false; // refused without an effect: trap_from_sync asks again and injects the abort
+        return NULL; // refused without an effect: trap_from_sync asks again and injects the abort
     if (!write)
         *data = event->value;
     vgic_flush(vcpu);
@@ -280,19 +280,19 @@ static inline __attribute__((always_inline)) bool quick_access(struct vcpu *vcpu
 
 // After a permission fault HPFAR_EL2 is UNKNOWN (DDI 0487 D19.2.64), so the MMU is asked for the page that stage 1
 // makes of FAR_EL2. When the guest has changed its tables meanwhile it may make nothing of it.
-static __attribute__((noinline)) bool quick_permission(uint32_t syndrome)
+static __attribute__((noinline)) struct event *quick_permission(uint32_t syndrome)
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
     uint64_t far = READ_SYSREG(FAR_EL2), par = el1_translate(gva_make(far));
 
     if (UNLIKELY(par & PAR_EL1_F))
-        return false;
+        return NULL;
     return quick_access(vcpu, event, syndrome, (par & PAR_EL1_PA) | (far & 0xfff), true);
 }
 
 // After a translation fault HPFAR_EL2 has the page; beside FIPA, the register has RES0 bits alone.
-static __attribute__((noinline)) bool quick_translation(uint32_t syndrome)
+static __attribute__((noinline)) struct event *quick_translation(uint32_t syndrome)
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
@@ -303,40 +303,40 @@ static __attribute__((noinline)) bool quick_translation(uint32_t syndrome)
 
 // Only chooses, so that neither of the two pays for the registers and the stack that the other needs. Both find the
 // frame in the vCPU.
-bool trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
+struct event *trap_quick_abort(struct trap_frame *frame, uint32_t syndrome)
 {
     (void)frame;
     if (UNLIKELY((syndrome & ACCESS_MASK) != ACCESS))
-        return false;
+        return NULL;
     return UNLIKELY(syndrome & PERMISSION) ? quick_permission(syndrome) : quick_translation(syndrome);
 }
 
 // This path does not look at vcpu->request. It need not: whoever sets a request bit also sends this CPU an SGI, so the
 // request is seen at the exit which that SGI causes. Nor does it look whether the vCPU steps: after an instruction that
 // was skipped, the step's own exception comes at the next one.
-bool trap_quick(struct trap_frame *frame, uint32_t syndrome)
+struct event *trap_quick(struct trap_frame *frame, uint32_t syndrome)
 {
     if (syndrome == HVC_0)
         return quick_call(frame);
     if ((syndrome & (ESR_ELX_EC | ESR_ELX_ISS_WFX_TI)) == WFI)
         return quick_wfi(syndrome);
-    return false;
+    return NULL;
 }
 
 // vectors.S has put the register that the syndrome names into the frame, and takes it from there after a read.
-bool trap_quick_register(struct trap_frame *frame, uint32_t syndrome)
+struct event *trap_quick_register(struct trap_frame *frame, uint32_t syndrome)
 {
     if ((syndrome & ID_MASK) == ID_READ)
         return quick_id_register(frame, syndrome);
     if ((syndrome & ~ISS_SYSREG_RT) == SGI_WRITE)
         return quick_sgi(frame, syndrome);
-    return false;
+    return NULL;
 }
 
 // An IRQ. Only the virtual timer's is served here: all it takes is a list register. Other interrupts that are pending
 // come right after the eret. A request to this vCPU (vcpu->request) may be there while the SGI that announces it is
 // still on its way; then the interrupt goes the whole way, which looks at requests.
-unsigned int trap_quick_irq(void)
+uint64_t trap_quick_irq(void)
 {
     struct vcpu *vcpu = vcpu_current();
     struct event *event = begin(vcpu);
@@ -353,6 +353,5 @@ unsigned int trap_quick_irq(void)
     event->syndrome = 0;
     judge(event, KEY_CAUSE_IRQ, POLICY_ROW_NONE, KEY_CAUSE_IRQ, false);
     event->result = TRAP_RETRY; // the PC stays
-    finish(vcpu, event);
-    return TRAP_QUICK_DONE;
+    return (uintptr_t)finish(vcpu, event) | TRAP_QUICK_DONE;
 }

@@ -88,6 +88,17 @@
     isb
 .endm
 
+// There are two tables: `vectors`, and `vectors_traced`, which does the same and writes each exit into the trace as well
+// (trace.h). VBAR_EL2 says which one a CPU uses, so that a machine without a trace pays nothing for it. Macros that
+// differ take the suffix of their labels: nothing, or _traced.
+
+// After the shorter way is done, which gave the event in x0: \writer (trace_quick.S) puts it into the trace.
+.macro trace_quickly suffix, writer
+    .ifc \suffix, _traced
+    bl \writer
+    .endif
+.endm
+
 // A vector taken from the guest. It fills its 128 bytes, but for one instruction; \tail calls C.
 .macro vector_lower tail
     .balign 0x80
@@ -100,28 +111,30 @@
 // The same for synchronous exceptions, which the shorter way (trap_quick.c) may be enough for. ESR_EL2.EC, bits 31:26,
 // is from 0x20 on for aborts; below that its bit 3, bit 29 here, is set for the trapped system register accesses (0x18)
 // and the like, which name a register, and clear for WFI (0x01) and HVC (0x16).
-.macro vector_lower_sync
+.macro vector_lower_sync suffix
     .balign 0x80
     stp x0, x1, [sp, #X(0)]
     save_caller_saved
     mrs x1, esr_el2
     mov x0, sp
-    tbnz w1, #31, lower_abort
-    tbnz w1, #29, lower_register
+    tbnz w1, #31, lower_abort\suffix
+    tbnz w1, #29, lower_register\suffix
     bl trap_quick
-    tbz w0, #0, lower_sync_rest
+    cbz x0, lower_sync_rest\suffix
+    trace_quickly \suffix, trace_quick_call
     restore_caller_saved
     exception_return
 .endm
 
 // The same for interrupts. trap_quick_irq returns an INTID that it has acknowledged and not served, or TRAP_QUICK_DONE,
-// which has bit 31 set. No INTID has that bit.
-.macro vector_lower_irq
+// which is bit 63. No INTID has that bit.
+.macro vector_lower_irq suffix
     .balign 0x80
     stp x0, x1, [sp, #X(0)]
     save_caller_saved
     bl trap_quick_irq
-    tbz w0, #31, lower_irq
+    tbz x0, #63, lower_irq\suffix
+    trace_quickly \suffix, trace_quick_irq
     restore_caller_saved
     exception_return
 .endm
@@ -142,12 +155,12 @@
     b own_exception
 .endm
 
-// VBAR_EL2 ignores its low 11 bits, so the table is aligned to 2 KiB. Its four groups are: EL2 with SP_EL0, EL2 with
+// VBAR_EL2 ignores its low 11 bits, so a table is aligned to 2 KiB. Its four groups are: EL2 with SP_EL0, EL2 with
 // SP_EL2, a lower level in AArch64, a lower level in AArch32; in each the order is synchronous, IRQ, FIQ, SError.
-.section .text.vectors, "ax"
+.macro vector_table suffix
 .balign 0x800
-.global vectors
-vectors:
+.global vectors\suffix
+vectors\suffix:
     vector_own 0
     vector_own 1
     vector_own 2
@@ -156,52 +169,91 @@ vectors:
     vector_own 5
     vector_own 6
     vector_own 7
-    vector_lower_sync
-    vector_lower_irq
-    vector_lower lower_fiq
-    vector_lower lower_serror
+    vector_lower_sync \suffix
+    vector_lower_irq \suffix
+    vector_lower lower_fiq\suffix
+    vector_lower lower_serror\suffix
     // EL1 in AArch32: never, since HCR_EL2.RW is always 1. EL0 in AArch32 comes by the ones above
-    vector_lower lower_sync
-    vector_lower_irq
-    vector_lower lower_fiq
-    vector_lower lower_serror
-
-.macro lower_tail label, handler
-\label:
-    mov x0, sp
-    bl \handler
-    b guest_enter
+    vector_lower lower_sync\suffix
+    vector_lower_irq \suffix
+    vector_lower lower_fiq\suffix
+    vector_lower lower_serror\suffix
 .endm
 
-    lower_tail lower_fiq, trap_from_fiq
-    lower_tail lower_serror, trap_from_serror
+.section .text.vectors, "ax"
+    vector_table
+    vector_table _traced
 
-lower_irq:
+// The whole way: the frame has all of the guest's registers. With a trace, what they are is noted before C changes them,
+// and the record is written after it.
+.macro trace_entry suffix
+    .ifc \suffix, _traced
+    mov x0, sp
+    bl trace_enter
+    .endif
+.endm
+
+.macro trace_end suffix
+    .ifc \suffix, _traced
+    mov x0, sp
+    bl trace_exit
+    .endif
+.endm
+
+// The INTID, w0, waits in x19, which C keeps, while the exit is noted.
+.macro whole_way suffix
+lower_fiq\suffix:
+    trace_entry \suffix
+    mov x0, sp
+    bl trap_from_fiq
+    trace_end \suffix
+    b guest_enter
+
+lower_serror\suffix:
+    trace_entry \suffix
+    mov x0, sp
+    bl trap_from_serror
+    trace_end \suffix
+    b guest_enter
+
+lower_irq\suffix:
     mov w2, w0 // save_rest loses x0 and x1
     save_rest
+    .ifc \suffix, _traced
+    mov w19, w2
+    trace_entry \suffix
+    mov w2, w19
+    .endif
     mov x0, sp
     mov w1, w2
     bl trap_from_irq
+    trace_end \suffix
     b guest_enter
+.endm
+
+    whole_way
+    whole_way _traced
 
 // An exit whose syndrome names a general-purpose register Rt, from bit \rt of ESR_EL2 on: the shorter way needs that one
 // register in the frame as well. x0 to x9, x16, x17 and x30 are there; so is the 31st place, where XZR reads as zero
 // and takes what is written, since SP_EL0 is not saved there yet. Another register is stored before \handler runs when
 // the guest gives its value (\branch_if_read does not branch), and loaded afterwards when the guest takes a value.
-.macro lower_with_register label, handler, rt, branch_if_read:vararg
-\label:
+.macro lower_with_register label, suffix, handler, writer, rt, branch_if_read:vararg
+\label\suffix:
     ubfx w2, w1, #\rt, #5
     cmp w2, #9
     b.hi 2f
 1:  bl \handler
-    tbz w0, #0, lower_sync_rest
+    cbz x0, lower_sync_rest\suffix
+    trace_quickly \suffix, \writer
     restore_caller_saved
     exception_return
 2:  \branch_if_read, 3f
     bl store_register
     b 1b
 3:  bl \handler
-    tbz w0, #0, lower_sync_rest
+    cbz x0, lower_sync_rest\suffix
+    trace_quickly \suffix, \writer
     mrs x1, esr_el2
     ubfx w2, w1, #\rt, #5
     bl load_register
@@ -209,8 +261,12 @@ lower_irq:
     exception_return
 .endm
 
-    lower_with_register lower_abort, trap_quick_abort, 16, tbz w1, #6         // ISS.SRT; WnR
-    lower_with_register lower_register, trap_quick_register, 5, tbnz w1, #0   // ISS.Rt; Direction
+    // ISS.SRT; WnR
+    lower_with_register lower_abort, , trap_quick_abort, trace_quick_abort, 16, tbz w1, #6
+    lower_with_register lower_abort, _traced, trap_quick_abort, trace_quick_abort, 16, tbz w1, #6
+    // ISS.Rt; Direction
+    lower_with_register lower_register, , trap_quick_register, trace_quick_register, 5, tbnz w1, #0
+    lower_with_register lower_register, _traced, trap_quick_register, trace_quick_register, 5, tbnz w1, #0
 
 // The guest's register number w2, from 10 on, to its place in the frame. It still has the guest's value when it is one
 // that EL2's C does not use (-ffixed-x10 ...) or keeps (x18 to x29). Each register takes two instructions below.
@@ -247,6 +303,15 @@ first_load:
     .endif
     .endr
     ret // XZR
+
+lower_sync_rest_traced:
+    save_rest
+lower_sync_traced:
+    trace_entry _traced
+    mov x0, sp
+    bl trap_from_sync
+    trace_end _traced
+    b guest_enter
 
 lower_sync_rest:
     save_rest

@@ -10,6 +10,7 @@
 #define BOOT_OPTIONS_MAGIC   UINT64_C(0x61726f70) // "arop"
 #define BOOT_OPTIONS_RAW     BIT64(0)             // the guest's output is not filtered
 #define BOOT_OPTIONS_COLOR   BIT64(1)             // the terminal has colours, and they are wanted
+#define BOOT_OPTIONS_TRACE   BIT64(2)             // the trace is on from the guest's first instruction, with everything
 #define BOOT_OPTIONS_CPUS    GENMASK64(7, 4)      // of a machine that always has the same CPUs: use so many; 0: all
 #define BOOT_OPTIONS_ROWS    GENMASK64(15, 8)     // the terminal's lines; 0: no terminal, or not known
 #define BOOT_OPTIONS_COLUMNS GENMASK64(30, 16)    // its columns; 0 as above

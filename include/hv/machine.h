@@ -47,6 +47,14 @@ struct vcpu_held {
     uint64_t parts[4];
 };
 
+// What the guest's registers were when an exit began that goes the whole way (trap/trap_trace.c).
+struct vcpu_traced {
+    bool pending; // its record is still to be written
+    uint32_t pstate;
+    uint64_t x[4];
+    uint64_t lr;
+};
+
 struct vcpu {
     struct trap_frame *frame; // at the top of its CPU's EL2 stack; valid while that CPU is in EL2
     struct vm *vm;
@@ -54,7 +62,7 @@ struct vcpu {
     const struct policy_range *range; // of the last device access that the quick way took; NULL: none yet
     const struct device *device;      // which range lies in
     const uint64_t *shadow;           // stage 2's entry of range when that is a shadow page, else an invalid one
-    const uint8_t *trace_filter;      // by 2 * key + direction (1: write or call): 1 when such an exit is traced
+    const uint8_t *trace_filter;      // by 2 * key + direction (1: write or call): bit 0: such an exit is traced
     struct trace_chunk *trace_chunk;  // where the CPU's next trace record goes; full: there is no room (trace.h)
     uint32_t id;      // which of its VM's vCPUs it is: 0 .. vm->vcpu_count - 1, the guest's MPIDR_EL1.Aff0
     uint32_t cpu;     // the physical CPU on which it runs, and no other: 0 .. cpu_count() - 1
@@ -78,6 +86,7 @@ struct vcpu {
     struct vgic_cpu gic;   // vdev/vgic/vgic*.c
     struct vtimer timer;   // vdev/vtimer.c
     struct vcpu_held held;
+    struct vcpu_traced traced;
     uint64_t parts[4]; // what an access in several parts stores (trap/abort.c); 0 outside such an access
 };
 
@@ -120,6 +129,7 @@ struct vm {
     // that of KEY_SYSREG_UNKNOWN, which nobody is given.
     uint64_t id_value[SYSREG_COUNT + 1];
     uint8_t *trace_filter;           // its own table, for all of its vCPUs: see vcpu->trace_filter
+    uint8_t trace_types;             // the same for records that are no exits (trace_filter.h)
     uint16_t number;                 // its place in the plan (plan.h)
     unsigned int log_budget;         // its number among the log's budgets (log_budget.h), by vm_build
     struct policy_controls controls; // what its vCPUs run with: the policy's, since vm_build

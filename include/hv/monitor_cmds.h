@@ -29,6 +29,7 @@ MONITOR_HANDLER(cmd_status);
 MONITOR_HANDLER(cmd_step);
 MONITOR_HANDLER(cmd_sym);
 MONITOR_HANDLER(cmd_timer);
+MONITOR_HANDLER(cmd_trace);
 MONITOR_HANDLER(cmd_vcpu);
 MONITOR_HANDLER(cmd_version);
 MONITOR_HANDLER(cmd_virtio);
@@ -48,11 +49,15 @@ MONITOR_COMPLETION(complete_exc);
 MONITOR_COMPLETION(complete_log);
 MONITOR_COMPLETION(complete_policy);
 MONITOR_COMPLETION(complete_register);
+MONITOR_COMPLETION(complete_trace);
 
 // What one command has from another's file.
 MONITOR_HANDLER(monitor_mem_read); // mem read
 // hv selftest; commands_are_sorted: what it shows of the table that it must not know.
 const char *monitor_selftest(const struct monitor_words *words, bool commands_are_sorted);
+// An event as a row, and the line above such rows.
+void monitor_show_event(const struct event *event);
+void monitor_show_event_heading(void);
 // Events begin[cpu] .. end[cpu] - 1 of every CPU, in order of time, a row each.
 void monitor_show_events(const uint64_t *begin, const uint64_t *end);
 // A copy of event sequence of cpu; false when it is gone, or changed meanwhile.

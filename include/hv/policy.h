@@ -22,6 +22,7 @@ enum policy_action {
 
 #define POLICY_FLAG_LOG     0x01 // write a log record
 #define POLICY_FLAG_DEFAULT 0x02 // nobody named this key: the verdict is the file's default
+#define POLICY_FLAG_TRACE   0x08 // its exits go into the trace from the first guest entry
 #define POLICY_FLAG_QUICK   0x04 // emulated, without a record, by what needs only the event (trap_quick.c)
 
 // Two bytes, loaded at once.
@@ -79,6 +80,7 @@ struct policy {
     unsigned int range_count;
     unsigned int virtio_count;
     unsigned int log_budget; // records a second that all of a VM may cause; 0: no limit
+    bool traced;             // a row says trace = true
     struct policy_controls controls;
     struct policy_verdict verdicts[KEY_COUNT][2]; // by key: [0] read, [1] write or call
 };

@@ -55,6 +55,12 @@ static inline struct event *telemetry_begin(struct telemetry *telemetry)
     return event;
 }
 
+// The event that has ended last. At least one has.
+static inline const struct event *telemetry_last(const struct telemetry *telemetry)
+{
+    return &telemetry->last[(telemetry->sequence - 1) % TELEMETRY_LAST];
+}
+
 // The exit of this slot has begun at entry (CNTPCT_EL0). While it is under way, event->exit is the moment from which
 // its time counts: the entry, moved on by as much as the clock stood still. The two stamps are adjacent, so that both
 // are one instruction.

@@ -7,60 +7,9 @@
 // them are 0 while the trace is off.
 #pragma once
 
-#include <hv/event.h>
 #include <hv/machine.h>
-#include <hv/memory_map.h>
-#include <hv/trace_schema.h>
+#include <hv/trace_chunk.h>
 #include <hv/types.h>
-
-#define TRACE_CHUNK_SIZE    0x10000 // header included
-#define TRACE_CHUNK_RECORDS 511
-#define TRACE_RING_SIZE     (TRACE_SIZE / CPU_MAX)
-#define TRACE_RING_CHUNKS   (TRACE_RING_SIZE / TRACE_CHUNK_SIZE)
-
-// The header of a chunk, and what stands before its records. `closed` is 0 while it is being written; `count` is right
-// at any moment.
-struct trace_chunk {
-    uint32_t magic;
-    uint16_t version;
-    uint16_t kind;
-    uint32_t count;
-    uint32_t bytes;
-    uint64_t boot;
-    uint64_t first;
-    uint64_t dropped;
-    uint64_t opened;
-    uint64_t closed;
-    uint16_t cpu;
-    uint16_t vm;
-    uint32_t spare;
-    uint64_t vbar_el1;
-    uint64_t ttbr1_el1;
-    uint64_t tcr_el1;
-    uint64_t sctlr_el1;
-    uint64_t virtual_offset;
-    uint8_t spare_bytes[24];
-};
-
-struct trace_record {
-    struct event event;
-    union {
-        struct {
-            uint64_t x[4];
-            uint64_t lr;
-            uint64_t caller;
-            uint32_t context;
-            uint32_t pstate;
-            uint16_t vm;
-            uint8_t spare[6];
-        };
-        uint8_t text[TRACE_TEXT_SIZE]; // TRACE_TYPE_TEXT
-    };
-};
-
-_Static_assert(sizeof(struct trace_chunk) == 128 && sizeof(struct trace_record) == 128);
-_Static_assert(sizeof(struct trace_chunk) + TRACE_CHUNK_RECORDS * sizeof(struct trace_record) == TRACE_CHUNK_SIZE);
-_Static_assert(offsetof(struct trace_record, text) == TRACE_TEXT_OFFSET);
 
 // Who takes chunks out of memory, e.g. to a port of the serial device.
 struct trace_sink {
@@ -117,24 +66,30 @@ struct trace_counts {
 };
 struct trace_counts trace_counts(const struct vcpu *vcpu);
 
-// The record `back` records before the newest one in the ring of vcpu's CPU (0: the newest) that is still in memory;
-// NULL when there is none. Another CPU may be writing it just now: whoever reads takes a copy.
-const struct trace_record *trace_find(const struct vcpu *vcpu, unsigned int back);
+// Copies record `number` of the ring of vcpu's CPU, as long as it is in memory; false when it is gone, was dropped, or
+// is not there yet. The numbers that may still be there: trace_oldest(vcpu) .. trace_counts(vcpu).records - 1. Any CPU.
+bool trace_copy(const struct vcpu *vcpu, uint64_t number, struct trace_record *record);
+uint64_t trace_oldest(const struct vcpu *vcpu);
 
-// The place of the next record, or NULL when there is no room: then it has been counted as dropped. For the way back to
-// the guest, which fills all of it in and then calls trace_publish.
-struct trace_record *trace_open_slot(struct vcpu *vcpu);
-static inline struct trace_record *trace_slot(struct vcpu *vcpu)
+// The chunk in which there is room for a record of the CPU that this runs on, or NULL: then the record has been counted
+// as dropped. The caller fills in all of trace_next, and then the record counts by trace_publish, so that a reader of
+// memory finds none that is not whole.
+struct trace_chunk *trace_open(struct vcpu *vcpu);
+static inline struct trace_chunk *trace_room(struct vcpu *vcpu)
 {
     struct trace_chunk *chunk = vcpu->trace_chunk;
 
     if (__builtin_expect(chunk->count == TRACE_CHUNK_RECORDS, 0))
-        return trace_open_slot(vcpu);
-    return (struct trace_record *)(chunk + 1) + chunk->count;
+        return trace_open(vcpu);
+    return chunk;
 }
 
-// The record is whole: it counts. A reader of memory never finds a record that is not.
-static inline void trace_publish(struct vcpu *vcpu)
+static inline struct trace_record *trace_next(struct trace_chunk *chunk, uint32_t count)
 {
-    __atomic_store_n(&vcpu->trace_chunk->count, vcpu->trace_chunk->count + 1, __ATOMIC_RELAXED);
+    return (struct trace_record *)chunk + 1 + count;
+}
+
+static inline void trace_publish(struct trace_chunk *chunk, uint32_t count)
+{
+    __atomic_store_n(&chunk->count, count + 1, __ATOMIC_RELAXED);
 }

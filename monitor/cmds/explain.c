@@ -81,7 +81,7 @@ static const struct policy_row *row_of(const struct event *event)
 
 // An event takes two lines on a terminal of 80 columns: who and what, and below it the address, value and verdict.
 // Where the function is known, a line between the two names it.
-static void show_event(const struct event *event)
+void monitor_show_event(const struct event *event)
 {
     const struct policy_row *row = row_of(event);
     char name[EVENT_NAME_SIZE];
@@ -97,6 +97,12 @@ static void show_event(const struct event *event)
         policy_action_name(event->verdict), trap_result_name(event->result), row->place);
 }
 
+void monitor_show_event_heading(void)
+{
+    out_heading("%12s v %7s pc, read or write, key", "us", "seq");
+    out_heading("%12s address, value, verdict, result, policy row", "");
+}
+
 // A merge: of the next events of each vCPU the one that came first is shown, until none is left. An event that is gone
 // by now is passed over.
 void monitor_show_events(const uint64_t *begin, const uint64_t *end)
@@ -105,8 +111,7 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
     unsigned int first;
 
     memcpy(position, begin, monitor_vm()->vcpu_count * sizeof(position[0]));
-    out_heading("%12s v %7s pc, read or write, key", "us", "seq");
-    out_heading("%12s address, value, verdict, result, policy row", "");
+    monitor_show_event_heading();
     do {
         struct event event;
         struct event next;
@@ -121,7 +126,7 @@ void monitor_show_events(const uint64_t *begin, const uint64_t *end)
             }
         }
         if (first < CPU_MAX) {
-            show_event(&event);
+            monitor_show_event(&event);
             position[first]++;
         }
     } while (first < CPU_MAX);

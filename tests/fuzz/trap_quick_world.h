@@ -18,6 +18,7 @@
 #include <fake_records.h>
 #include <fake_shadow.h>
 #include <fake_step.h>
+#include <fake_trace_exit.h>
 #include <fake_vm_state.h>
 #include <guest_ram.h>
 

@@ -80,7 +80,7 @@ def verdict(policy, name, way=0):
     ('[[smccc]]\nname = "psci-version"\naction = "allow"', "never passed on to the firmware"),
     ('[[hypercall]]\nname = "hvc-paus"\naction = "deny"', 'did you mean "hvc-pause"?'),
     ('[[trap]]\nname = "sysreg"\naction = "deny"', "it has rows of its own"),
-    ('[[trap]]\nname = "brk"\naction = "allow"\nlog = true', "allow without log or count"),
+    ('[[trap]]\nname = "brk"\naction = "allow"\nlog = true', "allow without log, count or trace"),
     ('[[trap]]\nname = "sve"\naction = "allow"', "possible: deny, stop"),
     ('[[wfi]]\naction = "raz-wi"', "possible: allow, emulate"),
     ('sysreg = 3', "test.toml:2: sysreg must be an array of tables"),

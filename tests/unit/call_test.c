@@ -5,6 +5,7 @@
 
 #include <fake_channel.h>
 #include <fake_records.h>
+#include <fake_trace_exit.h>
 #include <fake_vm_state.h>
 
 #include <hv/call.h>

@@ -4,6 +4,9 @@
 #include <guest_ram.h>
 
 #include <hv/arch/descriptor.h>
+#include <hv/plan.h>
+#include <hv/trace.h>
+#include <hv/trace_filter.h>
 #include <policy_tables.c>
 
 #include <ctype.h>
@@ -11,6 +14,21 @@
 struct vm vm0;
 struct trap_frame frames[2];
 struct telemetry telemetry_cpu[2];
+
+// The plan has one VM, and the trace its memory; no CPU of this world takes an exception.
+char vectors[1], vectors_traced[1];
+static _Alignas(128) uint8_t trace_memory[TRACE_SIZE];
+static uint8_t trace_filter[KEY_COUNT][2];
+
+struct vm *plan_vm(unsigned int n)
+{
+    return n == 0 ? &vm0 : NULL;
+}
+
+unsigned int plan_vm_count(void)
+{
+    return 1;
+}
 
 const char *const good_lines[] = {
     "help",
@@ -73,6 +91,15 @@ const char *const good_lines[] = {
     "policy test read hvc-pause",
     "policy test write SCTLR_EL1",
     "policy request 0 block write 0 8",
+    "trace",
+    "trace filter",
+    "trace filter all",
+    "trace filter class device key wfi row 1 vm 0",
+    "trace filter vm 0",
+    "trace on",
+    "trace last",
+    "trace last 3",
+    "trace off",
     "gic",
     "gic 1",
     "timer",
@@ -108,6 +135,11 @@ int set_up(void **state)
             (struct vcpu){.vm = &vm0, .id = i, .cpu = i, .frame = &frames[i], .telemetry = &telemetry_cpu[i]};
         frames[i].elr_el2 = 0x40000000;
     }
+    vm0.trace_filter = &trace_filter[0][0];
+    trace_filter_clear(&vm0);
+    trace_init(trace_memory, 1);
+    for (unsigned int i = 0; i < 2; i++)
+        trace_init_vcpu(&vm0.vcpus[i]);
     telemetry_cpu[0].sequence = 5;
     for (unsigned int i = 0; i < 5; i++)
         telemetry_cpu[0].last[i] =
@@ -118,6 +150,7 @@ int set_up(void **state)
     memset(fake_console.guest_input, 0, sizeof(fake_console.guest_input));
     fake_sysreg_reset();
     fake_sysreg_set("CNTFRQ_EL0", 62500000);
+    fake_sysreg_set("TPIDR_EL2", (uintptr_t)&vm0.vcpus[0]);
     if (monitor_is_open()) {
         monitor_open_for_person("the test");
         monitor_input(0x03);

@@ -255,16 +255,22 @@ static void a_chunk_that_a_lost_sink_has_is_not_overwritten(void **state)
     assert_int_equal(trace_counts(cpu1).dropped, 0);
 }
 
-static void the_last_records_are_found(void **state)
+static void a_record_is_found_by_its_number(void **state)
 {
+    struct trace_record record;
     uint64_t number = 0;
     (void)state;
 
-    assert_null(trace_find(cpu0, 0));
+    assert_false(trace_copy(cpu0, 0, &record));
+    assert_int_equal(trace_oldest(cpu0), 0);
     write(cpu0, 30 * RECORDS + 2, &number);
-    for (unsigned int back = 0; back < 14 * RECORDS; back++)
-        assert_int_equal(trace_find(cpu0, back)->event.sequence, number - 1 - back);
-    assert_null(trace_find(cpu0, 15 * RECORDS));
+    assert_int_equal(trace_oldest(cpu0), 16 * RECORDS); // 15 chunks: one is meta's
+    for (uint64_t n = trace_oldest(cpu0); n < number; n++) {
+        assert_true(trace_copy(cpu0, n, &record));
+        assert_int_equal(record.event.sequence, n);
+    }
+    assert_false(trace_copy(cpu0, number, &record));
+    assert_false(trace_copy(cpu0, trace_oldest(cpu0) - 1, &record));
 }
 
 int main(void)
@@ -279,7 +285,7 @@ int main(void)
         cmocka_unit_test_setup(what_finds_no_room_is_counted, set_up),
         cmocka_unit_test_setup(gaps_are_the_drop_counter, set_up),
         cmocka_unit_test_setup(a_chunk_that_a_lost_sink_has_is_not_overwritten, set_up),
-        cmocka_unit_test_setup(the_last_records_are_found, set_up),
+        cmocka_unit_test_setup(a_record_is_found_by_its_number, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

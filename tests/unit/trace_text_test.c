@@ -38,10 +38,11 @@ static int set_up(void **state)
 
 static const struct trace_record *record(unsigned int back)
 {
-    const struct trace_record *found = trace_find(&vm.vcpus[2], back);
+    static struct trace_record found[4];
+    struct trace_record *copy = &found[back % 4]; // a test looks at several at once
 
-    assert_non_null(found);
-    return found;
+    assert_true(trace_copy(&vm.vcpus[2], trace_counts(&vm.vcpus[2]).records - 1 - back, copy));
+    return copy;
 }
 
 static void check_piece(const struct trace_record *piece, const char *bytes, size_t length, bool last)

@@ -10,6 +10,7 @@
 
 #include <fake_gicv3.h>
 #include <fake_step.h>
+#include <fake_trace_exit.h>
 #include <fake_vm_state.h>
 
 #include <hv/arch/abort.h>

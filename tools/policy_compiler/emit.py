@@ -25,7 +25,7 @@ def verdict_text(verdict, key, way):
     quick = quick and (key.group != "sysreg" or (key.kind, way) == ("ID", 0) or
                        (key.enum, way) == ("KEY_ICC_SGI1R_EL1", 1))
     flags = ["POLICY_FLAG_LOG"] * verdict["log"] + ["POLICY_FLAG_DEFAULT"] * (verdict["row"].index == 0)
-    flags += ["POLICY_FLAG_QUICK"] * quick
+    flags += ["POLICY_FLAG_QUICK"] * quick + ["POLICY_FLAG_TRACE"] * verdict["trace"]
     return f"{{{action_name(verdict['action'])}, {' | '.join(flags) or '0'}, {verdict['row'].index}}}"
 
 
@@ -123,7 +123,8 @@ def generate(policy):
             "    .rows = built_rows,", f"    .row_count = {len(policy.rows)},",
             "    .ranges = built_ranges,", f"    .range_count = {len(policy.ranges)},",
             "    .virtio = built_virtio,", f"    .virtio_count = {len(policy.virtio)},",
-            f"    .log_budget = {policy.log_budget},", "    .controls = {"]
+            f"    .log_budget = {policy.log_budget},", f"    .traced = {str(any(row.trace for row in policy.rows)).lower()},",
+            "    .controls = {"]
     for register in REGISTERS:
         bits = sorted(bit for bit in policy.bits if bit.startswith(register + "_"))
         out.append(f"        .{register.lower()} = {' | '.join(bits) or '0'},")

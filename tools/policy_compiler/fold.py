@@ -5,14 +5,14 @@ from .model import ALWAYS_SET, CALL_ACTIONS, CAUSE_ACTIONS, DIRECT, PAGE, PASSAB
 
 def possible(key, action, way, row):
     """The action that ariel can do for key in direction way where row asks for action; and why it differs, or None."""
-    log = row.log or row.count
+    seen = row.seen
     if key.group in ("hvc", "smccc", "smc"):
         if action == "allow":
             return "emulate", "a guest's call is never passed on to the firmware; emulate answers it"
         no_zero = "a call has no zero to read; deny returns NOT_SUPPORTED"
         return (action, None) if action in CALL_ACTIONS else ("deny", no_zero)
     if key.group == "cause":
-        return possible_cause(key, action, log)
+        return possible_cause(key, action, seen)
     if key.group == "device":
         return possible_device(key, action, way, row.exact)
     if key.kind == "UNDEF" and action in ("allow", "emulate", "pause"):
@@ -20,19 +20,19 @@ def possible(key, action, way, row):
     if key.kind in ("ID", "SGI") and action == "allow":
         reason = "would offer the guest what ariel does not virtualize" if key.kind == "ID" else "always traps"
         return "emulate", f"allow {reason}; use emulate"
-    if key.kind == "NONE" and (action in ("emulate", "pause") or action == "allow" and log):
-        return "allow", "EL2 cannot do it in the guest's place: allow without log or count, raz-wi, deny or stop"
-    if action == "allow" and (log or key.control in ALWAYS_SET) and key.kind not in PASSABLE:
+    if key.kind == "NONE" and (action in ("emulate", "pause") or action == "allow" and seen):
+        return "allow", "EL2 cannot do it in the guest's place: allow without log, count or trace, raz-wi, deny or stop"
+    if action == "allow" and (seen or key.control in ALWAYS_SET) and key.kind not in PASSABLE:
         return "emulate", None  # the hardware is not asked: ariel's own answer is the one there is
     return action, None
 
 
-def possible_cause(key, action, log):
+def possible_cause(key, action, seen):
     allowed = CAUSE_ACTIONS[key.id]
-    if action not in allowed or action == "allow" and log and key.id in DIRECT:
+    if action not in allowed or action == "allow" and seen and key.id in DIRECT:
         instead = allowed[0]
         return instead, f"possible: {', '.join(allowed)}" + \
-            (" (allow without log or count: it is then not trapped)" if key.id in DIRECT else "")
+            (" (allow without log, count or trace: it is then not trapped)" if key.id in DIRECT else "")
     return action, None
 
 
@@ -68,18 +68,18 @@ def possible_pass(key, way, exact):
 def verdict(policy, key, way, row):
     action, reason = possible(key, row.action, way, row)
     if reason and row.exact:
-        policy.error(row.at("action"), f"{row.text}: {row.action}{' with log' if row.log else ''} is not possible"
+        with_what = " with log" if row.log else " with trace" if row.trace else ""
+        policy.error(row.at("action"), f"{row.text}: {row.action}{with_what} is not possible"
                      f"{'' if len(row.targets) < 3 else ' for ' + key.name}: {reason}")
     elif reason:
-        word = f"becomes {action}" if action != row.action else "is not logged or counted"
+        word = f"becomes {action}" if action != row.action else "is not logged, counted or traced"
         names = row.changed.setdefault(f"{row.action} {word}: {reason}", [])
         if key.name not in names:
             names.append(key.name)
     direct = key.kind == "NONE" if key.group == "sysreg" else key.group == "cause" and key.id in DIRECT
     mute = action == "allow" and direct
-    log = row.log and not mute
-    trapped = action != "allow" or (log or row.count and not mute)
-    return {"action": action, "log": log, "row": row, "trapped": trapped}
+    return {"action": action, "log": row.log and not mute, "trace": row.trace and not mute, "row": row,
+            "trapped": action != "allow" or row.seen and not mute}
 
 
 def fold_keys(policy):
@@ -92,10 +92,10 @@ def fold_keys(policy):
     for key in policy.keys:
         for way in (0, 1):
             if key.group == "cause" and key.id not in CAUSE_ACTIONS:
-                policy.verdicts[key, way] = {"action": "emulate", "log": False, "row": fixed, "trapped": False}
+                policy.verdicts[key, way] = {"action": "emulate", "log": False, "trace": False, "row": fixed, "trapped": False}
             elif key.group == "sysreg" and way not in key.directions:
                 row = owner.get((key, way), policy.rows[0])
-                policy.verdicts[key, way] = {"action": "deny", "log": row.log, "row": row, "trapped": False}
+                policy.verdicts[key, way] = {"action": "deny", "log": row.log, "trace": row.trace, "row": row, "trapped": False}
             elif key.group != "device" or key.base is None:
                 policy.verdicts[key, way] = verdict(policy, key, way, owner.get((key, way), policy.rows[0]))
 

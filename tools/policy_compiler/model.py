@@ -9,7 +9,7 @@ SUBJECTS = {  # table of the source -> its fields beyond the common ones
                                                                 "shadow"),
     "hypercall": ("name", "number"), "smccc": ("name", "number"), "smc": (), "wfi": (), "wfe": (), "trap": ("name",),
     "virtio": ("device", "transport", "request", "sectors", "read_only", "read-only", "mac", "bytes", "requests")}
-COMMON = ("action", "log", "count", "limit", "why")
+COMMON = ("action", "log", "count", "trace", "limit", "why")
 TOP = ("name", "description", "default", "log_budget")
 KEY_LIMIT = 10  # LOG_LIMIT_PER_SECOND of log_budget.h: where a row has no limit
 RATE_MAX = 65534  # one below POLICY_LOG_UNLIMITED of policy.h
@@ -78,13 +78,18 @@ class Row:
     def __init__(self, table, line, fields, lines):
         self.table, self.line, self.fields, self.lines = table, line, fields, lines
         self.action = fields.get("action")
-        self.log, self.count = fields.get("log", False), fields.get("count", False)
+        self.log, self.count, self.trace = (fields.get(name, False) for name in ("log", "count", "trace"))
         self.shadow = fields.get("shadow", False)
         self.why, self.limit, self.unlimited = fields.get("why", ""), 0, False
         self.directions = (0, 1)
         self.targets = []  # (key, direction) or, for mmio, (base, end, direction)
         self.exact = False  # names single things: then it must be possible as it stands
         self.changed, self.bits, self.index = {}, set(), 0
+
+    @property
+    def seen(self):
+        """Whether EL2 has to see each access, also one that is allowed."""
+        return self.log or self.count or self.trace
 
     @property
     def text(self):

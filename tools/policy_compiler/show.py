@@ -30,7 +30,7 @@ def row_cost(policy, row):
 
 def describe(policy):
     rows = [{"row": row.index, "line": row.line, "subject": row.text,
-             "access": "".join("rw"[way] for way in row.directions), "action": row.action, "log": row.log,
+             "access": "".join("rw"[way] for way in row.directions), "action": row.action, "log": row.log, "trace": row.trace,
              "limit": row.limit, "unlimited": row.unlimited, "cost": row_cost(policy, row), "why": row.why,
              "notes": [f"{some(names)}: {note}" for note, names in row.changed.items()]} for row in policy.rows]
     controls = {register: sorted(bit[len(register) + 1:] for bit in policy.bits if bit.startswith(register + "_"))
@@ -48,9 +48,10 @@ def rate(number, unlimited):
 def show(policy):
     data = describe(policy)
     print(f"policy {data['policy']} ({data['file']}): {policy.source.get('description', '')}")
-    head = ("row", "line", "subject", "rw", "action", "log", "cost", "why")
+    head = ("row", "line", "subject", "rw", "action", "log", "trace", "cost", "why")
     table = [head] + [(str(r["row"]), str(r["line"]), r["subject"], r["access"], r["action"],
-                       rate(r["limit"] or KEY_LIMIT, r["unlimited"]) if r["log"] else "-", r["cost"], r["why"])
+                       rate(r["limit"] or KEY_LIMIT, r["unlimited"]) if r["log"] else "-", "yes" if r["trace"] else "-",
+                       r["cost"], r["why"])
                       for r in data["rows"]]
     widths = [min(max(len(line[column]) for line in table), 44) for column in range(len(head) - 1)]
     for line, row in zip(table, [None] + data["rows"]):

@@ -83,7 +83,7 @@ def read_source(policy):
                      f"{policy.numbers['ROW_MAX']}; join rows with lists or classes")
     for index, row in enumerate(policy.rows):
         row.index = index
-        common = COMMON if row.table != "virtio" else tuple(name for name in COMMON if name != "count")
+        common = COMMON if row.table != "virtio" else tuple(name for name in COMMON if name not in ("count", "trace"))
         check_fields(policy, row, common + SUBJECTS.get(row.table, ()))
     read_log_budget(policy, top)
 
@@ -124,8 +124,8 @@ def read_log_budget(policy, lines):
 
 
 def check_fields(policy, row, allowed):
-    kinds = {"log": bool, "count": bool, "shadow": bool, "why": str, "limit": str, "action": str, "access": str, "base": int,
-             "offset": int, "size": int}
+    kinds = {"log": bool, "count": bool, "trace": bool, "shadow": bool, "why": str, "limit": str, "action": str,
+             "access": str, "base": int, "offset": int, "size": int}
     for name, value in row.fields.items():
         if name not in allowed:
             policy.error(row.at(name), f"unknown field \"{name}\" in {row.table}"
@@ -164,6 +164,6 @@ def check_shadow(policy, row):
     if row.fields.get("device") != SHADOWED or {"offset", "size", "width", "access"} & set(row.fields):
         policy.error(row.at("shadow"), f"{row.text}: shadow is for a row with device = \"{SHADOWED}\" and without "
                      "offset, size, width and access")
-    elif row.action != "emulate" or row.log or row.count:
-        policy.error(row.at("shadow"), f"{row.text}: shadow needs action = \"emulate\" without log and count: what is "
+    elif row.action != "emulate" or row.seen:
+        policy.error(row.at("shadow"), f"{row.text}: shadow needs action = \"emulate\" without log, count and trace: what is "
                      "read from the page is not seen")

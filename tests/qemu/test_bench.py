@@ -48,6 +48,12 @@ def test_devices_that_nobody_uses_cost_nothing(runs):
             assert abs(row["instructions"] - without[row["operation"]]) <= 0.01 * row["budget"], row
 
 
+def test_an_exit_with_its_trace_record_costs_at_most_forty_instructions_more(runs):
+    result, _ = runs[0]
+    assert len(result["traced"]) >= 10 and {row["exits"] for row in result["traced"]} == {1, 2}
+    assert [row for row in result["traced"] if not row["holds"]] == []
+
+
 def test_an_exit_costs_the_same_when_all_cpus_trap_at_once(runs):
     result, _ = runs[0]
     assert sorted({row["cpus"] for row in result["scaling"]}) == [1, 2, 4, 8]

@@ -30,6 +30,7 @@
 #include <hv/string.h>
 #include <hv/trace.h>
 #include <hv/trace_control.h>
+#include <hv/trace_port.h>
 #include <hv/vdev_interrupts.h>
 #include <hv/virtio_device.h>
 #include <hv/vm.h>
@@ -137,9 +138,9 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
 
     // The guest.
     load(vm);
-    trace_begin(vm, options & BOOT_OPTIONS_TRACE);
     log_boot_done();
     trace_start(vm);
+    trace_begin(vm, (options & BOOT_OPTIONS_TRACE) || trace_port_exists());
     this_cpu_run(vcpu);
 }
 

@@ -8,9 +8,6 @@
 #include <hv/event_key.h>
 #include <hv/policy.h>
 #include <hv/string.h>
-#include <hv/trace_schema.h>
-
-#define CHOSEN_TYPES_SHIFT 4 // vm->trace_types: bits 3:0 are on, bits 7:4 are chosen
 
 #define CLASS_NAME(id, name) [TRACE_CLASS_##id] = (name),
 static const char *const class_names[] = {TRACE_CLASS_TABLE(CLASS_NAME)};
@@ -45,15 +42,10 @@ static void choose(struct vm *vm, unsigned int key, unsigned int direction)
     vm->trace_filter[2 * key + direction] |= TRACE_FILTER_CHOSEN;
 }
 
-static void choose_type(struct vm *vm, unsigned int type)
-{
-    vm->trace_types |= (uint8_t)(1u << type << CHOSEN_TYPES_SHIFT);
-}
-
 void trace_filter_clear(struct vm *vm)
 {
     memset(vm->trace_filter, 0, (size_t)2 * KEY_COUNT);
-    vm->trace_types = 0;
+    vm->trace_extras = 0;
 }
 
 void trace_filter_add_all(struct vm *vm)
@@ -64,8 +56,8 @@ void trace_filter_add_all(struct vm *vm)
 
 void trace_filter_add_class(struct vm *vm, enum trace_class class)
 {
-    if (class == TRACE_CLASS_TEXT || class == TRACE_CLASS_VIRTIO) {
-        choose_type(vm, class == TRACE_CLASS_TEXT ? TRACE_TYPE_TEXT : TRACE_TYPE_VIRTIO);
+    if (class == TRACE_CLASS_EXTRA) {
+        vm->trace_extras |= TRACE_FILTER_CHOSEN;
         return;
     }
     for (unsigned int key = class_keys[class].first; key < class_keys[class].end; key++)
@@ -117,14 +109,17 @@ bool trace_filter_is_empty(const struct vm *vm)
     for (unsigned int n = 0; n < 2 * KEY_COUNT; n++)
         if (vm->trace_filter[n] != 0)
             return false;
-    return vm->trace_types == 0;
+    return vm->trace_extras == 0;
+}
+
+static uint8_t applied(uint8_t byte, bool on)
+{
+    return byte == 0 ? 0 : (uint8_t)(TRACE_FILTER_CHOSEN | on);
 }
 
 void trace_filter_apply(struct vm *vm, bool on)
 {
-    for (unsigned int n = 0; n < 2 * KEY_COUNT; n++) {
-        uint8_t byte = vm->trace_filter[n];
-        vm->trace_filter[n] = byte == 0 ? 0 : (uint8_t)(TRACE_FILTER_CHOSEN | on);
-    }
-    vm->trace_types = (uint8_t)((vm->trace_types & 0xf0) | (on ? vm->trace_types >> CHOSEN_TYPES_SHIFT : 0));
+    for (unsigned int n = 0; n < 2 * KEY_COUNT; n++)
+        vm->trace_filter[n] = applied(vm->trace_filter[n], on);
+    vm->trace_extras = applied(vm->trace_extras, on);
 }

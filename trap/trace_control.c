@@ -11,6 +11,7 @@
 #include <hv/printf.h>
 #include <hv/trace.h>
 #include <hv/trace_filter.h>
+#include <hv/trace_text.h>
 
 extern char vectors[], vectors_traced[];
 
@@ -31,21 +32,33 @@ static void use_vectors(void *table)
     trace_flush(vcpu_current());
 }
 
+// Lines are known by no VM, such as the log's, so that extras are wanted when those of any VM are.
+void trace_apply_filters(void)
+{
+    bool extras = false;
+
+    for (unsigned int n = 0; n < plan_vm_count(); n++) {
+        trace_filter_apply(plan_vm(n), on);
+        extras |= trace_filter_wants_extras(plan_vm(n));
+    }
+    trace_set_extras(extras);
+}
+
 bool trace_turn(bool turn_on)
 {
-    for (unsigned int n = 0; n < plan_vm_count(); n++) {
-        struct vm *vm = plan_vm(n);
-        if (turn_on && trace_filter_is_empty(vm))
-            trace_filter_add_all(vm);
-        trace_filter_apply(vm, turn_on);
-    }
+    for (unsigned int n = 0; n < plan_vm_count(); n++)
+        if (turn_on && trace_filter_is_empty(plan_vm(n)))
+            trace_filter_add_all(plan_vm(n));
     on = turn_on;
+    trace_apply_filters();
     return cpu_call_all(use_vectors, turn_on ? vectors_traced : vectors);
 }
 
 void trace_begin(struct vm *vm, bool everything)
 {
-    if (!everything) {
+    if (everything) {
+        trace_filter_add_all(vm);
+    } else {
         if (!trace_filter_add_policy(vm))
             return;
         trace_set_filter_words("policy");

@@ -129,7 +129,7 @@ struct vm {
     // that of KEY_SYSREG_UNKNOWN, which nobody is given.
     uint64_t id_value[SYSREG_COUNT + 1];
     uint8_t *trace_filter;           // its own table, for all of its vCPUs: see vcpu->trace_filter
-    uint8_t trace_types;             // the same for records that are no exits (trace_filter.h)
+    uint8_t trace_extras;            // the same bits for records that are no exits (trace_filter.h)
     uint16_t number;                 // its place in the plan (plan.h)
     unsigned int log_budget;         // its number among the log's budgets (log_budget.h), by vm_build
     struct policy_controls controls; // what its vCPUs run with: the policy's, since vm_build

@@ -14,6 +14,9 @@ bool trace_is_on(void);
 // locks held (cpu_call).
 bool trace_turn(bool on);
 
+// Makes what was chosen since (trace_filter.h) count, if the trace is on.
+void trace_apply_filters(void);
+
 // How the trace begins at boot, before the first entry of vm's guest: with everything, or else with the rows of its
 // policy that say trace = true; off when it has none.
 void trace_begin(struct vm *vm, bool everything);

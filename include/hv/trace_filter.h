@@ -9,11 +9,12 @@
 #define TRACE_FILTER_ON     0x1 // such an exit is traced: chosen, and the trace is on
 #define TRACE_FILTER_CHOSEN 0x2
 
-// What a person can name: rows (ID, "name"). The first four are the groups of event keys, the others types of records.
+// What a person can name: rows (ID, "name"). The first four are the groups of event keys; extra is what is no exit,
+// lines of text and requests to virtio devices (trace_text.h).
 // clang-format off
 #define TRACE_CLASS_TABLE(CLASS) \
     CLASS(CAUSE, "cause") CLASS(CALL, "call") CLASS(DEVICE, "device") CLASS(REGISTER, "register") \
-    CLASS(TEXT, "text") CLASS(VIRTIO, "virtio")
+    CLASS(EXTRA, "extra")
 // clang-format on
 #define TRACE_CLASS_ENUM(id, name) TRACE_CLASS_##id,
 enum trace_class { TRACE_CLASS_TABLE(TRACE_CLASS_ENUM) TRACE_CLASS_COUNT };
@@ -38,9 +39,8 @@ bool trace_filter_add_policy(struct vm *vm);
 bool trace_filter_is_empty(const struct vm *vm);
 // Makes the choice count (on), or nothing.
 void trace_filter_apply(struct vm *vm, bool on);
-
-// Whether records of a type that is no exit (TRACE_TYPE_TEXT, TRACE_TYPE_VIRTIO) are wanted of a VM now.
-static inline bool trace_wants(const struct vm *vm, unsigned int type)
+// Whether extras are wanted of this VM: chosen, and on.
+static inline bool trace_filter_wants_extras(const struct vm *vm)
 {
-    return vm->trace_types >> type & 1;
+    return vm->trace_extras & TRACE_FILTER_ON;
 }

@@ -61,7 +61,7 @@ static const char *add_part(const struct monitor_words *words, unsigned int *at,
     if (strcmp(kind, "class") == 0) {
         unsigned int class = trace_class_find(name);
         if (class == TRACE_CLASS_COUNT)
-            return monitor_error("class '%s' is none of cause, call, device, register, text, virtio", name);
+            return monitor_error("class '%s' is none of cause, call, device, register, extra", name);
         if (vm != NULL)
             trace_filter_add_class(vm, (enum trace_class) class);
     } else if (strcmp(kind, "key") == 0) {
@@ -139,10 +139,9 @@ static const char *filter(const struct monitor_words *words)
             return error;
     }
     if (words->count > 2) {
-        for (unsigned int n = 0; n < plan_vm_count(); n++) {
+        for (unsigned int n = 0; n < plan_vm_count(); n++)
             choose(words, plan_vm(n));
-            trace_filter_apply(plan_vm(n), trace_is_on());
-        }
+        trace_apply_filters();
         keep_words(words);
     }
     show_state();

@@ -13,7 +13,6 @@
 
 #include <hv/policy.h>
 #include <hv/trace_filter.h>
-#include <hv/trace_schema.h>
 
 // Row 4 decides about writes of the RTC and reads of the UART; row 5 has trace = true.
 static const struct policy_range ranges[] = {
@@ -63,7 +62,7 @@ static void the_classes_are_all_keys(void **state)
     trace_filter_add_all(&vm);
     trace_filter_apply(&vm, true);
     assert_int_equal(count(), 2 * KEY_COUNT);
-    assert_true(trace_wants(&vm, TRACE_TYPE_TEXT) && trace_wants(&vm, TRACE_TYPE_VIRTIO));
+    assert_true(trace_filter_wants_extras(&vm));
 }
 
 static void each_class_has_what_its_name_says(void **state)
@@ -73,8 +72,8 @@ static void each_class_has_what_its_name_says(void **state)
     trace_filter_apply(&vm, true);
     assert_true(filter[KEY_SMC_IMMEDIATE][1] & filter[KEY_HVC_GET_HV_ID][1] & TRACE_FILTER_ON);
     assert_int_equal(filter[KEY_CAUSE_IRQ][0] | filter[KEY_DEVICE_PL011][0] | filter[KEY_SYSREG_UNKNOWN][0], 0);
-    assert_false(trace_wants(&vm, TRACE_TYPE_TEXT));
-    assert_int_equal(trace_class_find("virtio"), TRACE_CLASS_VIRTIO);
+    assert_false(trace_filter_wants_extras(&vm));
+    assert_int_equal(trace_class_find("extra"), TRACE_CLASS_EXTRA);
     assert_int_equal(trace_class_find("nonsense"), TRACE_CLASS_COUNT);
     assert_string_equal(trace_class_name(TRACE_CLASS_DEVICE), "device");
 }
@@ -84,7 +83,7 @@ static void choices_add_up_and_outlive_an_off(void **state)
     (void)state;
     assert_true(trace_filter_is_empty(&vm));
     trace_filter_add_key(&vm, KEY_CAUSE_WFI);
-    trace_filter_add_class(&vm, TRACE_CLASS_TEXT);
+    trace_filter_add_class(&vm, TRACE_CLASS_EXTRA);
     trace_filter_apply(&vm, true);
     trace_filter_add_key(&vm, KEY_CAUSE_IRQ);
     assert_int_equal(count(), 2);
@@ -92,12 +91,11 @@ static void choices_add_up_and_outlive_an_off(void **state)
     assert_int_equal(count(), 4);
     trace_filter_apply(&vm, false);
     assert_int_equal(count(), 0);
-    assert_false(trace_wants(&vm, TRACE_TYPE_TEXT));
+    assert_false(trace_filter_wants_extras(&vm));
     assert_false(trace_filter_is_empty(&vm));
     trace_filter_apply(&vm, true);
     assert_int_equal(count(), 4);
-    assert_true(trace_wants(&vm, TRACE_TYPE_TEXT));
-    assert_false(trace_wants(&vm, TRACE_TYPE_VIRTIO));
+    assert_true(trace_filter_wants_extras(&vm));
 }
 
 static void a_row_is_what_it_decides_about(void **state)

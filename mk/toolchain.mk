@@ -43,7 +43,7 @@ HV_CFLAGS = $(COMMON_CFLAGS) $(optimization) $(whole_program) -fstack-protector-
 # What a guest's exits run through is built for speed, the rest for size: it runs once, or for a person. A public function
 # that is defined `inline` there costs a request no call: the program is optimized as a whole.
 smallest = $(if $(filter 1,$(LLVM)),-Oz,-Os)
-HOT := vdev/virtio/queue vdev/virtio/mediator vdev/virtio/chain vdev/virtio/block vdev/virtio/net vdev/virtio/record vdev/virtio/transport drivers/virtqueue drivers/virtio_mmio policy/policy_virtio mm/guest_mem trace/log_virtio trap/trap_quick trap/abort trap/abort_classify vdev/device vdev/vgic/vgic_redist vdev/vpl011 vdev/vgic/vgic vdev/vgic/vgic_lr vdev/vgic/vgic_view vdev/vgic/vgic_icc
+HOT := vdev/virtio/queue vdev/virtio/mediator vdev/virtio/chain vdev/virtio/block vdev/virtio/net vdev/virtio/record vdev/virtio/transport drivers/virtqueue drivers/virtio_mmio policy/policy_virtio mm/guest_mem trace/log_virtio trap/trap_quick trap/trap_trace trap/abort trap/abort_classify vdev/device vdev/vgic/vgic_redist vdev/vpl011 vdev/vgic/vgic vdev/vgic/vgic_lr vdev/vgic/vgic_view vdev/vgic/vgic_icc
 optimization = $(if $(filter $(HOT:%=$(OBJECTS)/%.c.o),$@),-O2,$(smallest))
 # Not a policy's tables, which are linked behind the rest. And the compiler itself makes calls to what is in lib/string.c
 # and lib/fatal.c, when it is too late to compile them with the rest.

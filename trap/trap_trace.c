@@ -11,7 +11,6 @@
 #include <hv/arch/registers.h>
 #include <hv/guest_mem.h>
 #include <hv/guest_walk.h>
-#include <hv/string.h>
 #include <hv/telemetry.h>
 #include <hv/trace.h>
 #include <hv/trace_exit.h>
@@ -34,7 +33,8 @@ void trace_enter(const struct trap_frame *frame)
 {
     struct vcpu_traced *traced = &vcpu_current()->traced;
 
-    memcpy(traced->x, frame->x, sizeof(traced->x));
+    for (unsigned int n = 0; n < ARRAY_COUNT(traced->x); n++)
+        traced->x[n] = frame->x[n];
     traced->lr = frame->x[30];
     traced->pstate = (uint32_t)frame->spsr_el2;
     traced->pending = true;
@@ -72,21 +72,34 @@ static uint64_t caller_of(struct vcpu *vcpu, const struct event *event)
     return address;
 }
 
+// By words, of which the compiler makes pairs: to memcpy it would make a call.
+typedef uint64_t __attribute__((may_alias)) word_t;
+
+static inline __attribute__((always_inline)) void copy_words(void *to, const void *from, unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++)
+        ((word_t *)to)[i] = ((const word_t *)from)[i];
+}
+
 static void write_whole(struct vcpu *vcpu, const struct event *event)
 {
     const struct vcpu_traced *traced = &vcpu->traced;
-    struct trace_record record = {
-        .event = *event,
-        .lr = traced->lr,
-        .caller = caller_of(vcpu, event),
-        .context = context_hash(),
-        .pstate = traced->pstate,
-        .vm_and_spare = vcpu->vm->number,
-    };
+    uint64_t caller = caller_of(vcpu, event);
+    struct trace_chunk *chunk = trace_room(vcpu);
 
-    record.event.width = width_of(event);
-    memcpy(record.x, traced->x, sizeof(record.x));
-    trace_write(vcpu, &record);
+    if (chunk == NULL)
+        return;
+    uint32_t count = chunk->count;
+    struct trace_record *record = trace_next(chunk, count);
+    copy_words(&record->event, event, sizeof(*event) / sizeof(word_t));
+    record->event.width = width_of(event);
+    copy_words(record->x, traced->x, ARRAY_COUNT(record->x));
+    record->lr = traced->lr;
+    record->caller = caller;
+    record->context = context_hash();
+    record->pstate = traced->pstate;
+    record->vm_and_spare = vcpu->vm->number;
+    trace_publish(chunk, count);
 }
 
 // Once for each exit: whoever comes second finds nothing pending.

@@ -738,6 +738,9 @@ def write_verdict(out, summary, counts, extra):
 def write_complete(out, accounts, lacks):
     records = plural(accounts.written, "access has its record", "accesses have their record")
     boots = "" if accounts.boots == 1 else f" (over {plural(accounts.boots, 'boot')}, each with counters of its own)"
+    if not lacks and not accounts.written:
+        out.write(f"\nComplete: no access wanted a record, as EL2 has counted too{boots}.\n")
+        return
     if not lacks:
         out.write(f"\nComplete: {records}, none was held back, as many as EL2 has counted{boots}.\n")
         return

@@ -458,6 +458,11 @@ def test_complete_is_said_of_what_is_complete():
     assert text == "\nComplete: 2 accesses have their record, none was held back, as many as EL2 has counted.\n"
 
 
+def test_complete_is_said_where_nothing_was_asked_for():
+    _, text = verdict_on([start(), counters(1, "irq", 5, 0, 0), off(2)])
+    assert text == "\nComplete: no access wanted a record, as EL2 has counted too.\n"
+
+
 @pytest.mark.parametrize("lines, said", [
     (WHOLE[:2] + WHOLE[3:], "1 record missing: numbers that no record here has"),
     (WHOLE[:2] + WHOLE[3:], "1 access of which EL2 has written a record that is not here: CTR_EL0 1 of 2"),

@@ -174,12 +174,6 @@ report-check:
 	$(Q)scripts/bootstrap test
 	$(Q)$(PYTHON) tests/tools/report_check.py
 
-## takes the picture of such a page that README shows
-.PHONY: report-picture
-report-picture:
-	$(Q)scripts/bootstrap test
-	$(Q)$(PYTHON) tests/tools/report_check.py --picture docs/report.png
-
 ## draws the pictures of docs/ (docs/*.dot) by Graphviz, to be read on light and dark pages
 .PHONY: pictures
 pictures:

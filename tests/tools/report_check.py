@@ -3,8 +3,7 @@
 """`make report-check`: the page of a million records, in a real Chromium.
 
 Says how long the page took to make and to open, its size, and the frames while the timeline zooms in to single exits,
-moves, and zooms out again. It fails when the page is larger than 20 MB, complains, or shows another count than the trace.
-With --picture FILE it makes a page of a smaller trace, and a PNG of it, instead."""
+moves, and zooms out again. It fails when the page is larger than 20 MB, complains, or shows another count than the trace."""
 
 import argparse
 import io
@@ -87,26 +86,11 @@ def measure(folder, records):
     return faults
 
 
-def make_picture(folder, path):
-    """A PNG of the page of a small trace, as it opens."""
-    page = folder / "boot.html"
-    make_page(folder / "boot.trace", page, 30_000)
-    with open_browser() as browser:
-        browser.open(page, "#view=0-0.0009&record=3")
-        browser.run("document.getElementById('timeline').scrollIntoView({behavior: 'instant'})")
-        browser.picture(path)
-    print(f"{path}: {path.stat().st_size} bytes")
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--records", type=int, default=1_000_000, help="records of the trace (%(default)s)")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="a PNG to make instead")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ariel-report-") as folder:
-        if options.picture:
-            make_picture(Path(folder), options.picture)
-            return 0
         faults = measure(Path(folder), options.records)
     for fault in faults:
         print(f"report-check: {fault}", file=sys.stderr)

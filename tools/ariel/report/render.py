@@ -95,7 +95,9 @@ def make_context(trace, boot, summary, names, symbols):
     losses, refused, latencies = facts.losses(trace, boot), summary.refused(), summary.latencies()
     functions, more, more_exits = summary.functions()
     seconds = survey.end / chosen.meta["hz"]
-    vcpus = [add_rates(row, chosen.meta["hz"], len({row["vm"] for row in summary.vcpus()})) for row in summary.vcpus()]
+    vcpus = summary.vcpus()
+    vms = len({row["vm"] for row in vcpus})
+    vcpus = [add_rates(row, chosen.meta["hz"], vms) for row in vcpus]
     spans = sum(row["last"] - row["first"] for row in vcpus)
     context = {
         "survey": survey, "summary": summary, "names": names, "places": summary.places, "rows": names.rows, "vcpus": vcpus,
@@ -105,7 +107,8 @@ def make_context(trace, boot, summary, names, symbols):
         "el2_share": units.share(sum(row["ticks"] for row in vcpus), spans),
         "lost": sum(row["gaps"] for row in losses), "losses": losses, "first": summary.first_touches(), "keys": summary.keys(),
         "interrupts": facts.interrupts(survey), "functions": functions, "functions_more": more,
-        "functions_more_exits": more_exits, "policy": summary.policy(), "undecided": summary.undecided(), "refused": refused,
+        "functions_more_exits": more_exits,
+        "only_interrupted": summary.only_interrupted(), "policy": summary.policy(), "undecided": summary.undecided(), "refused": refused,
         "refused_count": sum(row["count"] for row in refused), "answered": summary.answered(),
         "untouched": summary.untouched(), "latencies": latencies, "requests": summary.requests(),
         "rounded": survey.durations.rounded, "exact_bits": EXACT_BITS, "scale": make_scale(chosen.meta["hz"], latencies),
@@ -116,7 +119,7 @@ def make_context(trace, boot, summary, names, symbols):
 def sections(context):
     """The list beside the page: where to go, and how much is there."""
     counts = {"machine": None, "timeline": None, "first": len(context["first"]), "keys": len(context["keys"]),
-              "functions": len(context["summary"].by_function), "policy": len(context["policy"]),
+              "functions": len(context["functions"]) + context["functions_more"], "policy": len(context["policy"]),
               "refused": len(context["refused"]), "latency": None, "records": context["kept"], "lacks": None, "terms": None}
     names = {"machine": "Machine", "timeline": "Timeline", "first": "First touches", "keys": "Traps by key",
              "functions": "Traps by function", "policy": "Policy rows", "refused": "Denied, untouched",

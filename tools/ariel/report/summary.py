@@ -78,11 +78,16 @@ class Summary:
         return sorted(rows, key=lambda row: -row["count"])
 
     def functions(self):
-        """(rows for the functions with the most exits, count of the functions without a row, their exits)."""
+        """(rows for the functions with the most exits of their own doing, count of those without a row, their exits).
+        An interrupt comes wherever the guest happens to be, and is no deed of that function: it counts apart."""
         rows = []
-        for function, sites in self.by_function.items():
+        for function, all_sites in self.by_function.items():
+            sites = [site for site in all_sites if not self.is_interrupt(site)]
+            if not sites:
+                continue
             awake = [site for site in sites if site.key not in self.names.sleeping]
             rows.append({"function": function, "count": total(sites), "keys": self.top_keys(sites),
+                         "interrupted": total(all_sites) - total(sites),
                          "verdicts": self.verdicts_of(sites),
                          "more": max(0, len({site.key for site in sites}) - TOP), "ticks": sum(site.ticks for site in awake),
                          "first": min(site.first for site in sites), "places": {site.place for site in sites}})
@@ -90,6 +95,15 @@ class Summary:
         for row in rows[:FUNCTIONS_MAX]:
             row["line"] = self.survey.by_place.line(row["places"], self.survey.by_place.used(self.survey.end))
         return rows[:FUNCTIONS_MAX], len(rows[FUNCTIONS_MAX:]), sum(row["count"] for row in rows[FUNCTIONS_MAX:])
+
+    def only_interrupted(self):
+        """(functions that were interrupted and made no other exit, those interrupts)."""
+        found = [total(sites) for sites in self.by_function.values() if all(self.is_interrupt(site) for site in sites)]
+        return len(found), sum(found)
+
+    def is_interrupt(self, site):
+        """Whether the exit was an interrupt's."""
+        return int(site.record["cause"]) in self.names.interrupt_causes
 
     def policy(self):
         """A row for each policy row, in the file's order, also for those that decided nothing."""

@@ -70,14 +70,16 @@ class Tables {
   }
 }
 
-// How many of the records have each key, or are in each function: an array by number. virtio requests are no exits.
+// How many of the records have each key, or are in each function: an array by number. virtio requests are no exits,
+// and an interrupt is not the function's doing.
 function countBy(model, records, facet) {
-  const {kinds, kind, owner} = model;
+  const {kinds, kind, owner, interruptKind} = model;
   const {functionOf, functions, keys} = model.facts;
   const counts = new Uint32Array(facet === "key" ? Math.max(keys.length, ...kinds.key) + 1 : functions.length);
   for (const at of records) {
     if (kinds.type[kind[at]] !== TYPE_EXIT) continue;
-    counts[facet === "key" ? kinds.key[kind[at]] : functionOf[owner[at]]]++;
+    if (facet === "key") counts[kinds.key[kind[at]]]++;
+    else if (!interruptKind[kind[at]]) counts[functionOf[owner[at]]]++;
   }
   return counts;
 }

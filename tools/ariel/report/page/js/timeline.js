@@ -5,7 +5,8 @@
 const LABEL_WIDTH = 144;
 const AXIS_HEIGHT = 22;
 const GAP = 5;
-const LINES_HEIGHT = LANES * LANE_HEIGHT + 6;
+const LINES_GAP = 5;  // below the lanes, for ticks
+const LINES_HEIGHT = (LANES[0] + LANES[1]) * LANE_HEIGHT + 2 * LINES_GAP;
 
 class Timeline {
   constructor(model) {
@@ -14,6 +15,7 @@ class Timeline {
     this.plan = new TrackPlan(model);
     this.tracks = this.plan.tracks;
     this.plan.layers(null).forEach((layer, n) => { this.tracks[n].all = layer; });
+    this.lines = [linesOf(model, 0), linesOf(model, 1)];
     this.lineTimes = Float64Array.from(model.facts.lines, ([ticks]) => ticks);
     this.canvas = document.getElementById("tracks");
     this.overview = document.getElementById("overview");
@@ -119,8 +121,10 @@ class Timeline {
       const box = {left: LABEL_WIDTH, top: track.top, width: this.width, height: track.height};
       track.most = drawTrack(context, this.model, track, box, this.view, colours);
     }
-    drawLines(context, this.model, this.lineTimes, {left: LABEL_WIDTH, top: this.linesTop, width: this.width}, this.view, colours,
-      this.linesFound);
+    this.lines.forEach((lines, kind) => {
+      const box = {left: LABEL_WIDTH, top: this.linesTop + kind * (LANES[0] * LANE_HEIGHT + LINES_GAP), width: this.width};
+      drawLines(context, this.model, lines, LANES[kind], box, this.view, colours, this.linesFound);
+    });
     this.drawMarks(context);
     context.restore();
     this.drawLabels(context);
@@ -161,7 +165,8 @@ class Timeline {
     }
     context.font = colours.smallFont;
     context.fillStyle = colours.text;
-    context.fillText("console, log", 2, this.linesTop + LANE_HEIGHT / 2);
+    context.fillText("console", 2, this.linesTop + LANE_HEIGHT / 2);
+    context.fillText("ariel's log", 2, this.linesTop + LANES[0] * LANE_HEIGHT + LINES_GAP + LANE_HEIGHT / 2);
     context.fillStyle = colours.line;
     for (const top of this.groups) context.fillRect(0, top, this.width + LABEL_WIDTH, 1);
     context.fillRect(LABEL_WIDTH - 1, 0, 1, this.height);

@@ -22,8 +22,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy
 import pytest
 from harness import ROOT, memory_map
+
+sys.path.insert(0, str(ROOT / "tools"))
+from ariel.trace import Trace  # noqa: E402  (tools/ is no package)
+from ariel.trace_format import TYPE_EXIT  # noqa: E402
 
 BUILD = Path("build/hostile")
 SEED = int(os.environ.get("HOSTILE_SEED") or 1)
@@ -58,6 +63,9 @@ TABLES = {"root": 1, "tables": 16, "memory": 1 + 64}
 # comes without), and behind the guest's RAM. (first, size); tests/hostile/virtio_shapes.c names addresses there for
 # devices to write to.
 NOBODYS = ((0x41900000, 0x500000), (0x74000000, 0xc000000))
+# include/hv/boot_options.h: the trace is on, with everything, from the guest's first instruction
+TRACED = f" -device loader,addr={memory_map('BOOT_OPTIONS_PA'):#x},data=0x61726f7000000004,data-len=8"
+TRACED_CPUS = (2, 4)  # the attacks on machines with so many CPUs are made with the trace on
 DISK_SIZE = 4 << 20
 # What a guest may have QEMU say, and how it gets there without EL2
 ALLOWED = {
@@ -196,6 +204,26 @@ def check_log(ariel, kinds):
         assert re.search(rb"\d+ forged", done.stderr), "nobody noticed the forgeries"
 
 
+def check_trace(ariel, memory, path, smp):
+    """The rings of a paused machine: chunks are sound, no exit since the oldest record is missing, nothing was dropped, and
+    the monitor has counted as many records as the rings say."""
+    ariel.command("pause")
+    path.write_bytes(memory.read(memory_map("TRACE_PA"), memory_map("TRACE_SIZE")))
+    counts = [json.loads(line) for line in ariel.command("trace -j") if line.startswith('{"cpu"')]
+    with Trace(str(path)) as trace:
+        assert not [text for text in trace.problems() if "meta" not in text], trace.problems()
+        assert all(loss.drops == 0 for loss in trace.losses().values())
+        heads = list(trace.headers())
+        for count in counts:
+            ends = [int(head["first"]) + int(head["count"]) for head in heads if head["cpu"] == count["cpu"]]
+            assert (count["records"], count["dropped"]) == (max(ends, default=0), 0)
+        records = numpy.concatenate([numpy.array(batch) for batch in trace.batches(types=[TYPE_EXIT])])
+    for vcpu in range(smp):
+        sequence = records["sequence"][records["vcpu"] == vcpu].astype("int64")
+        assert (numpy.diff(sequence) == 1).all(), f"exits of vCPU {vcpu} are missing"
+    assert (records["exit"] >= records["entry"]).all() and (records["vcpu"] < smp).all()
+
+
 def check_qemu(path):
     lines = path.read_text(errors="replace").splitlines() if path.exists() else []
     odd = [line for line in lines if line.strip() and not any(re.search(pattern, line) for pattern in ALLOWED)]
@@ -246,6 +274,7 @@ class Attacked:
             self.memory.fill(PATTERN)
         self.ariel = boot(elf=elf, cpu=cpu, smp=smp, wait=life // 2, life=life, loads=[(lines, address)],
                           extra=f"{self.memory.arguments} -d guest_errors -D {self.errors}{icount}"
+                                f"{TRACED if smp in TRACED_CPUS else ''}"
                                 f"{devices(folder) if self.has_devices else ''}")
 
     def wait_for(self, job, capsys):
@@ -271,6 +300,8 @@ class Attacked:
         kinds = [kind for kind, _, _ in self.jobs]
         check_monitor(self.ariel, self.smp)
         check_memory(self.memory, self.elf, symbols, expected)
+        if self.smp in TRACED_CPUS:
+            check_trace(self.ariel, self.memory, self.errors.with_name("rings"), self.smp)
         assert not self.has_devices or self.memory.is_filled(PATTERN), "a device wrote to RAM that is nobody's"
         if kinds[-1] in ENDLESS:
             self.ariel.command("reset")

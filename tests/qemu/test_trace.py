@@ -3,6 +3,7 @@
 and filters; the rows of a policy."""
 
 import json
+import re
 import struct
 import sys
 import time
@@ -14,6 +15,7 @@ from harness import ROOT, Ariel, build_policy, memory_map
 
 sys.path.insert(0, str(ROOT / "tools"))
 from ariel import trace_format  # noqa: E402
+from ariel.explain import explain_record  # noqa: E402
 from ariel.trace import Trace  # noqa: E402
 
 # include/hv/boot_options.h: the trace is on, with everything, from the guest's first instruction
@@ -177,3 +179,19 @@ def test_the_end_of_the_machine_is_in_the_trace(boot, tmp_path):
     trace = dump(machine, tmp_path / "rings")
     last = exits(trace)[-1]
     assert trace.meta["keys"][last["key"]] == "psci-system-off" and last["exit"] >= last["entry"]
+
+
+def test_the_tool_explains_an_exit_as_the_monitor_does(tmp_path):
+    """The monitor's words are folded to the terminal's width and name functions, which the tool does not know here."""
+    with Ariel(smp=2, extra=TRACED) as machine:
+        machine.expect_line(r"^# ariel-guest: \d+ passed, 0 failed", wait=300)
+        machine.attention()
+        machine.command("pause")
+        last = {(row["key"], row["access"], row["verdict"]): (row["vcpu"], row["seq"]) for row in rows(machine, "exc last 300")}
+        words = {owner: " ".join(machine.command(f"explain {owner[1]} {owner[0]}").text.split()) for owner in last.values()}
+        trace = dump(machine, tmp_path / "rings")
+    records = {(int(record["vcpu"]), int(record["sequence"])): record for record in exits(trace)}
+    assert len(words) > 5
+    for owner, text in words.items():
+        tool = " ".join(" ".join(explain_record(trace.boots[-1], records[owner])).split())
+        assert re.sub(r" <[^>]*>", "", text).removesuffix(" ok") == tool

@@ -140,7 +140,7 @@ static __attribute__((noinline)) void put_other(struct channel *channel, uint8_t
 __attribute__((flatten)) void channel_put(struct channel *channel, uint8_t byte)
 {
     spinlock_acquire(&console_lock);
-    if (__builtin_expect(channel->held || !line_put_text(byte), 0)) {
+    if (__builtin_expect(channel->held || !guest_words_has_room(&channel->words) || !line_put_text(byte), 0)) {
         put_other(channel, byte);
         return;
     }

@@ -82,7 +82,9 @@ static bool look_at_line(struct guest_words *words)
     return found;
 }
 
-void guest_words_full(struct guest_words *words)
+// The line that is being printed has no room for more: its beginning is looked at, and what is kept of it handed to the
+// trace.
+static void end_part(struct guest_words *words)
 {
     trace_part(words, false);
     if (!words->is_rest)
@@ -128,7 +130,10 @@ bool guest_words_byte(struct guest_words *words, uint8_t byte)
 {
     if (byte == '\n')
         return end_line(words);
+    bool is_full = !guest_words_has_room(words);
     guest_words_text(words, byte);
+    if (is_full)
+        end_part(words);
     return false;
 }
 

@@ -23,11 +23,13 @@ struct guest_words {
     bool panic_told;     // atomic
 };
 
-// The line that is being printed has no room for more: its beginning is looked at, and what is kept of it handed to the
-// trace.
-void guest_words_full(struct guest_words *words);
+// Whether one more byte leaves room for another. If not, the byte is guest_words_byte's.
+static inline bool guest_words_has_room(const struct guest_words *words)
+{
+    return words->line_length < GUEST_WORDS_PART - 1;
+}
 
-// A byte of the guest's output that does not end a line, in order, under the lock.
+// A byte of the guest's output that does not end a line, in order, under the lock, while guest_words_has_room.
 static inline void guest_words_text(struct guest_words *words, uint8_t byte)
 {
     unsigned int length = words->line_length;
@@ -35,9 +37,7 @@ static inline void guest_words_text(struct guest_words *words, uint8_t byte)
     if (byte == ']' && words->bracket == 0)
         words->bracket = length;
     words->line[length] = (char)byte;
-    words->line_length = ++length;
-    if (__builtin_expect(length == GUEST_WORDS_PART, 0))
-        guest_words_full(words);
+    words->line_length = length + 1;
 }
 
 // Any byte of the guest's output, in order, under the lock. True when guest_words_tell is due, to be called when the

@@ -38,6 +38,10 @@ class TraceError(ArielError):
     """A trace cannot be read: what is wrong, where in the file, what to do."""
 
 
+class PullError(ArielError):
+    """The trace cannot be taken out of a machine's memory: what is wrong, where, what to do."""
+
+
 class TablesError(ArielError):
     """The tables of ariel's headers cannot be read."""
 

@@ -29,8 +29,6 @@
 #include <hv/stage1.h>
 #include <hv/string.h>
 #include <hv/trace.h>
-#include <hv/trace_control.h>
-#include <hv/trace_port.h>
 #include <hv/vdev_interrupts.h>
 #include <hv/virtio_device.h>
 #include <hv/vm.h>
@@ -139,8 +137,7 @@ _Noreturn void main_boot_cpu(uint64_t secondary_entry)
     // The guest.
     load(vm);
     log_boot_done();
-    trace_start(vm);
-    trace_begin(vm, (options & BOOT_OPTIONS_TRACE) || trace_port_exists());
+    trace_start(vm, options & BOOT_OPTIONS_TRACE);
     this_cpu_run(vcpu);
 }
 

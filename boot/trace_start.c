@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The beginning of the trace. A trace that goes to a port has the log from its first record on, though nothing was
-// there to take it then: the log's ring has kept what was recorded meanwhile.
+// The beginning of the trace. A trace of everything has the log from its first record on, though nothing was there to
+// take it then: the log's ring has kept what was recorded meanwhile.
 #include "trace_start.h"
-
-#include <version.h>
 
 #include <hv/cpu.h>
 #include <hv/log.h>
 #include <hv/machine.h>
 #include <hv/printf.h>
-#include <hv/trace_meta.h>
+#include <hv/trace_control.h>
 #include <hv/trace_port.h>
 #include <hv/trace_text.h>
+#include <hv/virtio_serial.h>
 
 static void start_cpu(void *argument)
 {
@@ -32,12 +31,14 @@ static void add_record(const char *line, size_t length, void *argument)
     trace_text_log(number, record, (size_t)size, false);
 }
 
-void trace_start(const struct vm *vm)
+void trace_start(struct vm *vm, bool everything)
 {
-    trace_port_start(trace_meta_make(&(struct trace_machine){ARIEL_VERSION, cpu_count(), vm, 1}));
-    if (!trace_port_exists())
-        return;
-    trace_set_extras(true);
-    (void)log_for_each(UINT32_MAX, LOG_CLASS_COUNT, add_record, NULL);
-    (void)cpu_call_all(start_cpu, NULL);
+    if (virtio_serial_has(SERIAL_TRACE))
+        trace_port_start(trace_names());
+    everything = everything || trace_port_exists();
+    trace_begin(vm, everything);
+    if (everything)
+        (void)log_for_each(UINT32_MAX, LOG_CLASS_COUNT, add_record, NULL);
+    if (trace_port_exists())
+        (void)cpu_call_all(start_cpu, NULL);
 }

@@ -81,8 +81,6 @@ void trace_port_start(struct trace_chunk *meta_chunk)
 {
     static const struct serial_client client = {opened, NULL};
 
-    if (!virtio_serial_has(SERIAL_TRACE))
-        return;
     meta = meta_chunk;
     virtio_serial_set_lender(returned);
     virtio_serial_set_client(SERIAL_TRACE, &client);
@@ -105,26 +103,37 @@ void trace_port_flush(void)
         trace_flush(vcpu_current());
 }
 
+// Of one CPU: its drop counter when it was looked at last, and when a record told of it last.
+static struct {
+    uint64_t seen, told;
+    unsigned int looks;
+    bool dropping;
+} drops[CPU_MAX];
+
+static void tell_dropped(const struct vcpu *vcpu)
+{
+    uint64_t dropped = trace_counts(vcpu).dropped;
+    uint64_t told = drops[vcpu->cpu].told;
+
+    if (dropped == told)
+        return;
+    drops[vcpu->cpu].told = dropped;
+    log_record(LOG_WARN, LOG_MONITOR, "trace-dropped", "dropped=%lu total=%lu", dropped - told, dropped);
+}
+
 // A CPU that drops records says so when it begins to, and how many they were when it has stopped for a second. Dropped
 // records of the trace are no reason to write one record of the log after the other.
-static void tell_dropped(struct vcpu *vcpu)
+static void look_at_drops(const struct vcpu *vcpu)
 {
-    static struct {
-        uint64_t seen, told;
-        unsigned int looks;
-        bool dropping;
-    } cpus[CPU_MAX];
-    typeof(cpus[0]) *cpu = &cpus[vcpu->cpu];
+    typeof(drops[0]) *cpu = &drops[vcpu->cpu];
 
     if (++cpu->looks % TRACE_PORT_HZ != 0)
         return;
     uint64_t dropped = trace_counts(vcpu).dropped;
-    bool drops = dropped != cpu->seen;
-    if (drops != cpu->dropping && dropped != cpu->told) {
-        log_record(LOG_WARN, LOG_MONITOR, "trace-dropped", "dropped=%lu total=%lu", dropped - cpu->told, dropped);
-        cpu->told = dropped;
-    }
-    cpu->dropping = drops;
+    bool dropping = dropped != cpu->seen;
+    if (dropping != cpu->dropping)
+        tell_dropped(vcpu);
+    cpu->dropping = dropping;
     cpu->seen = dropped;
 }
 
@@ -132,7 +141,7 @@ static void tenth_passed(void *argument)
 {
     hyp_timer_set(READ_SYSREG(CNTPCT_EL0) + READ_SYSREG(CNTFRQ_EL0) / TRACE_PORT_HZ, tenth_passed, argument);
     trace_port_flush();
-    tell_dropped(vcpu_current());
+    look_at_drops(vcpu_current());
 }
 
 void trace_port_init_cpu(void)
@@ -141,19 +150,27 @@ void trace_port_init_cpu(void)
         tenth_passed(NULL);
 }
 
-static void end_here(void *argument)
+static void end_here(void)
 {
-    (void)argument;
     trace_stop(vcpu_current());
     trace_port_flush();
+}
+
+static void end_other(void *argument)
+{
+    (void)argument;
+    tell_dropped(vcpu_current());
+    end_here();
 }
 
 void trace_port_end_others(void)
 {
     uint32_t others = (uint32_t)BIT64(cpu_count()) - 1;
 
-    if (trace_port_is_open())
-        (void)cpu_call_each(others & ~(uint32_t)BIT64(cpu_id()), end_here, NULL);
+    if (!trace_port_is_open())
+        return;
+    (void)cpu_call_each(others & ~(uint32_t)BIT64(cpu_id()), end_other, NULL);
+    tell_dropped(vcpu_current());
 }
 
 void trace_port_end(void)
@@ -164,7 +181,7 @@ void trace_port_end(void)
     if (!trace_port_is_open())
         return;
     channel_end();
-    end_here(NULL);
+    end_here();
     while (virtio_serial_lent(SERIAL_TRACE) != 0 && READ_SYSREG(CNTPCT_EL0) - start <= wait)
         cpu_yield();
 }

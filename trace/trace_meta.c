@@ -76,12 +76,7 @@ static void add_machine(struct text *text, const struct trace_machine *machine)
 
 static void add_layout(struct text *text)
 {
-#define TYPE_u8                               "u8"
-#define TYPE_u16                              "u16"
-#define TYPE_u32                              "u32"
-#define TYPE_u64                              "u64"
-#define TYPE_u64x4                            "u64[4]"
-#define LAYOUT_FIELD(name, type, offset, ...) {#name, TYPE_##type, offset},
+#define LAYOUT_FIELD(name, type, offset, ...) {#name, #type, offset},
     static const struct field fields[] = {TRACE_EVENT_TABLE(LAYOUT_FIELD) TRACE_EXIT_TABLE(LAYOUT_FIELD)};
 
     add(text, "\"record\":[");

@@ -4,6 +4,8 @@
 // with the trace and is still in EL2 finds at its end that nobody wants its record.
 #include <hv/trace_control.h>
 
+#include <version.h>
+
 #include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
 #include <hv/cpu.h>
@@ -11,6 +13,7 @@
 #include <hv/printf.h>
 #include <hv/trace.h>
 #include <hv/trace_filter.h>
+#include <hv/trace_meta.h>
 #include <hv/trace_text.h>
 
 extern char vectors[], vectors_traced[];
@@ -44,8 +47,20 @@ void trace_apply_filters(void)
     trace_set_extras(extras);
 }
 
+// The names cost more instructions than all the rest of a boot: they are made when somebody wants a trace.
+struct trace_chunk *trace_names(void)
+{
+    static struct trace_chunk *names;
+
+    if (names == NULL)
+        names = trace_meta_make(&(struct trace_machine){ARIEL_VERSION, cpu_count(), plan_vm(0), plan_vm_count()});
+    return names;
+}
+
 bool trace_turn(bool turn_on)
 {
+    if (turn_on)
+        (void)trace_names();
     for (unsigned int n = 0; n < plan_vm_count(); n++)
         if (turn_on && trace_filter_is_empty(plan_vm(n)))
             trace_filter_add_all(plan_vm(n));

@@ -6,6 +6,10 @@
 
 #define TRACE_FILTER_WORDS 120 // bytes of a filter as a person spelled it, end of string included
 
+// The chunk that says what the numbers in all others mean (trace_meta.h). It is made at the first call, behind
+// trace_init and when the guests are loaded. On one CPU at a time.
+struct trace_chunk *trace_names(void);
+
 // Whether it is on.
 bool trace_is_on(void);
 

@@ -16,5 +16,5 @@ struct trace_machine {
     unsigned int vm_count; // 1 or more; the first one's policy is the one that is named
 };
 
-// Makes the text in trace_meta_chunk(), and returns that. At boot, once: behind trace_init, when the guests are loaded.
+// Makes the text in trace_meta_chunk(), and returns that. Once: behind trace_init, when the guests are loaded.
 struct trace_chunk *trace_meta_make(const struct trace_machine *machine);

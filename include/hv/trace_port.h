@@ -9,8 +9,8 @@ struct trace_chunk;
 
 #define TRACE_PORT_HZ 10 // how often a CPU hands on what its newest chunk has
 
-// Looks for the port. From now on chunks go there while its host side is connected: meta_chunk first whenever a
-// connection begins. Once, on the boot CPU, before a guest runs.
+// From now on chunks go to the port, which the machine has, while its host side is connected: meta_chunk first whenever
+// a connection begins. Once, on the boot CPU, before a guest runs.
 void trace_port_start(struct trace_chunk *meta_chunk);
 // Whether the machine has the port, and whether its host side is connected.
 bool trace_port_exists(void);

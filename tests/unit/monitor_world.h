@@ -6,6 +6,7 @@
 // Links: console/terminal_input.c trace/telemetry.c console/held.c trace/log_names.c
 // Links: arch/aarch64/esr_fields.c arch/aarch64/vcpu_registers.c mm/guest_walk.c mm/kernel_tables.c lib/parse.c
 // Links: vm/symbols.c vm/symbols_table.c trace/trace.c trace/trace_filter.c trace/trace_text.c trap/trace_control.c
+// Links: trace/trace_meta.c trace/trace_virtio.c platform/platform.c
 // Links: lib/printf.c lib/status.c tests/fake/fake_console.c tests/fake/fake_cpu.c tests/fake/fake_devices.c
 // Links: tests/fake/fake_guest_memory.c tests/fake/fake_log.c tests/fake/fake_port.c tests/fake/fake_vm.c
 #pragma once

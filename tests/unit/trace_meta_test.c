@@ -79,7 +79,7 @@ static void the_machine_and_all_names_are_there(void **state)
     assert_true(
         has(chunk, "\"board\":\"virt\",\"cpus\":4,\"midr\":\"0x411fd070\",\"policy\":\"a \\\"policy\\\"\\\\\","));
     assert_true(has(chunk, "\"record\":[[\"sequence\",\"u64\",0],[\"entry\",\"u64\",8],"));
-    assert_true(has(chunk, "[\"x\",\"u64[4]\",64],"));
+    assert_true(has(chunk, "[\"x\",\"u64x4\",64],"));
     assert_true(has(chunk, "\"verdicts\":[\"allow\",\"emulate\",\"raz-wi\",\"deny\",\"pause\",\"stop\"],"));
     assert_true(has(chunk, "\"types\":[\"\",\"exit\",\"text\",\"virtio\"],"));
     assert_true(has(chunk,

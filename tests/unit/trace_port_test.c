@@ -35,7 +35,7 @@ static struct vm vm;
 
 // The host: whether it is connected, how many loans it takes, those that it has not read, and all that it has read.
 static struct {
-    bool there, open, begun;
+    bool open, begun;
     bool reads;
     unsigned int room;
     void *lent[128];
@@ -50,12 +50,6 @@ static void (*tick)(void *argument);
 static uint64_t next_tick;
 static unsigned int records, channel_ends;
 static uint64_t told;
-
-bool virtio_serial_has(enum serial_port port)
-{
-    assert_int_equal(port, SERIAL_TRACE);
-    return host.there;
-}
 
 void virtio_serial_set_lender(void (*function)(void *token))
 {
@@ -213,11 +207,10 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void start(bool there, bool open)
+static void start(bool open)
 {
     struct trace_chunk *meta = trace_meta_chunk();
 
-    host.there = there;
     host.open = open;
     meta->count = 3;
     meta->bytes = 300;
@@ -273,7 +266,6 @@ static uint64_t walk(size_t from, unsigned int cpu, uint64_t *gap, uint64_t *dro
 static void without_a_port_nothing_happens(void **state)
 {
     (void)state;
-    start(false, false);
     assert_false(trace_port_exists() || trace_port_is_open());
     trace_port_init_cpu();
     assert_null(tick);
@@ -291,7 +283,7 @@ static void a_host_that_reads_gets_everything(void **state)
     uint64_t gap, dropped;
     (void)state;
 
-    start(true, true);
+    start(true);
     assert_true(trace_port_exists() && trace_port_is_open());
     trace_port_init_cpu();
     assert_int_equal(next_tick, 5000 + HZ / TRACE_PORT_HZ);
@@ -318,7 +310,7 @@ static void what_a_slow_host_costs_is_counted(void **state)
     uint64_t gap, dropped, got;
     (void)state;
 
-    start(true, true);
+    start(true);
     trace_port_init_cpu();
     host.reads = false;
     for (unsigned int i = 0; i < 400; i++) {
@@ -348,7 +340,7 @@ static void a_device_without_room_is_asked_again(void **state)
     uint64_t gap, dropped;
     (void)state;
 
-    start(true, true);
+    start(true);
     host.reads = false;
     host.room = 2;
     write(0, 5 * TRACE_CHUNK_RECORDS);
@@ -369,7 +361,7 @@ static void each_connection_begins_with_the_meta_chunk(void **state)
     size_t second;
     (void)state;
 
-    start(true, false);
+    start(false);
     assert_false(trace_port_is_open());
     write(0, 40 * TRACE_CHUNK_RECORDS);
     connect_host(true);
@@ -392,7 +384,7 @@ static void at_the_end_everything_is_handed_on(void **state)
     uint64_t gap, dropped;
     (void)state;
 
-    start(true, true);
+    start(true);
     write(0, 3);
     write(1, 4);
     run_on(1);
@@ -419,7 +411,7 @@ static void a_panic_hands_on_what_is_there(void **state)
     uint64_t gap, dropped;
     (void)state;
 
-    start(true, true);
+    start(true);
     write(0, 3);
     host.room = 0;
     write(1, 2 * TRACE_CHUNK_RECORDS + 9);

@@ -181,7 +181,7 @@ bench-phases: all
 	$(Q)$(PYTHON) tools/bench_phases.py --elf $(BUILD)/hypervisor.elf --guest $(BUILD)/bench.bin --cpu=$(call quote,$(CPU)) \
 	    --cc $(HOSTCC) --format $(FORMAT)
 
-## pairs for the wall times of `make bench-linux` and `bench-virtio`; 0: instructions alone
+## pairs for the wall times of `make bench-linux`, `bench-virtio` and `bench-trace`; 0: instructions alone
 PAIRS ?= 5
 
 ## Linux under it and without it, 1 and 4 CPUs: wall time, instructions and exits by cause, held to budgets
@@ -209,3 +209,15 @@ bench-virtio: $(BUILD)/block.bin
 	$(Q)$(PYTHON) tools/bench_virtio.py --elf $(LINUX_BUILD)/hypervisor.elf --guest $(BUILD)/block.bin \
 	    --folder $(BUILD)/bench-virtio --cpu=$(call quote,$(CPU)) --policy $(call quote,$(LINUX_POLICY_FILE)) --pairs $(PAIRS) \
 	    --cc $(HOSTCC) --format $(FORMAT)
+
+# What the trace is measured with: a policy of its own for Linux, and the default one for the guest that only traps.
+OBSERVE_BUILD = $(call policy_build,linux-observe)
+
+## what the trace costs that goes to a file: instructions of an exit, records a second, Linux on 4 CPUs with it and without
+.PHONY: bench-trace
+bench-trace: all
+	$(Q)scripts/bootstrap build run linux test
+	$(Q)$(MAKE) $(JOBS) --no-print-directory OBJECTS=$(BUILD) BUILD=$(OBSERVE_BUILD) POLICY=linux-observe all
+	$(Q)$(PYTHON) tools/bench_trace_file.py --elf $(OBSERVE_BUILD)/hypervisor.elf --bench-elf $(BUILD)/hypervisor.elf \
+	    --guest $(BUILD)/bench.bin --folder $(BUILD)/bench-trace-file --cpu=$(call quote,$(CPU)) --pairs $(PAIRS) --cc $(HOSTCC) \
+	    --format $(FORMAT)

@@ -24,9 +24,9 @@ struct trace_sink {
     void (*panic)(const struct trace_chunk *chunk);
 };
 
-// Makes all rings empty; the trace is off. memory: TRACE_SIZE bytes. boot: the number of this boot. Once, on the boot
-// CPU, before trace_init_cpu.
-void trace_init(void *memory, uint64_t boot);
+// Makes all rings empty; the trace is off. at: TRACE_SIZE bytes for them. boot: the number of this boot. Once, on the
+// boot CPU, before trace_init_vcpu.
+void trace_init(void *at, uint64_t boot);
 
 // Makes the vCPU ready to be traced, on its CPU or before that runs. Once for each, when vcpu->cpu and vcpu->vm stand.
 void trace_init_vcpu(struct vcpu *vcpu);

@@ -193,7 +193,7 @@ static bool next(const struct vcpu *vcpu, uint64_t *position, uint64_t end, stru
 // trace last [n]: as exc last, from the rings.
 static const char *last(const struct monitor_words *words)
 {
-    uint64_t position[CPU_MAX], end[CPU_MAX], wanted = LAST_DEFAULT;
+    uint64_t position[CPU_MAX] = {0}, end[CPU_MAX] = {0}, wanted = LAST_DEFAULT;
     struct trace_record record, first;
     unsigned int from;
     const char *error = words->count > 2 ? monitor_number("n", words->word[2], 1, LAST_MAX, &wanted) : NULL;

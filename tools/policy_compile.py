@@ -42,6 +42,7 @@ def main(arguments=None):
         print(f"{options.output}: cannot write: {error.strerror}", file=sys.stderr)
         return 1
     if options.show:
+        sys.stdout.reconfigure(errors="backslashreplace")  # a path may have bytes that are no UTF-8
         print(json.dumps(describe(policy), indent=1)) if options.json else show(policy)
     return 0
 

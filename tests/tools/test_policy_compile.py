@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 sys.path.insert(0, os.path.join(ROOT, "tools"))
-from policy_compiler import compiler, emit, headers, model  # noqa: E402
+from policy_compiler import compiler, emit, headers, model, untrapped  # noqa: E402
 
 TABLES = headers.read_tables(include=(os.path.join(ROOT, "include"),))
+with open(os.path.join(ROOT, "policy", "linux.toml"), "rb") as shipped:
+    SHIPPED = shipped.read()
 DEFAULT = 'default = { action = "deny", log = true }\n'
 
 
@@ -100,6 +102,102 @@ def test_missing_and_bad_default():
 def test_several_errors_in_one_run():
     text = errors('[[sysreg]]\nname = "X1"\naction = "deny"\n[[mmio]]\ndevice = "nope"\naction = "what"\n')
     assert [line.split(":")[1] for line in text.splitlines()] == ["3", "6", "7"]
+
+
+ALL_AT_ONCE = """\
+log_budget = 100
+default = { action = "deny", log = true }
+[sysreg]
+class = "PMU"
+action = deny
+limit = 10
+[[sysreg]
+name = "TPIDR_EL0"
+action = "deny"
+log = True
+[[mmio]]
+device = "pl061"
+action = "emulate"
+[[mmio]]
+device = "fw-cfg"
+action = "allow"
+width = 3
+[[sysreg]]
+name = ["CNTV_CTL_EL0", "SCTLR_EL2", "PMCCNTR_EL1", "timer"]
+action = "deny"
+log = "true"
+limit = 70000
+[[sysreg]]
+class = "SCTLR_EL1"
+action = "deny
+[[virtio]]
+device = "block"
+action = "emulate"
+[[mmio]]
+base = "0x9010000"
+"""
+
+
+def test_all_errors_of_a_file_by_line_each_with_its_cure():
+    """In spite of TOML errors between them, and without what would only follow from another error."""
+    assert errors(ALL_AT_ONCE, "").splitlines() == [f"test.toml:{text}" for text in (
+        '1: log_budget must be a string, not 100: write "100/s" (records a second), or "unlimited"',
+        "3: [sysreg] is one table, and a policy has a list of rows: sysreg must be an array of tables: write [[sysreg]]",
+        '5: not TOML: Invalid value: deny; write it in quotes: "deny"',
+        '6: limit must be a string, not 10: write "10/s" (records a second), or "unlimited"',
+        "7: not TOML: Expected ']]' at the end of an array declaration: [[sysreg]; write [[sysreg]]",
+        "10: not TOML: Invalid value: True; write true",
+        "13: mmio pl061: emulate is not possible: ariel has no emulation of it; allow, raz-wi or deny",
+        "16: mmio fw-cfg: allow is not possible: it is a bus master: it would write at PA what the guest means as IPA; deny, "
+        "raz-wi, pause or stop",
+        "17: width 3 is not 1, 2, 4 or 8, or a list of them",
+        '19: register "CNTV_CTL_EL0" exists, but cannot trap: that would need CNTHCTL_EL2.EL1TVT (FEAT_ECV), which ariel does '
+        "not use; of class TIMER these can: CNTPCT_EL0, CNTPCTSS_EL0, CNTP_TVAL_EL0, CNTP_CTL_EL0 and 1 more; name one of them, "
+        "or leave it out",
+        '19: register "SCTLR_EL2" cannot trap: its name is one of EL2 or EL3, and for EL1 it is UNDEFINED whatever a policy '
+        "says; leave it out",
+        '19: unknown register "PMCCNTR_EL1"; did you mean "PMCCNTR_EL0"?',
+        '19: unknown register "timer": it is a class; write class = "TIMER"',
+        "21: log must be true or false, not 'true'; write true without quotes",
+        '22: limit must be a string, not 70000: write "N/s" with N from 1 to 65534 (records a second), or "unlimited"',
+        "25: not TOML: Illegal character '\\n': the string does not end in its line; end it with the quote that it begins with",
+        "29: mmio 0x9010000: no action; one of allow, emulate, raz-wi, deny, pause, stop",
+        "30: base must be an integer, not '0x9010000'; write it without quotes, such as 0x9010000")]
+
+
+def test_errors_of_later_parts_come_along():
+    """Each in a row of its own: a field, a name, what is possible, what is never reached, what has no device."""
+    text = errors('[[sysreg]]\nname = "NOPE"\naction = "deny"\n[[mmio]]\ndevice = "pl061"\naction = "emulate"\n'
+                  '[[wfi]]\naction = "deny"\n[[wfi]]\naction = "stop"\n[[virtio]]\ndevice = "net"\naction = "deny"\n'
+                  '[[virtio]]\ndevice = "net"\naction = "deny"\n')
+    assert [line.split(":")[1] for line in text.splitlines()] == ["3", "7", "10", "15"]
+
+
+@pytest.mark.parametrize("text, message", [
+    ('[sysreg]\nclass = "PMU"\naction = "deny"\n[sysreg]\nclass = "TLB"\naction = "deny"', "test.toml:5: [sysreg] is one table"),
+    ('[ "wfi" ] # why\naction = "deny"', "test.toml:2: [wfi] is one table"),
+    ('sysreg = { class = "PMU", action = "dany" }', 'test.toml:2: unknown action "dany"'),
+    ('[[sysreg]]\nclass = "PMU"\naction = "deny"\n"a\\nb" = 1', 'test.toml:2: unknown field "a\\nb" in sysreg'),
+    ('[[mmio]]\ndevice = "pl061"\nwidth = 4.0\naction = "deny"', "test.toml:4: width 4.0 is not 1, 2, 4 or 8"),
+    ('[[smccc]]\nnumber = true\naction = "deny"', "test.toml:3: number must be a number or a list of them, not True"),
+    ('[[smccc]]\nname = 3\naction = "deny"', "test.toml:3: name must be a name or a list of them, not 3"),
+    ('[[smccc]]\nname = []\naction = "deny"', "test.toml:3: name must be a name or a list of them, not []"),
+    ("[[mmio]]\nbase = 0x" + "f" * 5000, "test.toml:3: a number of 5000 digits: at most 64 bits"),
+    ("[[mmio]]\nbase = " + "9" * 5000, "test.toml:3: a number of 5000 digits: at most 64 bits"),
+    ("[[mmio]]\nbase = " + "[" * 5000, "test.toml:3: not TOML"),
+    ('[[sysreg]]\nname = "TPIDR*"\naction = "deny"', 'register "TPIDR_EL0" exists, but cannot trap: that would need the fine-grained'),
+    ('[[sysreg]]\nname = "CNTFRQ_EL0"\naction = "deny"', "no control of EL2 traps it; of class TIMER these can"),
+    ('[[sysreg]]\nname = "FPCR"\naction = "deny"', 'all of floating point: [[trap]] name = "fp"; leave it out'),
+])
+def test_errors_by_what_was_meant(text, message):
+    assert message in errors(text)
+
+
+def test_no_register_both_traps_and_cannot():
+    names = {key.name.upper() for key in TABLES[0]["sysreg"]}
+    assert not names & {name.upper() for name in untrapped.UNTRAPPED}
+    classes = {key.cls for key in TABLES[0]["sysreg"]}
+    assert all(group is None or group in classes for group, _ in untrapped.UNTRAPPED.values())
 
 
 def test_too_many_rows():
@@ -290,6 +388,31 @@ def test_any_text_is_compiled_or_refused(text):
         assert error.args[0] and all(line.startswith("test.toml:") for line in error.args[0])
 
 
+VALUE = st.recursive(
+    st.sampled_from(['"deny"', '"rw"', '"PMU"', '"pl031"', '"10/s"', "true", "4", "0", "-1", "0x9010000", "1e400", "nan", "deny",
+                     "1979-05-27T07:32:00Z", '"psci-version"', '"*"', '"[a"', '""', "'", "2" * 40, "[", '"\\u0000\\n"', "{ a = 1 }"]),
+    lambda inner: st.lists(inner, max_size=3).map(lambda values: f"[{', '.join(values)}]"), max_leaves=4)
+FIELD = st.sampled_from(sorted({name for names in model.SUBJECTS.values() for name in names} | set(model.COMMON) | {"x", "a.b"}))
+TABLE = st.builds(lambda head, fields: head + "".join(f"{name} = {value}\n" for name, value in fields),
+                  st.sampled_from([f"{form % name}\n" for name in [*model.SUBJECTS, "default", "x"]
+                                   for form in ("[[%s]]", "[%s]", "[[%s]", "%s = [", "[[%s.y]]")]),
+                  st.lists(st.tuples(FIELD, VALUE), max_size=5))
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.one_of(st.binary(max_size=60), st.lists(TABLE, max_size=5).map(lambda parts: (DEFAULT + "".join(parts)).encode()),
+                 st.tuples(st.integers(0, 3000), st.binary(max_size=4)).map(
+                     lambda cut: SHIPPED[:cut[0]] + cut[1] + SHIPPED[cut[0] + 2:])))
+def test_any_file_is_compiled_or_refused_by_line(data):
+    """Bytes, tables with fields of every kind, a shipped policy with a hole: never a traceback, always sorted lines."""
+    try:
+        emit.generate(compiler.compile_data("test.toml", data, TABLES))
+    except model.PolicyError as error:
+        numbers = [int(line.split(":")[1]) for line in error.args[0]]
+        assert numbers and numbers == sorted(numbers) and not any("\n" in line for line in error.args[0])
+        assert min(numbers) >= 1 and max(numbers) <= data.count(b"\n") + data.count(b"\r") + 1
+
+
 @pytest.mark.parametrize("path", sorted(glob.glob(os.path.join(ROOT, "policy", "*.toml"))))
 def test_shipped_policies_compile_and_show(path, tmp_path):
     output = tmp_path / "policy_tables.c"
@@ -347,7 +470,7 @@ def test_document_lists_every_class():
 
 @pytest.mark.parametrize("data, name", [
     ("default = {}".encode("utf-16"), "UTF-16: "), ("default = {}".encode("utf-16-le"), "UTF-16 without a byte order mark: "),
-    (b"\xef\xbb\xbf" + b"default = {}", "UTF-8 with a byte order mark: "), (gzip.compress(b"default = {}"), "packed with gzip: "),
+    (b"\xef\xbb\xbf" + DEFAULT.encode(), "UTF-8 with a byte order mark: "), (gzip.compress(b"default = {}"), "packed with gzip: "),
 ])
 def test_what_is_no_plain_text_is_named(tmp_path, data, name):
     (tmp_path / "mine.toml").write_bytes(data)

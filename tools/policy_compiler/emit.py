@@ -12,7 +12,7 @@ SLOT_COUNT = 64
 def quote(text):
     """A C string literal: printable ASCII as it is, other bytes in octal."""
     plain = set(range(32, 127)) - set(b'"\\?')
-    return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode()) + '"'
+    return '"' + "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode(errors="surrogateescape")) + '"'
 
 
 def action_name(action):

@@ -67,7 +67,7 @@ def possible_pass(key, way, exact):
 
 def verdict(policy, key, way, row):
     action, reason = possible(key, row.action, way, row)
-    if reason and row.exact:
+    if reason and row.exact and row not in policy.doubtful:
         with_what = " with log" if row.log else " with trace" if row.trace else ""
         policy.error(row.at("action"), f"{row.text}: {row.action}{with_what} is not possible"
                      f"{'' if len(row.targets) < 3 else ' for ' + key.name}: {reason}")
@@ -151,8 +151,9 @@ def fold_ranges(policy):
 
 def check_one_device(policy, item):
     """Reads of the real device and writes of the guest's own would not belong together."""
-    if {v["action"] for v in item["verdicts"]} == {"allow", "emulate"}:
-        row = max((v["row"] for v in item["verdicts"]), key=lambda row: row.line)
+    rows = [v["row"] for v in item["verdicts"]]
+    if {v["action"] for v in item["verdicts"]} == {"allow", "emulate"} and policy.sound(*rows):
+        row = max(rows, key=lambda row: row.line)
         policy.error(row.at("action"), f"{row.text}: reads and writes of {item['key'].name} must be of the same device: "
                      "allow is the machine's, emulate the guest's own; give both emulate, or the writes raz-wi or deny")
 
@@ -160,7 +161,7 @@ def check_one_device(policy, item):
 def join_widths(policy, rows, verdicts):
     widths = [getattr(row, "widths", 15) if v["action"] != "deny" else None for row, v in zip(rows, verdicts)]
     known = [width for width in widths if width is not None]
-    if len(set(known)) > 1:
+    if len(set(known)) > 1 and policy.sound(*rows):
         policy.error(max(row.line for row in rows),
                      "reads and writes of one range have different width; give both the same")
     return known[0] if known else 15

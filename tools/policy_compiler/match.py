@@ -2,7 +2,9 @@
 """What the rows name: keys in both directions, or ranges of addresses."""
 import fnmatch
 
-from .model import CAUSE_ACTIONS, nearest
+from .model import CAUSE_ACTIONS, listed, nearest
+from .source import unread
+from .untrapped import why_untrapped
 from .virtio import match_virtio
 
 
@@ -10,9 +12,14 @@ def match_rows(policy):
     match = {"sysreg": match_sysreg, "mmio": match_mmio, "hypercall": match_call, "smccc": match_call,
              "smc": match_fixed, "wfi": match_fixed, "wfe": match_fixed, "trap": match_trap,
              "virtio": match_virtio}
+    for row in policy.rows[1:]:
+        if not unread(policy, row):
+            match[row.table](policy, row)
+    policy.settle()
     taken = {}
     for row in policy.rows[1:]:
-        match[row.table](policy, row)
+        if not policy.sound(row):
+            continue
         if row.table == "mmio":
             check_ranges(policy, row)
         elif row.targets and all(target in taken for target in row.targets):
@@ -25,7 +32,7 @@ def match_rows(policy):
 def words(policy, row, field):
     """The strings of a field that is a string or a list of strings."""
     value = row.fields.get(field, [])
-    values = value if isinstance(value, list) else [value]
+    values = listed(value)
     if not values or not all(isinstance(word, str) and word for word in values):
         policy.error(row.at(field), f"{field} must be a name or a list of names, not {value!r}")
         return []
@@ -52,13 +59,22 @@ def match_sysreg(policy, row):
         if not hit and glob:
             hit = [key for key in keys if fnmatch.fnmatchcase(key.name.upper(), word.upper())]
         if not hit:
-            known = classes if field == "class" else [key.name for key in keys]
-            kind = "class" if field == "class" else "register"
-            policy.error(row.at(field), f"unknown {kind} \"{word}\"{nearest(word, known)}")
+            policy.error(row.at(field), unknown_sysreg(word, field, keys, classes))
         if field == "name" and not glob:
             row.exact = True
             check_access(policy, row, hit)
         row.targets += [(key, way) for key in hit for way in row.directions]
+
+
+def unknown_sysreg(word, field, keys, classes):
+    """What to say of a word that names no register, or no class, of the table."""
+    names = [key.name for key in keys]
+    if field == "class":
+        other = next((name for name in names if name.upper() == word.upper()), None)
+        return f"unknown class \"{word}\"" + (f": it is a register; write name = \"{other}\"" if other else nearest(word, classes))
+    if word.upper() in classes:
+        return f"unknown register \"{word}\": it is a class; write class = \"{word.upper()}\""
+    return why_untrapped(word, keys) or f"unknown register \"{word}\"{nearest(word, names)}"
 
 
 def check_access(policy, row, keys):
@@ -71,12 +87,17 @@ def check_access(policy, row, keys):
 def match_call(policy, row):
     field = one_of(policy, row, "name", "number")
     keys = policy.groups["hvc" if row.table == "hypercall" else "smccc"]
-    values = row.fields.get(field, []) if field else []
-    for value in values if isinstance(values, list) else [values]:
+    kind = int if field == "number" else str
+    values = listed(row.fields[field]) if field else []
+    if field and (not values or not all(type(value) is kind for value in values)):
+        policy.error(row.at(field), f"{field} must be {'a number' if kind is int else 'a name'} or a list of them, not "
+                     f"{row.fields[field]!r}")
+        return
+    for value in values:
         prefix = "hvc-" if row.table == "hypercall" else "smccc-"
         hit = [key for key in keys if (key.number if field == "number" else key.name) == value
                or field == "name" and key.name == f"{prefix}{value}"]
-        if not hit and field == "name" and isinstance(value, str) and any(letter in value for letter in "*?["):
+        if not hit and field == "name" and any(letter in value for letter in "*?["):
             hit = [key for key in keys if fnmatch.fnmatchcase(key.name, value)]
         else:
             row.exact = True
@@ -114,7 +135,7 @@ def match_trap(policy, row):
 def match_mmio(policy, row):
     field = one_of(policy, row, "device", "base")
     check_width(policy, row)
-    if any(name in row.fields and not isinstance(row.fields[name], int) for name in ("base", "offset", "size")):
+    if any(name in row.fields and type(row.fields[name]) is not int for name in ("base", "offset", "size")):
         return
     row.exact = True
     if field == "base":
@@ -141,8 +162,8 @@ def match_mmio(policy, row):
 
 def check_width(policy, row):
     width = row.fields.get("width", [1, 2, 4, 8])
-    widths = width if isinstance(width, list) else [width]
-    if not widths or any(isinstance(value, bool) or value not in (1, 2, 4, 8) for value in widths):
+    widths = listed(width)
+    if not widths or any(type(value) is not int or value not in (1, 2, 4, 8) for value in widths):
         policy.error(row.at("width"), f"width {width!r} is not 1, 2, 4 or 8, or a list of them")
         widths = [1, 2, 4, 8]
     row.widths = sum({value: value for value in widths}.values())
@@ -165,7 +186,7 @@ def add_range(policy, row, base, size, field):
 
 def check_ranges(policy, row):
     mine = [target for target in row.targets if len(target) == 3]
-    for other in policy.rows[1:row.index]:
+    for other in filter(policy.sound, policy.rows[1:row.index]):
         for base, end, way in mine:
             theirs = (target for target in other.targets if len(target) == 3 and target[2] == way)
             hit = next((target for target in theirs if target[0] < end and base < target[1]), None)

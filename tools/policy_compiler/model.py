@@ -56,11 +56,11 @@ class Key:
 
 def quoted(text):
     """text as a value of a log record: what %pQ of printf.h makes of it."""
-    if text and all(0x20 < byte < 0x7f and byte not in b'"=' for byte in text.encode()):
+    if text and all(0x20 < byte < 0x7f and byte not in b'"=' for byte in text.encode(errors="surrogateescape")):
         return text
     escapes = {ord('"'): '\\"', ord("\\"): "\\\\", ord("\n"): "\\n"}
     return '"' + "".join(escapes.get(byte) or (chr(byte) if 0x20 <= byte < 0x7f else f"\\x{byte:02x}")
-                         for byte in text.encode()) + '"'
+                         for byte in text.encode(errors="surrogateescape")) + '"'
 
 
 def place_of(path, line, most):
@@ -81,7 +81,7 @@ class Row:
         self.log, self.count, self.trace = (fields.get(name, False) for name in ("log", "count", "trace"))
         self.shadow = fields.get("shadow", False)
         self.why, self.limit, self.unlimited = fields.get("why", ""), 0, False
-        self.directions = (0, 1)
+        self.directions, self.end = (0, 1), line + 1  # end: the first line after it
         self.targets = []  # (key, direction) or, for mmio, (base, end, direction)
         self.exact = False  # names single things: then it must be possible as it stands
         self.changed, self.bits, self.index = {}, set(), 0
@@ -99,8 +99,8 @@ class Row:
             names = list(map(str, subject))
             subject = ", ".join(names)
             subject = subject if len(subject) <= SUBJECT_MAX else some(names)
-        subject = f"{subject:#x}" if isinstance(subject, int) else subject
-        if "offset" in fields:
+        subject = f"{subject:#x}" if type(subject) is int else str(subject)
+        if type(fields.get("offset")) is int:
             subject += f"+{fields['offset']:#x}"
         if self.table == "virtio":
             parts = [shown(name, fields[name]) for name in ("transport", "request", "sectors") if name in fields]
@@ -120,6 +120,10 @@ def shown(name, value):
 def nearest(word, words):
     match = difflib.get_close_matches(str(word).lower(), [w.lower() for w in words], 1, 0.5)
     return f"; did you mean \"{next(w for w in words if w.lower() == match[0])}\"?" if match else ""
+
+
+def listed(value):
+    return value if isinstance(value, list) else [value]
 
 
 def some(names, most=4):

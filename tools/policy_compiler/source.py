@@ -2,7 +2,7 @@
 """The TOML text: where rows and their fields stand (tomllib tells values only), and what their fields may be."""
 import re
 
-from .model import ACTIONS, BUDGET, COMMON, DIRECTIONS, RATE_MAX, SHADOWED, SUBJECTS, TOP, Row, nearest, quoted
+from .model import ACTIONS, BUDGET, COMMON, DIRECTIONS, RATE_MAX, SHADOWED, SUBJECTS, TOP, Row, listed, nearest, quoted
 
 TOKEN = re.compile(r'''"""(?:\\.|[^\\])*?"{3,5}
                        | '{3}.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | \#[^\n]* | \n | [^"'#\n]''',
@@ -61,6 +61,7 @@ def read_source(policy):
     for name in policy.source:
         if name not in TOP and name not in SUBJECTS:
             line = top.get(name) or policy.lines.get((name, 0), (1,))[0]
+            policy.whole = policy.whole and not isinstance(policy.source[name], (list, dict))
             policy.error(line, f"unknown table or field \"{name}\"{nearest(name, TOP + tuple(SUBJECTS))}")
     for name in ("name", "description"):
         if not isinstance(policy.source.get(name, ""), str):
@@ -72,27 +73,42 @@ def read_source(policy):
         if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
             policy.error(top.get(table) or policy.lines.get((table, 0), (1,))[0],
                          f"{table} must be an array of tables: write [[{table}]]")
-            continue
-        for index, fields in enumerate(value):
-            line, lines = policy.lines.get((table, index), (1, {}))
-            found.append(Row(table, line, fields, lines))
+            policy.whole = False
+        for index, fields in enumerate(listed(value)):
+            line, lines = policy.lines.get((table, index), (top.get(table, 1), {}))
+            if isinstance(fields, dict):
+                found.append(Row(table, line, fields, lines))
     policy.rows += sorted(found, key=lambda row: row.line)
+    find_ends(policy)
     if len(policy.rows) > policy.numbers["ROW_MAX"]:
         row = policy.rows[policy.numbers["ROW_MAX"]]
         policy.error(row.line, f"too many rows: {len(policy.rows)} with the default, at most "
                      f"{policy.numbers['ROW_MAX']}; join rows with lists or classes")
+        del policy.rows[policy.numbers["ROW_MAX"]:]  # the rest is not looked at
     for index, row in enumerate(policy.rows):
         row.index = index
         common = COMMON if row.table != "virtio" else tuple(name for name in COMMON if name not in ("count", "trace"))
         check_fields(policy, row, common + SUBJECTS.get(row.table, ()))
     read_log_budget(policy, top)
+    policy.whole = policy.whole and not policy.unread
+
+
+def find_ends(policy):
+    """Where each row ends: at the next header or row, whatever it is called."""
+    starts = sorted({line for line, _ in policy.lines.values()})
+    for row in policy.rows:
+        last = max([row.line, *row.lines.values()])
+        row.end = next((line for line in starts if line > row.line), max([last, *policy.unread]) + 1)
+        if row.table == "default" and not row.lines:
+            row.end = row.line + 1  # default = { ... }
 
 
 def read_default(policy, top):
     fields = policy.source.get("default")
     line, lines = policy.lines.get(("default", 0), (top.get("default", 1), {}))
     if fields is None:
-        policy.error(1, "no default: write one, such as default = { action = \"deny\", log = true }")
+        if not policy.unread:  # it may stand in what could not be read
+            policy.error(1, "no default: write one, such as default = { action = \"deny\", log = true }")
         fields = {"action": "deny"}
     elif not isinstance(fields, dict):
         policy.error(line, "default must be a table: default = { action = \"deny\", log = true }")
@@ -116,11 +132,32 @@ def read_log_budget(policy, lines):
     if given is None:
         return
     number = read_rate(given) if isinstance(given, str) else None
-    if number is None:
+    if type(given) is int:
+        policy.error(lines.get("log_budget", 1), wrong_kind("log_budget", given, str))
+    elif number is None:
         policy.error(lines.get("log_budget", 1), f"log_budget {given!r} is not \"N/s\" with N from 1 to {RATE_MAX}, or "
                      "\"unlimited\"")
     else:
         policy.log_budget = number
+
+
+def unread(policy, row):
+    """Whether a line of a row is no TOML: then what seems to be missing may stand there."""
+    return any(row.line <= line < row.end for line in policy.unread)
+
+
+def wrong_kind(name, value, kind):
+    """What to say of a field that is not of its kind."""
+    if name in ("limit", "log_budget") and type(value) is int:
+        fits = f"write \"{value}/s\"" if 1 <= value <= RATE_MAX else f"write \"N/s\" with N from 1 to {RATE_MAX}"
+        return f"{name} must be a string, not {value!r}: {fits} (records a second), or \"unlimited\""
+    word = {bool: "true or false", str: "a string", int: "an integer"}[kind]
+    cure = ""
+    if kind is bool and isinstance(value, str) and value.lower() in ("true", "false"):
+        cure = f"; write {value.lower()} without quotes"
+    elif kind is int and isinstance(value, str):
+        cure = "; write it without quotes, such as 0x9010000"
+    return f"{name} must be {word}, not {value!r}{cure}"
 
 
 def check_fields(policy, row, allowed):
@@ -131,9 +168,8 @@ def check_fields(policy, row, allowed):
             policy.error(row.at(name), f"unknown field \"{name}\" in {row.table}"
                          f"{nearest(name, allowed) or ' (fields: ' + ', '.join(allowed) + ')'}")
         elif name in kinds and type(value) is not kinds[name]:
-            word = {bool: "true or false", str: "a string", int: "an integer"}[kinds[name]]
-            policy.error(row.at(name), f"{name} must be {word}, not {value!r}")
-    if "action" not in row.fields:
+            policy.error(row.at(name), wrong_kind(name, value, kinds[name]))
+    if "action" not in row.fields and not unread(policy, row):
         policy.error(row.line, f"{row.text}: no action; one of {', '.join(ACTIONS)}")
     elif isinstance(row.action, str) and row.action not in ACTIONS:
         policy.error(row.at("action"), f"unknown action \"{row.action}\"{nearest(row.action, ACTIONS)} "

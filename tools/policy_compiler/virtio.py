@@ -2,7 +2,7 @@
 """The [[virtio]] rows: which devices, transports, requests and sectors they name, and which of them can be reached."""
 import re
 
-from .model import nearest
+from .model import listed, nearest
 
 SECTOR_END = (1 << 64) - 1  # POLICY_VIRTIO_SECTOR_END
 ALIASES = {"entropy": "rng"}  # VIRTIO's own word for it
@@ -63,10 +63,6 @@ def match_virtio(policy, row):
     match_sectors(policy, row, what, tables)
     match_options(policy, row, what)
     policy.virtio.append(what)
-
-
-def listed(value):
-    return value if isinstance(value, list) else [value]
 
 
 def match_types(policy, row, what, tables):
@@ -223,10 +219,13 @@ def fold_virtio(policy):
         row = rated[policy.numbers["VIRTIO_RATE_MAX"]].row
         policy.error(row.line, f"too many virtio rows with bytes or requests: {len(rated)}, at most "
                      f"{policy.numbers['VIRTIO_RATE_MAX']}")
-    check_transports(policy, rows[:-1])
+    if policy.whole and policy.sound(*(row for row in policy.rows if row.table in ("default", "mmio"))):
+        check_transports(policy, rows[:-1])
+    known = policy.whole and policy.sound(*(what.row for what in rows))
     for number, what in enumerate(rows[:-1]):
-        check_reached(policy, what, rows[:number])
-        if what.part and not policy.errors:
+        if policy.sound(what.row):
+            check_reached(policy, what, [other for other in rows[:number] if policy.sound(other.row)])
+        if what.part and known:
             check_device(policy, what, [other for other in rows if not other.part])
 
 

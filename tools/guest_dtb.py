@@ -148,6 +148,11 @@ class Devices:
     def range_at(self, address):
         return next((r for r in self.policy.ranges if r["base"] <= address < r["base"] + r["size"]), None)
 
+    @staticmethod
+    def kept(found):
+        """Whether a row denies the device and leaves it in the tree all the same (keep = true)."""
+        return found["verdicts"][0]["row"].keep
+
     def why_no_transport(self, number, found):
         """Why the guest can't have a virtio-mmio transport; None when it has a device there. found: the range."""
         action = found["verdicts"][0]["action"]
@@ -164,7 +169,7 @@ class Devices:
     def why_not(self, address, size):
         """Why the guest can't have this range; None when it can read all of it."""
         found = self.range_at(address)
-        if found is not None and found["key"].name == VIRTIO_MMIO:
+        if found is not None and found["key"].name == VIRTIO_MMIO and not self.kept(found):
             return self.why_no_transport((address - found["base"]) // TRANSPORT_SIZE, found)
         end = address + max(size, 1)
         while address < end:
@@ -172,27 +177,29 @@ class Devices:
             if found is None:
                 return f"{address:#x} is no device of ariel's"
             device = found["key"].name
-            if found["key"].kind == "MASTER":
-                return f"{device} is a bus master"
             action = found["verdicts"][0]["action"]
-            if action not in ("allow", "emulate"):
+            if found["key"].kind == "MASTER" and not self.kept(found):
+                return f"{device} is a bus master"
+            if action not in ("allow", "emulate") and not self.kept(found):
                 return f"the policy says {action} to reads of {device}"
             address = found["base"] + found["size"]
         return None
 
-    def emulated(self, address):
+    def has_interrupts(self, address):
+        """Whether the interrupts of a device stay in its node: it is emulated, or kept as the machine has it."""
         found = self.range_at(address)
-        return found is not None and found["verdicts"][0]["action"] == "emulate"
+        return found is not None and (found["verdicts"][0]["action"] == "emulate" or self.kept(found))
 
 
 def keep_device(tree, path, devices):
-    """Why a node with registers goes; None when it stays. Only emulated devices have their interrupts forwarded."""
+    """Why a node with registers goes; None when it stays. Only emulated devices have their interrupts forwarded;
+    one that is denied and kept looks as the machine has it, so that its driver asks for it."""
     registers = tree.registers(path)
     for address, size in registers:
         why_not = devices.why_not(address, size)
         if why_not:
             return why_not
-    if not devices.emulated(registers[0][0]):
+    if not devices.has_interrupts(registers[0][0]):
         tree.drop(path, "interrupts")
     return None
 

@@ -64,6 +64,22 @@ def test_no_bus_master_under_any_policy(machine, tmp_path, policies):
     assert tree.get("/pl011@9000000", "interrupts") and not tree.get("/pl061@9030000", "interrupts")
 
 
+def kept_policy(folder, name, rows=""):
+    (folder / f"{name}.toml").write_text('default = { action = "deny" }\n[[mmio]]\ndevice = ["gicd", "gicr", "pl011"]\n'
+                                         f'action = "emulate"\n[[mmio]]\ndevice = "{name}"\naction = "deny"\nkeep = true\n{rows}')
+    return guest_dtb.compile_policy(folder / f"{name}.toml", "cc")
+
+
+def test_a_device_that_is_denied_and_kept_is_there_as_the_machine_has_it(machine, tmp_path):
+    before = Tree(machine, "machine")
+    for name, path in (("pl031", "/pl031@9010000"), ("pl061", "/pl061@9030000"), ("fw-cfg", "/fw-cfg@9020000")):
+        tree, removed = guest_tree(machine, kept_policy(tmp_path, name))
+        assert devices_of(tree) == {"/intc@8000000", "/pl011@9000000", path}
+        assert tree.properties(path) == before.properties(path) and path not in removed
+    tree, _ = guest_tree(machine, kept_policy(tmp_path, "virtio-mmio"))
+    assert len(transports_of(tree)) == 32
+
+
 def transports_of(tree):
     return [path for path in tree.children("/") if "virtio,mmio" in tree.words(path, "compatible")]
 

@@ -350,6 +350,22 @@ def test_a_shadow_is_the_uarts_whole_and_unseen():
     assert 'unknown field "shadow"' in errors('[[sysreg]]\nclass = "ID"\naction = "emulate"\nshadow = true\n')
 
 
+def test_keep_is_for_a_whole_device_that_is_denied():
+    for rows in ('device = "pl031"\naction = "deny"', 'device = ["pl031", "fw-cfg"]\naccess = "r"\naction = "deny"\nlog = true'):
+        item = next(r for r in build(f"[[mmio]]\n{rows}\nkeep = true\n").ranges if r["key"].name == "pl031")
+        assert item["verdicts"][0]["row"].keep and item["verdicts"][0]["action"] == "deny" and item["mapping"] == "TRAPPED"
+    for rows, why in (('[[mmio]]\ndevice = "pl031"\naction = "emulate"', "5: mmio pl031: keep needs action = \"deny\", not 'emulate'"),
+                      ('[[mmio]]\ndevice = "flash"\naction = "raz-wi"', "5: mmio flash: keep needs action"),
+                      ('[[mmio]]\nbase = 0x9010000\nsize = 0x1000\naction = "deny"', "6: mmio 0x9010000: keep: it is for [[mmio]] rows"),
+                      ('[[mmio]]\ndevice = "pl031"\nsize = 8\naction = "deny"', "6: mmio pl031: keep: it is for [[mmio]] rows that name"),
+                      ('[[mmio]]\ndevice = "no-device"\naction = "deny"', "5: mmio no-device: keep: it is for"),
+                      ('[[mmio]]\ndevice = "pl031"\naccess = "w"\naction = "deny"', '6: mmio pl031: keep with access = "w": reads decide'),
+                      ('[[sysreg]]\nclass = "PMU"\naction = "deny"', '5: unknown field "keep" in sysreg: it is for [[mmio]] rows')):
+        assert errors(f"{rows}\nkeep = true").startswith(f"test.toml:{why}") and errors(f"{rows}\nkeep = true").count("\n") == 0
+    assert "keep must be true or false, not 1" in errors('[[mmio]]\ndevice = "pl031"\naction = "deny"\nkeep = 1')
+    build('[[mmio]]\ndevice = "pl031"\naction = "emulate"\nkeep = false\n')
+
+
 # An independent model of "first match wins": rows as (set of names, directions, action), no code of the compiler's.
 PLAIN = [key for key in TABLES[0]["sysreg"] if key.kind == "HW" and key.cls in ("VM", "PMU", "TLB", "CACHE", "FP")]
 ROW = st.tuples(st.lists(st.sampled_from([key.name for key in PLAIN]), min_size=1, max_size=4, unique=True),

@@ -166,9 +166,10 @@ def documented():
 
 
 def test_the_documents_examples_compile():
-    first, second = documented()
+    first, kept, last = documented()
     compiler.Compiler("test.toml", first, *TABLES)
-    policy = compiler.Compiler("test.toml", DEFAULT + second, *TABLES)
+    assert compiler.Compiler("test.toml", DEFAULT + kept, *TABLES).rows[1].keep
+    policy = compiler.Compiler("test.toml", DEFAULT + last, *TABLES)
     boot, writes, disk, net, rest = policy.virtio
     assert (boot.sectors, boot.action, boot.part) == ((0, 2047), "deny", True)
     assert (writes.requests, writes.row.limit, writes.rate) == (["write"], 20, None)

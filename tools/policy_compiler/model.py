@@ -6,7 +6,7 @@ ACTIONS = ("allow", "emulate", "raz-wi", "deny", "pause", "stop")
 DIRECTIONS = {"r": (0,), "w": (1,), "rw": (0, 1)}
 SUBJECTS = {  # table of the source -> its fields beyond the common ones
     "sysreg": ("name", "class", "access"), "mmio": ("device", "base", "offset", "size", "access", "width",
-                                                                "shadow"),
+                                                                "shadow", "keep"),
     "hypercall": ("name", "number"), "smccc": ("name", "number"), "smc": (), "wfi": (), "wfe": (), "trap": ("name",),
     "virtio": ("device", "transport", "request", "sectors", "read_only", "read-only", "mac", "bytes", "requests")}
 COMMON = ("action", "log", "count", "trace", "limit", "why")
@@ -79,7 +79,7 @@ class Row:
         self.table, self.line, self.fields, self.lines = table, line, fields, lines
         self.action = fields.get("action")
         self.log, self.count, self.trace = (fields.get(name, False) for name in ("log", "count", "trace"))
-        self.shadow = fields.get("shadow", False)
+        self.shadow, self.keep = fields.get("shadow", False), fields.get("keep") is True
         self.why, self.limit, self.unlimited = fields.get("why", ""), 0, False
         self.directions, self.end = (0, 1), line + 1  # end: the first line after it
         self.targets = []  # (key, direction) or, for mmio, (base, end, direction)

@@ -19,7 +19,8 @@ def row_cost(policy, row):
         mine = [r for r in policy.ranges if any(v["row"] is row for v in r["verdicts"])]
         if row.shadow:
             return "stage 2 fault; reads: none while no input waits"
-        return "no trap (mapped)" if mine and all(r["mapping"] == "DIRECT" for r in mine) else "stage 2 fault"
+        cost = "no trap (mapped)" if mine and all(r["mapping"] == "DIRECT" for r in mine) else "stage 2 fault"
+        return cost + ", stays in the device tree" * row.keep
     if row.table in ("hypercall", "smccc", "smc"):
         return "HCR_EL2.TSC for smc" if row.table != "hypercall" else "hvc"
     dotted = sorted(re.sub(r"^([A-Z]+(?:_HCR)?_EL2)_", r"\1.", bit) for bit in row.bits)

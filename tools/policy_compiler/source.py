@@ -4,6 +4,8 @@ import re
 
 from .model import ACTIONS, BUDGET, COMMON, DIRECTIONS, RATE_MAX, SHADOWED, SUBJECTS, TOP, Row, listed, nearest, quoted
 
+NO_DEVICE = "no-device"
+KEEP_ONLY = ": it is for [[mmio]] rows that name a whole device, of which the guest's device tree has a node; leave it out"
 TOKEN = re.compile(r'''"""(?:\\.|[^\\])*?"{3,5}
                        | '{3}.*?'{3,5} | "(?:\\.|[^"\\\n])*" | '[^'\n]*' | \#[^\n]* | \n | [^"'#\n]''',
                    re.S | re.X)
@@ -161,12 +163,12 @@ def wrong_kind(name, value, kind):
 
 
 def check_fields(policy, row, allowed):
-    kinds = {"log": bool, "count": bool, "trace": bool, "shadow": bool, "why": str, "limit": str, "action": str,
+    kinds = {"log": bool, "count": bool, "trace": bool, "shadow": bool, "keep": bool, "why": str, "limit": str, "action": str,
              "access": str, "base": int, "offset": int, "size": int}
     for name, value in row.fields.items():
         if name not in allowed:
             policy.error(row.at(name), f"unknown field \"{name}\" in {row.table}"
-                         f"{nearest(name, allowed) or ' (fields: ' + ', '.join(allowed) + ')'}")
+                         f"{KEEP_ONLY if name == 'keep' else nearest(name, allowed) or ' (fields: ' + ', '.join(allowed) + ')'}")
         elif name in kinds and type(value) is not kinds[name]:
             policy.error(row.at(name), wrong_kind(name, value, kinds[name]))
     if "action" not in row.fields and not unread(policy, row):
@@ -193,6 +195,20 @@ def check_fields(policy, row, allowed):
                      f"{policy.numbers['WHY_MAX']}; shorten {row.why!r}")
     if row.shadow is True:
         check_shadow(policy, row)
+    if row.keep and row.table == "mmio":
+        check_keep(policy, row)
+
+
+def check_keep(policy, row):
+    """The node of a device stays in the guest's tree although its reads are refused: there must be such a node."""
+    if "device" not in row.fields or {"offset", "size"} & set(row.fields) or NO_DEVICE in listed(row.fields["device"]):
+        policy.error(row.at("keep"), f"{row.text}: keep{KEEP_ONLY}")
+    elif row.fields.get("access", "rw") == "w":
+        policy.error(row.at("keep"), f"{row.text}: keep with access = \"w\": reads decide whether the guest sees a device; "
+                     "leave access out, or write \"r\"")
+    elif row.action != "deny":
+        policy.error(row.at("keep"), f"{row.text}: keep needs action = \"deny\", not {row.action!r}: it leaves a device that is "
+                     "refused in the guest's device tree; leave keep out")
 
 
 def check_shadow(policy, row):

@@ -30,8 +30,10 @@ RUN = $(PYTHON) scripts/run.py --elf $(BUILD)/hypervisor.elf --platform=$(PLATFO
 # A guest of one's own: Image, initrd and device tree are made and checked by tools/run_linux.py.
 ## names of the guest's functions in the monitor: 0 for none, or System.map or vmlinux; none: the kernel or program has them
 SYMBOLS ?=
+# Without SEED= a guest gets fresh randomness: the 1 of verify.mk is for tests.
+SEED_ARGUMENT = $(if $(filter-out file undefined,$(origin SEED)),--seed=$(call quote,$(SEED)))
 RUN_GUEST = $(PYTHON) tools/run_linux.py --platform=$(PLATFORM) $(MACHINE) $(EXTRA) --cc '$(HOSTCC)' \
-            --symbols=$(call quote,$(SYMBOLS)) \
+            --symbols=$(call quote,$(SYMBOLS)) $(SEED_ARGUMENT) \
             --dtb=$(call quote,$(LINUX_DTB)) $(DEVICE_ARGUMENTS) --elf $(1)/hypervisor.elf --policy $(call quote,$(2))
 
 ## disks of the guest: raw and qcow2 images, with blanks between; image,ro can only be read
@@ -127,6 +129,7 @@ ifeq ($(GUEST),)
 $(call unread,run debug,GUEST_ARGS GUEST_ADDR GUEST_FILE SYMBOLS,`make run` reads it with GUEST=<program> only)
 $(call unread,run debug,DISK NET SHARE RNG,the diagnostic guest drives no such device; give it to `make run-linux` or with GUEST=<program>)
 $(call unread,run debug,LINUX_IMAGE LINUX_INITRD LINUX_DTB LINUX_CMDLINE,`make run` boots the diagnostic guest; give it to `make run-linux`)
+$(if $(filter command,$(origin SEED)),$(call unread,run debug,SEED,the diagnostic guest has no randomness; give it to `make run-linux` or with GUEST=<program>))
 else
 $(call unread,run debug,LINUX_IMAGE LINUX_CMDLINE,the guest is GUEST=$(GUEST) and its arguments are GUEST_ARGS=)
 endif
@@ -143,7 +146,7 @@ platform-table:
 dtb-show:
 	$(Q)scripts/bootstrap build run linux
 	$(Q)$(PYTHON) tools/guest_dtb.py $(MACHINE) $(DEVICE_ARGUMENTS) --extra=$(call quote,$(QEMU_EXTRA)) --cc '$(HOSTCC)' --show \
-	    --policy $(call quote,$(LINUX_POLICY_FILE)) --dtb=$(call quote,$(LINUX_DTB)) $(LINUX_ARGUMENTS) \
+	    --policy $(call quote,$(LINUX_POLICY_FILE)) --dtb=$(call quote,$(LINUX_DTB)) $(LINUX_ARGUMENTS) $(SEED_ARGUMENT) \
 	    --initrd=$(call quote,$(LINUX_INITRD))
 
 ## boots it stopped, waiting for gdb on port 1234 of 127.0.0.1

@@ -59,7 +59,7 @@ test-qemu: all
 	$(Q)scripts/bootstrap build llvm run linux test
 	$(Q)$(PYTHON) scripts/qemu_tests.py $(TESTS)
 
-## `make hostile`, `make soak`: the random numbers begin here; the same seed attacks in the same way
+## `make hostile`, `make soak`: the random numbers begin here (1), so that a run can be repeated; `make run-linux`: rng-seed and kaslr-seed, which are fresh without it
 SEED ?= 1
 ## `make hostile`: attacks of each kind on each CPU; empty: over 10 million in all. Hotplug: how often
 COUNT ?=

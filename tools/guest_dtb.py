@@ -6,12 +6,14 @@ guest_dtb.py --policy policy/linux.toml --smp 4 --output build/linux/guest.dtb [
 
 Without --dtb the blob is dumped from the very machine that ariel will run on; a blob that is given is read, never
 written. Memory is the guest's RAM, PSCI goes by hvc, there is one CPU node per vCPU, and of the devices those remain
-that the policy lets the guest have and that are no bus masters. Of the virtio-mmio transports those stay that hold a
-device of the guest's (tools/guest_devices.py). /chosen gets the arguments, the initrd's place and fresh
-seeds. Addresses come from include/hv/memory_map.h, devices and verdicts from the policy compiler.
+that the policy lets the guest have and that are no bus masters, and those that it denies with keep = true. Of the virtio-mmio
+transports those stay that hold a device of the guest's (tools/guest_devices.py). /chosen gets the arguments, the initrd's
+place and seeds, fresh or those of SEED=. Addresses come from include/hv/memory_map.h, devices and verdicts from the policy
+compiler.
 """
 
 import argparse
+import hashlib
 import os
 import re
 import secrets
@@ -34,6 +36,7 @@ QUIET = libfdt.QUIET_NOTFOUND
 GROWTH = 0x4000  # what is added is smaller
 DEFAULT_ARGUMENTS = "console=ttyAMA0"
 SEED_SIZES = (("rng-seed", 64), ("kaslr-seed", 8))
+SEED_MAX = (1 << 64) - 1
 # Nodes without registers of their own that are true for the guest, too.
 PLAIN = ("fixed-clock", "arm,armv8-timer")
 VIRTIO_MMIO, TRANSPORT_SIZE = "virtio-mmio", 0x200
@@ -264,7 +267,21 @@ def set_cpus(tree, count):
         tree.set_string(path, "enable-method", "psci")
 
 
-def set_chosen(tree, arguments, initrd_ipa, initrd_size):
+def parse_seed(text):
+    """The number that SEED= says, or None where it says nothing."""
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,20}", text) or int(text) > SEED_MAX:
+        raise TreeError(f"SEED={text}: not a number from 0 to {SEED_MAX}; leave it out for fresh randomness at each start")
+    return int(text)
+
+
+def randomness(name, size, seed):
+    """What the property name gives the guest as random, in bytes: fresh, or what belongs to a seed."""
+    return secrets.token_bytes(size) if seed is None else hashlib.shake_256(f"{name} {seed}".encode()).digest(size)
+
+
+def set_chosen(tree, arguments, initrd_ipa, initrd_size, seed):
     if not tree.has("/chosen"):
         tree.add("/", "chosen")
     if arguments is None and not tree.get("/chosen", "bootargs"):
@@ -277,7 +294,7 @@ def set_chosen(tree, arguments, initrd_ipa, initrd_size):
         for name, value in zip(STALE, (initrd_ipa, initrd_ipa + initrd_size)):
             tree.set("/chosen", name, struct.pack(">Q", value))
     for name, size in SEED_SIZES:
-        tree.set("/chosen", name, secrets.token_bytes(size))
+        tree.set("/chosen", name, randomness(name, size, seed))
     set_stdout(tree)
 
 
@@ -342,9 +359,10 @@ def check_size(blob, name, where):
         raise TreeError(f"{name}: size={len(blob):#x}: at most {where['LINUX_DTB_MAX_SIZE']:#x} bytes fit")
 
 
-def make(blob, name, policy, where, smp, arguments=None, initrd_size=0, initrd_ipa=None, transports=None):
+def make(blob, name, policy, where, smp, arguments=None, initrd_size=0, initrd_ipa=None, transports=None, seed=None):
     """(the guest's blob, [(path removed, why)]). An initrd without initrd_ipa is in its documented place. transports:
-    {number: type} of the virtio-mmio transports that hold a device of the guest's."""
+    {number: type} of the virtio-mmio transports that hold a device of the guest's. seed: a number that fixes what the tree
+    gives as randomness."""
     check_arguments(arguments)
     check_size(blob, name, where)
     try:
@@ -358,7 +376,7 @@ def make(blob, name, policy, where, smp, arguments=None, initrd_size=0, initrd_i
         set_memory(tree, where)
         set_psci(tree)
         set_cpus(tree, smp)
-        set_chosen(tree, arguments, initrd_ipa or where["LINUX_INITRD_IPA"], initrd_size)
+        set_chosen(tree, arguments, initrd_ipa or where["LINUX_INITRD_IPA"], initrd_size, seed)
         drop_dead_aliases(tree)
         made = tree.blob()
     except (libfdt.FdtException, UnicodeDecodeError) as error:
@@ -394,8 +412,9 @@ def compile_policy(path, cc):
 
 
 def make_for(options, initrd_size=0, initrd_ipa=None):
-    """The guest's blob for a command line's choices (smp, mem, cpu, dtb, policy, cc, cmdline and its devices), and what was
+    """The guest's blob for a command line's choices (smp, mem, cpu, dtb, policy, cc, cmdline, seed and its devices), and what was
     removed."""
+    seed = parse_seed(options.seed)
     if options.dtb:
         try:
             blob, name = Path(options.dtb).read_bytes(), f"LINUX_DTB={options.dtb}"
@@ -404,14 +423,15 @@ def make_for(options, initrd_size=0, initrd_ipa=None):
     else:
         blob, name = dump(options.smp, options.mem, options.cpu), "the machine's device tree"
     return make(blob, name, compile_policy(options.policy, options.cc), read_memory_map(ROOT / "include/hv/memory_map.h"),
-                int(options.smp), options.cmdline, initrd_size, initrd_ipa, guest_devices.parse(options).transports)
+                int(options.smp), options.cmdline, initrd_size, initrd_ipa, guest_devices.parse(options).transports, seed)
 
 
-def show(blob):
-    """The tree as source, the seeds aside."""
+def show(blob, seed):
+    """The tree as source, the seeds aside where they are fresh. seed: what SEED= says."""
     done = subprocess.run(["dtc", "-q", "-s", "-I", "dtb", "-O", "dts", "-"], input=blob, stdout=subprocess.PIPE,
                           check=True)
-    print(re.sub(r"((?:rng|kaslr)-seed) = <[^>]*>", r"\1 = <fresh at each start>", done.stdout.decode()), end="")
+    text = done.stdout.decode()
+    print(text if seed else re.sub(r"((?:rng|kaslr)-seed) = <[^>]*>", r"\1 = <fresh at each start>", text), end="")
 
 
 def add_arguments(parser):
@@ -423,6 +443,7 @@ def add_arguments(parser):
     parser.add_argument("--cc", default="cc", help="C compiler whose preprocessor reads the headers")
     parser.add_argument("--dtb", default="", help="the machine's blob; it is only read")
     parser.add_argument("--cmdline", help="the kernel's arguments")
+    parser.add_argument("--seed", default="", help="a number that fixes what the tree gives as randomness; none: fresh")
     parser.add_argument("--platform", default="virt", help="the board: a name in platform/ that QEMU has")
     guest_devices.add_arguments(parser)
 
@@ -443,7 +464,7 @@ def main(arguments=None):
             Path(options.output).parent.mkdir(parents=True, exist_ok=True)
             Path(options.output).write_bytes(blob)
         if options.show:
-            show(blob)
+            show(blob, options.seed)
             print("".join(f"// without {path}: {why}\n" for path, why in removed if why != "made anew"), end="")
     except (TreeError, guest_devices.DeviceError) as error:
         return str(error)

@@ -108,6 +108,7 @@ def refuse_early(options):
     address_of(options)
     file_pieces(options.file)
     guest_dtb.check_arguments(options.cmdline)
+    guest_dtb.parse_seed(options.seed)
     guest_devices.parse(options)
 
 

@@ -80,6 +80,24 @@ def test_a_device_that_is_denied_and_kept_is_there_as_the_machine_has_it(machine
     assert len(transports_of(tree)) == 32
 
 
+@pytest.mark.parametrize("seed, other", [("7", "8"), ("0", "1"), ("18446744073709551615", "1844674407370955161")])
+def test_the_same_seed_gives_the_same_tree(machine, policies, seed, other):
+    one, again, differs = (make(machine, "x", policies["linux"], WHERE, 1, seed=guest_dtb.parse_seed(text))[0]
+                           for text in (seed, seed, other))
+    assert one == again and one != differs
+    trees = [Tree(blob, "x") for blob in (one, differs)]
+    for name, size in guest_dtb.SEED_SIZES:
+        values = {tree.get("/chosen", name) for tree in trees}
+        assert len(values) == 2 and {len(value) for value in values} == {size}
+
+
+@pytest.mark.parametrize("text", ["-1", "x", "0x7", "1.5", "7 8", "18446744073709551616", "\u0663", "9" * 5000])
+def test_a_seed_is_a_number(text):
+    with pytest.raises(TreeError, match=r"not a number from 0 to 18446744073709551615; leave it out for fresh randomness"):
+        guest_dtb.parse_seed(text)
+    assert guest_dtb.parse_seed("") is None
+
+
 def transports_of(tree):
     return [path for path in tree.children("/") if "virtio,mmio" in tree.words(path, "compatible")]
 
@@ -261,6 +279,7 @@ def test_the_users_file_is_only_read(machine, tmp_path):
 @pytest.mark.parametrize("value, why", [("LINUX_DTB=/nowhere", "LINUX_DTB=/nowhere: cannot read it"),
                                         ("LINUX_DTB=README.md", "LINUX_DTB=README.md: dtb: not a sound device tree"),
                                         ("SMP=9", "SMP=9: ariel runs on 1 to 8 CPUs"),
+                                        ("SEED=x", "SEED=x: not a number from 0 to 18446744073709551615"),
                                         ("LINUX_INITRD=/nowhere", "/nowhere: No such file")])
 def test_dtb_show_refuses_in_one_line(value, why):
     done = subprocess.run(["make", "-s", "dtb-show", value], cwd=ROOT, capture_output=True, text=True, timeout=600)

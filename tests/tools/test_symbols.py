@@ -239,6 +239,9 @@ def test_a_trace_tells_where_the_kernel_ran(kernel):
     assert symbols.physical_base is None
     with pytest.raises(SymbolsError, match="0 different addresses"):
         Symbols(kernel.table).solve_trace(FakeTrace([0], []))
+    early = Symbols(kernel.table)
+    assert early.solve_trace(FakeTrace([0], [0x40010800, 0x200])) == 0 and not early.solved
+    assert str(early.lookup(0x40010800)) == "vectors"
 
 
 def test_too_few_instructions(kernel):

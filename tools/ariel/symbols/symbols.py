@@ -133,13 +133,16 @@ class Symbols:
     def solve_trace(self, trace):
         """The same from an ariel.trace.Trace: from VBAR_EL1 of its chunks, if the addresses of its exits agree (at its very
         beginning a kernel runs where it was linked, and moves itself then), else from those addresses. A Linux Image is
-        where ariel's loader puts it: text_offset above the start of guest RAM."""
+        where ariel's loader puts it: text_offset above the start of guest RAM. One that never got as far as its MMU has only
+        physical addresses: nothing is to be found out then."""
         if not self.is_kernel():
             return self.solve()
         vms = trace.meta.get("vms") or [ASSUMED_VM]
         if vms[0].get("guest") == "Linux Image" and vms[0].get("ram"):
             self.physical_base = int(vms[0]["ram"][0][0], 0) + self.text_offset
         pcs, returns = addresses_of(trace)
+        if self.physical_base is not None and len(pcs) and int(pcs.max()) < kaslr.KERNEL_START:
+            return self.slide  # its MMU was never on, and where it was loaded is all that names need
         counts = collections.Counter(int(header["vbar_el1"]) for header in itertools.islice(trace.headers(), HEADERS_MAX))
         for vbar_el1, _ in counts.most_common():
             slide = kaslr.by_vectors(self.table, vbar_el1)

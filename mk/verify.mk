@@ -100,6 +100,12 @@ test-linux-smoke:
 	$(Q)mkdir -p $(BUILD)
 	$(Q)$(PYTHON) scripts/test.py --linux --build $(BUILD) --cc "$(HOSTCC)" --cflags ""
 
+## types every command of docs/FIRST-HOUR.md into a fresh copy of the tree, and looks for the page's output: two minutes
+.PHONY: test-first-hour
+test-first-hour:
+	$(Q)scripts/bootstrap build run linux test
+	$(Q)$(PYTHON) -m pytest -q -p no:cacheprovider tests/linux/test_first_hour.py
+
 ## symbols read from four of Debian's kernels (5.10 to the newest) against their System.map; fetches 1.3 GB the first time
 .PHONY: sym-check
 sym-check:

@@ -50,7 +50,7 @@ void virtio_serial_serve(void);
 void virtio_serial_set_client(enum serial_port port, const struct serial_client *client);
 
 // Tells port's client at once what virtio_serial_serve would tell it of its connection.
-void virtio_serial_tell(enum serial_port port);
+void virtio_serial_tell(enum serial_port which);
 
 // "ariel.log" ...
 const char *virtio_serial_port_name(enum serial_port port);

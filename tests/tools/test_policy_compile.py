@@ -175,6 +175,7 @@ def test_errors_of_later_parts_come_along():
 
 @pytest.mark.parametrize("text, message", [
     ('[sysreg]\nclass = "PMU"\naction = "deny"\n[sysreg]\nclass = "TLB"\naction = "deny"', "test.toml:5: [sysreg] is one table"),
+    ('[[sysreg]]\nclass = "PMU"\naction = "deny"\n[sysreg.x]\na = 1', 'test.toml:5: unknown field "x" in sysreg'),
     ('[ "wfi" ] # why\naction = "deny"', "test.toml:2: [wfi] is one table"),
     ('sysreg = { class = "PMU", action = "dany" }', 'test.toml:2: unknown action "dany"'),
     ('[[sysreg]]\nclass = "PMU"\naction = "deny"\n"a\\nb" = 1', 'test.toml:2: unknown field "a\\nb" in sysreg'),
@@ -362,6 +363,8 @@ def test_keep_is_for_a_whole_device_that_is_denied():
                       ('[[mmio]]\ndevice = "pl031"\naccess = "w"\naction = "deny"', '6: mmio pl031: keep with access = "w": reads decide'),
                       ('[[sysreg]]\nclass = "PMU"\naction = "deny"', '5: unknown field "keep" in sysreg: it is for [[mmio]] rows')):
         assert errors(f"{rows}\nkeep = true").startswith(f"test.toml:{why}") and errors(f"{rows}\nkeep = true").count("\n") == 0
+    assert errors('[[mmio]]\ndevice = "pl031"\nkeep = true').startswith("test.toml:2: mmio pl031: no action; one of")
+    assert errors('[[mmio]]\ndevice = "pl031"\nkeep = true').count("\n") == 0
     assert "keep must be true or false, not 1" in errors('[[mmio]]\ndevice = "pl031"\naction = "deny"\nkeep = 1')
     build('[[mmio]]\ndevice = "pl031"\naction = "emulate"\nkeep = false\n')
 

@@ -44,6 +44,9 @@ def locate_rows(text):
             current = (name, counts.get(name, 0))
             counts[name] = current[1] + 1
             found[current] = (line, {})
+            parent, _, field = name.partition(".")
+            if field and counts.get(parent):  # [sysreg.x] after [[sysreg]]: a field of that row
+                found[parent, counts[parent] - 1][1].setdefault(unquote(field.split(".")[0]), line)
             continue
         key = unquote("".join(tokens[:tokens.index("=")])) if "=" in tokens else joined
         found[current][1].setdefault(key.split(".")[0], line)
@@ -206,7 +209,7 @@ def check_keep(policy, row):
     elif row.fields.get("access", "rw") == "w":
         policy.error(row.at("keep"), f"{row.text}: keep with access = \"w\": reads decide whether the guest sees a device; "
                      "leave access out, or write \"r\"")
-    elif row.action != "deny":
+    elif row.action in ACTIONS and row.action != "deny":
         policy.error(row.at("keep"), f"{row.text}: keep needs action = \"deny\", not {row.action!r}: it leaves a device that is "
                      "refused in the guest's device tree; leave keep out")
 

@@ -69,8 +69,8 @@ def test_layout_is_that_of_the_header():
         form.TYPE_EXIT, form.TYPE_TEXT, form.TYPE_VIRTIO]
     assert (numbers["TRACE_TEXT_CONSOLE"], numbers["TRACE_TEXT_LOG"], numbers["TRACE_TEXT_SIZE"]) == (
         form.TEXT_CONSOLE, form.TEXT_LOG, form.TEXT_SIZE)
-    assert tables.read_numbers("trace.h")["TRACE_CHUNK_SIZE"] == form.CHUNK_SIZE
-    assert tables.read_numbers("trace.h")["TRACE_CHUNK_RECORDS"] == form.SLOT_MAX
+    assert tables.read_numbers("trace_chunk.h")["TRACE_CHUNK_SIZE"] == form.CHUNK_SIZE
+    assert tables.read_numbers("trace_chunk.h")["TRACE_CHUNK_RECORDS"] == form.SLOT_MAX
 
 
 def test_names_are_those_of_the_code():

@@ -176,9 +176,18 @@ class Trace:
 
     def headers(self, boot=-1):
         """The whole headers of a boot's record chunks in the order of opening: elements of CHUNK, one at a time."""
+        return (header for header, _ in self.openings(boot))
+
+    def openings(self, boot=-1):
+        """(header, chunk) of each record chunk of a boot in the order of opening: elements of CHUNK and of the index."""
         chunks = self.boot(boot).chunks
-        for offset in chunks["offset"][numpy.argsort(chunks["opened"], kind="stable")]:
-            yield numpy.frombuffer(self.source.read(int(offset), form.SLOT_SIZE), CHUNK)[0]
+        for chunk in chunks[numpy.argsort(chunks["opened"], kind="stable")]:
+            yield numpy.frombuffer(self.source.read(int(chunk["offset"]), form.SLOT_SIZE), CHUNK)[0], chunk
+
+    def records_of(self, chunk):
+        """The records of one chunk, of the index, in the order in which EL2 wrote them: an array of RECORD."""
+        size = int(chunk["count"]) * form.SLOT_SIZE
+        return numpy.frombuffer(self.source.read(int(chunk["offset"]) + form.SLOT_SIZE, size), RECORD)
 
     def losses(self, boot=-1):
         """{cpu: Loss}. gaps and drops are the same number, or the trace is damaged: problems() says where. What a ring in

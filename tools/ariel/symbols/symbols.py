@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import unwrap
 from ..errors import ImageError, SymbolsError
-from . import elf, image, kaslr, modules, systemmap
+from . import elf, image, kaslr, modules, systemmap, trampoline
 
 IMAGE_HEADER = struct.Struct("<8x3Q24xI4x")     # text_offset, image_size, flags, magic (Linux, booting.rst)
 IMAGE_MAGIC = 0x644d5241                        # "ARM\x64"
@@ -74,7 +74,8 @@ def addresses_of(trace):
 
 class Symbols:
     """slide: what KASLR adds to the file's addresses, 0 until it is solved. physical_base: the guest's physical address (IPA)
-    of the kernel's first byte, where it runs before its MMU is on; None: not known. modules: [Module]."""
+    of the kernel's first byte, where it runs before its MMU is on; None: not known. modules: [Module]. trampoline: the second
+    place of the kernel's code for the way from and to programs (trampoline.py), or None."""
 
     def __init__(self, table, path="", text_offset=0):
         self.table, self.path, self.text_offset = table, str(path), text_offset
@@ -82,6 +83,7 @@ class Symbols:
         self.solved = False
         self.physical_base = None
         self.modules = []
+        self.trampoline = None
 
     @classmethod
     def load(cls, path, modules_file=None):
@@ -134,21 +136,28 @@ class Symbols:
         """The same from an ariel.trace.Trace: from VBAR_EL1 of its chunks, if the addresses of its exits agree (at its very
         beginning a kernel runs where it was linked, and moves itself then), else from those addresses. A Linux Image is
         where ariel's loader puts it: text_offset above the start of guest RAM. One that never got as far as its MMU has only
-        physical addresses: nothing is to be found out then."""
+        physical addresses: nothing is to be found out then. Finds the trampoline, too."""
         if not self.is_kernel():
             return self.solve()
+        self._solve_kernel(trace)
+        self.trampoline = trampoline.find(self.table, trace, self.address_of("vectors"))
+        return self.slide
+
+    def _solve_kernel(self, trace):
+        """Slide and physical base of a kernel. SymbolsError."""
         vms = trace.meta.get("vms") or [ASSUMED_VM]
         if vms[0].get("guest") == "Linux Image" and vms[0].get("ram"):
             self.physical_base = int(vms[0]["ram"][0][0], 0) + self.text_offset
         pcs, returns = addresses_of(trace)
         if self.physical_base is not None and len(pcs) and int(pcs.max()) < kaslr.KERNEL_START:
-            return self.slide  # its MMU was never on, and where it was loaded is all that names need
+            return  # its MMU was never on, and where it was loaded is all that names need
         counts = collections.Counter(int(header["vbar_el1"]) for header in itertools.islice(trace.headers(), HEADERS_MAX))
         for vbar_el1, _ in counts.most_common():
             slide = kaslr.by_vectors(self.table, vbar_el1)
             if slide is not None and kaslr.agrees(self.table, slide, pcs):
-                return self.solve(vbar_el1=vbar_el1)
-        return self.solve(pcs=pcs, returns=returns)
+                self.solve(vbar_el1=vbar_el1)
+                return
+        self.solve(pcs=pcs, returns=returns)
 
     # ---- Names
 
@@ -157,7 +166,13 @@ class Symbols:
         base = self.physical_base
         if base is not None and base <= address < base + self.table.size:
             return address - base + self.table.link
+        if self.in_trampoline(address):
+            return self.trampoline.to_file(address)
         return (address - self.slide) % (1 << 64)
+
+    def in_trampoline(self, address):
+        """Whether an address is in the trampoline's second place."""
+        return self.trampoline is not None and self.trampoline.start <= address < self.trampoline.end
 
     def lookup(self, address):
         """The Place of an address, or None."""
@@ -166,6 +181,8 @@ class Symbols:
             return Place(f"[{module.name}]", address - module.start, module.name)
         linked = self.to_file(address)
         number = self.table.find(linked)
+        if self.in_trampoline(address) and (number is None or int(self.table.addresses[number]) < self.trampoline.linked):
+            return Place(*self.trampoline.own_name(linked))
         if number is None:
             return None
         return Place(self.table.names[number], linked - int(self.table.addresses[number]))
@@ -207,6 +224,10 @@ class Symbols:
         offsets = linked - self.table.addresses[np.maximum(numbers, 0)]
         names = [str(Place(self.table.names[number], offset)) if number >= 0 else ""
                  for number, offset in zip(numbers.tolist(), offsets.tolist())]
+        if self.trampoline is not None:
+            start, end = np.uint64(self.trampoline.start), np.uint64(self.trampoline.end)
+            for n in np.flatnonzero((addresses >= start) & (addresses < end)).tolist():
+                names[n] = str(self.lookup(int(addresses[n])))
         for module in self.modules:
             inside = (addresses >= np.uint64(module.start)) & (addresses - np.uint64(module.start) < np.uint64(module.size))
             for n in np.flatnonzero(inside).tolist():

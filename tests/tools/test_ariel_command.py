@@ -24,6 +24,7 @@ def folder(tmp_path_factory):
     (made / "words").write_text("this is no trace\n")
     (made / "empty").write_text("")
     (made / "System.map").write_text(trace_maker.system_map())
+    (made / "other.map").write_text(trace_maker.system_map().replace("800 T vectors", "880 T vectors"))
     return made
 
 
@@ -121,12 +122,26 @@ def test_report_in_other_formats(folder, tmp_path, capsys, name, begin):
     assert Path("/dev/null").is_char_device()
 
 
+def test_another_kernels_image_is_a_warning(folder, tmp_path, capsys):
+    """The place of other.map cannot be told: what is asked for is made, with addresses."""
+    status, output, errors = run(folder, capsys, "records", "a.trace", "-n", "3", "--image", "other.map")
+    assert status == 0 and output == says(folder, capsys, "records", "a.trace", "-n", "3")
+    assert errors.count("\n") == 1 and errors.startswith("ariel: warning: ") and "other.map: " in errors
+    status, output, errors = run(folder, capsys, "report", "a.trace", "--image", "other.map", "-o", str(tmp_path / "page"))
+    assert (status, output) == (0, "") and errors.count("\n") == 1 and "addresses stay without names" in errors
+    page = (tmp_path / "page").read_text()
+    assert "it is not known where the kernel of --image ran. " in page and str(folder) not in page
+    status, _, errors = run(folder, capsys, "records", "a.trace", "--function", "x*", "--image", "other.map")
+    assert status == 1 and "ariel: --function: " in errors
+
+
 @pytest.mark.parametrize("arguments, words", [
     (("info", "words"), "is no trace"), (("info", "empty"), "is empty"), (("info", "nowhere"), "nowhere: No such file"),
     (("records", "a.trace", "--key", "ID_AA64PFRO_EL1"), "no key of this trace has that name; there are ID_AA64PFR"),
     (("records", "a.trace", "--verdict", "refuse"), "no verdict of this trace has that name"),
     (("records", "a.trace", "--boot", "2"), "has 2 boots, numbered from 0; there is no boot 2"),
     (("records", "a.trace", "--image", "words"), "words: "),
+    (("report", "a.trace", "--image", "words", "-o", "/dev/null"), "words: neither an arm64 Image"),
     (("explain", "a.trace", "3"), "several vCPUs have an exit 3 (vCPU 0 of VM 0, vCPU 1 of VM 0): add --vcpu"),
     (("explain", "a.trace", "99999999"), "no exit 99999999 is in it"),
     (("explain", "a.trace", "--at", "0"), "no exit had begun at 0.000000000 s")])

@@ -130,3 +130,4 @@ def test_an_option_names_the_trampoline_too(tmp_path):
     with Trace(make_trace(tmp_path / "a", table.address_of("vectors"), pcs=PCS)) as trace:
         arguments = type("Arguments", (), {"image": str(tmp_path / "Image")})()
         assert options.load_symbols(arguments, trace).names(PCS[2:]) == ["tramp_exit+0x20"]
+        assert arguments.unplaced == ""

@@ -3,6 +3,9 @@
 
 import argparse
 import decimal
+import sys
+
+from ..errors import SymbolsError
 
 
 def number(text):
@@ -45,10 +48,18 @@ def add_image(parser):
 
 
 def load_symbols(arguments, trace):
-    """The symbols of --image, at the place where the guest of a trace ran; None without --image."""
+    """The symbols of --image, at the place where the guest of a trace ran; None without --image. None, too, and a warning on
+    stderr, when the trace does not tell that place (another kernel's file, or too few exits): arguments.unplaced is the
+    reason then, else "". SymbolsError when the file has no symbols."""
+    arguments.unplaced = ""
     if arguments.image is None:
         return None
     from ..symbols import Symbols
     symbols = Symbols.load(arguments.image)
-    symbols.solve_trace(trace)
+    try:
+        symbols.solve_trace(trace)
+    except SymbolsError as error:
+        arguments.unplaced = str(error)
+        sys.stderr.write(f"ariel: warning: {arguments.image}: {error}; addresses stay without names\n")
+        return None
     return symbols

@@ -102,7 +102,10 @@ def run(arguments):
     with Trace(arguments.file) as trace:
         boot = trace.boot(arguments.boot)
         chosen = Filter(arguments, boot)
-        rows = Rows(boot, load_symbols(arguments, trace), "json" if arguments.json else "csv")
+        symbols = load_symbols(arguments, trace)
+        if arguments.function and symbols is None:
+            raise TraceError("--function: no exit has a function's name, since it is not known where the kernel ran; leave it out")
+        rows = Rows(boot, symbols, "json" if arguments.json else "csv")
         sys.stdout.write(rows.heading())
         for records in trace.batches(arguments.boot, chosen.types):
             made = rows.rows(chosen.choose(records, rows.words), chosen.with_text)[:left]

@@ -73,7 +73,8 @@ def load(name):
 def write_page(trace, symbols, output, arguments):
     limit = RECORDS_MAX if arguments.limit is None else arguments.limit
     text = io.TextIOWrapper(output, encoding="utf-8", write_through=True)
-    load("report").write(trace, symbols, text, os.path.basename(arguments.file), boot=arguments.boot, limit=limit)
+    load("report").write(trace, symbols, text, os.path.basename(arguments.file), boot=arguments.boot, limit=limit,
+                         unplaced=arguments.unplaced)
     text.detach()
 
 

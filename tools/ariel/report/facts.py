@@ -64,8 +64,16 @@ def losses(trace, place):
             for cpu, loss in sorted(trace.losses(place).items())]
 
 
-def lacks(trace, place, summary, rows, symbols):
-    """[(level, sentence)]: everything that a reader must know before believing a count. level: "good" or "warning"."""
+def nameless(unplaced):
+    """A sentence: why functions have no names. unplaced: why the place of a kernel that was named is not known, or ""."""
+    if unplaced:
+        return f"Functions are addresses, since it is not known where the kernel of --image ran. {unplaced}."
+    return "There were no symbols: functions are addresses. --image names the kernel."
+
+
+def lacks(trace, place, summary, rows, no_names):
+    """[(level, sentence)]: everything that a reader must know before believing a count. level: "good" or "warning". no_names:
+    the sentence of nameless(), "" where there are symbols."""
     survey, found = summary.survey, []
     lost = sum(row["gaps"] for row in rows)
     if not lost:
@@ -86,8 +94,8 @@ def lacks(trace, place, summary, rows, symbols):
         found.append(("warning", f"The timeline and the list hold the first {units.count(survey.kept)} records; the tables "
                                  "count all. --limit raises the number."))
     named, exits = summary.named_share()
-    if symbols is None:
-        found.append(("warning", "There were no symbols: functions are addresses. --image names the kernel."))
+    if no_names:
+        found.append(("warning", no_names))
     elif named < exits:
         found.append(("warning", f"{units.count(exits - named)} of {units.count(exits)} exits are from addresses that no "
                                  "symbol names."))

@@ -26,11 +26,12 @@ RESULTS = {"undef": "Undefined Instruction", "abort": "external abort", "reflect
            "retry": "retry", "done": "an answer"}
 
 
-def write(trace, symbols, output, title, boot=-1, limit=1_000_000):
+def write(trace, symbols, output, title, boot=-1, limit=1_000_000, unplaced=""):
     """Writes the page to a text file object.
 
     trace: an open Trace; boot: the place in its boots. symbols: of ariel.symbols, slide solved, or None. limit: how many
-    records the timeline and the list hold. TraceError when the trace cannot be read.
+    records the timeline and the list hold. unplaced: why there are no symbols although a kernel was named, for the page.
+    TraceError when the trace cannot be read.
     """
     chosen = trace.boot(boot)
     names = Names(chosen.meta)
@@ -40,7 +41,7 @@ def write(trace, symbols, output, title, boot=-1, limit=1_000_000):
     summary = Summary(survey, names, symbols)
     blocks = make_blocks(survey, summary, names, chosen, {"lines": read_lines(trace, boot, survey.origin), "file": title})
     style, script = read_style(), read_script()
-    context = make_context(trace, boot, summary, names, symbols)
+    context = make_context(trace, boot, summary, names, "" if symbols is not None else facts.nameless(unplaced))
     page = make_environment(chosen.meta["hz"], summary).get_template("report.html")
     for piece in page.generate(title=title, style=style, script=script, style_hash=hash_of(style),
                                script_hash=hash_of(script), blocks=blocks.texts,
@@ -89,8 +90,8 @@ def make_blocks(survey, summary, names, boot, more):
     return blocks
 
 
-def make_context(trace, boot, summary, names, symbols):
-    """What the template shows."""
+def make_context(trace, boot, summary, names, nameless):
+    """What the template shows. nameless: why functions have no names, "" when they have."""
     survey, chosen = summary.survey, trace.boot(boot)
     losses, refused, latencies = facts.losses(trace, boot), summary.refused(), summary.latencies()
     functions, more, more_exits = summary.functions()
@@ -101,7 +102,7 @@ def make_context(trace, boot, summary, names, symbols):
     spans = sum(row["last"] - row["first"] for row in vcpus)
     context = {
         "survey": survey, "summary": summary, "names": names, "places": summary.places, "rows": names.rows, "vcpus": vcpus,
-        "symbols": symbols is not None, "guests": facts.guests(chosen.meta), "policy_name": chosen.meta.get("policy", "unknown"),
+        "symbols": not nameless, "guests": facts.guests(chosen.meta), "policy_name": chosen.meta.get("policy", "unknown"),
         "machine": facts.machine(chosen, survey, seconds_text(chosen.meta["hz"])), "kept": survey.kept,
         "records_all": survey.exits + survey.requests, "rate": survey.exits / seconds if seconds else 0,
         "el2_share": units.share(sum(row["ticks"] for row in vcpus), spans),
@@ -112,7 +113,7 @@ def make_context(trace, boot, summary, names, symbols):
         "refused_count": sum(row["count"] for row in refused), "answered": summary.answered(),
         "untouched": summary.untouched(), "latencies": latencies, "requests": summary.requests(),
         "rounded": survey.durations.rounded, "exact_bits": EXACT_BITS, "scale": make_scale(chosen.meta["hz"], latencies),
-        "lacks": facts.lacks(trace, boot, summary, losses, symbols)}
+        "lacks": facts.lacks(trace, boot, summary, losses, nameless)}
     return {**context, "sections": sections(context)}
 
 

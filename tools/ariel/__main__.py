@@ -22,9 +22,24 @@ COMMANDS = (("info", "what is in a trace: the machine, its boots, CPUs, records 
             )
 
 
+class CommandParser(argparse.ArgumentParser):
+    """Of one command: its options may stand before, between and behind its arguments (`explain FILE --vcpu 0 12`)."""
+
+    within = False
+
+    def parse_known_args(self, args=None, namespace=None):
+        if self.within:  # parse_known_intermixed_args comes here for the options, and once more for the arguments
+            return super().parse_known_args(args, namespace)
+        self.within = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self.within = False
+
+
 def make_parser():
     parser = argparse.ArgumentParser(prog="ariel", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=CommandParser)
     for name, sentence in COMMANDS:
         module = importlib.import_module(f".commands.{name}", __package__)
         command = commands.add_parser(name, help=sentence, description=module.__doc__,

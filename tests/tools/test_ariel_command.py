@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """python3 -m ariel: what its commands say, and that bad input gets one line and no traceback."""
 
+import collections
 import csv
 import io
 import json
@@ -98,10 +99,59 @@ def test_records_as_json(folder, capsys):
     assert [row["key"] for row in found] == ["PMCR_EL0", "no-device", "S3_7_C15_C15_7"]
 
 
+def test_columns_are_chosen(folder, capsys):
+    """In the order that was wanted; lines of text have rows where their column is shown."""
+    names = ["function", "time", "key", "x3"]
+    whole = [row for row in rows(folder, capsys, "--image", "System.map") if row["type"] in ("exit", "virtio")]
+    text = says(folder, capsys, "records", "a.trace", "--image", "System.map", "--columns", "function, time,key,x3")
+    assert text.splitlines()[0] == "function,time,key,x3"
+    assert list(csv.DictReader(io.StringIO(text))) == [{name: row[name] for name in names} for row in whole]
+    every = rows(folder, capsys)
+    assert rows(folder, capsys, "--columns", "text,vcpu") == [{"text": row["text"], "vcpu": row["vcpu"]} for row in every]
+    lines = [row for row in every if row["type"] in ("console", "log")]
+    assert says(folder, capsys, "records", "a.trace", "--columns", "text").count("\n") == 1 + len(lines) > 1
+    text = says(folder, capsys, "records", "a.trace", "-j", "--columns", "key,text").splitlines()
+    assert {tuple(json.loads(line)) for line in text} == {("key",), ("text",)}
+
+
+@pytest.mark.parametrize("names", ["key", "access,key", "function", "vcpu,type,el,place", "verdict,result,cause,value", "x0,ns"])
+@pytest.mark.parametrize("filters", [(), ("--verdict", "emulate", "--vcpu", "1"), ("--type", "virtio"), ("--from", "99999")])
+def test_counts_are_those_of_the_rows(folder, capsys, names, filters):
+    """What cut, sort and uniq make of all rows, and no offsets of functions."""
+    shared = ("--image", "System.map", *filters)
+    whole = [row for row in rows(folder, capsys, *shared) if row["type"] in ("exit", "virtio")]
+    expected = collections.Counter(tuple(row[name].partition("+")[0] for name in names.split(",")) for row in whole)
+    counted = rows(folder, capsys, *shared, "--by", names)
+    assert {tuple(row.values())[1:]: int(row["count"]) for row in counted} == expected and len(counted) == len(expected)
+    sizes = [int(row["count"]) for row in counted]
+    assert sizes == sorted(sizes, reverse=True) and sum(sizes) == len(whole)
+    assert rows(folder, capsys, *shared, "--by", names, "-n", "2") == counted[:2]
+    text = says(folder, capsys, "records", "a.trace", *shared, "--by", names, "-j")
+    assert [{name: str(cell) for name, cell in json.loads(line).items()} for line in text.splitlines()] == counted
+
+
+def test_counts_have_a_bound(folder, capsys, monkeypatch):
+    monkeypatch.setattr("ariel.export.counts.MOST", 10)
+    status, output, errors = run(folder, capsys, "records", "a.trace", "--by", "ns,pc")
+    assert (status, output, errors.count("\n")) == (1, "", 1) and "--by ns,pc: there are more than 10 different" in errors
+
+
+@pytest.mark.parametrize("option", ["--columns", "--by"])
+@pytest.mark.parametrize("names, words", [("key,nam", "'nam' is none of the columns "), ("", "'' is none of the columns "),
+                                          ("vcpu,key,vcpu", "the column 'vcpu' is there twice")])
+def test_wrong_columns_get_one_line(folder, capsys, option, names, words):
+    for more in ((), ("-j",)):
+        status, output, errors = run(folder, capsys, "records", "a.trace", option, names, *more)
+        assert (status, output, errors.count("\n")) == (2, "", 1) and errors.startswith(f"ariel: {option}: {words}")
+        assert "twice" in words or "vm, vcpu, type" in errors and errors.endswith("x3, text\n" if option == "--columns" else "x3\n")
+
+
 def test_explain(folder, capsys):
     text = says(folder, capsys, "explain", "--vcpu", "0", "--image", "System.map", "a.trace", "2")
     assert text.splitlines()[0].startswith("who  vcpu=0 seq=2 pc=0xffff80008001009c <__cpuinfo_store_cpu+0x9c> us=")
     assert "why  HCR_EL2.TID3 traps it; verdict=emulate by policy/linux.toml:8" in text
+    assert says(folder, capsys, "explain", "a.trace", "--vcpu", "0", "2", "--image", "System.map") == text
+    assert says(folder, capsys, "explain", "a.trace", "2", "--image", "System.map", "--vcpu", "0") == text
     text = says(folder, capsys, "explain", "a.trace", "--at", "0.1")
     assert text.count("who  vcpu=") == 2 and text.count("\n\n") == 1
     assert "breakpoint" not in text
@@ -156,6 +206,11 @@ def test_bad_input_gets_one_line(folder, capsys, arguments, words):
     (("explain", "--esr", "0xg"), "'0xg' is no number from 0 to 2^64 - 1"),
     (("explain", "--esr", "1", "a.trace", "2"), "give a file and the number"),
     (("records", "a.trace", "--function", "x"), "--function needs --image"),
+    (("records", "a.trace", "--by", "function"), "--by function needs --image"),
+    (("records", "a.trace", "--by", "key", "--columns", "vm"), "--by has its columns itself"),
+    (("records", "a.trace", "--by", "key", "--type", "text"), "name it in --columns, or leave out --by"),
+    (("records", "a.trace", "--columns", "key", "--type", "text", "--type", "exit"), "in the column `text` alone"),
+    (("explain", "a.trace", "2", "3"), "unrecognized arguments: 3"),
     (("records", "a.trace", "--from", "-1"), "no time in seconds"),
     (("records", "a.trace", "--from", "1e99"), "no time in seconds"),
     (("records", "a.trace", "--from", "nan"), "no time in seconds"), (("records", "a.trace", "-n", "-3"), "no number from 0"),

@@ -57,6 +57,7 @@ def main(arguments=None):
         return status
     except ArielError as error:
         print(f"ariel: {error}", file=sys.stderr)
+        return error.status
     except BrokenPipeError:  # the reader of the output, such as head, has enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:

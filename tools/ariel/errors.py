@@ -3,7 +3,9 @@
 
 
 class ArielError(Exception):
-    """The root of all errors of this package."""
+    """The root of all errors of this package. `status` is the exit status of a command that ends by it."""
+
+    status = 1
 
 
 class AddressError(ArielError, ValueError):
@@ -32,6 +34,12 @@ class CommandError(ArielError):
     def __init__(self, command, reason, reply):
         super().__init__(f"{command}: {reason}")
         self.command, self.reason, self.reply = command, reason, reply
+
+
+class UsageError(ArielError):
+    """What was typed means nothing: what is wrong, and what there is instead, in one line."""
+
+    status = 2
 
 
 class TraceError(ArielError):

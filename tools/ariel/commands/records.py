@@ -2,9 +2,14 @@
 """The records of a trace as rows of text: all, or those that the options choose. Several options must all hold; one that is
 given several times holds if one of its values does. Names may have * and ? (quote them for the shell).
 
+--columns chooses columns; lines of the console and log have rows only if `text` is one of them. --by counts exits and virtio
+requests that are equal in some columns, the most frequent first; functions are then without offsets.
+
   records boot.trace -n 20
   records boot.trace --key 'ID_AA64*' --function '__cpuinfo_store_cpu' --image Image
-  records boot.trace --verdict deny --from 0.5 --to 0.6 -j"""
+  records boot.trace --verdict deny --from 0.5 --to 0.6 -j
+  records boot.trace --columns time,key,value,function --image Image
+  records boot.trace --by access,key -n 10"""
 
 import difflib
 import fnmatch
@@ -13,8 +18,9 @@ import sys
 import numpy
 
 from ..columns import base_name
-from ..errors import TraceError
-from ..export.table import Rows
+from ..errors import TraceError, UsageError
+from ..export.counts import COUNTED, Counts
+from ..export.table import NAMES, TEXT_COLUMN, Rows
 from ..trace import Trace
 from ..trace_format import TYPE_EXIT, TYPE_TEXT, TYPE_VIRTIO, choose
 from .options import add_boot, add_image, load_symbols, number, seconds
@@ -36,11 +42,24 @@ def add_arguments(parser):
     parser.add_argument("--vcpu", type=number, help="number of the vCPU")
     parser.add_argument("--from", dest="begin", type=seconds, metavar="TIME", help="seconds: none that entered before")
     parser.add_argument("--to", dest="end", type=seconds, metavar="TIME", help="seconds: none that entered later")
+    parser.add_argument("--columns", metavar="NAME,...", help=f"columns, in this order, of {', '.join(NAMES)}")
+    parser.add_argument("--by", metavar="NAME,...", help="numbers of records by these columns, the largest first")
     parser.add_argument("-n", dest="count", type=number, metavar="COUNT", help="the first so many rows")
     parser.add_argument("-j", dest="json", action="store_true", help="JSON lines instead of CSV")
     add_boot(parser)
     add_image(parser)
     parser.set_defaults(parser=parser)
+
+
+def column_names(option, text, offered):
+    """The columns that an option names: a tuple of some of `offered`. UsageError for what is none, or there twice."""
+    names = tuple(name.strip() for name in text.split(","))
+    for place, name in enumerate(names):
+        if name not in offered:
+            raise UsageError(f"{option}: {name!r} is none of the columns {', '.join(offered)}")
+        if name in names[:place]:
+            raise UsageError(f"{option}: the column {name!r} is there twice")
+    return names
 
 
 def chosen_numbers(patterns, names, what):
@@ -67,7 +86,8 @@ class Filter:
                                        ("result", arguments.result, meta["results"]), ("row", arguments.row, places)):
             if patterns:
                 self.tables.append((field, chosen_numbers(patterns, names, field)))
-        only = self.tables or arguments.function or arguments.access
+        only = self.tables or arguments.function or arguments.access or arguments.by or (
+            arguments.columns and TEXT_COLUMN not in arguments.columns)
         self.types = {TYPES[name] for name in arguments.type or TYPES} - ({TYPE_TEXT} if only else set())
         self.with_text = TYPE_TEXT in self.types
 
@@ -95,27 +115,62 @@ class Filter:
         return records
 
 
+    def batches(self, trace, words):
+        """Arrays of the chosen records of a trace, in order."""
+        arguments = self.arguments
+        for records in trace.batches(arguments.boot, self.types):
+            yield self.choose(records, words)
+            if arguments.end is not None and self.boot.nanoseconds(records["entry"][-1]) > arguments.end:
+                break
+
+
+def check(arguments):
+    """Ends the program, or raises UsageError, when options do not fit each other. Columns become tuples of their names."""
+    if arguments.by and arguments.columns:
+        arguments.parser.error("--by has its columns itself: leave out --columns")
+    if arguments.by is not None:
+        arguments.by = column_names("--by", arguments.by, COUNTED)
+    if arguments.columns is not None:
+        arguments.columns = column_names("--columns", arguments.columns, NAMES)
+    text_is_row = arguments.by is None and TEXT_COLUMN in (arguments.columns or NAMES)
+    if "text" in (arguments.type or ()) and not text_is_row:
+        arguments.parser.error("--type text has rows in the column `text` alone: name it in --columns, or leave out --by")
+    by_function = "--by function" if "function" in (arguments.by or ()) else None
+    named = "--function" if arguments.function else by_function
+    if named and arguments.image is None:
+        arguments.parser.error(f"{named} needs --image, from which the names come")
+    return named
+
+
+def show(trace, chosen, rows):
+    """Writes the rows of all chosen records."""
+    left = chosen.arguments.count
+    sys.stdout.write(rows.heading())
+    for records in chosen.batches(trace, rows.words):
+        made = rows.rows(records, chosen.with_text)[:left]
+        sys.stdout.write("".join(f"{row}\n" for row in made))
+        if left is not None:
+            left -= len(made)
+            if not left:
+                return
+    rest = [rows.line(text) for text in rows.lines.rest()][:left]
+    sys.stdout.write("".join(f"{row}\n" for row in rest))
+
+
 def run(arguments):
-    if arguments.function and arguments.image is None:
-        arguments.parser.error("--function needs --image, from which the names come")
-    left = arguments.count
+    named = check(arguments)
     with Trace(arguments.file) as trace:
         boot = trace.boot(arguments.boot)
         chosen = Filter(arguments, boot)
         symbols = load_symbols(arguments, trace)
-        if arguments.function and symbols is None:
-            raise TraceError("--function: no exit has a function's name, since it is not known where the kernel ran; leave it out")
-        rows = Rows(boot, symbols, "json" if arguments.json else "csv")
-        sys.stdout.write(rows.heading())
-        for records in trace.batches(arguments.boot, chosen.types):
-            made = rows.rows(chosen.choose(records, rows.words), chosen.with_text)[:left]
-            sys.stdout.write("".join(f"{row}\n" for row in made))
-            if left is not None:
-                left -= len(made)
-                if not left:
-                    return 0
-            if arguments.end is not None and boot.nanoseconds(records["entry"][-1]) > arguments.end:
-                break
-        rest = [rows.line(text) for text in rows.lines.rest()][:left]
-        sys.stdout.write("".join(f"{row}\n" for row in rest))
+        if named and symbols is None:
+            raise TraceError(f"{named}: no exit has a function's name, since it is not known where the kernel ran; leave it out")
+        rows = Rows(boot, symbols, "json" if arguments.json else "csv", arguments.columns or NAMES)
+        if not arguments.by:
+            show(trace, chosen, rows)
+            return 0
+        counts = Counts(rows, arguments.by)
+        for records in chosen.batches(trace, rows.words):
+            counts.add(records)
+        sys.stdout.write("".join(f"{row}\n" for row in counts.lines(arguments.count)))
     return 0

@@ -20,6 +20,8 @@ COLUMNS = (("time", "t"), ("vm", "d"), ("vcpu", "d"), ("type", "s"), ("sequence"
            ("pc", "x"), ("function", "s"), ("el", "d"), ("ns", "d"), ("syndrome", "x"), ("context", "x"), ("lr", "x"),
            ("x0", "x"), ("x1", "x"), ("x2", "x"), ("x3", "x"))
 TEXT_COLUMN = "text"
+FORMS = dict(COLUMNS)
+NAMES = (*FORMS, TEXT_COLUMN)
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -41,54 +43,66 @@ JSON_FORMATS = {"d": "%d", "x": '"0x%x"', "s": "%s", "t": "%d.%09d"}
 
 
 class Rows:
-    """Makes rows of the records of one trace.Boot. kind: "csv" or "json"."""
+    """Makes rows of the records of one trace.Boot. kind: "csv" or "json". names: columns, of NAMES, in their order."""
 
-    def __init__(self, boot, symbols, kind):
+    def __init__(self, boot, symbols, kind, names=NAMES):
         self.boot, self.words, self.lines = boot, Columns(boot, symbols), Lines()
+        self.names, self.numbers = names, [name for name in names if name != TEXT_COLUMN]
         self.is_json = kind == "json"
         self.cell = json_cell if self.is_json else csv_cell
         formats = JSON_FORMATS if self.is_json else CSV_FORMATS
         if self.is_json:
-            self.format = "{" + ",".join(f'"{name}":{formats[form]}' for name, form in COLUMNS) + "}"
+            self.format = "{" + ",".join(f'"{name}":{formats[FORMS[name]]}' for name in self.numbers) + "}"
         else:
-            self.format = ",".join(formats[form] for _, form in COLUMNS) + ","
+            self.format = ",".join("" if name == TEXT_COLUMN else formats[FORMS[name]] for name in names)
+        words = self.words
+        self.makers = {"time": self.times, "type": self.types, "cause": words.causes, "access": self.accesses,
+                       "key": words.keys, "verdict": words.verdicts, "result": words.results, "place": words.places,
+                       "function": words.functions, "el": lambda records: records["pstate"] >> 2 & 3, "ns": self.durations}
+        for number in range(4):
+            self.makers[f"x{number}"] = lambda records, number=number: records["x"][:, number]
 
     def heading(self):
         """The first row of CSV; JSON has none."""
-        return "" if self.is_json else ",".join(name for name, _ in COLUMNS) + f",{TEXT_COLUMN}\n"
+        return "" if self.is_json else ",".join(self.names) + "\n"
 
-    def columns(self, records):
-        """{name: numbers or words} for an array of records."""
-        words = self.words
-        types = numpy.where(records["type"] == TYPE_VIRTIO, "virtio", "exit").astype(object)
-        access = numpy.array(ACCESSES, object)[words.accesses(records)]
-        keys = words.keys(records)
+    def column(self, name, records):
+        """The numbers or words of one of COLUMNS for an array of records of which none is text. Times are nanoseconds."""
+        make = self.makers.get(name)
+        return make(records) if make else records[name]
+
+    def times(self, records):
+        """A record before the log began would be negative: a boot without its meta chunk may have such."""
+        return numpy.maximum(self.boot.nanoseconds(records["entry"]), 0)
+
+    def durations(self, records):
+        ends = numpy.maximum(records["exit"], records["entry"])
+        return self.boot.duration_ns(ends - records["entry"])
+
+    @staticmethod
+    def types(records):
+        return numpy.where(records["type"] == TYPE_VIRTIO, "virtio", "exit").astype(object)
+
+    def accesses(self, records):
+        access = numpy.array(ACCESSES, object)[self.words.accesses(records)]
         requests = numpy.flatnonzero(records["type"] == TYPE_VIRTIO)
         if len(requests):
-            access[requests] = words.requests(records)[requests]
-        ends = numpy.maximum(records["exit"], records["entry"])
-        found = {name: records[name] for name in records.dtype.names}
-        found.update({f"x{number}": records["x"][:, number] for number in range(4)})
-        found.update(type=types, cause=words.causes(records), access=access, key=keys, verdict=words.verdicts(records),
-                     result=words.results(records), place=words.places(records), function=words.functions(records),
-                     el=records["pstate"] >> 2 & 3, ns=self.boot.duration_ns(ends - records["entry"]))
-        return found
+            access[requests] = self.words.requests(records)[requests]
+        return access
 
     def exits(self, records):
-        """The rows of records of which none is text."""
-        if not len(records):
+        """The rows of records of which none is text; none where no column is theirs."""
+        if not len(records) or not self.numbers:
             return []
-        found = self.columns(records)
         cells = []
-        for name, form in COLUMNS:
-            if form == "t":
-                # A record before the log began would be negative: a boot without its meta chunk may have such.
-                nanoseconds = numpy.maximum(self.boot.nanoseconds(records["entry"]), 0)
-                cells += [(nanoseconds // 1_000_000_000).tolist(), (nanoseconds % 1_000_000_000).tolist()]
-            elif form == "s":
-                cells.append(map(self.cell, found[name].tolist()))
+        for name in self.numbers:
+            values = self.column(name, records)
+            if FORMS[name] == "t":
+                cells += [(values // 1_000_000_000).tolist(), (values % 1_000_000_000).tolist()]
+            elif FORMS[name] == "s":
+                cells.append(map(self.cell, values.tolist()))
             else:
-                cells.append(found[name].tolist())
+                cells.append(values.tolist())
         return list(map(self.format.__mod__, zip(*cells)))
 
     def line(self, text):
@@ -96,9 +110,11 @@ class Rows:
         nanoseconds = max(int(self.boot.nanoseconds(text.entry)), 0)
         when = f"{nanoseconds // 1_000_000_000}.{nanoseconds % 1_000_000_000:09d}"
         kind = "console" if text.kind == TEXT_CONSOLE else "log"
+        cells = {"time": when, "vm": str(text.vm), "vcpu": str(text.vcpu), "type": self.cell(kind),
+                 TEXT_COLUMN: self.cell(text.text)}
         if self.is_json:
-            return f'{{"time":{when},"vm":{text.vm},"vcpu":{text.vcpu},"type":"{kind}","text":{json_cell(text.text)}}}'
-        return f"{when},{text.vm},{text.vcpu},{kind}" + "," * (len(COLUMNS) - 3) + csv_cell(text.text)
+            return "{" + ",".join(f'"{name}":{cells[name]}' for name in self.names if name in cells) + "}"
+        return ",".join(cells.get(name, "") for name in self.names)
 
     def rows(self, records, with_text=True):
         """Rows for all of the records, in order; a line of text stands where it ended."""

@@ -145,6 +145,7 @@ static void open_chunk(struct vcpu *vcpu, struct ring *ring, unsigned int index)
     chunk->tcr_el1 = READ_SYSREG(TCR_EL1);
     chunk->sctlr_el1 = READ_SYSREG(SCTLR_EL1);
     chunk->virtual_offset = READ_SYSREG(CNTVOFF_EL2);
+    __atomic_thread_fence(__ATOMIC_RELEASE); // who sees a record in it finds its header as well
     vcpu->trace_chunk = chunk;
 }
 
@@ -289,7 +290,8 @@ static const struct trace_record *find(unsigned int cpu, uint64_t number)
 {
     for (unsigned int i = first_index(cpu); i < TRACE_RING_CHUNKS; i++) {
         struct trace_chunk *chunk = chunk_at(cpu, i);
-        if (chunk->magic == TRACE_MAGIC && number - chunk->first < chunk->count)
+        uint32_t count = __atomic_load_n(&chunk->count, __ATOMIC_ACQUIRE);
+        if (chunk->magic == TRACE_MAGIC && number - chunk->first < count)
             return records_of(chunk) + (number - chunk->first);
     }
     return NULL;

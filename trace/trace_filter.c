@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Which exits are traced. What a person names (a class, a key, a row of the policy) is turned into one byte for each
-// key and direction here, once, so that no exit has to compare anything. A byte is changed at once and by one CPU; an
-// exit on another CPU at that moment sees the old or the new choice, and either is right.
+// key and direction here, once, so that no exit has to compare anything. A new choice is made in the bits CHOSEN, while
+// exits still go by the bits ON of the old one; trace_filter_apply then changes byte by byte. So an exit that both
+// choices want is traced at every moment.
 #include <hv/trace_filter.h>
 
 #include <hv/bits.h>
@@ -44,8 +45,9 @@ static void choose(struct vm *vm, unsigned int key, unsigned int direction)
 
 void trace_filter_clear(struct vm *vm)
 {
-    memset(vm->trace_filter, 0, (size_t)2 * KEY_COUNT);
-    vm->trace_extras = 0;
+    for (unsigned int n = 0; n < 2 * KEY_COUNT; n++)
+        vm->trace_filter[n] &= TRACE_FILTER_ON;
+    vm->trace_extras &= TRACE_FILTER_ON;
 }
 
 void trace_filter_add_all(struct vm *vm)
@@ -107,14 +109,14 @@ bool trace_filter_add_policy(struct vm *vm)
 bool trace_filter_is_empty(const struct vm *vm)
 {
     for (unsigned int n = 0; n < 2 * KEY_COUNT; n++)
-        if (vm->trace_filter[n] != 0)
+        if (vm->trace_filter[n] & TRACE_FILTER_CHOSEN)
             return false;
-    return vm->trace_extras == 0;
+    return !(vm->trace_extras & TRACE_FILTER_CHOSEN);
 }
 
 static uint8_t applied(uint8_t byte, bool on)
 {
-    return byte == 0 ? 0 : (uint8_t)(TRACE_FILTER_CHOSEN | on);
+    return byte & TRACE_FILTER_CHOSEN ? (uint8_t)(TRACE_FILTER_CHOSEN | on) : 0;
 }
 
 void trace_filter_apply(struct vm *vm, bool on)

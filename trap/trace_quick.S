@@ -68,7 +68,8 @@
     stp w8, w9, [x6, #RECORD_CONTEXT]
     ldrh w7, [x3, #CHUNK_VM]
     str x7, [x6, #RECORD_VM]
-    str w4, [x3, #CHUNK_COUNT] // now the record counts
+    dmb ishst // the record is there before it counts: other CPUs read the ring
+    str w4, [x3, #CHUNK_COUNT]
 2:  ret
     // The chunk is full: once in 511 records. Without room the record has been counted as dropped.
 3:  stp x0, x30, [sp, #-16]!

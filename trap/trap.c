@@ -218,6 +218,15 @@ static COLD void serve_requests(struct vcpu *vcpu, bool done)
         step_arm(vcpu, done);
 }
 
+// The event's slot is used again by exits of the shorter way, which do not write `logged`: so the mark leaves the slot,
+// and the trace's record has it from the vCPU.
+static COLD void keep_logged(struct vcpu *vcpu, struct event *event)
+{
+    telemetry_keep(vcpu->telemetry, event);
+    vcpu->traced.logged = true;
+    event->logged = 0;
+}
+
 // Closes the event, and does what was asked of this vCPU since the exit began. It is the last C before the eret.
 static inline void leave(struct vcpu *vcpu, struct event *event)
 {
@@ -225,7 +234,7 @@ static inline void leave(struct vcpu *vcpu, struct event *event)
     uint64_t exit = READ_SYSREG(CNTPCT_EL0);
     telemetry_end_with(vcpu->telemetry, event, exit - event->exit, exit);
     if (event->logged)
-        telemetry_keep(vcpu->telemetry, event);
+        keep_logged(vcpu, event);
     if (__atomic_load_n(&vcpu->request, __ATOMIC_RELAXED) != 0)
         serve_requests(vcpu, event->result != TRAP_RETRY);
 }

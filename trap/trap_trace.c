@@ -15,6 +15,7 @@
 #include <hv/trace.h>
 #include <hv/trace_exit.h>
 #include <hv/trace_filter.h>
+#include <hv/trap_result.h>
 
 static inline bool is_wanted(const struct vcpu *vcpu, const struct event *event)
 {
@@ -37,6 +38,7 @@ void trace_enter(const struct trap_frame *frame)
         traced->x[n] = frame->x[n];
     traced->lr = frame->x[30];
     traced->pstate = (uint32_t)frame->spsr_el2;
+    traced->logged = false;
     traced->pending = true;
 }
 
@@ -93,6 +95,7 @@ static void write_whole(struct vcpu *vcpu, const struct event *event)
     struct trace_record *record = trace_next(chunk, count);
     copy_words(&record->event, event, sizeof(*event) / sizeof(word_t));
     record->event.width = width_of(event);
+    record->event.logged |= traced->logged;
     copy_words(record->x, traced->x, ARRAY_COUNT(record->x));
     record->lr = traced->lr;
     record->caller = caller;
@@ -128,5 +131,7 @@ void trace_abandon(struct vcpu *vcpu)
     struct event *event = telemetry_begin(vcpu->telemetry);
 
     event->exit = READ_SYSREG(CNTPCT_EL0);
+    event->value = 0; // the guest is given nothing any more
+    event->result = TRAP_STOP;
     finish(vcpu, event);
 }

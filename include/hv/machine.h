@@ -50,6 +50,7 @@ struct vcpu_held {
 // What the guest's registers were when an exit began that goes the whole way (trap/trap_trace.c).
 struct vcpu_traced {
     bool pending; // its record is still to be written
+    bool logged;  // a record of the log cites it
     uint32_t pstate;
     uint64_t x[4];
     uint64_t lr;

@@ -91,5 +91,5 @@ static inline struct trace_record *trace_next(struct trace_chunk *chunk, uint32_
 
 static inline void trace_publish(struct trace_chunk *chunk, uint32_t count)
 {
-    __atomic_store_n(&chunk->count, count + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&chunk->count, count + 1, __ATOMIC_RELEASE);
 }

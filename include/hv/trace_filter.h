@@ -24,7 +24,7 @@ enum trace_class { TRACE_CLASS_TABLE(TRACE_CLASS_ENUM) TRACE_CLASS_COUNT };
 const char *trace_class_name(unsigned int class);
 unsigned int trace_class_find(const char *name);
 
-// Nothing is chosen.
+// Nothing is chosen. Exits go by the choice before until trace_filter_apply.
 void trace_filter_clear(struct vm *vm);
 // Everything: all exits, and the records that are none.
 void trace_filter_add_all(struct vm *vm);

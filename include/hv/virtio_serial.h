@@ -49,7 +49,7 @@ void virtio_serial_serve(void);
 // valid.
 void virtio_serial_set_client(enum serial_port port, const struct serial_client *client);
 
-// Tells port's client at once what virtio_serial_serve would tell it of its connection.
+// Tells the client of port `which` at once what virtio_serial_serve would tell it of its connection.
 void virtio_serial_tell(enum serial_port which);
 
 // "ariel.log" ...

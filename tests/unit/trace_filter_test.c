@@ -29,6 +29,7 @@ static int set_up(void **state)
     policy.verdicts[KEY_PSCI_VERSION][1] = (struct policy_verdict){POLICY_EMULATE, POLICY_FLAG_TRACE, 5};
     policy.traced = true;
     trace_filter_clear(&vm);
+    trace_filter_apply(&vm, false);
     return 0;
 }
 
@@ -51,6 +52,7 @@ static void the_classes_are_all_keys(void **state)
     unsigned int sum = 0;
     for (unsigned int i = 0; i < ARRAY_COUNT(classes); i++) {
         trace_filter_clear(&vm);
+        trace_filter_apply(&vm, false);
         trace_filter_add_class(&vm, classes[i]);
         assert_int_equal(count(), 0); // chosen, and off
         trace_filter_apply(&vm, true);
@@ -63,6 +65,22 @@ static void the_classes_are_all_keys(void **state)
     trace_filter_apply(&vm, true);
     assert_int_equal(count(), 2 * KEY_COUNT);
     assert_true(trace_filter_wants_extras(&vm));
+}
+
+// A monitor chooses while exits go on: what both choices want is traced throughout.
+static void a_choice_in_the_making_changes_nothing(void **state)
+{
+    (void)state;
+    trace_filter_add_key(&vm, KEY_PSCI_VERSION);
+    trace_filter_apply(&vm, true);
+    trace_filter_clear(&vm);
+    assert_true(trace_filter_is_empty(&vm));
+    assert_true(filter[KEY_PSCI_VERSION][1] & TRACE_FILTER_ON);
+    trace_filter_add_key(&vm, KEY_PSCI_FEATURES);
+    assert_int_equal(count(), 2);
+    trace_filter_apply(&vm, true);
+    assert_false(filter[KEY_PSCI_VERSION][1] & TRACE_FILTER_ON);
+    assert_int_equal(count(), 2);
 }
 
 static void each_class_has_what_its_name_says(void **state)
@@ -124,6 +142,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(the_classes_are_all_keys, set_up),
+        cmocka_unit_test_setup(a_choice_in_the_making_changes_nothing, set_up),
         cmocka_unit_test_setup(each_class_has_what_its_name_says, set_up),
         cmocka_unit_test_setup(choices_add_up_and_outlive_an_off, set_up),
         cmocka_unit_test_setup(a_row_is_what_it_decides_about, set_up),

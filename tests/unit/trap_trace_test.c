@@ -24,6 +24,7 @@
 #include <hv/trace.h>
 #include <hv/trace_exit.h>
 #include <hv/trace_filter.h>
+#include <hv/trap_result.h>
 
 #include <guest_ram.h>
 
@@ -71,7 +72,7 @@ static int set_up(void **state)
     fake_sysreg_set("CONTEXTIDR_EL1", 0x21);
     trace_init(memory, 1);
     trace_init_vcpu(vcpu);
-    trace_filter_clear(&vm);
+    memset(filter, 0, sizeof(filter));
     trace_filter_add_all(&vm);
     trace_filter_apply(&vm, true);
     return 0;
@@ -137,9 +138,26 @@ static void an_exit_that_never_ends_has_its_record(void **state)
     struct event *event = telemetry_begin(&telemetry);
     event->key = KEY_PSCI_SYSTEM_OFF;
     event->cause = KEY_CAUSE_HVC;
+    event->value = 168; // what is left of an older exit
+    event->result = TRAP_DONE;
     trace_abandon(vcpu);
     assert_int_equal(last()->event.key, KEY_PSCI_SYSTEM_OFF);
+    assert_int_equal(last()->event.value, 0);
+    assert_int_equal(last()->event.result, TRAP_STOP);
     assert_int_equal(last()->event.exit, 99);
+}
+
+// trap.c has taken the mark out of the event, whose slot others use, and left it with the vCPU.
+static void a_cited_exit_says_so_and_the_next_does_not(void **state)
+{
+    (void)state;
+    run_exit(KEY_CAUSE_HVC, KEY_PSCI_FEATURES, HVC)->logged = 0;
+    vcpu->traced.logged = true;
+    trace_exit(&frame);
+    assert_int_equal(last()->event.logged, 1);
+    run_exit(KEY_CAUSE_HVC, KEY_PSCI_FEATURES, HVC);
+    trace_exit(&frame);
+    assert_int_equal(last()->event.logged, 0);
 }
 
 static void an_exit_that_began_without_a_trace_has_none(void **state)
@@ -214,6 +232,7 @@ int main(void)
         cmocka_unit_test_setup(it_has_the_registers_at_entry, set_up),
         cmocka_unit_test_setup(an_exit_that_waits_has_its_record_before, set_up),
         cmocka_unit_test_setup(an_exit_that_never_ends_has_its_record, set_up),
+        cmocka_unit_test_setup(a_cited_exit_says_so_and_the_next_does_not, set_up),
         cmocka_unit_test_setup(an_exit_that_began_without_a_trace_has_none, set_up),
         cmocka_unit_test_setup(what_is_filtered_has_none, set_up),
         cmocka_unit_test_setup(width_is_the_access, set_up),

@@ -7,6 +7,7 @@ import lzma
 import struct
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -145,6 +146,25 @@ def test_a_bomb_is_refused(load, monkeypatch):
     for pack in (gzip.compress, lzma.compress, bz2.compress, zstd, lz4):
         with pytest.raises(ImageError, match="unwraps to more than 0x10000 bytes"):
             load(pack(bytes(0x200000)))
+
+
+def test_a_bomb_takes_no_more_memory_than_is_allowed(monkeypatch):
+    monkeypatch.setattr(unwrap, "UNWRAPPED_MAX", 32 << 20)
+    bombs = [("gzip", gzip.compress(bytes(48 << 20), 1)), ("bzip2", bz2.compress(bytes(48 << 20), 1))]
+    for kind, data in bombs:
+        tracemalloc.start()
+        with pytest.raises(ImageError, match="unwraps to more than 0x2000000 bytes"):
+            unwrap.decompress(data, kind, "a")
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 72 << 20, kind
+
+
+def test_packed_data_of_several_pieces(monkeypatch):
+    monkeypatch.setattr(unwrap, "PIECE", 1000)
+    data = bytes(range(256)) * 50
+    for kind, pack in (("gzip", gzip.compress), ("xz", lzma.compress), ("bzip2", bz2.compress)):
+        assert unwrap.decompress(pack(data), kind, "a") == data
 
 
 def test_missing_unwrapper_is_named(load, monkeypatch):

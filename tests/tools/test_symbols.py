@@ -99,6 +99,12 @@ def test_elf(program):
     assert symbols.solve(vbar_el1=0x123) == 0  # a program stays where it was linked
 
 
+def test_an_elf_file_of_ones(tmp_path):
+    (tmp_path / "a").write_bytes(b"\x7fELF\2\1\1".ljust(16, b"\0") + b"\xff" * 4000)
+    with pytest.raises(SymbolsError, match="a damaged ELF file: its headers and tables contradict each other"):
+        Symbols.load(tmp_path / "a")
+
+
 def test_stripped_elf(tmp_path, program):
     subprocess.run(["aarch64-linux-gnu-strip", "-o", tmp_path / "s", program], check=True)
     with pytest.raises(SymbolsError, match="stripped"):

@@ -13,7 +13,8 @@ from pathlib import Path
 from .errors import ImageError
 
 HEADER_SIZE = 64           # of an arm64 Image, and of a zboot kernel
-UNWRAPPED_MAX = 512 << 20  # more than fits, less than hurts
+UNWRAPPED_MAX = 256 << 20  # more than any kernel has
+PIECE = 16 << 20           # that is unwrapped at once: a larger buffer would grow by copies of itself
 WRAPS = 4                  # gzip in zboot in gzip ...
 MAGICS = ((b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"\xfd7zXZ\0", "xz"), (b"BZh", "bzip2"),
           (b"\x5d\0\0", "lzma"), (b"\x04\x22\x4d\x18", "lz4"), (b"\x02\x21\x4c\x18", "lz4"))
@@ -30,18 +31,47 @@ def read_file(path, what):
 
 
 def unwrap_gzip(data):
-    stream = zlib.decompressobj(wbits=31)
-    return stream.decompress(data, UNWRAPPED_MAX + 1), stream.eof
+    stream, pieces, size = zlib.decompressobj(wbits=31), [], 0
+    while size <= UNWRAPPED_MAX and not stream.eof:
+        piece = stream.decompress(data, PIECE)
+        if not piece and not stream.unconsumed_tail and not stream.eof:
+            break  # cut short
+        data = stream.unconsumed_tail
+        pieces.append(piece)
+        size += len(piece)
+    return joined(pieces, size), stream.eof
 
 
 def unwrap_lzma(data):
-    stream = lzma.LZMADecompressor()
-    return stream.decompress(data, UNWRAPPED_MAX + 1), stream.eof
+    return unwrap_by_stream(lzma.LZMADecompressor(), data)
 
 
 def unwrap_bzip2(data):
-    stream = bz2.BZ2Decompressor()
-    return stream.decompress(data, UNWRAPPED_MAX + 1), stream.eof
+    return unwrap_by_stream(bz2.BZ2Decompressor(), data)
+
+
+def unwrap_by_stream(stream, data):
+    """Piece by piece, up to UNWRAPPED_MAX. The stream keeps what it has not yet read of its data."""
+    pieces, size = [], 0
+    while size <= UNWRAPPED_MAX and not stream.eof:
+        piece = stream.decompress(data, PIECE)
+        if not piece and stream.needs_input and not stream.eof:
+            break  # cut short
+        data = b""
+        pieces.append(piece)
+        size += len(piece)
+    return joined(pieces, size), stream.eof
+
+
+def joined(pieces, size):
+    """The pieces in one. Of what is too large it is refused here, before it takes its memory twice."""
+    if size > UNWRAPPED_MAX:
+        raise TooLarge
+    return b"".join(pieces)
+
+
+class TooLarge(Exception):
+    """It unwraps to more than UNWRAPPED_MAX."""
 
 
 def unwrap_by_program(*command):
@@ -56,7 +86,8 @@ def unwrap_by_program(*command):
                     out = process.stdout.read(UNWRAPPED_MAX + 1)
                     if len(out) > UNWRAPPED_MAX:
                         process.kill()
-                return out, len(out) > UNWRAPPED_MAX or process.returncode == 0
+                        raise TooLarge
+                return out, process.returncode == 0
         except FileNotFoundError:
             raise ImageError(f"{command[0]}: not installed, and this kernel is packed with it; "
                              "run scripts/bootstrap linux") from None
@@ -86,8 +117,8 @@ def decompress(data, kind, name):
         out, whole = UNWRAP[kind](data)
     except (zlib.error, lzma.LZMAError, OSError, EOFError) as error:
         raise ImageError(f"{name}: {kind} data is damaged: {error}") from None
-    if len(out) > UNWRAPPED_MAX:
-        raise ImageError(f"{name}: unwraps to more than {UNWRAPPED_MAX:#x} bytes: no kernel for ariel")
+    except TooLarge:
+        raise ImageError(f"{name}: unwraps to more than {UNWRAPPED_MAX:#x} bytes: no kernel for ariel") from None
     if not whole:
         raise ImageError(f"{name}: {kind} data is damaged or ends after {len(out):#x} unwrapped bytes; is it cut "
                          "short?")

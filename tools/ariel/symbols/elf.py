@@ -71,7 +71,8 @@ def load(data, name):
         link, code = code_of(elf)
     except (ELFError, OSError, ValueError, LookupError, TypeError, AttributeError, MemoryError, ArithmeticError,
             AssertionError) as error:                       # whatever pyelftools makes of a damaged file
-        raise SymbolsError(f"{name}: a damaged ELF file: {error or type(error).__name__}") from None
+        reason = error if isinstance(error, ELFError) and str(error) else "its headers and tables contradict each other"
+        raise SymbolsError(f"{name}: a damaged ELF file: {reason}") from None
     keep = wanted(symbols, strings, sections)
     symbols, types = symbols[keep], types[keep]
     kinds = np.where(symbols["info"] & 15 == FUNC, 0, 1)    # a function's name before a label's at the same address

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """tools/ariel/trace.py: records in order, losses, damaged and strange files, saved memory, bounded memory."""
 
+import json
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy
@@ -13,8 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts"), str(ROOT / "tests" / "tools")]
 import c_source  # noqa: E402
 from ariel import tables, trace_format as form  # noqa: E402
+from ariel.lines import Lines  # noqa: E402
 from ariel.printable import printable  # noqa: E402
 from ariel.trace import Trace, TraceError  # noqa: E402
+from ariel.trace_index import Source  # noqa: E402
 import trace_maker  # noqa: E402
 from trace_maker import make_trace  # noqa: E402
 
@@ -345,3 +349,99 @@ def test_two_million_records_take_no_more_memory_than_few(tmp_path):
         assert count == records
         sizes.append(size)
     assert sizes[1] < 100 and sizes[1] - sizes[0] < 12, sizes
+
+
+# ---- Files that were made to hurt
+
+def with_meta(path, text):
+    """A trace with this meta text and ten records."""
+    make_trace(path, records=10, cpus=1)
+    with Trace(path) as trace:
+        records = path.read_bytes()[int(trace.chunks["offset"][1]):]
+    text = text if isinstance(text, bytes) else json.dumps(text).encode()
+    slots = -(-len(text) // form.SLOT_SIZE)
+    head = trace_maker.header(0x1d0f_0000_0000_0001, 0, 0, numpy.zeros(0, form.RECORD))
+    head["kind"], head["count"], head["bytes"], head["closed"] = form.KIND_META, slots, len(text), 1
+    path.write_bytes(head.tobytes() + text.ljust(slots * form.SLOT_SIZE, b"\0") + records)
+    return path
+
+
+@pytest.mark.parametrize("change, words", [
+    ({"requests": 5}, "meta.requests has something else than names"), ({"statuses": None}, "meta.statuses"),
+    ({"types": 7}, "meta.types"), ({"statuses": {"a": 1}}, "meta.statuses"), ({"midr": []}, "meta.midr is .*a text"),
+    ({"hz": True}, "meta.hz is True"), ({"cpus": 10**300}, "meta.cpus is 1000"), ({"cpus": -5}, "meta.cpus is -5"),
+    ({"groups": {"call": 10**30}}, "meta.groups has 'call' at 1000"), ({"groups": {"device": -1}}, "meta.groups has"),
+    ({"keys": ["\ud800"]}, "half a surrogate pair"), ({"z": "\ud800"}, "half a surrogate pair"),
+    ({"vms": [{"ram": 7}]}, "the ram 7"), ({"vms": [{"ram": [[1]]}]}, "the ram"), ({"vms": [{"ram": [[1, 2]]}]}, "the ram"),
+    ({"vms": [{"ram": [["0x0", "0x" + "f" * 3000]]}]}, "the ram"), ({"vms": [{"vcpus": 10**9}]}, "1000000000 vCPUs"),
+    ({"vms": [{"name": {}}]}, "a name that is no text"), ({"rows": [{"place": [[]]}]}, "a place that is no text"),
+    ({"devices": [{"base": "zz"}]}, "a base or a size")])
+def test_meta_that_was_made_to_hurt(tmp_path, change, words):
+    with pytest.raises(TraceError, match=words) as error:
+        Trace(with_meta(tmp_path / "a", {**trace_maker.make_meta(1, 1), **change}))
+    assert len(str(error.value)) < 300 + len(str(tmp_path))
+
+
+@pytest.mark.parametrize("text", [b"[" * 60000, b'{"z":' + b"[" * 20000 + b"]" * 20000 + b"}"])
+def test_meta_that_is_nested_deep(tmp_path, text):
+    with pytest.raises(TraceError, match="nested too deep"):
+        Trace(with_meta(tmp_path / "a", text))
+
+
+def test_a_reader_that_came_late_is_no_damage(tmp_path):
+    """The ring had overwritten its oldest records before anybody read it; what EL2 dropped is counted besides."""
+    records = trace_maker.Cpu(0, 1, 0, trace_maker.START, 1).block(20)
+    for dropped, losses in ((0, (20, 0, 0)), (4, (20, 4, 4))):
+        path = write_chunks(tmp_path / "a", [records], first=500, dropped=dropped)
+        with Trace(path) as trace:
+            assert trace.problems() == [] and trace.losses()[0] == losses and trace.overwritten() == {0: 500 - dropped}
+    with Trace(write_chunks(tmp_path / "a", [records], first=5, dropped=9)) as trace:
+        assert "where EL2 dropped 9" in trace.problems()[0] and trace.overwritten() == {0: 0}
+
+
+def test_a_line_without_an_end_is_cut(tmp_path):
+    """65,536 pieces of one line: 64 KiB are a line, and the time grows with the length."""
+    records = numpy.zeros(1 << 16, form.RECORD)
+    records["type"], records["entry"], records["syndrome"] = form.TYPE_TEXT, 1, form.TEXT_SIZE
+    records["address"] = form.TEXT_SIZE * numpy.arange(len(records), dtype="u8")
+    records.view(form.TEXT)["text"] = b"a" * form.TEXT_SIZE
+    texts = [text for _, text in Lines().feed(records)]
+    assert len(texts) == 64 and {len(text.text) for text in texts[1:]} == {65536 + 6} and not any(text.whole for text in texts)
+
+
+def test_damaged_places_are_counted_beyond_the_first(tmp_path):
+    make_trace(tmp_path / "a", records=40, cpus=1, fill=1)
+    with Trace(tmp_path / "a") as trace:
+        begin = int(trace.chunks["offset"][1])
+    data = (tmp_path / "a").read_bytes()
+    chunks = [data[at:at + 256] for at in range(begin, len(data), 256)]
+    (tmp_path / "a").write_bytes(data[:begin] + b"?".join(chunks))
+    with Trace(tmp_path / "a") as trace:
+        assert len(trace.damages) == 11 and trace.damages[-1] == "29 more places at which no chunk begins"
+        assert len(read_all(trace)) == 40
+    lies = tuple((0, chunk, 1) for chunk in range(1, 20))
+    make_trace(tmp_path / "b", records=40, cpus=1, fill=1, lies=lies)
+    with Trace(tmp_path / "b") as trace:
+        assert len(trace.problems()) == 11 and trace.problems()[-1].startswith("9 more places")
+
+
+def test_searching_costs_no_read_for_each_magic_number(tmp_path, monkeypatch):
+    make_trace(tmp_path / "a", records=10, cpus=1)
+    (tmp_path / "a").write_bytes((tmp_path / "a").read_bytes() + b"ARTR" * 50_000 + b"ARTR\1\0" * 50_000)
+    reads = []
+    monkeypatch.setattr(Source, "read", lambda self, offset, size, old=Source.read: reads.append(offset) or old(self, offset, size))
+    with Trace(tmp_path / "a") as trace:
+        assert len(trace.damages) == 1 and len(reads) < 30
+
+
+def test_boots_of_one_record(tmp_path):
+    """The index is not searched again for each boot."""
+    head = trace_maker.header(0, 0, 0, numpy.zeros(1, form.RECORD), opened=1)
+    heads = numpy.repeat(head, 2 * 20_000)
+    heads["boot"][::2] = numpy.arange(20_000)
+    heads[1::2] = numpy.zeros(1, form.CHUNK)
+    (tmp_path / "a").write_bytes(heads.tobytes())
+    begin = time.process_time()
+    with Trace(tmp_path / "a") as trace:
+        assert [boot.number for boot in trace.boots] == list(range(20_000))
+    assert time.process_time() - begin < 10

@@ -11,6 +11,7 @@ from .printable import printable
 # A line: `entry` is the CNTPCT_EL0 of its first piece, `kind` TEXT_CONSOLE or TEXT_LOG, `text` a str without control
 # characters (they are escaped: see printable.py), `whole` false when pieces are missing.
 Text = collections.namedtuple("Text", "entry vm vcpu kind number text whole")
+PIECES_MAX = 1024  # of a line, 64 KiB: a longer one is cut there, and goes on as another
 PENDING_MAX = 1024  # lines that may wait for their end at one time: the piece with it may have been dropped
 
 
@@ -35,6 +36,8 @@ class Lines:
             self.pending[key][1].append((int(record["address"]), data[place].ljust(length, b"\0")[:length], last))
             if last:
                 found.append((place, join(*self.pending.pop(key))))
+            elif len(self.pending[key][1]) >= PIECES_MAX:
+                found.append((place, join(*self.pending.pop(key))))
             elif len(self.pending) > PENDING_MAX:
                 found.append((place, join(*self.pending.popitem(last=False)[1])))
         return found
@@ -48,12 +51,14 @@ class Lines:
 
 def join(first, pieces):
     """The Text of a line's pieces (offset, bytes, last), with "..." where some are missing."""
-    data, end = b"", 0
+    parts, end = [], 0
     pieces = sorted(pieces, key=lambda piece: piece[0])
     whole = pieces[-1][2]
     for offset, piece, _ in pieces:
         if offset != end:
-            data, whole = data + b"...", False
-        data, end = data + piece, offset + len(piece)
+            whole = False
+            parts.append(b"...")
+        parts.append(piece)
+        end = offset + len(piece)
     return Text(int(first["entry"]), int(first["row"]), int(first["vcpu"]), int(first["key"]), int(first["value"]),
-                printable(data) + ("" if pieces[-1][2] else "..."), whole)
+                printable(b"".join(parts)) + ("" if pieces[-1][2] else "..."), whole)

@@ -10,15 +10,13 @@ A file may hold several boots of the machine: `boot` is a place in Trace.boots, 
 the number of records: an index of some bytes per chunk, and some thousand records at a time."""
 
 import collections
-import json
-import re
 
 import numpy
 
-from . import tables
 from . import trace_format as form
 from .errors import TraceError
 from .lines import Lines, Text
+from .meta import assumed_meta, read_meta
 from .trace_format import CHUNK, RECORD, TEXT
 from .trace_index import Source, find_chunks
 from .trace_merge import BATCH, Merger
@@ -29,61 +27,14 @@ __all__ = ["CHUNK", "RECORD", "TEXT", "Boot", "Loss", "Text", "Trace", "TraceErr
 # what EL2 counted as dropped.
 Loss = collections.namedtuple("Loss", "records gaps drops")
 
-META_TYPES = {"hz": int, "keys": list, "groups": dict, "causes": list, "verdicts": list, "results": list, "rows": list,
-              "vms": list, "devices": list, "cpus": int}
-ROWS_MAX = 128  # POLICY_ROW_MAX
-HZ_MAX = 1_000_000_000  # of the counter: DDI 0487 D12.1.1 has 1 GHz since Armv8.6, less before
 SECONDS_MAX = 9_000_000_000
-LAYOUT = [list(field) for field in form.RECORD_FIELDS if field[0] != "spare"]
+PROBLEMS_MAX = 10  # sentences about gaps
 
 
-def assumed_meta():
-    """A meta object for a boot whose own is lost: the names are those of this version of ariel, and the rate of the
-    counter is QEMU's. Its key "assumed" says so."""
-    keys, groups = tables.key_names()
-    return {"format": "ariel-trace", "version": form.VERSION, "assumed": True, "hz": 62_500_000, "keys": keys,
-            "groups": groups, "causes": [row[2] for row in tables.causes()], "verdicts": tables.VERDICTS,
-            "results": tables.RESULTS, "types": ["", "exit", "text", "virtio"], "requests": tables.request_names(),
-            "rows": [], "vms": [], "devices": [], "cpus": 0}
-
-
-def check_meta(meta, where):
-    """TraceError when a field of a meta object that the tools use is missing or of another type."""
-    if not isinstance(meta, dict) or meta.get("format") != "ariel-trace":
-        raise TraceError(f"{where}: the meta text is no object of format ariel-trace")
-    for name, kind in META_TYPES.items():
-        if not isinstance(meta.get(name), kind):
-            raise TraceError(f"{where}: meta has no {name} of type {kind.__name__}, but {meta.get(name)!r:.40}")
-    for name in ("keys", "causes", "verdicts", "results"):
-        if not all(isinstance(word, str) for word in meta[name]):
-            raise TraceError(f"{where}: meta.{name} has something else than names")
-    if not all(isinstance(row, dict) for name in ("rows", "vms", "devices") for row in meta[name]):
-        raise TraceError(f"{where}: meta.rows, meta.vms or meta.devices has something else than objects")
-    if not 1 <= meta["hz"] <= HZ_MAX:
-        raise TraceError(f"{where}: meta.hz is {meta['hz']}; the counter's rate is from 1 to {HZ_MAX} Hz")
-    start = meta.get("start", 0)
-    if not isinstance(start, int) or not 0 <= start < 1 << 63:
-        raise TraceError(f"{where}: meta.start is {start!r:.40}; it is a number below 2^63")
-    if not all(isinstance(value, int) for value in meta["groups"].values()):
-        raise TraceError(f"{where}: meta.groups has something else than numbers")
-    if "record" in meta and layout_of(meta["record"]) != LAYOUT:
-        raise TraceError(f"{where}: its records have another layout than version {form.VERSION}; use the tools of the ariel "
-                         "that wrote it")
-    missing = meta.get("rows_missing", 0)  # of the policy, for which the chunk had no room
-    if not isinstance(missing, int) or not 0 <= missing <= ROWS_MAX:
-        raise TraceError(f"{where}: meta.rows_missing is {missing!r:.40}; it is a number from 0 to {ROWS_MAX}")
-    first = len(meta["rows"])
-    meta["rows"] += [{"place": f"row {first + n}", "text": "unknown", "why": "its words had no room in the trace"}
-                     for n in range(missing)]
-    return meta
-
-
-def layout_of(fields):
-    """The layout of records as LAYOUT has it; None for what is none."""
-    try:
-        return [[name, re.sub(r"\[(\d+)\]", r"x\1", kind), offset] for name, kind, offset in fields if name != "spare"]
-    except (TypeError, ValueError):
-        return None
+def split(chunks, field):
+    """The parts of an array of chunks that have the same value in a field, by that value; the order within each stays."""
+    chunks = chunks[numpy.argsort(chunks[field], kind="stable")]
+    return numpy.split(chunks, numpy.flatnonzero(numpy.diff(chunks[field]) != 0) + 1) if len(chunks) else []
 
 
 class Boot:
@@ -104,6 +55,10 @@ class Boot:
     def cpus(self):
         """The numbers of the CPUs that have records."""
         return [int(cpu) for cpu in numpy.unique(self.chunks["cpu"])]
+
+    def by_cpu(self):
+        """[(cpu, its chunks in the order of their numbers)]"""
+        return [(int(chunks["cpu"][0]), chunks) for chunks in split(self.chunks, "cpu")]
 
     def nanoseconds(self, counts):
         """Values of CNTPCT_EL0 as nanoseconds since start: int64 array."""
@@ -128,23 +83,18 @@ class Trace:
         self.source = Source(path)
         self.path = self.source.path
         self.chunks, self.damages, self.cut_bytes, self.is_memory = find_chunks(self.source)
-        numbers, first = numpy.unique(self.chunks["boot"], return_index=True)
-        key = first if not self.is_memory else [self.chunks["opened"][self.chunks["boot"] == boot].min() for boot in numbers]
-        self.boots = [self._boot(int(numbers[place])) for place in numpy.argsort(key, kind="stable")]
+        parts = split(self.chunks, "boot")
+        parts.sort(key=lambda chunks: int(chunks["opened"].min() if self.is_memory else chunks["offset"][0]))
+        self.boots = [self._boot(chunks) for chunks in parts]
 
-    def _boot(self, number):
-        mine = self.chunks[self.chunks["boot"] == number]
+    def _boot(self, mine):
         meta = None
         for chunk in mine[(mine["kind"] == form.KIND_META) & (mine["missing"] == 0)]:
             where = f"{self.path}: offset {int(chunk['offset']):#x}"
             text = self.source.read(int(chunk["offset"]) + form.SLOT_SIZE, int(chunk["bytes"]))
-            try:
-                meta = json.loads(text)
-            except ValueError as error:
-                raise TraceError(f"{where}: the meta text is no JSON: {error}") from None
-            meta = check_meta(meta, where)
+            meta = read_meta(text, where)
             break
-        return Boot(number, meta or assumed_meta(), mine[mine["kind"] == form.KIND_RECORDS])
+        return Boot(int(mine["boot"][0]), meta or assumed_meta(), mine[mine["kind"] == form.KIND_RECORDS])
 
     @property
     def meta(self):
@@ -193,28 +143,28 @@ class Trace:
         """{cpu: Loss}. gaps and drops are the same number, or the trace is damaged: problems() says where. What a ring in
         memory has overwritten is no loss of EL2's; overwritten() has it."""
         found = {}
-        chosen = self.boot(boot)
-        for cpu in chosen.cpus:
-            mine = chosen.chunks[chosen.chunks["cpu"] == cpu]
+        for cpu, mine in self.boot(boot).by_cpu():
             gaps, counted = self._gaps(mine)
             found[cpu] = Loss(int(mine["count"].sum()), int(gaps.sum()), int(counted.sum()))
         return found
 
     def _gaps(self, mine):
         """Of one CPU's chunks: the numbers missing before each, and what EL2 says that it dropped there. What stands
-        before the first chunk of saved memory has been overwritten, and counts for neither."""
+        before the first chunk of saved memory has been overwritten, and counts for neither. In a file it is what the ring
+        had overwritten before its reader came, but for what EL2 counted as dropped."""
         ends = mine["first"] + mine["count"]
         gaps = numpy.diff(ends, prepend=numpy.uint64(0)).astype("i8") - mine["count"].astype("i8")
         counted = numpy.diff(mine["dropped"], prepend=numpy.uint64(0)).astype("i8")
         if self.is_memory and len(mine):
             gaps[0] = counted[0] = 0
+        elif len(mine):
+            gaps[0] = min(gaps[0], counted[0])
         return gaps, counted
 
     def overwritten(self, boot=-1):
-        """{cpu: records that the ring in memory has overwritten}; all 0 for a file."""
-        chosen = self.boot(boot)
-        return {cpu: int(chosen.chunks["first"][chosen.chunks["cpu"] == cpu].min()) if self.is_memory else 0
-                for cpu in chosen.cpus}
+        """{cpu: records that the ring in memory has overwritten}: until it was saved, or until the reader of its port came."""
+        return {cpu: int(mine["first"][0]) if self.is_memory else max(int(mine["first"][0]) - int(mine["dropped"][0]), 0)
+                for cpu, mine in self.boot(boot).by_cpu()}
 
     def missing(self, boot=-1):
         """Records that headers promise and the file does not have: it was cut off."""
@@ -226,12 +176,16 @@ class Trace:
         chosen = self.boot(boot)
         if "assumed" in chosen.meta:
             found.append("the meta chunk is missing: names are those of these tools, times assume 62,500,000 ticks a second")
-        for cpu in chosen.cpus:
-            mine = chosen.chunks[chosen.chunks["cpu"] == cpu]
+        places = 0
+        for cpu, mine in chosen.by_cpu():
             gaps, counted = self._gaps(mine)
-            for n in numpy.flatnonzero(gaps != counted)[:10]:
+            wrong = numpy.flatnonzero(gaps != counted)
+            shown, places = wrong[:max(PROBLEMS_MAX - places, 0)], places + len(wrong)
+            for n in shown:
                 what = f"{gaps[n]} records are missing" if gaps[n] >= 0 else f"{-gaps[n]} records are there twice"
                 found.append(f"cpu {cpu}: {what} before offset {int(mine['offset'][n]):#x}, where EL2 dropped {counted[n]}")
+        if places > PROBLEMS_MAX:
+            found.append(f"{places - PROBLEMS_MAX} more places at which the numbers of records do not fit what EL2 dropped")
         if self.missing(boot):
             found.append(f"the file is cut: {self.missing(boot)} records that its chunks promise are not there")
         if self.cut_bytes:

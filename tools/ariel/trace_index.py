@@ -18,7 +18,8 @@ from .errors import TraceError
 INDEX = numpy.dtype([("offset", "<u8"), ("boot", "<u8"), ("first", "<u8"), ("dropped", "<u8"), ("opened", "<u8"),
                      ("closed", "<u8"), ("count", "<u4"), ("missing", "<u4"), ("bytes", "<u4"), ("kind", "<u2"), ("cpu", "<u2")])
 SPARE = (slice(60, 64), slice(104, 128))  # of a header: zero
-SEARCH = 1 << 20  # bytes that are searched at once
+SEARCH_MIN, SEARCH_MAX = 1 << 12, 1 << 20  # bytes that are searched at once: twice as many each time
+DAMAGES_MAX = 10  # sentences
 
 
 class Source:
@@ -61,6 +62,7 @@ class Found:
     damages: list = dataclasses.field(default_factory=list)
     blocks: list = dataclasses.field(default_factory=list)
     cut: int = 0
+    unnamed: int = 0  # damaged places beyond the first DAMAGES_MAX
 
     def add(self, offset, head, count):
         self.rows.append((offset, head["boot"], head["first"], head["dropped"], head["opened"], head["closed"], count,
@@ -69,13 +71,27 @@ class Found:
             self.blocks.append(numpy.array(self.rows[:-1], INDEX))
             del self.rows[:-1]
 
+    def damage(self, sentence):
+        if len(self.damages) < DAMAGES_MAX:
+            self.damages.append(sentence)
+        else:
+            self.unnamed += 1
+
+    def sentences(self):
+        """What is damaged: the first places, and how many more there are."""
+        return self.damages + ([f"{self.unnamed} more places at which no chunk begins"] if self.unnamed else [])
+
     def index(self):
         return numpy.concatenate([*self.blocks, numpy.array(self.rows, INDEX)])
 
 
 def read_header(source, offset):
     """The header at an offset as a record of form.CHUNK, or None when there is none."""
-    data = source.read(offset, form.SLOT_SIZE)
+    return parse_header(source.read(offset, form.SLOT_SIZE))
+
+
+def parse_header(data):
+    """The header that some bytes are, or None."""
     if len(data) < form.SLOT_SIZE or data[:4] != form.MAGIC.to_bytes(4, "little"):
         return None
     head = numpy.frombuffer(data, form.CHUNK)[0]
@@ -104,15 +120,16 @@ def check_beginning(source):
 
 def find_next(source, start):
     """The offset of the first whole header at or behind an offset; None when there is none."""
-    magic = form.MAGIC.to_bytes(4, "little")
+    begin = form.MAGIC.to_bytes(4, "little") + form.VERSION.to_bytes(2, "little")
+    size = SEARCH_MIN
     while start < source.size:
-        block = source.read(start, SEARCH + len(magic) - 1)
-        place = block.find(magic)
-        while place >= 0:
-            if read_header(source, start + place) is not None:
+        block = source.read(start, size + form.SLOT_SIZE - 1)
+        place = block.find(begin)
+        while 0 <= place < size:
+            if parse_header(block[place:place + form.SLOT_SIZE]) is not None:
                 return start + place
-            place = block.find(magic, place + 1)
-        start += SEARCH
+            place = block.find(begin, place + 1)
+        start, size = start + size, min(2 * size, SEARCH_MAX)
     return None
 
 
@@ -146,7 +163,7 @@ def walk_file(source):
         if resume is not None and resume < at:
             cut_last(found, resume)
         what = f"goes on at offset {resume:#x}" if resume is not None else "no chunk follows"
-        found.damages.append(f"offset {at:#x}: no chunk begins here; {what}")
+        found.damage(f"offset {at:#x}: no chunk begins here; {what}")
         at = source.size if resume is None else resume
     return found
 
@@ -180,4 +197,4 @@ def find_chunks(source):
         begin = source.read(0, 4).hex(" ")
         raise TraceError(f"{source.path}: is no trace: it has no chunk, and begins with the bytes {begin} instead of "
                          f"{form.MAGIC.to_bytes(4, 'little').hex(' ')}")
-    return found.index(), found.damages, found.cut, is_memory
+    return found.index(), found.sentences(), found.cut, is_memory

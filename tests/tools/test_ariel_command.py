@@ -232,3 +232,27 @@ def test_every_command_is_described():
 def main_help(name):
     return subprocess.run([sys.executable, "-m", "ariel", name, "--help"], cwd=ROOT, capture_output=True, text=True,
                           check=True).stdout
+
+
+def test_info_of_a_trace_of_nothing(folder, tmp_path, capsys):
+    (tmp_path / "a").write_bytes(trace_maker.meta_chunk(1, trace_maker.make_meta(1, 1)))
+    status, text, errors = run(folder, capsys, "info", str(tmp_path / "a"))
+    assert status == 0 and errors == "" and "no records: nothing was traced" in text and "complete" not in text
+
+
+def test_info_counts_exits_without_a_record(folder, tmp_path, capsys):
+    records = trace_maker.Cpu(0, 1, 0, trace_maker.START, 1).block(3)
+    records["sequence"] = [500, 900, 5000]
+    head = trace_maker.header(1, 0, 0, records, opened=1)
+    (tmp_path / "a").write_bytes(trace_maker.meta_chunk(1, trace_maker.make_meta(1, 1)) + head.tobytes() + records.tobytes())
+    _, text, _ = run(folder, capsys, "info", str(tmp_path / "a"))
+    assert "vm 0 vcpu 0: 4998 exits have no record, 500 of them before the first one here: a filter left them out" in text
+    assert "complete but for what is counted as dropped, and exits that have no record" in text
+
+
+def test_info_of_a_late_reader(folder, tmp_path, capsys):
+    records = trace_maker.Cpu(0, 1, 0, trace_maker.START, 1).block(3)
+    head = trace_maker.header(1, 0, 700, records, opened=1)
+    (tmp_path / "a").write_bytes(trace_maker.meta_chunk(1, trace_maker.make_meta(1, 1)) + head.tobytes() + records.tobytes())
+    _, text, _ = run(folder, capsys, "info", str(tmp_path / "a"))
+    assert "0 missing, 0 counted as dropped, 700 older ones overwritten before the reader came" in text and "damaged" not in text

@@ -83,9 +83,10 @@ def lacks(trace, place, summary, rows, no_names):
         kind = "All of them are counted" if dropped == lost else f"EL2 counted {units.count(dropped)}"
         found.append(("warning", f"{units.count(lost)} records are missing, by their numbers. {kind} as dropped."))
     found += [("warning", problem[:1].upper() + problem[1:] + ".") for problem in trace.problems(place)]
+    when = "in memory" if trace.is_memory else "before the reader came"
     for cpu, count in sorted(trace.overwritten(place).items()):
         if count:
-            found.append(("warning", f"CPU {cpu}: {units.count(count)} older records were overwritten in memory."))
+            found.append(("warning", f"CPU {cpu}: {units.count(count)} older records were overwritten {when}."))
     found += unseen(survey)
     if len(trace.boots) > 1:
         found.append(("warning", f"The file holds {len(trace.boots)} boots of the machine; this page is about number "

@@ -19,6 +19,7 @@
 #include <hv/machine.h>
 #include <hv/string.h>
 #include <hv/trace.h>
+#include <hv/trace_lost.h>
 #include <hv/trace_text.h>
 #include <hv/virtio_serial.h>
 
@@ -59,13 +60,18 @@ static void hand_over_in_panic(const struct trace_chunk *chunk)
 
 static const struct trace_sink sink = {hand_over, hand_over_in_panic};
 
-// The meta chunk comes back as well, and is nobody's to use again.
-static void returned(void *token)
+// The meta chunk comes back as well, and is nobody's to use again. The records of a chunk that the host has not read,
+// since it has left, are dropped ones.
+static void returned(void *token, bool read)
 {
     struct trace_chunk *chunk = token;
 
-    if (chunk != meta)
+    if (chunk == meta)
+        return;
+    if (read)
         trace_chunk_done(chunk->cpu, chunk);
+    else
+        trace_chunk_lost(chunk->cpu, chunk);
 }
 
 static void opened(bool open)

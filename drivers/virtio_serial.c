@@ -29,6 +29,8 @@
 
 #define QUEUE_CONTROL_RX 2
 #define QUEUE_CONTROL_TX 3
+#define QUEUE_RX(number) (2 * (number) + 2) // of port number, 1 or more
+#define QUEUE_TX(number) (2 * (number) + 3)
 #define QUEUE_SIZE       SERIAL_RING_CHAINS // at most; the device may have smaller ones
 #define SEND_QUEUE_SIZE  SERIAL_LOANS_MAX   // likewise; a ring uses QUEUE_SIZE of its entries
 #define CONTROL_SIZE     64                 // bytes of a message, its name included
@@ -90,7 +92,7 @@ static UNSET uint8_t control_read[CONTROL_BUFFERS][CONTROL_SIZE] GUARDED_BY(lock
 static UNSET struct control_message control_sent[QUEUE_SIZE] GUARDED_BY(lock);
 static UNSET struct number_queues queues[SERIAL_NUMBER_MAX] GUARDED_BY(lock); // of port n at n - 1
 static UNSET struct serial_loans loans GUARDED_BY(lock);                      // of the port that sends without a copy
-static void (*on_return)(void *token) GUARDED_BY(lock);                       // NULL: nobody lends anything
+static serial_loan_returned on_return GUARDED_BY(lock);                       // NULL: nobody lends anything
 
 #define SERIAL_PORT_NAME(id, name) [SERIAL_##id] = (name),
 static const char *const names[] = {SERIAL_PORT_TABLE(SERIAL_PORT_NAME)};
@@ -113,16 +115,6 @@ static struct serial_ring *ring_of(const struct port *port) REQUIRES(lock)
 static bool lends(const struct port *port) REQUIRES(lock)
 {
     return port == &serial.ports[SERIAL_TRACE];
-}
-
-static unsigned int queue_receive(uint32_t number)
-{
-    return 2 * number + 2;
-}
-
-static unsigned int queue_send(uint32_t number)
-{
-    return 2 * number + 3;
 }
 
 // The device has done what no device may do. It is reset, so that it writes nowhere any more, and not used again. One
@@ -209,6 +201,8 @@ bool virtio_serial_has_room(enum serial_port port, size_t length)
     return room;
 }
 
+static void serve_control(void) REQUIRES(lock);
+
 // Two pieces, of which either may be empty. When the queue is full, what the device has read meanwhile makes room.
 static bool lend_locked(struct port *port, const struct serial_piece pieces[2], void *token) REQUIRES(lock)
 {
@@ -234,8 +228,11 @@ static bool lend(struct port *port, struct serial_piece piece, void *token, bool
     const struct serial_piece pieces[2] = {piece, {NULL, 0}};
 
     spinlock_acquire(&lock);
-    if (begins)
+    serve_control(); // who has gone gets nothing more
+    if (begins) {
         port->begun = port->opened;
+        loans.first = (struct virtqueue_buffer){pa_make((uintptr_t)piece.bytes), piece.length, 0, 0};
+    }
     bool lent = lend_locked(port, pieces, token);
     spinlock_release(&lock);
     return lent;
@@ -344,21 +341,22 @@ static void name_port(uint32_t number, const char *name) REQUIRES(lock)
             continue;
         port->number = number;
         if (lends(port))
-            serial_loans_init(&loans, &serial.device, queue_send(number), &queues_of(port)->send.queue);
-        serial_receive_start(&queues_of(port)->receive, &serial.device, queue_receive(number),
+            serial_loans_init(&loans, &serial.device, QUEUE_TX(number), &queues_of(port)->send.queue);
+        serial_receive_start(&queues_of(port)->receive, &serial.device, QUEUE_RX(number),
                              (struct serial_buffers){queues_of(port)->read[0], READ_BUFFERS, SERIAL_READ_MAX});
         send_control(number, PORT_OPEN, 1);
     }
 }
 
-// The host's side is connected or has gone. What waited for a host that has gone is dropped; what the device was lent
-// it gives back by itself.
+// The host's side is connected or has gone. What waited for a host that has gone is dropped.
 static void open_port(struct port *port, bool open) REQUIRES(lock)
 {
     port->opened += open && !port->open;
     port->open = open;
     if (!open && !lends(port))
         port->dropped += serial_ring_drop(ring_of(port));
+    else if (!open && !serial_loans_close(&loans, on_return))
+        give_up();
 }
 
 // text holds length bytes and, behind them, a 0.
@@ -476,7 +474,7 @@ void virtio_serial_set_client(enum serial_port port, const struct serial_client 
     spinlock_release(&lock);
 }
 
-void virtio_serial_set_lender(void (*returned)(void *token))
+void virtio_serial_set_lender(void (*returned)(void *token, bool read))
 {
     spinlock_acquire(&lock);
     on_return = returned;
@@ -530,10 +528,10 @@ static bool start_queues(void) REQUIRES(lock)
         !start_queue(&control_send, QUEUE_CONTROL_TX, QUEUE_SIZE))
         return false;
     for (uint32_t n = 1; n < ports && n <= SERIAL_NUMBER_MAX; n++) {
-        if (!start_queue(&queues[n - 1].receive.ring, queue_receive(n), QUEUE_SIZE) ||
-            !start_queue(&queues[n - 1].send.queue, queue_send(n), SEND_QUEUE_SIZE))
+        if (!start_queue(&queues[n - 1].receive.ring, QUEUE_RX(n), QUEUE_SIZE) ||
+            !start_queue(&queues[n - 1].send.queue, QUEUE_TX(n), SEND_QUEUE_SIZE))
             return false;
-        serial_ring_init(&queues[n - 1].send, &serial.device, queue_send(n));
+        serial_ring_init(&queues[n - 1].send, &serial.device, QUEUE_TX(n));
         serial.numbers = n;
     }
     (void)virtqueue_set_interrupt(&control_send, false);

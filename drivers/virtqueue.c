@@ -51,7 +51,7 @@ void virtqueue_init(struct virtqueue *queue, uint16_t size, bool event_idx)
     queue->used.ring[size] = (struct virtq_used_elem){0};
     queue->size = size;
     queue->event_idx = event_idx;
-    queue->avail_next = queue->avail_notified = queue->used_next = 0;
+    queue->avail_next = queue->avail_notified = queue->used_next = queue->forgotten = 0;
     queue->free_first = 0;
     queue->free_count = size;
     for (uint16_t i = 0; i < size; i++) {
@@ -137,7 +137,7 @@ inline enum hv_status virtqueue_take(struct virtqueue *queue, uint16_t *head, ui
 
     if (ready == 0)
         return HV_ERR_NOT_FOUND;
-    if (ready > (uint16_t)(queue->avail_notified - queue->used_next)) // more than it was shown
+    if (ready > (uint16_t)(queue->avail_notified - queue->forgotten - queue->used_next)) // more than it was shown
         return HV_ERR_INVALID;
     barrier_device_loads(); // the index before the entry that it shows
     uint32_t id = __atomic_load_n(&entry->id, __ATOMIC_RELAXED);
@@ -148,6 +148,12 @@ inline enum hv_status virtqueue_take(struct virtqueue *queue, uint16_t *head, ui
     free_chain(queue, *head);
     queue->used_next++;
     return HV_OK;
+}
+
+void virtqueue_forget(struct virtqueue *queue, uint16_t head)
+{
+    free_chain(queue, head);
+    queue->forgotten++;
 }
 
 // With VIRTIO_F_EVENT_IDX the driver names the index whose entry is to interrupt, behind the last entry of the
@@ -166,5 +172,5 @@ bool virtqueue_set_interrupt(struct virtqueue *queue, bool on)
 
 unsigned int virtqueue_in_flight(const struct virtqueue *queue)
 {
-    return (uint16_t)(queue->avail_next - queue->used_next);
+    return (uint16_t)(queue->avail_next - queue->forgotten - queue->used_next);
 }

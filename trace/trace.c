@@ -17,6 +17,7 @@
 // A chunk is closed only when the record after its last one comes, or at the next flush. So it costs each record just
 // one comparison to know whether there is room.
 #include <hv/trace.h>
+#include <hv/trace_lost.h>
 
 #include <hv/arch/barrier.h>
 #include <hv/arch/registers.h>
@@ -27,7 +28,8 @@ enum chunk_state { CHUNK_FREE, CHUNK_OPEN, CHUNK_CLOSED, CHUNK_SENT };
 
 struct ring {
     uint64_t number;                  // of the first record that has none yet in a closed chunk
-    uint64_t dropped;                 // since boot
+    uint64_t dropped;                 // since boot, since there was no room
+    uint64_t lost;                    // since boot, in chunks that a sink could not write; atomic: any CPU adds
     unsigned int newest;              // index of the chunk opened last
     uint8_t state[TRACE_RING_CHUNKS]; // enum chunk_state
 };
@@ -128,6 +130,12 @@ struct trace_chunk *trace_meta_chunk(void)
     return chunk;
 }
 
+// All that no reader gets.
+static uint64_t dropped_of(const struct ring *ring)
+{
+    return __atomic_load_n(&ring->dropped, __ATOMIC_RELAXED) + __atomic_load_n(&ring->lost, __ATOMIC_RELAXED);
+}
+
 // The guest's registers say, later and on another machine, at which address its kernel ran.
 static void open_chunk(struct vcpu *vcpu, struct ring *ring, unsigned int index)
 {
@@ -137,7 +145,7 @@ static void open_chunk(struct vcpu *vcpu, struct ring *ring, unsigned int index)
     ring->newest = index;
     make_header(chunk, TRACE_KIND_RECORDS);
     chunk->first = ring->number;
-    chunk->dropped = ring->dropped;
+    chunk->dropped = dropped_of(ring);
     chunk->cpu = (uint16_t)vcpu->cpu;
     chunk->vm = vcpu->vm->number;
     chunk->vbar_el1 = READ_SYSREG(VBAR_EL1);
@@ -157,8 +165,8 @@ static void close_chunk(struct vcpu *vcpu, struct ring *ring)
         return;
     chunk->bytes = chunk->count * (uint32_t)sizeof(struct trace_record);
     chunk->closed = READ_SYSREG(CNTPCT_EL0);
-    ring->number += chunk->count;
-    vcpu->trace_chunk = &no_chunk;
+    __atomic_store_n(&vcpu->trace_chunk, &no_chunk, __ATOMIC_RELEASE);
+    __atomic_store_n(&ring->number, ring->number + chunk->count, __ATOMIC_RELEASE);
     set_state(ring, ring->newest, CHUNK_CLOSED);
 }
 
@@ -189,6 +197,12 @@ void trace_chunk_done(unsigned int cpu, struct trace_chunk *chunk)
 
     if (rings[cpu].state[index] == CHUNK_SENT)
         set_state(&rings[cpu], index, CHUNK_FREE);
+}
+
+void trace_chunk_lost(unsigned int cpu, struct trace_chunk *chunk)
+{
+    (void)__atomic_fetch_add(&rings[cpu].lost, chunk->count, __ATOMIC_RELAXED);
+    trace_chunk_done(cpu, chunk);
 }
 
 void trace_flush(struct vcpu *vcpu)
@@ -272,14 +286,19 @@ void trace_write(struct vcpu *vcpu, const struct trace_record *record)
     trace_publish(chunk, chunk->count);
 }
 
+// Any CPU asks, while the ring's own may close a chunk: first it has none, and then the ring's number goes up by what
+// was in it. A look that sees the same number before and after has counted no record twice.
 struct trace_counts trace_counts(const struct vcpu *vcpu)
 {
     const struct ring *ring = &rings[vcpu->cpu];
-    const struct trace_chunk *chunk = vcpu->trace_chunk;
-    struct trace_counts counts = {.records = ring->number, .dropped = ring->dropped};
+    struct trace_counts counts = {.dropped = dropped_of(ring)};
+    uint64_t number;
 
-    if (chunk != &no_chunk)
-        counts.records += chunk->count;
+    do {
+        number = __atomic_load_n(&ring->number, __ATOMIC_ACQUIRE);
+        const struct trace_chunk *chunk = __atomic_load_n(&vcpu->trace_chunk, __ATOMIC_ACQUIRE);
+        counts.records = number + (chunk != &no_chunk ? __atomic_load_n(&chunk->count, __ATOMIC_ACQUIRE) : 0);
+    } while (__atomic_load_n(&ring->number, __ATOMIC_RELAXED) != number);
     for (unsigned int i = 0; i < TRACE_RING_CHUNKS; i++)
         counts.waiting += state_of(ring, i) >= CHUNK_CLOSED;
     return counts;

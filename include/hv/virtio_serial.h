@@ -72,9 +72,10 @@ void virtio_serial_panic_write(enum serial_port port, const void *bytes, size_t 
 // Bytes of writes that were dropped since boot.
 uint64_t virtio_serial_dropped(enum serial_port port);
 
-// From now on returned is called when the device has read what virtio_serial_lend was given, or was reset: on any CPU,
-// with the device's lock held, so that it may take no lock and call nothing of this file. At boot.
-void virtio_serial_set_lender(void (*returned)(void *token));
+// From now on returned is called when the device has done with what virtio_serial_lend was given: it has read it, or
+// not (the host's side has closed, or the device was reset). On any CPU, with the device's lock held, so that it may
+// take no lock and call nothing of this file. At boot.
+void virtio_serial_set_lender(void (*returned)(void *token, bool read));
 // Of SERIAL_TRACE. Sends a piece (1 byte or more) where it lies. True: nobody may change it until the lender is told
 // that it has returned, with this token (never NULL), which may be before this call returns. False: the port is not
 // there, not open, has no place for one more, or its connection was not begun; the memory is the caller's still, and

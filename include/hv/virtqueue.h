@@ -30,6 +30,7 @@ struct virtqueue {
     uint16_t avail_next;     // index of the next entry of the available ring, published or not
     uint16_t avail_notified; // the index when the device was last asked about
     uint16_t used_next;      // index of the next entry of the used ring
+    uint16_t forgotten;      // how many chains the device has dropped
     uint16_t next[VIRTQUEUE_SIZE_MAX];
     struct {
         uint16_t length;         // descriptors in flight; 0: no chain of the device begins here
@@ -62,6 +63,8 @@ bool virtqueue_publish(struct virtqueue *queue);
 // than fit its buffers: the caller bounds it). HV_ERR_NOT_FOUND: there is none now; HV_ERR_INVALID: the device names a
 // chain that it does not have: it is broken, and must be reset.
 enum hv_status virtqueue_take(struct virtqueue *queue, uint16_t *head, uint32_t *written);
+// The device has dropped a chain that it had, and will never use it: its descriptors are free.
+void virtqueue_forget(struct virtqueue *queue, uint16_t head);
 // on: asks the device for an interrupt at its next used entry. True: it has used one meanwhile, for which there may be
 // no interrupt: take again. off: asks for none (a hint).
 bool virtqueue_set_interrupt(struct virtqueue *queue, bool on);

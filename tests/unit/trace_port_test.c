@@ -45,13 +45,13 @@ static struct {
 } host;
 
 static const struct serial_client *client;
-static void (*returned)(void *token);
+static void (*returned)(void *token, bool read);
 static void (*tick)(void *argument);
 static uint64_t next_tick;
 static unsigned int records, channel_ends;
 static uint64_t told;
 
-void virtio_serial_set_lender(void (*function)(void *token))
+void virtio_serial_set_lender(void (*function)(void *token, bool read))
 {
     returned = function;
 }
@@ -84,7 +84,7 @@ static void read_all(void)
 {
     for (unsigned int i = 0; i < host.count; i++) {
         read_piece(whole(host.lent[i]));
-        returned(host.lent[i]);
+        returned(host.lent[i], true);
     }
     host.count = 0;
 }

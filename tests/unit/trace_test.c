@@ -15,6 +15,7 @@
 #include <fake_trace.h>
 
 #include <hv/trace.h>
+#include <hv/trace_lost.h>
 #include <hv/arch/registers.h>
 
 #define RECORDS TRACE_CHUNK_RECORDS
@@ -237,6 +238,27 @@ static void gaps_are_the_drop_counter(void **state)
     assert_true(missing > 0 && seen > 100);
 }
 
+// What a sink could not write counts as dropped, from the next chunk on, and its place is free again.
+static void a_chunk_that_was_not_written_is_counted(void **state)
+{
+    uint64_t number = 0;
+    (void)state;
+
+    trace_set_sink(&sink);
+    room = 1;
+    write(cpu1, 5, &number);
+    trace_flush(cpu1);
+    trace_chunk_lost(1, got[0]);
+    assert_int_equal(trace_counts(cpu1).dropped, 5);
+    assert_int_equal(trace_counts(cpu1).waiting, 0);
+    room = 1;
+    write(cpu1, 1, &number);
+    trace_flush(cpu1);
+    assert_int_equal(got[1]->first, 5);
+    assert_int_equal(got[1]->dropped, 5);
+    assert_int_equal(trace_counts(cpu1).records, 6);
+}
+
 static void a_chunk_that_a_lost_sink_has_is_not_overwritten(void **state)
 {
     uint64_t number = 0;
@@ -284,6 +306,7 @@ int main(void)
         cmocka_unit_test_setup(a_flush_hands_on_what_is_there, set_up),
         cmocka_unit_test_setup(what_finds_no_room_is_counted, set_up),
         cmocka_unit_test_setup(gaps_are_the_drop_counter, set_up),
+        cmocka_unit_test_setup(a_chunk_that_was_not_written_is_counted, set_up),
         cmocka_unit_test_setup(a_chunk_that_a_lost_sink_has_is_not_overwritten, set_up),
         cmocka_unit_test_setup(a_record_is_found_by_its_number, set_up),
     };

@@ -41,6 +41,7 @@ static struct {
     bool driver_open[8];
     bool refused[8]; // by PORT_READY 0
     bool stuck;      // takes nothing from ports
+    bool discards;   // does not write what ports get
     char got[8][400000];
     size_t got_count[8];
     unsigned int requests; // to ports
@@ -142,7 +143,7 @@ static void run_queue(unsigned int number)
             take_message((uint32_t)word(at, 4), (uint16_t)word(at + 4, 2), (uint16_t)word(at + 6, 2));
         }
         model.requests += number > 3;
-        for (bool more = number > 3; more; desc = queue->part[0] + 16 * word(desc + 14, 2)) {
+        for (bool more = number > 3 && !model.discards; more; desc = queue->part[0] + 16 * word(desc + 14, 2)) {
             size_t length = word(desc + 8, 4);
 
             assert_true(model.got_count[port] + length < sizeof(model.got[0]));
@@ -371,10 +372,11 @@ static void a_host_that_does_not_read_costs_what_does_not_fit(void **state)
 // Pieces of memory for the trace's port, and those that came back.
 static uint8_t piece[200][1000];
 static void *back[400];
-static unsigned int back_count;
+static unsigned int back_count, unread_count;
 
-static void on_return(void *token)
+static void on_return(void *token, bool read)
 {
+    unread_count += !read;
     back[back_count++] = token;
 }
 
@@ -390,7 +392,7 @@ static void start_trace(void)
     model.ports[4].name = "ariel.trace";
     model.ports[4].open = true;
     virtio_serial_set_lender(on_return);
-    back_count = 0;
+    back_count = unread_count = 0;
     start();
     interrupt();
     model.interrupts = 0;
@@ -446,6 +448,74 @@ static void a_host_that_does_not_read_keeps_what_it_was_lent(void **state)
     assert_int_equal(model.interrupts, 0);
 }
 
+// What QEMU does when the host leaves: what it is sending (sends) it never gives back, and what waits behind it, or is
+// shown later, it gives back with nothing written.
+static void close_trace(bool sends)
+{
+    if (sends)
+        assert_true(next_request(&model.queues[11]) >= 0);
+    model.stuck = false;
+    model.discards = true;
+    run_queue(11);
+    send_message(4, 6, 0, "");
+}
+
+static void open_trace(void)
+{
+    model.discards = false;
+    send_message(4, 6, 1, "");
+}
+
+static void what_a_host_that_leaves_has_not_read_comes_back(void **state)
+{
+    (void)state;
+
+    start_trace();
+    assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"first", 5}, back));
+    assert_true(lend(0));
+    assert_int_equal(unread_count, 0);
+    // More often than the device has descriptors, and than indices have values.
+    for (unsigned int n = 0; n < 70000; n++) {
+        back_count = unread_count = 0;
+        model.got_count[4] = 0;
+        model.stuck = true;
+        for (unsigned int i = 0; i < n % 4; i++)
+            assert_true(lend(i));
+        close_trace(n % 4 > 0);
+        assert_false(n % 8 < 4 && lend(5)); // the message has not been looked at yet
+        interrupt();
+        assert_int_equal(back_count, n % 4);
+        assert_int_equal(unread_count, n % 4);
+        assert_int_equal(virtio_serial_lent(SERIAL_TRACE), 0);
+        open_trace();
+        interrupt();
+        assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"first", 5}, back));
+        assert_true(lend(0));
+        assert_int_equal(unread_count, n % 4);
+        assert_int_equal(model.got_count[4], 1005);
+    }
+}
+
+// Somebody else has connected before EL2 has heard that the first one has left.
+static void a_host_that_is_back_at_once_gets_the_beginning_again(void **state)
+{
+    (void)state;
+
+    start_trace();
+    assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"first", 5}, back));
+    model.stuck = true;
+    assert_true(lend(0) && lend(1));
+    close_trace(true);
+    open_trace();
+    interrupt();
+    assert_int_equal(unread_count, 2);
+    assert_false(lend(2));
+    assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"first", 5}, back));
+    assert_true(lend(2));
+    assert_int_equal(unread_count, 2);
+    assert_memory_equal(model.got[4], "firstfirstfirst", 15);
+}
+
 static void nothing_is_sent_before_what_begins_a_connection(void **state)
 {
     (void)state;
@@ -453,10 +523,10 @@ static void nothing_is_sent_before_what_begins_a_connection(void **state)
     start_trace();
     assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"one", 3}, back));
     assert_true(lend(0));
-    send_message(4, 6, 0, "");
+    close_trace(false);
     interrupt();
     assert_false(lend(1));
-    send_message(4, 6, 1, "");
+    open_trace();
     interrupt();
     assert_false(lend(1));
     assert_true(virtio_serial_lend_first(SERIAL_TRACE, (struct serial_piece){"two", 3}, back));
@@ -588,6 +658,8 @@ int main(void)
         cmocka_unit_test_setup(a_host_that_does_not_read_costs_what_does_not_fit, setup),
         cmocka_unit_test_setup(what_is_lent_is_read_in_place, setup),
         cmocka_unit_test_setup(a_host_that_does_not_read_keeps_what_it_was_lent, setup),
+        cmocka_unit_test_setup(what_a_host_that_leaves_has_not_read_comes_back, setup),
+        cmocka_unit_test_setup(a_host_that_is_back_at_once_gets_the_beginning_again, setup),
         cmocka_unit_test_setup(nothing_is_sent_before_what_begins_a_connection, setup),
         cmocka_unit_test_setup(a_device_that_was_reset_has_given_everything_back, setup),
         cmocka_unit_test_setup(connections_are_told, setup),

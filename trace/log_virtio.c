@@ -18,6 +18,13 @@
     "status=not-supported row=127 at= why="
 _Static_assert(sizeof(REQUEST_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
 
+struct request {
+    const struct policy_virtio *row;
+    const struct policy_virtio_access *access;
+    uint64_t bytes;
+    const char *status;
+};
+
 static unsigned int limit_of(const struct policy_row *row)
 {
     if (row->log_per_second == POLICY_LOG_UNLIMITED)
@@ -26,7 +33,7 @@ static unsigned int limit_of(const struct policy_row *row)
 }
 
 // What each event has behind its own fields.
-static void write_record(struct log_limit limit, const struct policy *policy, const struct log_virtio_request *request)
+static void write_record(struct log_limit limit, const struct policy *policy, const struct request *request)
 {
     const struct policy_virtio_access *access = request->access;
     const struct policy_row *row = &policy->rows[request->row->row];
@@ -47,22 +54,24 @@ static void write_record(struct log_limit limit, const struct policy *policy, co
                     type, access->transport, request->bytes, request->status, request->row->row, row->place, row->why);
 }
 
-static COLD void record(struct vm *vm, unsigned int n, const struct log_virtio_request *request)
+// n: the row's number among the policy's rows about virtio.
+static COLD void record(struct vm *vm, unsigned int n, const struct policy_virtio_access *access, uint64_t bytes,
+                        const char *status)
 {
-    const struct policy_virtio *row = request->row;
+    const struct policy_virtio *row = &vm->policy->virtio[n];
     struct log_limit limit = {.source = LOG_SOURCE_VIRTIO + n,
-                              .level = strcmp(request->status, "ok") == 0 ? LOG_INFO : LOG_WARN};
+                              .level = strcmp(status, "ok") == 0 ? LOG_INFO : LOG_WARN};
 
     if (log_may_record(&limit, vm, row->row, limit_of(&vm->policy->rows[row->row])))
-        write_record(limit, vm->policy, request);
+        write_record(limit, vm->policy, &(struct request){row, access, bytes, status});
 }
 
 // The counters are the VM's, not a CPU's: a request ends on the CPU that gets the device's interrupt, whichever vCPU
 // has made it.
-inline void log_virtio_request(struct vm *vm, const struct log_virtio_request *request)
+inline void log_virtio_request(struct vm *vm, const struct policy_virtio *row,
+                               const struct policy_virtio_access *access, uint64_t bytes, const char *status)
 {
     const struct policy *policy = vm->policy;
-    const struct policy_virtio *row = request->row;
     uint64_t n = (uint64_t)(row - policy->virtio);
 
     if (n >= policy->virtio_count || n >= POLICY_VIRTIO_ROW_MAX) // no row of this policy's
@@ -70,7 +79,7 @@ inline void log_virtio_request(struct vm *vm, const struct log_virtio_request *r
     (void)__atomic_fetch_add(&vm->virtio_requests[n], 1, __ATOMIC_RELAXED);
     if (!(row->flags & POLICY_VIRTIO_LOG))
         return;
-    record(vm, (unsigned int)n, request);
+    record(vm, (unsigned int)n, access, bytes, status);
 }
 
 uint64_t log_virtio_count(const struct vm *vm, unsigned int row)

@@ -31,12 +31,9 @@ static int begin(void **state)
 
 static void request(unsigned int row, unsigned int device_id, enum virtio_request op)
 {
-    const struct log_virtio_request made = {.row = &virtio_rows[row],
-                                            .access = &(struct policy_virtio_access){3, device_id, op, 2048, 8},
-                                            .bytes = 4096,
-                                            .status = row == 0 ? "refused" : "ok"};
+    const struct policy_virtio_access access = {3, device_id, op, 2048, 8};
 
-    log_virtio_request(&vm, &made);
+    log_virtio_request(&vm, &virtio_rows[row], &access, 4096, row == 0 ? "refused" : "ok");
 }
 
 static void a_record_names_the_request_and_cites_its_row(void **state)
@@ -59,27 +56,23 @@ static void a_row_without_log_writes_nothing(void **state)
 {
     unsigned int before = console_count;
     const struct policy_virtio foreign = {.flags = POLICY_VIRTIO_LOG};
-    const struct log_virtio_request made = {.row = &foreign, .status = "ok"};
+    const struct policy_virtio_access access = {0};
 
     (void)state;
     request(4, VIRTIO_ID_BLOCK, VIRTIO_REQUEST_READ);
-    log_virtio_request(&vm, &made); // no row of the policy's
+    log_virtio_request(&vm, &foreign, &access, 0, "ok"); // no row of the policy's
     assert_int_equal(console_count, before);
     assert_int_equal(log_virtio_count(&vm, 0), 1);
 }
 
 static void no_record_is_cut(void **state)
 {
-    const struct log_virtio_request made = {
-        .row = &virtio_rows[3],
-        .access =
-            &(struct policy_virtio_access){31, VIRTIO_ID_BLOCK, VIRTIO_REQUEST_SECURE_ERASE, UINT64_MAX, UINT64_MAX},
-        .bytes = UINT64_MAX,
-        .status = "unsupported"};
+    const struct policy_virtio_access access = {31, VIRTIO_ID_BLOCK, VIRTIO_REQUEST_SECURE_ERASE, UINT64_MAX,
+                                                UINT64_MAX};
 
     (void)state;
     log_ring_half(&ring, false)->sequence = 999999999999999;
-    log_virtio_request(&vm, &made);
+    log_virtio_request(&vm, &virtio_rows[3], &access, UINT64_MAX, "unsupported");
     assert_true(has(last_line(), " row=4 at=\"" LONGEST_PLACE "\" why=\"" LONGEST_WHY "\" tag="));
     assert_false(has(last_line(), "cut="));
 }

@@ -65,7 +65,11 @@ static struct {
     char event[32], text[512];
 } record;                     // the last
 static unsigned int requests; // that have ended
-static struct log_virtio_request last_request;
+static struct {
+    const struct policy_virtio *row;
+    uint64_t bytes;
+    const char *status;
+} last_request;
 static struct policy_virtio_access last_access;
 
 enum hv_status vgic_set_line(struct vm *of, unsigned int vcpu_id, unsigned int intid, bool level)
@@ -132,12 +136,15 @@ void log_limited(struct log_limit limit, enum log_class class, const char *event
     NOTE;
 }
 
-void log_virtio_request(struct vm *of, const struct log_virtio_request *request)
+void log_virtio_request(struct vm *of, const struct policy_virtio *row, const struct policy_virtio_access *access,
+                        uint64_t bytes, const char *status)
 {
     assert_ptr_equal(of, &vm);
     requests++;
-    last_request = *request;
-    last_access = *request->access;
+    last_request.row = row;
+    last_request.bytes = bytes;
+    last_request.status = status;
+    last_access = *access;
 }
 
 // The board's transports answer with their version alone; all else is fake_virtio.c's.

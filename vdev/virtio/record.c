@@ -24,7 +24,12 @@ static unsigned int queue_of(const struct virtio_device *device, const struct vi
     return n;
 }
 
-static COLD void trace_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status)
+static void log_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status)
+{
+    log_virtio_request(device->vm, slot->row, &slot->access, slot->bytes, status);
+}
+
+static COLD void trace_and_log(const struct virtio_device *device, const struct virtio_slot *slot, const char *status)
 {
     trace_virtio(&(struct trace_virtio_request){.row = slot->row,
                                                 .access = &slot->access,
@@ -32,13 +37,15 @@ static COLD void trace_request(const struct virtio_device *device, const struct 
                                                 .bytes = slot->bytes,
                                                 .queue = queue_of(device, slot),
                                                 .status = status});
+    log_request(device, slot, status);
 }
 
 void virtio_record_request(const struct virtio_device *device, const struct virtio_slot *slot, const char *status)
 {
     if (trace_extras_on())
-        trace_request(device, slot, status);
-    log_virtio_request(device->vm, &(struct log_virtio_request){slot->row, &slot->access, slot->bytes, status});
+        trace_and_log(device, slot, status);
+    else
+        log_request(device, slot, status);
 }
 
 void virtio_record_error(const struct virtio_slot *slot)

@@ -137,6 +137,9 @@ def channel_arguments(monitor, log, transports, command=(), trace=""):
         return []
     modern = "virtio-mmio.force-legacy=false"
     arguments = [] if modern in command else ["-global", modern]
+    # Newer QEMUs otherwise serve a notification later, on a thread of theirs: EL2 writes on meanwhile, and what it writes
+    # in a burst, such as all counters at the machine's end, finds no room and is dropped.
+    arguments += ["-global", "virtio-mmio.ioeventfd=off"]
     arguments += ["-device", f"virtio-serial-device,bus=virtio-mmio-bus.{transports - 1},max_ports={PORTS_MAX}"]
     for number, (name, chardev) in enumerate(chardevs, 1):
         arguments += ["-chardev", chardev, "-device", f"virtserialport,chardev={name},name={name},nr={number}"]

@@ -372,6 +372,9 @@ class TopCounter:
         return sorted(self.items.items(), key=lambda item: (-item[1][0], str(item[0])))[:limit]
 
 
+ENCODING = re.compile(r"S[0-3]_[0-7]_C\d+_C\d+_[0-7]")  # a system register without a name (DDI 0487 C5.3.2)
+
+
 class Account:
     """What the accesses of one boot that wanted a record got, as its records tell it, and what EL2 has counted of them."""
 
@@ -406,11 +409,21 @@ class Account:
             if "logged" in record.fields and len(self.counted) < self.MAX:
                 self.counted[record.fields.get("key", "?")] = (record.number("logged"), record.number("suppressed"))
 
+    def of_key(self, table, key):
+        """What table has of a key of the counters. Records name a register that EL2 has no name for by its encoding; the
+        counters have all of these under sysreg-unknown."""
+        count = table.get(key, 0)
+        if key == "sysreg-unknown":
+            count += sum(more for other, more in table.items()
+                         if other and other not in self.counted and ENCODING.fullmatch(other))
+        return count
+
     def lacking(self):
         """[(key, accesses whose record is not here, how many were written, held back and not told)], worst first."""
         rows = []
         for key, (logged, suppressed) in self.counted.items():
-            row = (key, max(0, logged - self.written.get(key, 0)), logged, max(0, suppressed - self.told.get(key, 0)))
+            row = (key, max(0, logged - self.of_key(self.written, key)), logged,
+                   max(0, suppressed - self.of_key(self.told, key)))
             if row[1] or row[3]:
                 rows.append(row)
         return sorted(rows, key=lambda row: (-row[1] - row[3], row[0]))

@@ -206,17 +206,22 @@ def check_log(ariel, kinds):
 
 def check_trace(ariel, memory, path, smp):
     """The rings of a paused machine: chunks are sound, no exit since the oldest record is missing, nothing was dropped, and
-    the monitor has counted as many records as the rings say."""
+    the monitor has counted as many records as the rings say: at least those before they are read, and at most those
+    after, since lines of the log are still added."""
+    def counts():
+        return [json.loads(line) for line in ariel.command("trace -j") if line.startswith('{"cpu"')]
+
     ariel.command("pause")
+    before = counts()
     path.write_bytes(memory.read(memory_map("TRACE_PA"), memory_map("TRACE_SIZE")))
-    counts = [json.loads(line) for line in ariel.command("trace -j") if line.startswith('{"cpu"')]
+    after = counts()
     with Trace(str(path)) as trace:
         assert not [text for text in trace.problems() if "meta" not in text], trace.problems()
         assert all(loss.drops == 0 for loss in trace.losses().values())
         heads = list(trace.headers())
-        for count in counts:
-            ends = [int(head["first"]) + int(head["count"]) for head in heads if head["cpu"] == count["cpu"]]
-            assert (count["records"], count["dropped"]) == (max(ends, default=0), 0)
+        for first, last in zip(before, after):
+            ends = [int(head["first"]) + int(head["count"]) for head in heads if head["cpu"] == first["cpu"]]
+            assert first["records"] <= max(ends, default=0) <= last["records"] and last["dropped"] == 0
         records = numpy.concatenate([numpy.array(batch) for batch in trace.batches(types=[TYPE_EXIT])])
     for vcpu in range(smp):
         sequence = records["sequence"][records["vcpu"] == vcpu].astype("int64")

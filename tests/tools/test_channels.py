@@ -80,17 +80,17 @@ def test_both_cannot_be_one_file():
 def test_what_qemu_gets():
     assert channels.channel_arguments("", "", 32) == []
     words = channels.channel_arguments("unix:a,b", "c,d", 32)
-    assert words[:4] == ["-global", "virtio-mmio.force-legacy=false", "-device",
+    assert words[:6] == ["-global", "virtio-mmio.force-legacy=false", "-global", "virtio-mmio.ioeventfd=off", "-device",
                          "virtio-serial-device,bus=virtio-mmio-bus.31,max_ports=8"]
-    assert words[5] == "socket,id=ariel.monitor,path=a,,b,server=on,wait=off"
-    assert words[7] == "virtserialport,chardev=ariel.monitor,name=ariel.monitor,nr=1"
-    assert words[9] == "file,id=ariel.log,path=c,,d"
+    assert words[7] == "socket,id=ariel.monitor,path=a,,b,server=on,wait=off"
+    assert words[9] == "virtserialport,chardev=ariel.monitor,name=ariel.monitor,nr=1"
+    assert words[11] == "file,id=ariel.log,path=c,,d"
     words = channels.channel_arguments("", "c", 32, (), "t,u")
     assert words[-4:] == ["-chardev", "file,id=ariel.trace,path=t,,u", "-device",
                           "virtserialport,chardev=ariel.trace,name=ariel.trace,nr=2"]
     # What guests' devices have brought already is not said twice.
-    assert channels.channel_arguments("tcp:4000", "", 8, words)[:2] == [
-        "-device", "virtio-serial-device,bus=virtio-mmio-bus.7,max_ports=8"]
+    assert channels.channel_arguments("tcp:4000", "", 8, words)[:4] == [
+        "-global", "virtio-mmio.ioeventfd=off", "-device", "virtio-serial-device,bus=virtio-mmio-bus.7,max_ports=8"]
 
 
 def test_the_ports_are_those_of_the_source():

@@ -442,6 +442,13 @@ def off(seq):
     return line(seq, "vm-off", "vcpus=1 hidden_total=0", klass="vm")
 
 
+def test_a_register_without_a_name_counts_as_unknown():
+    """Its records have its encoding, the counters one row for all such."""
+    unnamed = [start(), denied(1, "S3_7_C15_C2_1"), denied(2, "S3_0_C15_C0_0"), counters(3, "sysreg-unknown", 2, 2, 0), off(4)]
+    assert verdict_on(unnamed)[1].startswith("\nComplete:")
+    assert verdict_on([unnamed[0], *unnamed[2:]])[1].startswith("\nNot complete:")
+
+
 WHOLE = [start(), denied(1), denied(2), counters(3, "CTR_EL0", 2, 2, 0), off(4)]
 
 

@@ -37,15 +37,21 @@ void serial_ring_put(struct serial_ring *ring, const void *bytes, size_t length)
     ring->end += (uint32_t)length;
 }
 
+// QEMU works on one chain after the other, and when the host's side leaves it drops the one that it is sending and
+// never gives it back. So chains before one that has come back are read no more, and their descriptors are free again.
 static void mark_done(struct serial_ring *ring, uint16_t head)
 {
-    for (uint32_t i = 0; i < ring->chain_count; i++) {
+    uint32_t count = 0;
+
+    while (count < ring->chain_count && (ring->chains[(ring->chain_first + count) % SERIAL_RING_CHAINS].done ||
+                                         ring->chains[(ring->chain_first + count) % SERIAL_RING_CHAINS].head != head))
+        count++;
+    for (uint32_t i = 0; i <= count && count < ring->chain_count; i++) {
         uint32_t at = (ring->chain_first + i) % SERIAL_RING_CHAINS;
 
-        if (ring->chains[at].head == head && !ring->chains[at].done) {
-            ring->chains[at].done = true;
-            return;
-        }
+        if (!ring->chains[at].done && i < count)
+            virtqueue_forget(&ring->queue, ring->chains[at].head);
+        ring->chains[at].done = true;
     }
 }
 

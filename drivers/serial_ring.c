@@ -37,25 +37,25 @@ void serial_ring_put(struct serial_ring *ring, const void *bytes, size_t length)
     ring->end += (uint32_t)length;
 }
 
-// QEMU works on one chain after the other, and when the host's side leaves it drops the one that it is sending and
-// never gives it back. So chains before one that has come back are read no more, and their descriptors are free again.
-static void mark_done(struct serial_ring *ring, uint16_t head)
+// Moves `done` over the chain that has come back. QEMU works on one chain after the other, and when the host's side
+// leaves it drops the one that it is sending and never gives it back. So chains before one that has come back are read
+// no more, and their descriptors are free again.
+static void take_back(struct serial_ring *ring, uint16_t head)
 {
-    uint32_t count = 0;
+    bool found = false;
 
-    while (count < ring->chain_count && (ring->chains[(ring->chain_first + count) % SERIAL_RING_CHAINS].done ||
-                                         ring->chains[(ring->chain_first + count) % SERIAL_RING_CHAINS].head != head))
-        count++;
-    for (uint32_t i = 0; i <= count && count < ring->chain_count; i++) {
-        uint32_t at = (ring->chain_first + i) % SERIAL_RING_CHAINS;
+    while (!found && ring->chain_count > 0) {
+        uint32_t at = ring->chain_first;
 
-        if (!ring->chains[at].done && i < count)
+        found = ring->chains[at].head == head;
+        if (!found)
             virtqueue_forget(&ring->queue, ring->chains[at].head);
-        ring->chains[at].done = true;
+        ring->done += ring->chains[at].length;
+        ring->chain_first = (at + 1) % SERIAL_RING_CHAINS;
+        ring->chain_count--;
     }
 }
 
-// Moves `done` over what the device has read.
 static bool reclaim(struct serial_ring *ring)
 {
     enum hv_status status;
@@ -63,11 +63,7 @@ static bool reclaim(struct serial_ring *ring)
     uint16_t head;
 
     while ((status = virtqueue_take(&ring->queue, &head, &length)) == HV_OK)
-        mark_done(ring, head);
-    for (; ring->chain_count > 0 && ring->chains[ring->chain_first].done; ring->chain_count--) {
-        ring->done += ring->chains[ring->chain_first].length;
-        ring->chain_first = (ring->chain_first + 1) % SERIAL_RING_CHAINS;
-    }
+        take_back(ring, head);
     return status != HV_ERR_INVALID;
 }
 
@@ -88,7 +84,6 @@ static void submit(struct serial_ring *ring)
         virtqueue_add(&ring->queue, pieces, first < length ? 2 : 1, &head) != HV_OK)
         return;
     ring->chains[at].head = head;
-    ring->chains[at].done = false;
     ring->chains[at].length = length;
     ring->chain_count++;
     ring->sent = ring->end;

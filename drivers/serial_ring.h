@@ -15,10 +15,9 @@ struct serial_ring {
     // Bytes, counted from the first one ever: the device has read those before done, and was told of those before sent.
     uint32_t done, sent, end;
     uint32_t chain_first, chain_count;
-    // What the device was told, in order: it may be done with one before it is done with an earlier one.
+    // What the device was told, in order; it works on one after the other.
     struct {
         uint16_t head;
-        bool done;
         uint32_t length;
     } chains[SERIAL_RING_CHAINS];
     struct virtqueue queue;

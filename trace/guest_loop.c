@@ -66,7 +66,7 @@ static const char *name_of_device(const struct policy *policy, const struct even
 // No record of a loop is cut, whatever the policy says.
 #define LOOP_LONGEST                                                                                                   \
     LOG_HEAD_LONGEST "vcpu=7 key=S3_7_C15_C15_7_and_more op=write device=pcie-ecam-low addr=0x0123456789abcdef "       \
-                     "pc=0x0123456789abcdef esr=0x01234567 result=reflect per_second=999999999 row=127 at= why="
+                     "pc=0x0123456789abcdef esr=0x01234567 result=reflect per_second=999999999 row=1023 at= why="
 _Static_assert(sizeof(LOOP_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
 
 // Writes the record guest-loop. Its source has a budget, so that a guest which walks from place to place cannot flood

@@ -23,12 +23,10 @@ struct account {
     uint64_t full;               // CNTPCT_EL0
     uint64_t held;               // held back and not told
     struct log_tally tally;      // since boot, told or not
+    uint16_t row;                // of a source about which a policy row has spoken
     bool first_done;             // this boot has written one
-    uint8_t row;                 // of a source about which a policy row has spoken
     const struct policy *policy; // whose row it is; NULL: none has
 };
-
-_Static_assert(POLICY_ROW_MAX <= 256, "struct account.row");
 
 static struct spinlock budget_lock = SPINLOCK(LOCK_LOG_LIMIT); // no other lock is taken under it
 // boot.S does not zero them, which would cost time: log_budget_init zeroes the first VM's, log_budget_open the others'.
@@ -175,7 +173,7 @@ void log_budget_add_written(unsigned int number, unsigned int source, uint64_t m
 void log_budget_set_row(unsigned int number, unsigned int source, const struct policy *policy, unsigned int row)
 {
     spinlock_acquire(&budget_lock);
-    accounts[number][source].row = (uint8_t)row;
+    accounts[number][source].row = (uint16_t)row;
     accounts[number][source].policy = policy;
     spinlock_release(&budget_lock);
 }

@@ -36,7 +36,7 @@ _Static_assert(KEY_DC_CSW == BURST_FIRST + 1 && KEY_DC_CISW == BURST_FIRST + 2, 
 #define VERDICT_LONGEST                                                                                                \
     LOG_HEAD_LONGEST                                                                                                   \
     "exit=999999999999999 key=S3_7_C15_C15_7_and_more op=write verdict=emulate pc=0x0123456789abcdef "                 \
-    "addr=0x0123456789abcdef value=0x0123456789abcdef esr=0x01234567 row=127 at= why="
+    "addr=0x0123456789abcdef value=0x0123456789abcdef esr=0x01234567 row=1023 at= why="
 _Static_assert(sizeof(VERDICT_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
 
 static struct spinlock burst_lock = SPINLOCK(LOCK_LOG_LIMIT); // guards the bursts; no other lock is taken under it

@@ -15,7 +15,7 @@
 #define REQUEST_LONGEST                                                                                                \
     LOG_HEAD_LONGEST                                                                                                   \
     "device=console transport=31 op=secure-erase sector=18446744073709551615 bytes=18446744073709551615 "              \
-    "status=not-supported row=127 at= why="
+    "status=not-supported row=1023 at= why="
 _Static_assert(sizeof(REQUEST_LONGEST) + POLICY_PLACE_MAX + POLICY_WHY_MAX < LOG_LINE_MAX - LOG_TAIL_MAX, "policy.h");
 
 struct request {

@@ -22,15 +22,17 @@ enum policy_action {
 
 #define POLICY_FLAG_LOG     0x01 // write a log record
 #define POLICY_FLAG_DEFAULT 0x02 // nobody named this key: the verdict is the file's default
-#define POLICY_FLAG_TRACE   0x08 // its exits go into the trace from the first guest entry
 #define POLICY_FLAG_QUICK   0x04 // emulated, without a record, by what needs only the event (trap_quick.c)
+#define POLICY_FLAG_TRACE   0x08 // its exits go into the trace from the first guest entry
 
-// Two bytes, loaded at once.
+// Four bytes, loaded and stored at once.
 struct policy_verdict {
-    uint16_t action : 3; // enum policy_action
-    uint16_t flags : 6;  // POLICY_FLAG_*
-    uint16_t row : 7;    // index into the policy's rows, below POLICY_ROW_MAX
+    uint8_t action;    // enum policy_action
+    uint8_t flags;     // POLICY_FLAG_*
+    uint16_t row : 10; // index into the policy's rows, below POLICY_ROW_MAX
 };
+
+_Static_assert(sizeof(struct policy_verdict) == sizeof(uint32_t), "one load");
 
 #define POLICY_LOG_UNLIMITED UINT16_MAX
 
@@ -65,7 +67,7 @@ struct policy_range {
     struct policy_verdict verdict[2]; // [0] read, [1] write
 };
 
-#define POLICY_ROW_MAX  128
+#define POLICY_ROW_MAX  1024
 #define POLICY_ROW_NONE POLICY_ROW_MAX // event->row where no row decides: interrupts, and the monitor's steps
 
 struct policy_virtio; // policy_virtio.h

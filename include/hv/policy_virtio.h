@@ -33,7 +33,7 @@ struct policy_virtio {
     uint32_t requests;   // bit n: request n of enum virtio_request
     uint8_t action;      // POLICY_EMULATE: the device works; POLICY_DENY: it is not there, or the request is refused
     uint8_t flags;       // POLICY_VIRTIO_*
-    uint8_t row;         // index into the policy's rows, to cite it
+    uint16_t row;        // index into the policy's rows, to cite it
     uint8_t rate;        // which bucket of struct policy_virtio_rates is its own, or POLICY_VIRTIO_NO_RATE
 };
 

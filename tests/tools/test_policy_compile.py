@@ -203,8 +203,8 @@ def test_no_register_both_traps_and_cannot():
 
 def test_too_many_rows():
     names = [key.name for key in TABLES[0]["sysreg"][:-1] if key.kind == "HW"]
-    rows = "".join(f'[[sysreg]]\nname = "{name}"\naction = "emulate"\n' for name in names[:128])
-    assert "too many rows: 129" in errors(rows)
+    rows = "".join(f'[[sysreg]]\nname = "{name}"\naction = "emulate"\n' for name in (names * 1024)[:1024])
+    assert "too many rows: 1025 with the default, at most 1024" in errors(rows)
 
 
 def test_lines_survive_comments_strings_and_arrays():

@@ -40,7 +40,7 @@ POLICY_ROWS = (("policy/linux.toml:8", 'sysreg class "ID"', "which features does
                ("policy/linux.toml:46", 'sysreg class "PMU"', "performance counters see EL2 as well", "deny"),
                ("policy/linux.toml:52", "virtio *", "the devices that the machine was given", "emulate"),
                ("policy/linux.toml", "default", "no policy row names this; the default applies", "deny"))
-ROW_NONE = 128
+ROW_NONE = 1024
 EMULATE, DENY = 1, 3
 DONE, UNDEF, ABORT = 0, 2, 3
 

@@ -16,7 +16,7 @@ REQUIRED = {"hz": int, "keys": list, "groups": dict, "causes": list, "verdicts":
             "vms": list, "devices": list, "cpus": int}
 TEXTS = ("ariel", "board", "midr", "policy", "boot")
 OBJECTS = {"rows": ("place", "text", "why", "action"), "vms": ("name", "guest"), "devices": ("name",)}  # their texts
-ROWS_MAX = 128             # POLICY_ROW_MAX
+ROWS_MAX = 1024            # POLICY_ROW_MAX
 HZ_MAX = 1_000_000_000     # of the counter: DDI 0487 D12.1.1 has 1 GHz since Armv8.6, less before
 CPUS_MAX = 1 << 16         # `cpu` of a chunk has 16 bits
 VCPUS_MAX = 1 << 8         # `vcpu` of a record has 8

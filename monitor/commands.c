@@ -116,7 +116,8 @@ const struct monitor_command monitor_commands[] = {
             "read [-v|-k] <address> [bytes [width [vcpu]]] | write <ipa> <value> [width] | "
             "find <ipa> <bytes> <value|text> [width] | crc <ipa> <bytes>", "guest memory: IPA, -v virtual, -k the kernel's", cmd_mem, NULL),
     COMMAND("pause",   "stop", "", "", "stop every vCPU; guest time stands still", cmd_pause, NULL),
-    COMMAND("policy",  "", "show stat test request", "show | stat | test [read|write] <register|device|call|ipa> | "
+    COMMAND("policy",  "", "show stat test request set", "show | stat | test [read|write] <register|device|call|ipa> | "
+            "set <register|device|call> [read|write] allow|emulate|deny|pause | "
             "request <transport> <device> <request> [sector [sectors]]",
             "the policy's rows, how often each spoke, its verdict", cmd_policy, complete_policy),
     COMMAND("print",   "p", "", "[/x|a|d|u|o|t|c] <expression> ... | <register> [value [vcpu]]",

@@ -40,6 +40,7 @@
     EVENT("el2-registers",       PANIC,   "[elr] [spsr] [esr] [far] [hpfar] [sp] [x*] [x28] [x29] [x30]", "EL2's registers when it failed") \
     EVENT("held-back",           PANIC,   "count", "the same, before the report of a panic") \
     EVENT("panic",               PANIC,   "reason [vector] [kind] [ec]", "a bug of ariel's own: this CPU parks") \
+    EVENT("policy-set",          POLICY,  "key op verdict was row at", "a person has given accesses another verdict at the monitor; it holds until the next reset") \
     EVENT("row",                 POLICY,  "row at count logged suppressed what", "verdicts that a policy row gave since the counters were reset") \
     EVENT("set-way",             POLICY,  "exit key verdict count pc value row at why", "maintenance by set and way that a policy row with log decided about: so many in a row, and the first of them") \
     EVENT("suppressed",          POLICY,  "[row] [at] count of [key] [op]", "records that a limit has held back since the last that told; of=others is the rest, of several sources") \
@@ -152,6 +153,7 @@
     FIELD("vhe",       "FEAT_VHE") \
     FIELD("vmid_bits", "VMID size, bits") \
     FIELD("wait",      "what was waited for") \
+    FIELD("was",       "the verdict before") \
     FIELD("what",      "what a policy row is about, or what was written") \
     FIELD("why",       "the policy row's reason") \
     FIELD("width",     "bytes") \

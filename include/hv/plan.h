@@ -19,6 +19,8 @@ struct vm_memory {
     struct telemetry telemetry[CPU_MAX];                        // by vCPU
     struct virtio virtio;                                       // its virtio devices
     uint8_t trace_filter[KEY_COUNT][2];                         // which exits are traced (trace.h)
+    struct policy policy;                                       // what a person has changed (policy_set.h)
+    struct policy_range policy_ranges[POLICY_RANGE_MAX];        // its ranges
 };
 
 // One VM.

@@ -24,6 +24,7 @@ enum policy_action {
 #define POLICY_FLAG_DEFAULT 0x02 // nobody named this key: the verdict is the file's default
 #define POLICY_FLAG_QUICK   0x04 // emulated, without a record, by what needs only the event (trap_quick.c)
 #define POLICY_FLAG_TRACE   0x08 // its exits go into the trace from the first guest entry
+#define POLICY_FLAG_SET     0x80 // a person has set it at the monitor: its row is the one that decided before
 
 // Four bytes, loaded and stored at once.
 struct policy_verdict {
@@ -67,8 +68,9 @@ struct policy_range {
     struct policy_verdict verdict[2]; // [0] read, [1] write
 };
 
-#define POLICY_ROW_MAX  1024
-#define POLICY_ROW_NONE POLICY_ROW_MAX // event->row where no row decides: interrupts, and the monitor's steps
+#define POLICY_RANGE_MAX 256 // ranges of a policy of which a VM can have a copy (policy_set.h)
+#define POLICY_ROW_MAX   1024
+#define POLICY_ROW_NONE  POLICY_ROW_MAX // event->row where no row decides: interrupts, and the monitor's steps
 
 struct policy_virtio; // policy_virtio.h
 
@@ -83,6 +85,9 @@ struct policy {
     unsigned int virtio_count;
     unsigned int log_budget; // records a second that all of a VM may cause; 0: no limit
     bool traced;             // a row says trace = true
+    // By key: bit n set: enum policy_action n can be given to reads [0], to writes and calls [1], in this build without
+    // another trap control; 0: they do not trap. NULL: none can. Of a device, only where its range is trapped.
+    const uint8_t (*settable)[2];
     struct policy_controls controls;
     struct policy_verdict verdicts[KEY_COUNT][2]; // by key: [0] read, [1] write or call
 };

@@ -14,6 +14,7 @@
 #include <hv/monitor_reply.h>
 #include <hv/monitor_subject.h>
 #include <hv/policy.h>
+#include <hv/policy_set.h>
 #include <hv/policy_virtio.h>
 #include <hv/string.h>
 #include <hv/telemetry.h>
@@ -148,6 +149,67 @@ static const char *policy_request(const struct monitor_words *words)
     return NULL;
 }
 
+static enum policy_action find_action(const char *name)
+{
+    static const enum policy_action actions[] = {POLICY_ALLOW, POLICY_EMULATE, POLICY_DENY, POLICY_PAUSE};
+
+    for (unsigned int n = 0; n < ARRAY_COUNT(actions); n++)
+        if (strcmp(policy_action_name(actions[n]), name) == 0)
+            return actions[n];
+    return POLICY_ACTION_COUNT;
+}
+
+// What policy_set's answer means to a person, and what to do.
+static const char *why_not_set(enum hv_status status, const char *key, const char *action)
+{
+    switch (status) {
+    case HV_OK:
+        return NULL;
+    case HV_ERR_STATE:
+        return monitor_error("%s does not trap in this build: build with a row for it that says count = true", key);
+    case HV_ERR_UNSUPPORTED:
+        return monitor_error("ariel cannot %s %s (docs/POLICY.md says what each can be)", action, key);
+    case HV_ERR_NO_MEMORY:
+        return monitor_error("the policy has more than %u ranges of devices", POLICY_RANGE_MAX);
+    default:
+        return "set, but not every CPU answered: one may go by the old verdict of a device";
+    }
+}
+
+// policy set <key> [read|write] <action>: from now on, until the next reset.
+static const char *policy_set_verdict(const struct monitor_words *words)
+{
+    const char *last = words->word[words->count - 1];
+    unsigned int directions = POLICY_SET_READ | POLICY_SET_WRITE;
+
+    if (words->count < 4 || words->count > 5)
+        return "usage: policy set <register|device|call> [read|write] allow|emulate|deny|pause";
+    unsigned int key = event_key_find(words->word[2]);
+    if (key >= KEY_COUNT)
+        return monitor_error("'%s' is no register, device or call (Tab lists them)", words->word[2]);
+    if (words->count == 5 && strcmp(words->word[3], "read") == 0)
+        directions = POLICY_SET_READ;
+    else if (words->count == 5 && strcmp(words->word[3], "write") == 0)
+        directions = POLICY_SET_WRITE;
+    else if (words->count == 5)
+        return monitor_error("'%s' is none of read, write", words->word[3]);
+    enum policy_action action = find_action(last);
+    if (action == POLICY_ACTION_COUNT)
+        return monitor_error("'%s' is none of allow, emulate, deny, pause", last);
+    return why_not_set(policy_set(monitor_vm(), key, directions, action), words->word[2], last);
+}
+
+// The verdicts that a person has set, behind the rows.
+static void show_set(const struct policy *policy)
+{
+    for (unsigned int n = 0; n < 2 * KEY_COUNT; n++) {
+        const struct policy_verdict *verdict = &policy->verdicts[n / 2][n % 2];
+        if (verdict->flags & POLICY_FLAG_SET)
+            out("set:%-20s access:%-5s verdict:%s\n", event_key_name(n / 2), n % 2 != 0 ? "write" : "read",
+                policy_action_name(verdict->action));
+    }
+}
+
 // policy show and policy stat: all rows in the order of the file, stat with how often each decided.
 const char *cmd_policy(const struct monitor_words *words)
 {
@@ -158,18 +220,24 @@ const char *cmd_policy(const struct monitor_words *words)
         return policy_test(words);
     if (strcmp(words->word[1], "request") == 0)
         return policy_request(words);
+    if (strcmp(words->word[1], "set") == 0)
+        return policy_set_verdict(words);
     if (!count && strcmp(words->word[1], "show") != 0)
-        return monitor_error("policy '%s' is none of show, stat, test, request", words->word[1]);
+        return monitor_error("policy '%s' is none of show, stat, test, request, set", words->word[1]);
     out("policy=%s rows=%u\n", policy->name, policy->row_count);
     monitor_row_heading(count);
     for (unsigned int n = 0; n < policy->row_count; n++)
         monitor_show_row(n, count);
+    show_set(policy);
     return NULL;
 }
 
-// Behind "policy test" every key may stand.
+// Behind "policy test" and "policy set" every key may stand; behind a key to be set, what it can be.
 monitor_candidate complete_policy(const char *typed, const char **list)
 {
-    (void)list;
-    return strncmp(typed, "test ", 5) == 0 ? monitor_candidate_key : NULL;
+    if (strncmp(typed, "test ", 5) == 0 || strcmp(typed, "set ") == 0)
+        return monitor_candidate_key;
+    if (strncmp(typed, "set ", 4) == 0)
+        *list = "read write allow emulate deny pause";
+    return NULL;
 }

@@ -530,3 +530,20 @@ def test_any_path_gives_tables(tmp_path):
     path.write_text(DEFAULT)
     text = emit.generate(compiler.compile_file(str(path), "cc", (os.path.join(ROOT, "include"),)))
     assert text.isascii() and "$x.toml:1\"" in text
+
+
+@pytest.mark.parametrize("text, name, way, actions", [
+    ("", "ID_AA64PFR0_EL1", 0, {"emulate", "raz-wi", "deny", "pause", "stop"}),
+    ('[[sysreg]]\nclass = "VM"\naction = "allow"', "SCTLR_EL1", 1, set()),
+    ('[[sysreg]]\nname = "SCTLR_EL1"\naction = "allow"\naccess = "w"\ncount = true\n[[sysreg]]\nclass = "VM"\naction = "allow"',
+     "TCR_EL1", 1, {"allow", "emulate", "raz-wi", "deny", "pause", "stop"}),
+    ("", "psci-version", 1, {"emulate", "deny", "pause", "stop"}), ("", "psci-version", 0, set()),
+    ("", "wfi", 0, {"allow", "emulate", "deny", "pause", "stop"}), ('[[wfi]]\naction = "allow"', "wfi", 0, set()),
+    ("", "pl011", 1, {"emulate", "raz-wi", "deny", "pause", "stop"}),
+])
+def test_what_the_monitor_can_set(text, name, way, actions):
+    policy = build(text)
+    key = next(key for key in policy.keys if key.name == name)
+    line = next((line for line in emit.settable_table(policy) if f"[{key.enum}]" in line), "{0x0, 0x0}")
+    bits = int(line[line.rindex("{") + 1:line.rindex("}")].split(",")[way], 16)
+    assert {action for n, action in enumerate(model.ACTIONS) if bits >> n & 1} == actions

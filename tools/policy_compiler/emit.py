@@ -2,7 +2,9 @@
 """The const tables of include/hv/policy.h and include/hv/arch/sysreg_key.h, as C."""
 import os
 
-from .model import REGISTERS, place_of, quoted
+from .controls import bits_of
+from .fold import possible
+from .model import ACTIONS, CAUSE_ACTIONS, LETS_THROUGH, NEVER_SET, REGISTERS, Row, place_of, quoted
 from .virtio import options
 
 # sysreg_slots, as hv/arch/sysreg_key.h has it
@@ -34,6 +36,32 @@ def verdict_table(policy):
     return ["    .verdicts = {",
             *(f"        [{key.enum}] = {{{', '.join(verdict_text(policy.verdicts[key, way], key, way) for way in (0, 1))}}},"
               for key in policy.keys), "    },"]
+
+
+def traps(policy, key, way):
+    """Whether accesses to a key reach EL2 with the controls that the rows need. Of devices, their ranges say it."""
+    if key.group == "sysreg" and way not in key.directions or key.group == "cause" and key.id not in CAUSE_ACTIONS:
+        return False
+    if way != {"cause": 0, "hvc": 1, "smccc": 1, "smc": 1}.get(key.group, way):
+        return False  # where events of these have their verdict
+    bits = bits_of(key, way)
+    if key.group == "cause" and not bits:
+        return policy.verdicts[key, way]["trapped"]
+    return not bits or any((bit in policy.bits) != (bit in LETS_THROUGH) or bit in NEVER_SET for bit in bits)
+
+
+def settable_table(policy):
+    """.settable of struct policy: which actions the monitor can give a key and direction in this build."""
+    rows = {action: Row("default", 0, {"action": action, "count": True}, {}) for action in ACTIONS}
+    for row in rows.values():
+        row.exact = True
+    out = ["static const uint8_t built_settable[KEY_COUNT][2] = {"]
+    for key in policy.keys:
+        fits = [sum(1 << n for n, action in enumerate(ACTIONS) if possible(key, action, way, rows[action]) == (action, None))
+                if traps(policy, key, way) else 0 for way in (0, 1)]
+        if any(fits):
+            out.append(f"    [{key.enum}] = {{{fits[0]:#x}, {fits[1]:#x}}},")
+    return out + ["};\n"]
 
 
 def lookup_pages(keys):
@@ -119,10 +147,10 @@ def generate(policy):
             for r in policy.ranges]
     out += ["};\n", "static const struct policy_virtio built_virtio[] = {"]
     out += [virtio_text(what, policy.numbers["virtio"]) for what in policy.virtio]
-    out += ["};\n", "const struct policy policy_built = {", f"    .name = {quote(name)},",
+    out += ["};\n", *settable_table(policy), "const struct policy policy_built = {", f"    .name = {quote(name)},",
             "    .rows = built_rows,", f"    .row_count = {len(policy.rows)},",
             "    .ranges = built_ranges,", f"    .range_count = {len(policy.ranges)},",
-            "    .virtio = built_virtio,", f"    .virtio_count = {len(policy.virtio)},",
+            "    .settable = built_settable,", "    .virtio = built_virtio,", f"    .virtio_count = {len(policy.virtio)},",
             f"    .log_budget = {policy.log_budget},", f"    .traced = {str(any(row.trace for row in policy.rows)).lower()},",
             "    .controls = {"]
     for register in REGISTERS:

@@ -3,6 +3,7 @@
 
 import json
 import re
+import time
 
 import pytest
 from harness import ATTENTION, PROMPT, Ariel
@@ -285,3 +286,20 @@ def test_reset_starts_again():
         machine.expect_line("event=vm-reset")
         machine.expect_line("event=log-start")
         machine.expect_line(r"^1\.\.\d+")
+
+
+def test_a_verdict_that_was_set_holds_until_the_next_reset():
+    with Ariel(smp=2) as machine:
+        machine.expect_line(r"^# ariel-guest: \d+ passed")
+        machine.attention()
+        machine.command("policy set wfi pause")
+        end = time.monotonic() + 60
+        while "vm=paused" not in machine.command("status").text and time.monotonic() < end:  # the guest idles
+            time.sleep(0.1)
+        assert "vm=paused" in machine.command("status").text
+        machine.send("reset\r")
+        machine.expect_line("event=log-start")
+        machine.expect_line(r"^# ariel-guest: \d+ passed")
+        machine.attention()
+        assert "emulate" in machine.command("policy test read wfi").text
+        assert not re.search(r"(?m)^wfi +read", machine.command("policy show").text)

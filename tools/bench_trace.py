@@ -18,12 +18,14 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 EXPORT = ("import importlib, sys; from ariel.trace import Trace; module = importlib.import_module('ariel.export.' + sys.argv[1]);"
           "module.write(Trace(sys.argv[2]), None, open('/dev/null', 'wb'), **eval(sys.argv[3]))")
-# name, arguments of python3; TRACE stands for the file
+# name, arguments of python3; TRACE and OTHER stand for the files
 COMMANDS = (("info", ("-m", "ariel", "info", "TRACE")), ("records", ("-m", "ariel", "records", "TRACE")),
             ("records -j", ("-m", "ariel", "records", "-j", "TRACE")),
             ("records --key", ("-m", "ariel", "records", "--key", "ID_*", "TRACE")),
             ("csv", ("-c", EXPORT, "table", "TRACE", "{}")), ("perfetto", ("-c", EXPORT, "perfetto", "TRACE", "{}")),
-            ("json", ("-c", EXPORT, "chrome", "TRACE", "{}")), ("ftrace", ("-c", EXPORT, "ftrace", "TRACE", "{}")))
+            ("json", ("-c", EXPORT, "chrome", "TRACE", "{}")), ("ftrace", ("-c", EXPORT, "ftrace", "TRACE", "{}")),
+            ("diff (of two)", ("-m", "ariel", "diff", "TRACE", "OTHER")))
+DIFFERENT = 1  # exit status of diff
 
 
 def measure(arguments, folder):
@@ -32,7 +34,7 @@ def measure(arguments, folder):
                                env={**os.environ, "TMPDIR": str(folder)})
     _, status, used = os.wait4(program.pid, 0)
     program.returncode = os.waitstatus_to_exitcode(status)
-    if program.returncode:
+    if program.returncode and not ("diff" in arguments and program.returncode == DIFFERENT):
         raise SystemExit(f"bench_trace: {arguments[:3]} has failed with status {program.returncode}")
     return used.ru_utime + used.ru_stime, used.ru_maxrss // 1024
 
@@ -40,13 +42,16 @@ def measure(arguments, folder):
 def bench(records, folder):
     trace = pathlib.Path(folder) / "bench.trace"
     began = time.monotonic()
+    other = trace.with_name("other.trace")
     subprocess.run([sys.executable, "tests/tools/trace_maker.py", trace, str(records)], cwd=ROOT, check=True)
+    subprocess.run([sys.executable, "tests/tools/trace_maker.py", other, str(records), "4", "2"], cwd=ROOT, check=True)
     print(f"{records} records, {trace.stat().st_size / 1e6:.0f} MB, made in {time.monotonic() - began:.0f} s")
     print(f"{'':14} {'CPU s':>8} {'records/s':>12} {'MB':>6}")
     for name, words in COMMANDS:
-        seconds, size = measure([str(trace) if word == "TRACE" else word for word in words], folder)
+        seconds, size = measure([{"TRACE": str(trace), "OTHER": str(other)}.get(word, word) for word in words], folder)
         print(f"{name:14} {seconds:8.1f} {records / seconds:12.0f} {size:6}", flush=True)
     trace.unlink()
+    other.unlink()
 
 
 def main():

@@ -23,11 +23,11 @@ import trace_maker  # noqa: E402
 from ariel import tables, trace_format as form  # noqa: E402
 from ariel.report import write  # noqa: E402
 from ariel.report.blocks import Blocks  # noqa: E402
-from ariel.report.distribution import Distribution, octaves, percentile  # noqa: E402
-from ariel.report.numbering import Numbering, TupleNumbering  # noqa: E402
+from ariel.distribution import Distribution, octaves, percentile  # noqa: E402
+from ariel.numbering import Numbering, TupleNumbering  # noqa: E402
 from ariel.report.render import sparkline  # noqa: E402
 from ariel.report.series import BINS, Series  # noqa: E402
-from ariel.report import units  # noqa: E402
+from ariel import units  # noqa: E402
 from ariel.symbols import Place, Symbols  # noqa: E402
 from ariel.trace import Trace  # noqa: E402
 
@@ -308,7 +308,7 @@ def test_percentiles_are_exact(durations, share):
 
 
 def test_millions_of_durations_are_rounded_and_said(monkeypatch):
-    monkeypatch.setattr("ariel.report.distribution.PAIRS_MAX", 1000)
+    monkeypatch.setattr("ariel.distribution.PAIRS_MAX", 1000)
     counted, durations = Distribution(), numpy.arange(1, 200_001, dtype="u8")
     for part in numpy.split(durations, 100):
         counted.add(numpy.zeros(len(part), "u2"), part)

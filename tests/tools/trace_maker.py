@@ -5,7 +5,7 @@ What each CPU does looks like a boot of Linux: first ID registers from their fun
 the UART, PSCI calls that bring up the other CPUs, console lines, and from then on a mix of everything: interrupts, waits,
 timers, virtio requests, and now and then something that the policy denies. The same arguments make the same bytes.
 
-As a program: trace_maker.py OUT [RECORDS [CPUS]]"""
+As a program: trace_maker.py OUT [RECORDS [CPUS [SEED]]]"""
 
 import dataclasses
 import json
@@ -295,4 +295,4 @@ def system_map():
 
 
 if __name__ == "__main__":
-    make_trace(sys.argv[1], *(int(word) for word in sys.argv[2:4]))
+    make_trace(sys.argv[1], *(int(word) for word in sys.argv[2:4]), **({"seed": int(sys.argv[4])} if sys.argv[4:] else {}))

@@ -16,6 +16,7 @@ from .errors import ArielError
 COMMANDS = (("info", "what is in a trace: the machine, its boots, CPUs, records and losses"),
             ("records", "records as rows of text: all, or those of a key, function, vCPU, time or verdict"),
             ("explain", "why one exit happened, or what a value of ESR_EL2 means"),
+            ("diff", "what differs between two traces"),
             ("report", "a page (HTML) of a trace: what the guest did to its machine, and from where"),
             ("learn", "a policy that lets through what was seen in traces, and denies all else"),
             ("pull", "saves the trace out of the memory of a machine, living or dead"),

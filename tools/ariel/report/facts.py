@@ -2,7 +2,7 @@
 """What the page says about the machine, and what the trace lacks."""
 
 from ..explain import syndrome_line
-from . import units
+from .. import units
 from .survey import KIND
 
 # INTIDs of the CPU's own timers and of the GIC (Arm BSA, PPI assignments)

@@ -8,11 +8,12 @@ import pathlib
 import jinja2
 import numpy as np
 
-from . import facts, units
+from .. import units
+from ..distribution import EXACT_BITS
+from ..owners import Owners
+from . import facts
 from .blocks import Blocks
-from .distribution import EXACT_BITS
 from .names import Names
-from .owners import Owners
 from .summary import Summary
 from .survey import KIND, Survey
 

@@ -5,7 +5,7 @@ import collections
 
 import numpy as np
 
-from .distribution import octaves, percentile
+from ..distribution import octaves, percentile
 from .names import UNKNOWN_REGISTER
 from .places import Places, is_user
 

@@ -7,8 +7,8 @@ trace. Counts are of all records; only the timeline and the list of records end 
 
 import numpy as np
 
-from .distribution import Distribution
-from .numbering import Numbering, TupleNumbering
+from ..distribution import Distribution
+from ..numbering import Numbering, TupleNumbering
 from .series import Series
 
 TYPE_EXIT, TYPE_VIRTIO = 1, 3

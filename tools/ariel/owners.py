@@ -4,7 +4,7 @@ itself (Linux's __arm_smccc_hvc), the function that called that one."""
 
 import numpy as np
 
-from ..symbols.calls import is_thunk
+from .symbols.calls import is_thunk
 
 
 class Owners:

@@ -95,6 +95,7 @@ static const struct {
     {"pause", 0, 0, "pause "},
     {"policy", 1, 1,
      "policy show | stat | test [read|write] <register|device|call|ipa> | "
+     "set <register|device|call> [read|write] allow|emulate|deny|pause | "
      "request <transport> <device> <request> [sector [sectors]]"},
     {"policy request", 3, 5, "policy request <transport> <device> <request> [sector [sectors]]"},
     {"policy stat", 0, 0, "policy stat"},

@@ -122,7 +122,7 @@ static void wrong_counts_of_words_get_the_usage(void **state)
 {
     (void)state;
     for (unsigned int i = 0; i < ARRAY_COUNT(usages); i++) {
-        char expected[200], line[200];
+        char expected[256], line[200];
 
         (void)snprintf(expected, sizeof(expected), "err usage: %s", usages[i].usage);
         (void)snprintf(line, sizeof(line), "%s", usages[i].line);

@@ -21,7 +21,7 @@ from ariel.diff.machine import changed_fields, core_name, kernel_of  # noqa: E40
 KEYS = trace_maker.tables.key_names()[0]
 
 
-def make(path, records, midr="0x411fd070", slide=0):
+def make(path, records, midr="0x411fd070", slide=0, boot=1):
     """A trace of one CPU with these records, of a kernel that runs `slide` higher."""
     records = records.copy()
     records["sequence"] = numpy.arange(len(records))
@@ -29,10 +29,10 @@ def make(path, records, midr="0x411fd070", slide=0):
     records["exit"] = records["entry"] + numpy.uint64(20)
     for field in ("pc", "lr", "caller"):
         records[field] += numpy.where(records[field] >= trace_maker.KERNEL, slide, 0).astype("u8")
-    meta = {**trace_maker.make_meta(1, 1), "midr": midr}
-    header = trace_maker.header(1, 0, 0, records, 0, int(records["entry"][0]))
+    meta = {**trace_maker.make_meta(boot, 1), "midr": midr}
+    header = trace_maker.header(boot, 0, 0, records, 0, int(records["entry"][0]))
     header["vbar_el1"] += numpy.uint64(slide)
-    path.write_bytes(trace_maker.meta_chunk(1, meta) + header.tobytes() + records.tobytes())
+    path.write_bytes(trace_maker.meta_chunk(boot, meta) + header.tobytes() + records.tobytes())
     return str(path)
 
 
@@ -62,6 +62,21 @@ def test_the_same_twice_differs_in_nothing(pair, capsys, tmp_path):
         assert found["first"] == [{"vm": 0, "vcpu": 0, "equal": found["first"][0]["equal"], "a": None, "b": None}]
     trace_maker.make_trace(tmp_path / "c", 3000)
     assert diff(capsys, tmp_path / "c", tmp_path / "c", "--exact")[0] == 0
+
+
+def test_each_boot_has_its_own_place_of_the_kernel(tmp_path, capsys):
+    """A file of two boots, which KASLR has put elsewhere: both have their names, and are the same."""
+    both, names = tmp_path / "both", tmp_path / "map"
+    names.write_text(trace_maker.system_map())
+    make(tmp_path / "a", base(), slide=0x3a0000)
+    make(tmp_path / "b", base(), boot=2)
+    both.write_bytes((tmp_path / "a").read_bytes() + (tmp_path / "b").read_bytes())
+    shown = []
+    for boot in ("0", "1"):
+        assert main(["records", str(both), "--image", str(names), "--boot", boot, "--columns", "key,function"]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1] and "__cpuinfo_store_cpu" in shown[0]
+    assert diff(capsys, both, both, "--boot", "0", "--boot-b", "1", "--image", names, "--exact")[0] == 0
 
 
 @settings(max_examples=40, deadline=None)

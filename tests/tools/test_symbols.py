@@ -220,10 +220,13 @@ class FakeTrace:
         self.records = np.zeros(len(pcs), [("pc", "u8"), ("lr", "u8")])
         self.records["pc"] = pcs
 
-    def headers(self):
+    def boot(self, _):
+        return self
+
+    def headers(self, _):
         return ({"vbar_el1": vbar} for vbar in self.vbars)
 
-    def batches(self, types):
+    def batches(self, _, types):
         assert types == {1}
         return iter([self.records])
 

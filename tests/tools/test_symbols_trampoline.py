@@ -128,6 +128,6 @@ def test_an_option_names_the_trampoline_too(tmp_path):
     """As the commands load symbols: records and report have what solve_trace finds."""
     table = make_kernel(tmp_path / "Image").table
     with Trace(make_trace(tmp_path / "a", table.address_of("vectors"), pcs=PCS)) as trace:
-        arguments = type("Arguments", (), {"image": str(tmp_path / "Image")})()
+        arguments = type("Arguments", (), {"image": str(tmp_path / "Image"), "boot": -1})()
         assert options.load_symbols(arguments, trace).names(PCS[2:]) == ["tramp_exit+0x20"]
         assert arguments.unplaced == ""

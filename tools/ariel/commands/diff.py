@@ -36,39 +36,18 @@ def add_arguments(parser):
     parser.set_defaults(parser=parser)
 
 
-class OneBoot:
-    """A trace as if it had one boot alone: what finds out where a kernel runs looks at the last."""
-
-    def __init__(self, trace, boot):
-        self._trace, self._boot = trace, boot
-        self.meta = trace.boot(boot).meta
-
-    def __getattr__(self, name):
-        return getattr(self._trace, name)
-
-    def headers(self):
-        return self._trace.headers(self._boot)
-
-    def openings(self):
-        return self._trace.openings(self._boot)
-
-    def batches(self, types=None, **more):
-        return self._trace.batches(self._boot, types, **more)
-
-
-def symbols_of(trace, image):
-    return load_symbols(argparse.Namespace(image=image), trace)
+def symbols_of(trace, image, boot):
+    return load_symbols(argparse.Namespace(image=image, boot=boot), trace)
 
 
 def read_sides(arguments, traces):
     """The two Sides. Both have names, or none."""
     boots = arguments.boot, arguments.boot_b
-    views = [OneBoot(trace, boot) for trace, boot in zip(traces, boots)]
-    symbols = [symbols_of(view, image) for view, image in zip(views, (arguments.image, arguments.image_b or arguments.image))]
+    symbols = [symbols_of(*more) for more in zip(traces, (arguments.image, arguments.image_b or arguments.image), boots)]
     shifts, vectors = (0, 0), [0, 0]
     if None in symbols:
-        symbols, shifts = [None, None], (0, best_shift(*views))
-        found = sorted(int(header["vbar_el1"]) for header in views[0].headers() if header["vbar_el1"])
+        symbols, shifts = [None, None], (0, best_shift(traces, boots))
+        found = sorted(int(header["vbar_el1"]) for header in traces[0].headers(boots[0]) if header["vbar_el1"])
         vectors = [found[len(found) // 2] if found else 0] * 2
         vectors[1] += shifts[1] if found else 0
     return [Side(trace, boot, Guest(trace.boot(boot), *more)) for trace, boot, *more in

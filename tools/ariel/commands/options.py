@@ -48,8 +48,8 @@ def add_image(parser):
 
 
 def load_symbols(arguments, trace):
-    """The symbols of --image, at the place where the guest of a trace ran; None without --image. None, too, and a warning on
-    stderr, when the trace does not tell that place (another kernel's file, or too few exits): arguments.unplaced is the
+    """The symbols of --image, at the place where the guest of a trace ran in the boot of --boot; None without --image. None,
+    too, and a warning on stderr, when the trace does not tell that place (another kernel's file, or too few exits): arguments.unplaced is the
     reason then, else "". SymbolsError when the file has no symbols."""
     arguments.unplaced = ""
     if arguments.image is None:
@@ -57,7 +57,7 @@ def load_symbols(arguments, trace):
     from ..symbols import Symbols
     symbols = Symbols.load(arguments.image)
     try:
-        symbols.solve_trace(trace)
+        symbols.solve_trace(trace, arguments.boot)
     except SymbolsError as error:
         arguments.unplaced = str(error)
         sys.stderr.write(f"ariel: warning: {arguments.image}: {error}; addresses stay without names\n")

@@ -38,12 +38,12 @@ def matching(names, pattern):
     return numpy.array([pattern.fullmatch(name) is not None for name in names] + [False])
 
 
-def best_shift(first, second):
-    """How far the kernel of the second trace runs above that of the first one, as their VBAR_EL1 and the PCs of their exits
-    tell: the distance of two of their vectors at which most PCs are the same. 0 when nothing tells."""
-    pcs = [addresses_of(trace)[0] for trace in (first, second)]
+def best_shift(traces, boots):
+    """How far the kernel of the second trace runs above that of the first one, each in its boot, as their VBAR_EL1 and the PCs
+    of their exits tell: the distance of two of their vectors at which most PCs are the same. 0 when nothing tells."""
+    pcs = [addresses_of(trace, boot)[0] for trace, boot in zip(traces, boots)]
     kernel = [values[values >= KERNEL_START] for values in pcs]
-    vectors = [sorted({int(header["vbar_el1"]) for header in trace.headers()})[-8:] for trace in (first, second)]
+    vectors = [sorted({int(header["vbar_el1"]) for header in trace.headers(boot)})[-8:] for trace, boot in zip(traces, boots)]
     distances = {0} | {above - below for below in vectors[0] for above in vectors[1] if below and above}
 
     def same(distance):

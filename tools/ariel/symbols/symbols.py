@@ -61,10 +61,11 @@ def read_table(path):
         raise SymbolsError(f"{name}: {error}") from None
 
 
-def addresses_of(trace):
-    """(addresses of instructions, return addresses) of a trace's first exits, a few thousand different ones of each."""
+def addresses_of(trace, boot=-1):
+    """(addresses of instructions, return addresses) of the first exits of a trace's boot, a few thousand different ones of
+    each."""
     pcs, returns = [np.zeros(0, np.uint64)], [np.zeros(0, np.uint64)]
-    for batch in itertools.islice(trace.batches(types={TYPE_EXIT}), BATCHES_MAX):
+    for batch in itertools.islice(trace.batches(boot, types={TYPE_EXIT}), BATCHES_MAX):
         pcs.append(np.unique(batch["pc"]))
         returns.append(np.unique(batch["lr"]))
         if sum(map(len, pcs)) > kaslr.PCS_MAX:
@@ -132,26 +133,27 @@ class Symbols:
             self.slide, self.solved = slide, True
         return self.slide
 
-    def solve_trace(self, trace):
-        """The same from an ariel.trace.Trace: from VBAR_EL1 of its chunks, if the addresses of its exits agree (at its very
+    def solve_trace(self, trace, boot=-1):
+        """The same from one boot of an ariel.trace.Trace: from VBAR_EL1 of its chunks, if the addresses of its exits agree (at its very
         beginning a kernel runs where it was linked, and moves itself then), else from those addresses. A Linux Image is
         where ariel's loader puts it: text_offset above the start of guest RAM. One that never got as far as its MMU has only
         physical addresses: nothing is to be found out then. Finds the trampoline, too."""
         if not self.is_kernel():
             return self.solve()
-        self._solve_kernel(trace)
-        self.trampoline = trampoline.find(self.table, trace, self.address_of("vectors"))
+        self._solve_kernel(trace, boot)
+        self.trampoline = trampoline.find(self.table, trace, self.address_of("vectors"), boot)
         return self.slide
 
-    def _solve_kernel(self, trace):
+    def _solve_kernel(self, trace, boot):
         """Slide and physical base of a kernel. SymbolsError."""
-        vms = trace.meta.get("vms") or [ASSUMED_VM]
+        vms = trace.boot(boot).meta.get("vms") or [ASSUMED_VM]
         if vms[0].get("guest") == "Linux Image" and vms[0].get("ram"):
             self.physical_base = int(vms[0]["ram"][0][0], 0) + self.text_offset
-        pcs, returns = addresses_of(trace)
+        pcs, returns = addresses_of(trace, boot)
         if self.physical_base is not None and len(pcs) and int(pcs.max()) < kaslr.KERNEL_START:
             return  # its MMU was never on, and where it was loaded is all that names need
-        counts = collections.Counter(int(header["vbar_el1"]) for header in itertools.islice(trace.headers(), HEADERS_MAX))
+        headers = itertools.islice(trace.headers(boot), HEADERS_MAX)
+        counts = collections.Counter(int(header["vbar_el1"]) for header in headers)
         for vbar_el1, _ in counts.most_common():
             slide = kaslr.by_vectors(self.table, vbar_el1)
             if slide is not None and kaslr.agrees(self.table, slide, pcs):

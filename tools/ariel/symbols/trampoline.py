@@ -84,10 +84,10 @@ def from_distance(table, vbar_el1, distance):
     return Trampoline(linked + distance, end + distance, linked, vectors_end)
 
 
-def seen_by_el2(trace, vbar_of_kernel):
-    """{VBAR_EL1: PCs that wrote TTBR1_EL1 near it} of the chunks in whose headers VBAR_EL1 is not the kernel's own."""
-    key, found, looked = trace.meta["keys"].index("TTBR1_EL1"), {}, 0
-    for header, chunk in trace.openings():
+def seen_by_el2(trace, vbar_of_kernel, boot):
+    """{VBAR_EL1: PCs that wrote TTBR1_EL1 near it} of the chunks of a boot in whose headers VBAR_EL1 is not the kernel's own."""
+    key, found, looked = trace.boot(boot).meta["keys"].index("TTBR1_EL1"), {}, 0
+    for header, chunk in trace.openings(boot):
         vbar_el1 = int(header["vbar_el1"])
         if vbar_el1 < KERNEL_START or vbar_el1 % VECTORS_SIZE or vbar_el1 == vbar_of_kernel:
             continue
@@ -103,13 +103,13 @@ def seen_by_el2(trace, vbar_of_kernel):
     return found
 
 
-def find(table, trace, vbar_of_kernel):
-    """The Trampoline of the kernel of a trace, or None: it has none, or the trace does not prove where. vbar_of_kernel: its
+def find(table, trace, vbar_of_kernel, boot=-1):
+    """The Trampoline of the kernel of a trace's boot, or None: it has none, or the trace does not prove where. vbar_of_kernel: its
     own vectors where it runs, or None."""
-    if table.code is None or "TTBR1_EL1" not in trace.meta.get("keys", ()):
+    if table.code is None or "TTBR1_EL1" not in trace.boot(boot).meta.get("keys", ()):
         return None
     writes = {table.link + 4 * place for place in np.flatnonzero(is_msr(table.code))[:WRITES_MAX].tolist()}
-    for vbar_el1, pcs in seen_by_el2(trace, vbar_of_kernel).items():
+    for vbar_el1, pcs in seen_by_el2(trace, vbar_of_kernel, boot).items():
         fitting = distances(table, vbar_el1, pcs, writes)
         if len(fitting) == 1:
             return from_distance(table, vbar_el1, fitting[0])

@@ -46,30 +46,30 @@ static struct vm_memory *own_policy(struct vm *vm)
     return memory;
 }
 
-// It goes the whole way, and what is refused or pauses has a record.
-static void set_one(struct policy_verdict *verdict, enum policy_action action)
+// The verdict of the policy that was built, with another action. It goes the whole way, and what is refused or pauses
+// has a record.
+static void set_one(struct policy_verdict *verdict, struct policy_verdict built, enum policy_action action)
 {
-    struct policy_verdict changed = *verdict;
-
-    changed.action = action;
-    changed.flags = (changed.flags & ~POLICY_FLAG_QUICK) | POLICY_FLAG_SET;
+    built.action = action;
+    built.flags = (built.flags & ~POLICY_FLAG_QUICK) | POLICY_FLAG_SET;
     if (action >= POLICY_DENY)
-        changed.flags |= POLICY_FLAG_LOG;
-    __atomic_store(verdict, &changed, __ATOMIC_RELAXED);
+        built.flags |= POLICY_FLAG_LOG;
+    __atomic_store(verdict, &built, __ATOMIC_RELAXED);
 }
 
-static void set_way(struct vm_memory *memory, unsigned int key, unsigned int way, enum policy_action action)
+static void set_way(struct vm *vm, unsigned int key, unsigned int way, enum policy_action action)
 {
-    struct policy *policy = &memory->policy;
-    struct policy_verdict was = policy->verdicts[key][way];
+    struct vm_memory *memory = own_policy(vm);
+    const struct policy *built = plan_of(vm->number)->policy;
+    struct policy_verdict was = memory->policy.verdicts[key][way];
 
-    set_one(&policy->verdicts[key][way], action);
-    for (unsigned int n = 0; n < policy->range_count; n++)
-        if (memory->policy_ranges[n].key == key)
-            set_one(&memory->policy_ranges[n].verdict[way], action);
+    set_one(&memory->policy.verdicts[key][way], built->verdicts[key][way], action);
+    for (unsigned int n = 0; n < built->range_count; n++)
+        if (built->ranges[n].key == key)
+            set_one(&memory->policy_ranges[n].verdict[way], built->ranges[n].verdict[way], action);
     log_record(LOG_WARN, LOG_POLICY, "policy-set", "key=%s op=%s verdict=%s was=%s row=%u at=%pQ", event_key_name(key),
                way != 0 ? "write" : "read", policy_action_name(action), policy_action_name(was.action), was.row,
-               policy->rows[was.row].place);
+               built->rows[was.row].place);
 }
 
 enum hv_status policy_set(struct vm *vm, unsigned int key, unsigned int directions, enum policy_action action)
@@ -86,9 +86,8 @@ enum hv_status policy_set(struct vm *vm, unsigned int key, unsigned int directio
     }
     if (ways == 0)
         return HV_ERR_STATE;
-    struct vm_memory *memory = own_policy(vm);
     for (unsigned int way = 0; way < 2; way++)
         if (ways >> way & 1)
-            set_way(memory, key, way, action);
+            set_way(vm, key, way, action);
     return cpu_call_all(forget_range, NULL) ? HV_OK : HV_ERR_FAULT;
 }

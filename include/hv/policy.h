@@ -28,9 +28,9 @@ enum policy_action {
 
 // Four bytes, loaded and stored at once.
 struct policy_verdict {
-    uint8_t action;    // enum policy_action
-    uint8_t flags;     // POLICY_FLAG_*
-    uint16_t row : 10; // index into the policy's rows, below POLICY_ROW_MAX
+    _Alignas(uint32_t) uint8_t action; // enum policy_action
+    uint8_t flags;                     // POLICY_FLAG_*
+    uint16_t row : 10;                 // index into the policy's rows, below POLICY_ROW_MAX
 };
 
 _Static_assert(sizeof(struct policy_verdict) == sizeof(uint32_t), "one load");

@@ -537,6 +537,7 @@ def test_any_path_gives_tables(tmp_path):
     ('[[sysreg]]\nclass = "VM"\naction = "allow"', "SCTLR_EL1", 1, set()),
     ('[[sysreg]]\nname = "SCTLR_EL1"\naction = "allow"\naccess = "w"\ncount = true\n[[sysreg]]\nclass = "VM"\naction = "allow"',
      "TCR_EL1", 1, {"allow", "emulate", "raz-wi", "deny", "pause", "stop"}),
+    ('[[sysreg]]\nname = "PMCNTENSET_EL0"\naction = "deny"', "PMCR_EL0", 1, {"allow", "emulate", "raz-wi", "deny", "pause", "stop"}),
     ("", "psci-version", 1, {"emulate", "deny", "pause", "stop"}), ("", "psci-version", 0, set()),
     ("", "wfi", 0, {"allow", "emulate", "deny", "pause", "stop"}), ('[[wfi]]\naction = "allow"', "wfi", 0, set()),
     ("", "pl011", 1, {"emulate", "raz-wi", "deny", "pause", "stop"}),

@@ -38,6 +38,17 @@ def bits_of(key, way):
     return (key.control,) if re.match("|".join(REGISTERS), key.control) else ()
 
 
+def traps(key, way, bits):
+    """Whether each access to a key in a direction (0 read, 1 write or call) is an exit with these control bits set. Of devices
+    their ranges say it, of causes without a bit their verdict; both are True here, as what always traps."""
+    if key.group == "sysreg" and way not in key.directions:
+        return False
+    needed = bits_of(key, way)
+    if "MDCR_EL2_TPMCR" in needed and "MDCR_EL2_TPM" in bits:  # TPM traps PMCR_EL0, too
+        return True
+    return not needed or any(bit in NEVER_SET or (bit in bits) != (bit in LETS_THROUGH) for bit in needed)
+
+
 def drag(policy, bit, wants, members):
     """The others that a coarse bit traps along: they are passed on, each with its own verdict."""
     along = [(key, way) for key, way in members if not policy.verdicts[key, way]["trapped"]]

@@ -2,9 +2,9 @@
 """The const tables of include/hv/policy.h and include/hv/arch/sysreg_key.h, as C."""
 import os
 
-from .controls import bits_of
+from .controls import bits_of, traps
 from .fold import possible
-from .model import ACTIONS, CAUSE_ACTIONS, LETS_THROUGH, NEVER_SET, REGISTERS, Row, place_of, quoted
+from .model import ACTIONS, CAUSE_ACTIONS, REGISTERS, Row, place_of, quoted
 from .virtio import options
 
 # sysreg_slots, as hv/arch/sysreg_key.h has it
@@ -38,16 +38,16 @@ def verdict_table(policy):
               for key in policy.keys), "    },"]
 
 
-def traps(policy, key, way):
-    """Whether accesses to a key reach EL2 with the controls that the rows need. Of devices, their ranges say it."""
-    if key.group == "sysreg" and way not in key.directions or key.group == "cause" and key.id not in CAUSE_ACTIONS:
+def may_be_set(policy, key, way):
+    """Whether the monitor can give the accesses another verdict: they reach EL2 and have their verdict there. Of devices,
+    their ranges say it."""
+    if key.group == "cause" and key.id not in CAUSE_ACTIONS:
         return False
     if way != {"cause": 0, "hvc": 1, "smccc": 1, "smc": 1}.get(key.group, way):
         return False  # where events of these have their verdict
-    bits = bits_of(key, way)
-    if key.group == "cause" and not bits:
+    if key.group == "cause" and not bits_of(key, way):
         return policy.verdicts[key, way]["trapped"]
-    return not bits or any((bit in policy.bits) != (bit in LETS_THROUGH) or bit in NEVER_SET for bit in bits)
+    return traps(key, way, policy.bits)
 
 
 def settable_table(policy):
@@ -58,7 +58,7 @@ def settable_table(policy):
     out = ["static const uint8_t built_settable[KEY_COUNT][2] = {"]
     for key in policy.keys:
         fits = [sum(1 << n for n, action in enumerate(ACTIONS) if possible(key, action, way, rows[action]) == (action, None))
-                if traps(policy, key, way) else 0 for way in (0, 1)]
+                if may_be_set(policy, key, way) else 0 for way in (0, 1)]
         if any(fits):
             out.append(f"    [{key.enum}] = {{{fits[0]:#x}, {fits[1]:#x}}},")
     return out + ["};\n"]

@@ -72,23 +72,13 @@ def load_policy(meta, given, trace_name, tables):
     return policy
 
 
-def is_bit_trapping(bit, bits, model):
-    """Whether a trap control catches, with these bits set."""
-    if bit in model.NEVER_SET:
-        return True
-    if bit == "MDCR_EL2_TPMCR" and "MDCR_EL2_TPM" in bits:  # TPM traps PMCR_EL0, too
-        return True
-    return (bit not in bits) if bit in model.LETS_THROUGH else bit in bits
-
-
 def is_seen(policy, key, way):
     """Whether each access to a key in a direction (0 read, 1 write or call) is an exit under a compiled policy."""
-    _, controls, _, model = compiler()
+    _, controls, _, _ = compiler()
     if key.group == "device" and key.base is not None:
         blind = {"DIRECT": (0, 1), "SHADOW": (0,)}
         return not any(way in blind.get(item["mapping"], ()) for item in policy.ranges if item["key"] is key)
-    bits = controls.bits_of(key, way)
-    return not bits or any(is_bit_trapping(bit, policy.bits, model) for bit in bits)
+    return controls.traps(key, way, policy.bits)
 
 
 def unseen(policy):

@@ -8,7 +8,6 @@ The exit status is 0 when nothing differs, 1 when something does, and 2 when a t
 
 import argparse
 import json
-import os
 import sys
 
 from ..diff.compare import Comparison
@@ -18,7 +17,7 @@ from ..diff.text import lines_of
 from ..errors import ArielError
 from ..trace import Trace
 from .options import load_symbols, place
-from .report import whole_file
+from .output import check_folder, whole_file
 
 
 def add_arguments(parser):
@@ -29,7 +28,7 @@ def add_arguments(parser):
     parser.add_argument("--boot", type=place, default=-1, metavar="N", help="which boot of A, if it has several (-1: the last)")
     parser.add_argument("--boot-b", type=place, default=-1, metavar="N", help="which boot of B")
     parser.add_argument("--exact", action="store_true",
-                        help="nothing is noise: for runs that must be equal (ICOUNT=1 SEED=1)")
+                        help="nothing is noise: for runs that must be equal (docs/TRACE.md has their command line)")
     parser.add_argument("--all", action="store_true", help="every row, and the noise; else one screen")
     parser.add_argument("--json", "-j", action="store_true", help="all of it as one JSON object")
     parser.add_argument("-o", "--output", metavar="FILE", help="writes the text (or JSON) there")
@@ -64,9 +63,8 @@ def write(path, text):
 
 
 def compare(arguments):
-    folder = os.path.dirname(arguments.output or "") or "."
-    if not os.path.isdir(folder):
-        raise ArielError(f"{arguments.output}: there is no folder {folder}; make it first")
+    if arguments.output:
+        check_folder(arguments.output)
     with Trace(arguments.a) as first, Trace(arguments.b) as second:
         comparison = Comparison(read_sides(arguments, (first, second)), arguments.exact)
         data = comparison.as_dict()

@@ -11,7 +11,7 @@ from ..errors import ArielError
 from ..learn import facts as reading, rows as making, text, under
 from ..trace import Trace
 from .options import add_boot, add_image, load_symbols
-from .report import whole_file
+from .output import check_folder, whole_file
 
 
 def add_arguments(parser):
@@ -66,9 +66,7 @@ def json_row(row):
 
 
 def run(arguments):
-    folder = os.path.dirname(arguments.output) or "."
-    if not os.path.isdir(folder):
-        raise ArielError(f"{arguments.output}: there is no folder {folder}; make it first")
+    check_folder(arguments.output)
     if any(os.path.exists(arguments.output) and os.path.samefile(name, arguments.output) for name in arguments.file
            if os.path.exists(name)):
         raise ArielError(f"{arguments.output}: is one of the traces; name another file with -o")

@@ -6,16 +6,14 @@ timeline, verdicts by policy row, latencies, what was denied, and what the trace
 for trace-cmd and KernelShark), csv (spreadsheets, databases)."""
 
 import argparse
-import contextlib
 import importlib
 import io
 import os
-import stat
-import tempfile
 
 from ..errors import ArielError
 from ..trace import Trace
 from .options import add_boot, add_image, load_symbols
+from .output import check_folder, whole_file
 
 RECORDS_MAX = 1_000_000  # that the timeline holds, unless --limit says otherwise
 # The module of each format but html in export/
@@ -41,25 +39,6 @@ def natural(text):
     return int(text)
 
 
-@contextlib.contextmanager
-def whole_file(path):
-    """A binary file to write, which gets its name only when all is in it: a failure leaves what was there before. What is
-    no plain file, such as a pipe, is written as it is."""
-    if os.path.exists(path) and not stat.S_ISREG(os.stat(path).st_mode):
-        with open(path, "wb") as file:
-            yield file
-        return
-    with tempfile.NamedTemporaryFile("wb", dir=os.path.dirname(path) or ".", prefix=".ariel-", delete=False) as file:
-        try:
-            yield file
-            file.close()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
-
-
 def load(name):
     """A module of this package; ArielError where Python lacks what it needs."""
     try:
@@ -82,9 +61,7 @@ def run(arguments):
     if arguments.limit is not None and arguments.format != "html":
         arguments.parser.error(f"--limit is about the page; --format {arguments.format} has all records")
     module = load("report" if arguments.format == "html" else f"export.{EXPORTS[arguments.format]}")
-    folder = os.path.dirname(arguments.output) or "."
-    if not os.path.isdir(folder):
-        raise ArielError(f"{arguments.output}: there is no folder {folder}; make it first")
+    check_folder(arguments.output)
     with Trace(arguments.file) as trace, whole_file(arguments.output) as output:
         symbols = load_symbols(arguments, trace)
         if arguments.format == "html":

@@ -130,6 +130,17 @@ def test_noise_is_no_difference_unless_it_is_too_much(pair, capsys):
     assert status == 1 and [(row["a"], row["b"]) for row in found["counts"]] == [(100, 400)]
 
 
+def test_how_often_a_constant_is_read_is_noise_and_its_value_is_not(pair, capsys):
+    def with_reads(count, value):
+        many = numpy.repeat(base()[:1], count)
+        many["key"], many["value"], many["write"] = KEYS.index("CTR_EL0"), value, 0
+        return numpy.concatenate([base(), many])
+    assert diff(capsys, *pair(with_reads(100, 0x8444c004), with_reads(120, 0x8444c004)))[0] == 0
+    status, found = diff(capsys, *pair(with_reads(100, 0x8444c004), with_reads(120, 0xb444c004)))
+    assert status == 1 and [row["register"] for row in found["answers"]] == ["read CTR_EL0"]
+    assert found["answers"][0]["fields"] == ["IDC 0x0 -> 0x1", "DIC 0x0 -> 0x1"]
+
+
 def test_the_answer_is_one_screen(tmp_path, capsys):
     trace_maker.make_trace(tmp_path / "a", 4000, cpus=1)
     trace_maker.make_trace(tmp_path / "b", 9000, cpus=4, seed=2)

@@ -24,6 +24,7 @@ LATENCY_FACTOR, LATENCY_NS, LATENCY_EXITS = 1.5, 100, 20  # medians that are sho
 RARE = 20                   # exits of one site that may be there by chance
 NOISY = re.compile(r"(read |write )?(TTBR[01]_EL1|CONTEXTIDR_EL1|FAR_EL1|ESR_EL1|AFSR\d_EL1|TPIDR.*|CNT.*|ICC_.*|PM.*|TLBI_.*|"
                    r"[DI]C_.*|CTR_EL0|DCZID_EL0|pl011.*|pl031.*|virtio.*|guest-ram.*)")
+CONSTANTS = re.compile(r"read (CTR_EL0|DCZID_EL0)")  # only how often they are read is noise
 NUMBERS = re.compile(r"0x[0-9a-f]+|[0-9a-f]*\d[0-9a-f]*", re.I)
 STAMP = re.compile(r"^\[ *\d+\.\d+\]( \[ *[TC]\d+\])? ?")
 
@@ -75,10 +76,11 @@ class Comparison:
     def values_of(self, register):
         """A row when both traces touch a register and saw, or wrote, other values."""
         first, second = (set(values) for values in register.values)
-        if not all(register.total) or first == second or register.name in self.noisy:
+        constant = register.name not in self.noisy or CONSTANTS.fullmatch(register.name)
+        if not all(register.total) or first == second or not constant:
             return
         fields = []
-        if len(first) == len(second) == 1 and all(value.startswith("0x") for value in first | second):
+        if register.group == "register" and len(first) == len(second) == 1 and all(value.startswith("0x") for value in first | second):
             fields = changed_fields(register.name.split()[-1], *(int(value, 16) for value in (*first, *second)))
         yield {"register": register.name, "a": sorted(first - second), "b": sorted(second - first), "both": sorted(first & second),
                "fields": fields, "functions": sorted(set(register.functions[0]) | set(register.functions[1]))}

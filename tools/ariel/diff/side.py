@@ -87,8 +87,7 @@ class Side:
         self.add_times(records, access, exits)
         owner = records["vm"].astype("u4") << numpy.uint32(8) | records["vcpu"]
         for number in numpy.unique(owner).tolist():
-            mine = numpy.flatnonzero((owner == number) & exits) if not exits.all() or number != owner[0] or len(
-                numpy.unique(owner)) > 1 else slice(None)
+            mine = (owner == number) & exits
             parts = self.parts.setdefault((number >> 8, number & 0xff), ([], []))
             parts[0].append(tokens[mine])
             parts[1].append(records["sequence"][mine].astype("u4"))

@@ -49,8 +49,8 @@ def add_image(parser):
 
 def load_symbols(arguments, trace):
     """The symbols of --image, at the place where the guest of a trace ran in the boot of --boot; None without --image. None,
-    too, and a warning on stderr, when the trace does not tell that place (another kernel's file, or too few exits): arguments.unplaced is the
-    reason then, else "". SymbolsError when the file has no symbols."""
+    too, and a warning on stderr, when the trace does not tell that place (another kernel's file, or too few exits):
+    arguments.unplaced is the reason then, else "". SymbolsError when the file has no symbols."""
     arguments.unplaced = ""
     if arguments.image is None:
         return None

@@ -19,24 +19,32 @@ NO_ATOMICS = "no LSE atomics on this CPU"
 
 
 def whole_lines(lines):
-    """The guest's lines. A record that says what just happened, an exit that was slow, may end one of them midway."""
-    whole, cut = [], False
-    for line in lines:
-        if line.startswith("ariel: seq="):
-            cut = True
-        elif cut and whole and not BEGINS.match(line):
-            whole[-1] += line
-            cut = False
+    """The guest's lines. A record that says what just happened, an exit that was slow, may end one of them midway. So what
+    stands behind a record is a line's rest, unless it begins one, together with what comes behind the next record."""
+    whole, rest = [], ""
+    for place in reversed(range(len(lines))):
+        if lines[place].startswith("ariel: seq="):
+            continue
+        line, rest = lines[place] + rest, ""
+        if place > 0 and lines[place - 1].startswith("ariel: seq=") and not BEGINS.match(line):
+            rest = line
         else:
             whole.append(line)
-            cut = False
-    return whole
+    return whole[::-1]
 
 
 def test_a_line_with_a_record_in_it_is_whole():
     record = "ariel: seq=1 t=1 event=slow-exit"
     lines = ["ok 1 - a: b", record, "ok 2 - a: c", "ok", record, record, " 3 - a: d", "a line of its own"]
     assert whole_lines(lines) == ["ok 1 - a: b", "ok 2 - a: c", "ok 3 - a: d", "a line of its own"]
+    lines = ["ok 1 - a: b", record, "o", record, "k 2 - a: c", record, "not ok 3", record, " - a", record, ": d"]
+    assert whole_lines(lines) == ["ok 1 - a: b", "ok 2 - a: c", "not ok 3 - a: d"]
+
+
+def behind(lines, line):
+    """What the console had before a line, to see what became of the one that is missing."""
+    place = lines.index(line) if line in lines else len(lines)
+    return "\n".join(lines[max(place - 40, 0):place])
 
 
 def read_tap(ariel, wait):
@@ -49,7 +57,7 @@ def read_tap(ariel, wait):
     for line in whole_lines(ariel.lines[start:]):
         match = RESULT.match(line)
         if match:
-            assert int(match.group(2)) == len(results) + 1, f"out of order: {line}"
+            assert int(match.group(2)) == len(results) + 1, f"out of order: {line}, behind\n{behind(ariel.lines[start:], line)}"
             skip = match.group(5)
             results.append((not match.group(1), match.group(3), match.group(4).strip(),
                             skip.removeprefix("# SKIP ") if skip else None))
